@@ -1,0 +1,58 @@
+/** Small helpers on Uint8Array. `Buffer` methods are used where they are the fast built-in way. */
+
+const textEncoder = new TextEncoder();
+const strictTextDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export const EMPTY_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
+  return textEncoder.encode(text);
+}
+
+/** Throws TypeError on anything that is not well-formed UTF-8. A byte order mark is kept. */
+export function utf8Decode(bytes: Uint8Array): string {
+  return strictTextDecoder.decode(bytes);
+}
+
+/** A view, not a copy, as the Buffer that many built-ins want. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
+  return asBuffer(left).equals(right);
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+export function hexEncode(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('hex');
+}
+
+/** Undefined unless `text` is an even number of lower-case hexadecimal digits. */
+export function hexDecode(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
+  return new Uint8Array(Buffer.from(text, 'hex'));
+}
+
+/** RFC 4648 section 5, without padding. */
+export function base64urlEncode(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('base64url');
+}
+
+/** Undefined unless `text` is the one canonical encoding of some bytes. */
+export function base64urlDecode(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
+  const bytes = new Uint8Array(Buffer.from(text, 'base64url'));
+  return base64urlEncode(bytes) === text ? bytes : undefined;
+}

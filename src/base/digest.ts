@@ -1,0 +1,43 @@
+import { createHash, hash, webcrypto } from 'node:crypto';
+import { crc32 as zlibCrc32 } from 'node:zlib';
+import { hexDecode, hexEncode } from './bytes.ts';
+
+/** Bytes of a SHA-256 digest. */
+export const DIGEST_BYTES = 32;
+
+/** Below this size the hand-over to another thread costs more than hashing in place. */
+const ASYNC_HASH_BYTES_MIN = 32 * 1024;
+
+/** SHA-256 (FIPS 180-4) of `bytes`, computed here and now. */
+export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(hash('sha256', bytes, 'buffer'));
+}
+
+/** SHA-256 of the concatenation of `parts`, without copying them together. */
+export function sha256Parts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const state = createHash('sha256');
+  for (const part of parts) state.update(part);
+  return new Uint8Array(state.digest());
+}
+
+/** SHA-256 on a thread of the libuv pool, so that several run beside the event loop. */
+export async function sha256Async(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  if (bytes.length < ASYNC_HASH_BYTES_MIN) return sha256(bytes);
+  return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+}
+
+/** CRC-32 (ISO-HDLC, as in zlib); `seed` continues an earlier value. */
+export function crc32(bytes: Uint8Array, seed = 0): number {
+  return zlibCrc32(bytes, seed);
+}
+
+/** The text form of a digest: `sha256:` and 64 hexadecimal digits. */
+export function formatDigest(digest: Uint8Array): string {
+  return `sha256:${hexEncode(digest)}`;
+}
+
+/** Undefined unless `text` is what `formatDigest` writes. */
+export function parseDigest(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length !== 7 + 2 * DIGEST_BYTES || !text.startsWith('sha256:')) return undefined;
+  return hexDecode(text.slice(7));
+}

@@ -1,0 +1,124 @@
+/**
+ * Every limit of the system, with its unit and its reason. A loop, queue, cache or retry that is not
+ * bounded by a name from this file is a bug.
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+export const LIMITS = {
+  // Names and paths. The name limit is that of ext4, xfs and CephFS, so that what is stored can be
+  // copied back; the path limit is Linux's PATH_MAX.
+  nameBytesMax: 255,
+  pathBytesMax: 4096,
+  pathDepthMax: 256,
+  aliasLengthMax: 32,
+  symlinkTargetBytesMax: 4095,
+  principalLengthMax: 64,
+
+  // Chunks. 256 KiB is the FileManager design's default; larger files use larger chunks so that a
+  // manifest stays short.
+  chunkBytesDefault: 256 * KIB,
+  chunkBytesMax: 4 * MIB,
+
+  // Records and commits. A commit frame is held in memory whole on both ends.
+  recordBytesMax: 64 * KIB,
+  commitRecordsMax: 65_536,
+  commitBytesMax: 64 * MIB,
+  /** Largest file in records of its log: with 4 MiB chunks this is 4 TiB. */
+  fileRecordsMax: 1_048_576,
+  checkpointBytesMax: 4 * KIB,
+  resultBytesMax: 64 * KIB,
+  logProofHashesMax: 64,
+
+  // Segments.
+  segmentBytesMax: GIB,
+  /** Frames in a segment: bounds the table that is kept in memory until the segment is sealed. */
+  segmentEntriesMax: 131_072,
+  /** Descriptors of sealed segments kept open for reading. */
+  segmentsOpenMax: 64,
+  /** Quarantined torn tails kept for inspection. */
+  tornTailsMax: 16,
+  frameBytesMax: 80 * MIB,
+  /** Bytes handed to one writev; several may be in flight. */
+  segmentWriteBytesMax: 4 * MIB,
+  /** Bytes accepted for the segment but not yet durable; beyond it writers wait. */
+  segmentQueueBytesMax: 64 * MIB,
+  /** Kept free on the disk for commits that only free space or describe it, such as a removal. */
+  reserveBytes: 16 * MIB,
+  /** Free space below which nothing but urgent commits is taken, so that the index can still grow. */
+  freeBytesMin: 8 * MIB,
+
+  // The sequencer.
+  /** Changes waiting for the sequencer; beyond it a request is answered `busy`. */
+  sequencerQueueMax: 4096,
+  /** Changes that share one transaction and one fsync. */
+  batchChangesMax: 256,
+
+  // Uploads and tar streams.
+  uploadsPerPrincipalMax: 10_000,
+  uploadIdleMs: 7 * 24 * 3600 * 1000,
+  tarFilesMax: 1000,
+  tarBytesMax: 16 * MIB,
+  /** Files up to this size travel in tar streams, larger ones chunk by chunk. */
+  smallFileBytesMax: 256 * KIB,
+  missingDigestsMax: 8192,
+
+  // Requests.
+  jsonBodyBytesMax: MIB,
+  /** missingDigestsMax digests of 32 bytes. */
+  digestsBodyBytesMax: 8192 * 32,
+  /** One whole-file body: fileRecordsMax chunks of the largest size. */
+  fileBytesMax: 1_048_576 * 4 * MIB,
+  chunkBodyBytesMax: 8 * MIB,
+  tarBodyBytesMax: 24 * MIB,
+  recordsBodyBytesMax: 64 * MIB,
+  /** Bodies held in memory whole, of all requests together. */
+  bodiesBytesMax: 96 * MIB,
+  /** Chunks of one request on their way into the store. */
+  requestChunkBytesMax: 8 * MIB,
+  /** Chunks that a download reads ahead of what the client has taken. */
+  readAheadBytesMax: 4 * MIB,
+  readAheadChunksMax: 4,
+  /** What is still read of the body of a refused request, so that the client sees the answer. */
+  drainBytesMax: 16 * MIB,
+  drainMs: 2000,
+  requestHeaderBytesMax: 16 * KIB,
+  connectionsMax: 2048,
+  /** A request whose body or response makes no progress for this long is cut. */
+  requestStallMs: 60_000,
+  requestIdLengthMax: 64,
+  requestResultKeepMs: 7 * 24 * 3600 * 1000,
+  listPageDefault: 1000,
+  listPageMax: 10_000,
+  manifestPageMax: 65_536,
+  rangesMax: 64,
+  shutdownGraceMs: 10_000,
+
+  // Client.
+  /** Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`. */
+  transferConcurrency: 6,
+  bodyBytesTarget: 2 * MIB,
+  /** Chunks in one body: as many as a request may name ranges. */
+  bodyChunksMax: 64,
+  tarStreamsInFlight: 3,
+  retriesMax: 6,
+  retryDelayMsMin: 100,
+  retryDelayMsMax: 10_000,
+  connectTimeoutMs: 10_000,
+  /** Connections of one client; exchanges beyond them wait. */
+  clientConnectionsMax: 8,
+  /** A process waits this long for another that writes the configuration, a matter of milliseconds. */
+  configLockMs: 5000,
+  /** A response that is held in memory whole, such as a page of a listing or a tar stream. */
+  responseBytesMax: 32 * MIB,
+
+  // Identity.
+  invitationLifeMs: 24 * 3600 * 1000,
+  clientCertificateLifeMs: 30 * 24 * 3600 * 1000,
+  serverCertificateLifeMs: 397 * 24 * 3600 * 1000,
+  caLifeMs: 10 * 365 * 24 * 3600 * 1000,
+  /** Certificates are valid from this long before they are made: clocks differ. */
+  clockSkewMs: 5 * 60 * 1000,
+} as const;

@@ -1,0 +1,156 @@
+import { crc32, sha256Async } from '../base/digest.ts';
+import { assert } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../format/chunk-frame.ts';
+import type { Chunk } from '../format/manifest.ts';
+
+/** Where a chunk lies in its file, in bytes. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * A buffer laid out as the body of chunk frames before their data is there: file data is read right
+ * to where it is sent from, and written right from where it was received to, without a copy.
+ */
+export class ChunkBody {
+  readonly #bytes: Uint8Array;
+  readonly #extents: readonly Extent[];
+  readonly #positions: readonly number[];
+  /** Bytes of all frames. */
+  readonly size: number;
+
+  /** `extents` are ascending, and `bodySize` of them is at most the length of `bytes`. */
+  constructor(bytes: Uint8Array, extents: readonly Extent[]) {
+    this.#bytes = bytes;
+    this.#extents = extents;
+    const positions: number[] = [];
+    let size = 0;
+    for (const { length } of extents) {
+      positions.push(size + CHUNK_HEADER_BYTES);
+      size += CHUNK_HEADER_BYTES + length;
+    }
+    assert(size <= bytes.length, 'the frames fit into the buffer');
+    this.#positions = positions;
+    this.size = size;
+  }
+
+  /** The frames. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.size);
+  }
+
+  /** The places for the data of the chunks. */
+  views(): Uint8Array[] {
+    return this.#extents.map((_, index) => this.view(index));
+  }
+
+  view(index: number): Uint8Array {
+    const position = this.#positions[index];
+    const extent = this.#extents[index];
+    assert(position !== undefined && extent !== undefined, 'the body has that chunk');
+    return this.#bytes.subarray(position, position + extent.length);
+  }
+
+  /** Computes what the data is and writes the headers. */
+  async seal(): Promise<Chunk[]> {
+    const checksums = this.views().map((view) => crc32(view));
+    const digests = await Promise.all(this.views().map(sha256Async));
+    return this.#extents.map((extent, index): Chunk => {
+      const checksum = checksums[index];
+      const digest = digests[index];
+      assert(checksum !== undefined && digest !== undefined, 'every chunk was hashed');
+      const chunk = { ...extent, checksum, digest };
+      this.#bytes.set(encodeChunkHeader(chunk), this.#start(index));
+      return chunk;
+    });
+  }
+
+  /** Are the bytes before the data of chunk `index` the header that `chunk` must have? */
+  hasHeader(index: number, chunk: Chunk): boolean {
+    const start = this.#start(index);
+    return encodeChunkHeader(chunk).every((byte, at) => byte === this.#bytes[start + at]);
+  }
+
+  /**
+   * Moves the frames at `indexes`, ascending, to the front and returns them. What was behind them
+   * is lost: the body must not be used any more.
+   */
+  pick(indexes: readonly number[]): Uint8Array {
+    if (indexes.length === this.#extents.length) return this.bytes;
+    let end = 0;
+    for (const index of indexes) {
+      const start = this.#start(index);
+      const frameSize = CHUNK_HEADER_BYTES + this.view(index).length;
+      this.#bytes.copyWithin(end, start, start + frameSize);
+      end += frameSize;
+    }
+    return this.#bytes.subarray(0, end);
+  }
+
+  #start(index: number): number {
+    const position = this.#positions[index];
+    assert(position !== undefined, 'the body has that chunk');
+    return position - CHUNK_HEADER_BYTES;
+  }
+}
+
+/** Divides chunks, ascending, into bodies of about `LIMITS.bodyBytesTarget`. */
+export function groupChunks<T extends Extent>(chunks: readonly T[]): T[][] {
+  const groups: T[][] = [];
+  let group: T[] = [];
+  let size = 0;
+  for (const chunk of chunks) {
+    if (group.length > 0 && (size + chunk.length > LIMITS.bodyBytesTarget || isFull(group))) {
+      groups.push(group);
+      group = [];
+      size = 0;
+    }
+    group.push(chunk);
+    size += chunk.length;
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
+}
+
+function isFull(group: readonly unknown[]): boolean {
+  return group.length === LIMITS.bodyChunksMax;
+}
+
+/**
+ * A fixed number of buffers, each large enough for one body. Whoever wants one more waits: this is
+ * what bounds the memory, and with it the number of bodies in flight, of all transfers that share it.
+ */
+export class BodyPool {
+  readonly #free: Uint8Array[] = [];
+  readonly #waiting: ((bytes: Uint8Array) => void)[] = [];
+  #made = 0;
+
+  /** Runs `use` with a buffer that is its own until it settles. */
+  async with<T>(use: (bytes: Uint8Array) => Promise<T>): Promise<T> {
+    const bytes = await this.#take();
+    try {
+      return await use(bytes);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free.push(bytes);
+      else next(bytes);
+    }
+  }
+
+  #take(): Promise<Uint8Array> | Uint8Array {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    if (this.#made < LIMITS.transferConcurrency) {
+      this.#made += 1;
+      return Buffer.allocUnsafeSlow(BODY_BYTES_MAX);
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** Room for one chunk of the largest size or several that make `bodyBytesTarget`. */
+const BODY_BYTES_MAX =
+  Math.max(LIMITS.bodyBytesTarget, LIMITS.chunkBytesMax) +
+  LIMITS.bodyChunksMax * CHUNK_HEADER_BYTES;

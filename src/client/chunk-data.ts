@@ -1,0 +1,85 @@
+import { bytesEqual } from '../base/bytes.ts';
+import { crc32, sha256Async } from '../base/digest.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import type { Chunk } from '../format/manifest.ts';
+import type { StorageFileChunksGetQuery } from '../wire/generated/api.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
+import { ChunkBody, type Extent } from './chunk-body.ts';
+import type { FileVersion } from './manifest.ts';
+import { withRetry } from './retry.ts';
+import type { MaybeUndefined, Session } from './session.ts';
+
+/**
+ * Fetches chunks of one version of a file into `bytes` and checks every one: header, CRC-32 and
+ * SHA-256. Data that does not match is asked for again, a few times; then `corrupt`. `changed` if the
+ * file is another by now.
+ *
+ * `chunks` are a group of `groupChunks`. The body that is returned lies in `bytes`.
+ */
+export async function fetchChunks(
+  session: Session,
+  version: FileVersion,
+  chunks: readonly Chunk[],
+  bytes: Uint8Array,
+): Promise<ChunkBody> {
+  const body = new ChunkBody(bytes, chunks);
+  try {
+    await withRetry(async () => {
+      await receive(session, version, { chunks, body });
+      await check(version.path, chunks, body);
+    }, version.signal);
+  } catch (error) {
+    if (!isGdpfsError(error, 'bad_chunk')) throw error;
+    throw new GdpfsError('corrupt', error.message, { cause: error });
+  }
+  return body;
+}
+
+async function receive(
+  session: Session,
+  { path, at, etag, signal }: FileVersion,
+  { chunks, body }: { readonly chunks: readonly Chunk[]; readonly body: ChunkBody },
+): Promise<void> {
+  const query: MaybeUndefined<StorageFileChunksGetQuery> = { path, at, ranges: rangesOf(chunks) };
+  const answer = await session.request({
+    method: 'GET',
+    route: '/api/v1/storage/file/chunks',
+    query,
+    accept: MEDIA_TYPES.chunks,
+    ifMatch: etag,
+    into: body.bytes,
+    signal,
+  });
+  if (answer.body.length < body.size) {
+    throw badChunk(path, `${answer.body.length} bytes of frames, need ${body.size}`);
+  }
+}
+
+async function check(path: string, chunks: readonly Chunk[], body: ChunkBody): Promise<void> {
+  await Promise.all(
+    chunks.map(async (chunk, index) => {
+      const data = body.view(index);
+      if (!body.hasHeader(index, chunk) || crc32(data) !== chunk.checksum) {
+        throw badChunk(path, `the frame at ${chunk.offset} is not that of the manifest`);
+      }
+      if (!bytesEqual(await sha256Async(data), chunk.digest)) {
+        throw badChunk(path, `the data at ${chunk.offset} does not have its digest`);
+      }
+    }),
+  );
+}
+
+/** Neighbors share a range. */
+function rangesOf(extents: readonly Extent[]): string {
+  const ranges: { offset: number; length: number }[] = [];
+  for (const { offset, length } of extents) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last.offset + last.length === offset) last.length += length;
+    else ranges.push({ offset, length });
+  }
+  return ranges.map(({ offset, length }) => `${offset}:${length}`).join(',');
+}
+
+function badChunk(path: string, why: string): GdpfsError {
+  return new GdpfsError('bad_chunk', `cannot use chunks of "${path}": ${why}`);
+}

@@ -1,0 +1,210 @@
+/**
+ * What the client remembers between runs: docs/client-config.md describes it for other programs.
+ * `config.json` is the commit point: whatever it does not name does not exist.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { hexEncode } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../wire/private-file.ts';
+import {
+  type Config,
+  formatConfig,
+  isProfileName,
+  parseConfig,
+  type ProfileEntry,
+} from './config.ts';
+import { withFileLock } from './file-lock.ts';
+
+/** A login: where the server is, how it is recognized, and who we are there. */
+export interface Profile {
+  readonly name: string;
+  /** `https://host:port`. */
+  readonly url: string;
+  readonly principal: string;
+  /** PEM: the only authority that is trusted for this server. */
+  readonly ca: string;
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM, PKCS #8. */
+  readonly key: string;
+  /** Self-certifying names of the volumes, by the aliases they were first seen under. */
+  readonly volumes: Readonly<Record<string, string>>;
+}
+
+/** What a login stores. */
+export type Login = Omit<Profile, 'volumes'>;
+
+export interface Home {
+  readonly directory: string;
+  /**
+   * The named profile, or the current one. Throws `certificate_required` if nobody logged in yet,
+   * `not_found` for an unknown name, `local_io` for files that are damaged.
+   */
+  profile(name?: string): Promise<Profile>;
+  /** Makes the folder and reads what is there, so that a login fails before it uses up a token. */
+  prepare(): Promise<void>;
+  /** Adds or replaces a profile and makes it the current one; durable. */
+  saveProfile(profile: Login): Promise<void>;
+  /**
+   * Remembers which volume `alias` stands for on the profile's server, or checks it. Throws
+   * `untrusted` if it was another one: an alias never changes its volume silently.
+   */
+  rememberVolume(profile: Profile, volume: { alias: string; name: string }): Promise<void>;
+}
+
+/** `$GDPFS_HOME`, else `gdpfs` in the XDG configuration directory. */
+export function homeDirectory(environment: Readonly<Record<string, string | undefined>>): string {
+  const { GDPFS_HOME: explicit, XDG_CONFIG_HOME: configuration, HOME: home } = environment;
+  if (explicit) return explicit;
+  return join(configuration || join(home || homedir(), '.config'), 'gdpfs');
+}
+
+export function openHome(directory: string): Home {
+  const path = join(directory, 'config.json');
+
+  async function read(): Promise<Config> {
+    const text = await readPrivateFile(path);
+    return text === undefined ? { version: 1, profiles: {} } : parseConfig(text, path);
+  }
+
+  /** Reads, changes and writes the configuration while no other process does. */
+  async function update(change: (config: Config) => Promise<Config> | Config): Promise<void> {
+    await withFileLock(`${path}.lock`, async () => {
+      await writePrivateFile(path, formatConfig(await change(await read())));
+    });
+  }
+
+  /** The volumes that stay known when somebody logs in anew: those of the very same server. */
+  async function knownVolumes(entry: ProfileEntry | undefined, profile: Login) {
+    if (entry?.url !== profile.url) return {};
+    return (await readPrivateFile(join(directory, entry.ca))) === profile.ca ? entry.volumes : {};
+  }
+
+  return {
+    directory,
+
+    async profile(name) {
+      const config = await read();
+      const { name: chosen, entry } = choose(config, name);
+      const { url, principal, volumes } = entry;
+      const [ca, certificate, key] = await Promise.all([
+        readPart(join(directory, entry.ca), chosen),
+        readPart(join(directory, entry.certificate), chosen),
+        readPart(join(directory, entry.key), chosen),
+      ]);
+      return { name: chosen, url, principal, ca, certificate, key, volumes };
+    },
+
+    async prepare() {
+      await makePrivateDirectory(directory);
+      await read();
+    },
+
+    async saveProfile(profile) {
+      checkProfileName(profile.name);
+      await makePrivateDirectory(directory);
+      let replaced: ProfileEntry | undefined;
+      await update(async (config) => {
+        replaced = own(config.profiles, profile.name);
+        const volumes = await knownVolumes(replaced, profile);
+        const files = await writeCredentials(directory, profile);
+        const entry = { ...files, url: profile.url, principal: profile.principal, volumes };
+        const profiles = { ...config.profiles, [profile.name]: entry };
+        return { ...config, current: profile.name, profiles };
+      });
+      if (replaced !== undefined) await removeCredentials(directory, replaced);
+    },
+
+    async rememberVolume(profile, volume) {
+      if (own(profile.volumes, volume.alias) === volume.name) return;
+      await update((config) => {
+        const { name, entry } = choose(config, profile.name);
+        const known = own(entry.volumes, volume.alias);
+        if (known !== undefined && known !== volume.name) throw replacedVolume(volume.alias, path);
+        const volumes = { ...entry.volumes, [volume.alias]: volume.name };
+        return { ...config, profiles: { ...config.profiles, [name]: { ...entry, volumes } } };
+      });
+    },
+  };
+}
+
+/** Throws `usage`. */
+export function checkProfileName(name: string): void {
+  if (isProfileName(name)) return;
+  const need = 'need 1 to 64 letters, digits, ".", "_" or "-"';
+  throw new GdpfsError('usage', `cannot use the profile name ${JSON.stringify(name)}: ${need}`);
+}
+
+function choose(config: Config, wanted?: string): { name: string; entry: ProfileEntry } {
+  const name = wanted ?? config.current;
+  const known = Object.keys(config.profiles);
+  if (name === undefined || known.length === 0) {
+    throw new GdpfsError(
+      'certificate_required',
+      'cannot reach a server: nobody has logged in yet',
+      {
+        hint: 'run "gdpfs login URL TOKEN" with the token that an admin of the server gave you',
+      },
+    );
+  }
+  const entry = own(config.profiles, name);
+  if (entry === undefined) {
+    throw new GdpfsError('not_found', `cannot use profile ${JSON.stringify(name)}: there is none`, {
+      hint: `the profiles are: ${known.join(', ')}`,
+    });
+  }
+  return { name, entry };
+}
+
+/** `constructor` is a good name for a volume, and every object seems to have one. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+async function readPart(path: string, profile: string): Promise<string> {
+  const text = await readPrivateFile(path);
+  if (text !== undefined) return text;
+  const object = `profile ${JSON.stringify(profile)}`;
+  throw new GdpfsError('local_io', `cannot use ${object}: ${JSON.stringify(path)} is missing`, {
+    hint: 'run "gdpfs login" again',
+  });
+}
+
+type CredentialFiles = Pick<ProfileEntry, 'ca' | 'certificate' | 'key'>;
+
+/** Each login gets a folder of its own, so that the old one stays whole until the new one counts. */
+async function writeCredentials(directory: string, profile: Login): Promise<CredentialFiles> {
+  const folder = join('profiles', `${profile.name}-${hexEncode(randomBytes(4))}`);
+  await makePrivateDirectory(join(directory, folder));
+  const files = {
+    ca: join(folder, 'ca.crt'),
+    certificate: join(folder, 'client.crt'),
+    key: join(folder, 'client.key'),
+  };
+  await writePrivateFile(join(directory, files.ca), profile.ca);
+  await writePrivateFile(join(directory, files.certificate), profile.certificate);
+  await writePrivateFile(join(directory, files.key), profile.key);
+  return files;
+}
+
+/** Only what a login made: files that somebody put elsewhere by hand stay. */
+async function removeCredentials(directory: string, entry: ProfileEntry): Promise<void> {
+  const folder = dirname(entry.key);
+  if (dirname(folder) !== 'profiles' || !/-[0-9a-f]{8}$/.test(basename(folder))) return;
+  await rm(join(directory, folder), { recursive: true, force: true });
+}
+
+function replacedVolume(alias: string, path: string): GdpfsError {
+  const object = `volume ${JSON.stringify(alias)}`;
+  return new GdpfsError(
+    'untrusted',
+    `cannot use ${object}: the server has another volume there now`,
+    {
+      hint: `if it was made anew on purpose, remove ${JSON.stringify(alias)} from "volumes" in ${path}`,
+    },
+  );
+}

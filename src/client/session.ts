@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { utf8Decode, utf8Encode } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { HEADERS } from '../wire/headers.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
+import { decodeProblem } from '../wire/problem.ts';
+import {
+  type Answer,
+  type Connection,
+  type ConnectionOptions,
+  openConnection,
+} from './connection.ts';
+import { RETRY_AFTER, withRetry } from './retry.ts';
+
+/** Options that are handed through: here an absent one may also be given as undefined. */
+export type MaybeUndefined<T> = { [Key in keyof T]: T[Key] | undefined };
+
+/** A request to the API. What is absent or undefined is not sent. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Path of the route, such as `/api/v1/files`. */
+  readonly route: string;
+  readonly query?: object | undefined;
+  /** A JSON body. */
+  readonly json?: unknown;
+  readonly body?: { readonly type: string; readonly bytes: Uint8Array } | undefined;
+  readonly accept?: string | undefined;
+  readonly ifMatch?: string | undefined;
+  /** Nothing may be at the path. */
+  readonly ifAbsent?: boolean | undefined;
+  /** Changes something: gets an Idempotency-Key, the same through all retries. */
+  readonly changes?: boolean | undefined;
+  readonly into?: Uint8Array | undefined;
+  readonly onData?: ((piece: Uint8Array) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A successful answer. */
+export interface ApiAnswer {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Uint8Array;
+}
+
+/** A server, reached as one principal. Close it, or its connections keep the process alive. */
+export interface Session extends AsyncDisposable {
+  readonly url: string;
+  /**
+   * Resolves when the server answered with success. Throws the error that it answered, or
+   * `unavailable` or `untrusted` for the network. What the error table lets retry is retried;
+   * not so a request with `onData`, whose caller must be able to start over.
+   */
+  request(request: ApiRequest): Promise<ApiAnswer>;
+}
+
+export function openSession(options: ConnectionOptions): Session {
+  const connection = openConnection(options);
+  return {
+    url: connection.url,
+    request: (request) => send(connection, request),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+  };
+}
+
+/** The body of an answer as JSON of the type that the contract promises. */
+export function jsonOf<T>(answer: ApiAnswer): T {
+  try {
+    return JSON.parse(utf8Decode(answer.body)) as T;
+  } catch (cause) {
+    throw new GdpfsError('corrupt', 'cannot use response: it is not JSON', { cause });
+  }
+}
+
+async function send(connection: Connection, request: ApiRequest): Promise<ApiAnswer> {
+  const { method, into, onData, signal } = request;
+  const body = bodyOf(request);
+  const exchange = {
+    method,
+    target: targetOf(request),
+    headers: headersOf(request, body),
+    body: body?.bytes,
+    into,
+    onData,
+    signal,
+  };
+  const attempt = async (): Promise<ApiAnswer> => {
+    const answer = await connection.exchange(exchange);
+    if (answer.status < 200 || answer.status > 299) throw errorOf(answer);
+    return answer;
+  };
+  return onData === undefined ? await withRetry(attempt, signal) : await attempt();
+}
+
+function bodyOf(request: ApiRequest): ApiRequest['body'] {
+  if (request.json === undefined) return request.body;
+  return { type: MEDIA_TYPES.json, bytes: utf8Encode(JSON.stringify(request.json)) };
+}
+
+function targetOf({ route, query = {} }: ApiRequest): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size === 0 ? route : `${route}?${parameters}`;
+}
+
+function headersOf(request: ApiRequest, body: ApiRequest['body']): Record<string, string> {
+  return {
+    accept: request.accept ?? MEDIA_TYPES.json,
+    ...(body === undefined ? {} : { 'content-type': body.type }),
+    ...(request.changes === true ? { [HEADERS.idempotencyKey]: randomUUID() } : {}),
+    ...(request.ifMatch === undefined ? {} : { 'if-match': `"${request.ifMatch}"` }),
+    ...(request.ifAbsent === true ? { 'if-none-match': '*' } : {}),
+  };
+}
+
+function errorOf(answer: Answer): GdpfsError {
+  const error = decodeProblem(answer.status, answer.body);
+  const retryAfterSeconds = Number(answer.headers['retry-after']);
+  if (!Number.isFinite(retryAfterSeconds)) return error;
+  return new GdpfsError(error.code, error.message, {
+    cause: error,
+    details: { ...error.details, [RETRY_AFTER]: retryAfterSeconds },
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}

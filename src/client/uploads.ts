@@ -1,0 +1,69 @@
+import { concatBytes } from '../base/bytes.ts';
+import type {
+  ChangeResult,
+  ChunksReceived,
+  FilesPatchQuery,
+  Missing,
+  OpenUpload,
+  Upload,
+} from '../wire/generated/api.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
+import type { CallOptions } from './files.ts';
+import { jsonOf, type MaybeUndefined, type Session } from './session.ts';
+
+/** The requests that an upload is made of. */
+
+const FILES = '/api/v1/files';
+const CHUNKS = '/api/v1/file/chunks';
+const DATA = '/api/v1/storage/file/chunks';
+
+/** Opens an upload, or finds the caller's own unfinished one. */
+export async function openUpload(
+  session: Session,
+  options: Omit<OpenUpload, 'kind'> & CallOptions,
+): Promise<Upload> {
+  const { signal, ...rest } = options;
+  const json: OpenUpload = { kind: 'upload', ...rest };
+  const request = { method: 'POST', route: FILES, json, changes: true, signal } as const;
+  return jsonOf(await session.request(request));
+}
+
+/** Indexes of the digests whose chunks must be sent, at most `LIMITS.missingDigestsMax` at once. */
+export async function missingDigests(
+  session: Session,
+  options: CallOptions & {
+    readonly upload: string;
+    readonly digests: readonly Uint8Array[];
+  },
+): Promise<number[]> {
+  const { upload, digests, signal } = options;
+  const body = { type: MEDIA_TYPES.digests, bytes: concatBytes(digests) };
+  const request = { method: 'POST', route: CHUNKS, query: { upload }, body, signal } as const;
+  return jsonOf<Missing>(await session.request(request)).missing;
+}
+
+/** Resolves when the chunks of `frames` are durable on the server. */
+export async function sendChunks(
+  session: Session,
+  options: CallOptions & { readonly upload: string; readonly frames: Uint8Array },
+): Promise<ChunksReceived> {
+  const { upload, frames, signal } = options;
+  const body = { type: MEDIA_TYPES.chunks, bytes: frames };
+  const request = { method: 'POST', route: DATA, query: { upload }, body, signal } as const;
+  return jsonOf(await session.request(request));
+}
+
+/** Makes the file of the upload's chunks. `records` are those of its file log, framed. */
+export async function commitUpload(
+  session: Session,
+  options: CallOptions & {
+    readonly query: MaybeUndefined<FilesPatchQuery>;
+    readonly records: Uint8Array;
+    readonly ifAbsent?: boolean | undefined;
+  },
+): Promise<ChangeResult> {
+  const { query, records, ifAbsent, signal } = options;
+  const body = { type: MEDIA_TYPES.records, bytes: records };
+  const request = { method: 'PATCH', route: FILES, query, body, changes: true } as const;
+  return jsonOf(await session.request({ ...request, ifAbsent, signal }));
+}

@@ -1,0 +1,61 @@
+import type {
+  CreateVolume,
+  Invitation,
+  InvitationRequest,
+  Volume,
+  VolumeList,
+  Whoami,
+} from '../wire/generated/api.ts';
+import type { CallOptions } from './files.ts';
+import { jsonOf, type Session } from './session.ts';
+
+/** Volumes, and who the caller is. */
+
+export async function listVolumes(session: Session, call: CallOptions = {}): Promise<Volume[]> {
+  const answer = await session.request({ method: 'GET', route: '/api/v1/volumes', ...call });
+  return jsonOf<VolumeList>(answer).volumes;
+}
+
+/** `volume` is an alias or a 43-character name. */
+export async function getVolume(
+  session: Session,
+  volume: string,
+  call: CallOptions = {},
+): Promise<Volume> {
+  const route = `/api/v1/volumes/${encodeURIComponent(volume)}`;
+  return jsonOf(await session.request({ method: 'GET', route, ...call }));
+}
+
+export async function createVolume(
+  session: Session,
+  volume: CreateVolume,
+  call: CallOptions = {},
+): Promise<Volume> {
+  const answer = await session.request({
+    method: 'POST',
+    route: '/api/v1/volumes',
+    json: volume,
+    changes: true,
+    ...call,
+  });
+  return jsonOf(answer);
+}
+
+export async function whoami(session: Session, call: CallOptions = {}): Promise<Whoami> {
+  return jsonOf(await session.request({ method: 'GET', route: '/api/v1/whoami', ...call }));
+}
+
+/** A one-use token with which a user enrols. For admins. */
+export async function invite(
+  session: Session,
+  invitation: InvitationRequest,
+  call: CallOptions = {},
+): Promise<Invitation> {
+  const answer = await session.request({
+    method: 'POST',
+    route: '/api/v1/admin/invitations',
+    json: invitation,
+    ...call,
+  });
+  return jsonOf(answer);
+}

@@ -1,0 +1,64 @@
+import { asBuffer } from '../base/bytes.ts';
+
+/** Big-endian writer into one growing buffer; the mirror of ByteReader. */
+export class ByteWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  uint8(value: number): this {
+    this.#view.setUint8(this.#grow(1), value);
+    return this;
+  }
+
+  uint16(value: number): this {
+    this.#view.setUint16(this.#grow(2), value);
+    return this;
+  }
+
+  uint32(value: number): this {
+    this.#view.setUint32(this.#grow(4), value);
+    return this;
+  }
+
+  uint64(value: number): this {
+    this.#view.setBigUint64(this.#grow(8), BigInt(value));
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    const start = this.#grow(value.length);
+    this.#bytes.set(value, start);
+    return this;
+  }
+
+  sizedBytes(value: Uint8Array): this {
+    return this.uint32(value.length).bytes(value);
+  }
+
+  /** What was written: a view of the writer's buffer, final. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #grow(length: number): number {
+    const start = this.#length;
+    this.#length += length;
+    if (this.#length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
+      asBuffer(this.#bytes).copy(asBuffer(larger), 0, 0, start);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return start;
+  }
+}

@@ -1,0 +1,185 @@
+import { base64urlDecode } from '../base/bytes.ts';
+import { DIGEST_BYTES } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+
+/**
+ * Paths inside a volume: `''` is the root directory, everything else is names joined by `/`,
+ * without one at either end. A name is well-formed Unicode, kept as given (no normalization), of at
+ * most 255 bytes of UTF-8, without `/` and NUL, and not `.` or `..`. Everything else is allowed.
+ */
+
+/**
+ * Checks a path and brings it to its one form: a single `/` at either end is accepted and dropped,
+ * `//` is not. Throws `bad_request` or `name_too_long`.
+ */
+export function parsePath(text: string): string {
+  if (text === '' || text === '/') return '';
+  const path = text.slice(text.startsWith('/') ? 1 : 0, text.endsWith('/') ? -1 : undefined);
+  const names = path.split('/');
+  for (const name of names) parseName(name);
+  if (names.length > LIMITS.pathDepthMax) {
+    throw new GdpfsError(
+      'name_too_long',
+      `cannot use path ${quote(path)}: ${names.length} levels, need at most ${LIMITS.pathDepthMax}`,
+    );
+  }
+  const pathBytes = Buffer.byteLength(path);
+  if (pathBytes > LIMITS.pathBytesMax) {
+    throw new GdpfsError(
+      'name_too_long',
+      `cannot use path ${quote(path)}: ${pathBytes} bytes, need at most ${LIMITS.pathBytesMax}`,
+    );
+  }
+  return path;
+}
+
+/** Checks one name and returns it. Throws `bad_request` or `name_too_long`. */
+export function parseName(text: string): string {
+  const fault = nameFault(text);
+  if (fault !== undefined) {
+    throw new GdpfsError('bad_request', `cannot use name ${quote(text)}: ${fault}`);
+  }
+  const nameBytes = Buffer.byteLength(text);
+  if (nameBytes > LIMITS.nameBytesMax) {
+    throw new GdpfsError(
+      'name_too_long',
+      `cannot use name ${quote(text)}: ${nameBytes} bytes, need at most ${LIMITS.nameBytesMax}`,
+    );
+  }
+  return text;
+}
+
+function nameFault(text: string): string | undefined {
+  if (text === '') return 'it is empty';
+  if (text === '.' || text === '..') return 'it is reserved';
+  if (text.includes('/')) return 'it contains a slash';
+  if (text.includes('\0')) return 'it contains a NUL';
+  if (!text.isWellFormed()) return 'it is not well-formed Unicode';
+  return undefined;
+}
+
+/** The names of a path, none for the root. */
+export function splitPath(path: string): string[] {
+  return path === '' ? [] : path.split('/');
+}
+
+/** `name` below `directory`. Both are parsed already. */
+export function joinPath(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`;
+}
+
+/** The directory that holds `path`; the root is its own parent. */
+export function parentPath(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** The last name of `path`, `''` for the root. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Order of the UTF-8 bytes, as in listings and in SQLite. JavaScript's `<` compares UTF-16. */
+export function compareNames(left: string, right: string): number {
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index += 1) {
+    const leftUnit = left.charCodeAt(index);
+    const rightUnit = right.charCodeAt(index);
+    if (leftUnit !== rightUnit) return codePointRank(leftUnit) - codePointRank(rightUnit);
+  }
+  return left.length - right.length;
+}
+
+/** UTF-8 sorts by code point, so surrogates (U+10000 and up) come behind U+E000 to U+FFFF. */
+function codePointRank(unit: number): number {
+  const isSurrogate = unit >= 0xd800 && unit <= 0xdfff;
+  return isSurrogate ? unit + 0x10000 : unit;
+}
+
+/** A volume by the name that a server gave it, or by the name that certifies itself. */
+export type VolumeReference =
+  | { readonly kind: 'alias'; readonly alias: string }
+  /** SHA-256 of the volume's first record. */
+  | { readonly kind: 'name'; readonly name: Uint8Array };
+
+const VOLUME_NAME_LENGTH = 43;
+
+export function isAlias(text: string): boolean {
+  return text.length <= LIMITS.aliasLengthMax && /^[a-z0-9-]+$/.test(text);
+}
+
+/** Throws `bad_request` unless `text` is an alias or the 43 characters of a volume name. */
+export function parseVolumeReference(text: string): VolumeReference {
+  if (isAlias(text)) return { kind: 'alias', alias: text };
+  const name = text.length === VOLUME_NAME_LENGTH ? base64urlDecode(text) : undefined;
+  if (name?.length === DIGEST_BYTES) return { kind: 'name', name };
+  throw new GdpfsError(
+    'bad_request',
+    `cannot use volume ${quote(text)}: no such form, need an alias (1 to ${LIMITS.aliasLengthMax} of a-z, 0-9 and -) or a name of ${VOLUME_NAME_LENGTH} characters`,
+  );
+}
+
+export interface VolumePath {
+  /** Alias or 43-character name. */
+  readonly volume: string;
+  readonly path: string;
+}
+
+export interface RemotePath extends VolumePath {
+  /** Picks the server, in the `/pfs/` spelling only. */
+  readonly profile?: string;
+}
+
+/**
+ * A path as the user types it: `gdp://<volume>/<path>`, `/pfs/<profile>/home/<volume>/<path>` or
+ * `/pfs/<profile>/public/<path>`. Taken literally: `%`, `?` and `#` are characters of names.
+ * Undefined if it is a local path. Throws `bad_request` or `name_too_long` if it is remote and wrong.
+ */
+export function parseRemotePath(text: string): RemotePath | undefined {
+  if (text.startsWith('gdp://')) return parseVolumePath(text.slice('gdp://'.length));
+  // Under `public` the volume is `public` itself.
+  const [, profile, volumePath] =
+    /^\/pfs\/([^/]+)\/(?:home\/(?=[^/])|(?=public(?:\/|$)))(.+)$/s.exec(text) ?? [];
+  if (profile === undefined || volumePath === undefined) return undefined;
+  return { ...parseVolumePath(volumePath), profile };
+}
+
+/** The inverse of `parseRemotePath`. */
+export function formatRemotePath({ volume, path, profile }: RemotePath): string {
+  const volumePath = joinPath(volume, path);
+  return profile === undefined ? `gdp://${volumePath}` : `/pfs/${profile}/home/${volumePath}`;
+}
+
+/** `path` of the API, `/<volume>/<path>`. Throws `bad_request` or `name_too_long`. */
+export function parseApiPath(text: string): VolumePath {
+  if (!text.startsWith('/')) {
+    throw new GdpfsError(
+      'bad_request',
+      `cannot use path ${quote(text)}: relative, need "/volume/path"`,
+    );
+  }
+  return parseVolumePath(text.slice(1));
+}
+
+/** The inverse of `parseApiPath`. */
+export function formatApiPath({ volume, path }: VolumePath): string {
+  return path === '' ? `/${volume}` : `/${volume}/${path}`;
+}
+
+function parseVolumePath(text: string): VolumePath {
+  const slash = text.indexOf('/');
+  const volume = slash === -1 ? text : text.slice(0, slash);
+  parseVolumeReference(volume);
+  const path = slash === -1 ? '' : text.slice(slash + 1);
+  if (path.startsWith('/')) parseName('');
+  return { volume, path: parsePath(path) };
+}
+
+const QUOTED_LENGTH_MAX = 100;
+
+/** For messages: escaped as in JSON and, since names may be hostile, cut. */
+function quote(text: string): string {
+  return JSON.stringify(
+    text.length > QUOTED_LENGTH_MAX ? `${text.slice(0, QUOTED_LENGTH_MAX)}…` : text,
+  );
+}

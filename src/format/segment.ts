@@ -1,0 +1,233 @@
+import { bytesEqual, utf8Encode } from '../base/bytes.ts';
+import { crc32, DIGEST_BYTES } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+
+/**
+ * The bytes of a segment file: a header page, frames, and in a sealed segment a table of the frames
+ * and a footer that finds it. Described in docs/formats.md.
+ */
+
+const SEGMENT_MAGIC = utf8Encode('GDPFSEG1');
+const FOOTER_MAGIC = utf8Encode('GDPFEND1');
+const FRAME_MAGIC = 0x47445046;
+
+export const STORE_ID_BYTES = 16;
+/** Frames begin here; the page before them holds the header and the two watermark slots. */
+export const SEGMENT_HEADER_BYTES = 4096;
+export const FRAME_HEADER_BYTES = 32;
+export const FOOTER_BYTES = 24;
+/** Of a chunk frame's payload, before the data: volume and digest. */
+export const CHUNK_PREFIX_BYTES = 2 * DIGEST_BYTES;
+/** The slots lie in sectors of their own, so that a torn write can damage only one. */
+export const WATERMARK_OFFSETS = [1024, 2048] as const;
+export const WATERMARK_BYTES = 24;
+
+/** Persisted: keep stable. */
+export const FRAME_KIND = { chunk: 1, commit: 2, table: 3 } as const;
+export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
+
+export interface SegmentHeader {
+  /** Random, the same in all segments of a store. */
+  readonly storeId: Uint8Array;
+  /** 1, 2, 3, … in the order of writing. */
+  readonly segment: number;
+}
+
+export interface FrameHeader {
+  readonly kind: FrameKind;
+  readonly segment: number;
+  /** Position of this header in the segment. */
+  readonly offset: number;
+  /** Bytes of the payload. */
+  readonly length: number;
+  /** CRC-32 of the payload. */
+  readonly checksum: number;
+}
+
+/** How far a segment is known to be durable: written after each sync, before its acknowledgement. */
+export interface Watermark {
+  /** Rises with each write; the slot with the higher one counts. */
+  readonly count: number;
+  /** Bytes. */
+  readonly durable: number;
+}
+
+/** One frame, as the table at the end of a sealed segment lists it. */
+export interface TableEntry {
+  readonly kind: FrameKind;
+  readonly offset: number;
+  readonly length: number;
+  readonly volume: Uint8Array;
+  /** Chunks only; zeros otherwise. */
+  readonly digest: Uint8Array;
+}
+
+const TABLE_ENTRY_BYTES = 13 + 2 * DIGEST_BYTES;
+
+export function encodeSegmentHeader(header: SegmentHeader): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter(SEGMENT_HEADER_BYTES);
+  writer.bytes(SEGMENT_MAGIC).bytes(header.storeId).uint32(header.segment);
+  writer.uint32(crc32(writer.finish()));
+  const page = new Uint8Array(SEGMENT_HEADER_BYTES);
+  page.set(writer.finish());
+  return page;
+}
+
+/** Throws `corrupt`. The watermark slots in the same page are not looked at. */
+export function decodeSegmentHeader(page: Uint8Array): SegmentHeader {
+  const reader = new ByteReader(page, 'segment header');
+  const magic = reader.bytes(SEGMENT_MAGIC.length);
+  const storeId = reader.bytes(STORE_ID_BYTES);
+  const segment = reader.uint32();
+  const end = reader.offset;
+  if (!bytesEqual(magic, SEGMENT_MAGIC)) throw corrupt('segment header', 'its magic is unknown');
+  if (reader.uint32() !== crc32(page.subarray(0, end))) throw corrupt('segment header', 'its CRC');
+  return { storeId: storeId.slice(), segment };
+}
+
+export function encodeWatermark(watermark: Watermark): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter(WATERMARK_BYTES);
+  writer.uint64(watermark.count).uint64(watermark.durable);
+  return writer.uint32(crc32(writer.finish())).uint32(0).finish();
+}
+
+/** Undefined for a slot that was never written; throws `corrupt` for a damaged one. */
+export function decodeWatermark(slot: Uint8Array): Watermark | undefined {
+  if (slot.every((byte) => byte === 0)) return undefined;
+  const reader = new ByteReader(slot, 'watermark');
+  const watermark = { count: reader.uint64(), durable: reader.uint64() };
+  if (reader.uint32() !== crc32(slot.subarray(0, 16)) || reader.uint32() !== 0) {
+    throw corrupt('watermark', 'its CRC is wrong');
+  }
+  reader.end();
+  return watermark;
+}
+
+export function encodeFrameHeader(header: FrameHeader): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter(FRAME_HEADER_BYTES);
+  writer.uint32(FRAME_MAGIC).uint32(header.kind).uint32(header.segment).uint64(header.offset);
+  writer.uint32(header.length).uint32(header.checksum);
+  return writer.uint32(crc32(writer.finish())).finish();
+}
+
+/**
+ * Undefined unless `bytes` begin with a frame header made for this very place: its segment and
+ * offset are part of it, so frame-like bytes inside a chunk are never mistaken for a frame.
+ */
+export function decodeFrameHeader(
+  bytes: Uint8Array,
+  place: { readonly segment: number; readonly offset: number },
+): FrameHeader | undefined {
+  if (bytes.length < FRAME_HEADER_BYTES) return undefined;
+  const reader = new ByteReader(bytes.subarray(0, FRAME_HEADER_BYTES), 'frame header');
+  if (reader.uint32() !== FRAME_MAGIC) return undefined;
+  const kind = reader.uint32();
+  const segment = reader.uint32();
+  const offset = reader.uint32() * 2 ** 32 + reader.uint32();
+  const length = reader.uint32();
+  const checksum = reader.uint32();
+  if (reader.uint32() !== crc32(bytes.subarray(0, FRAME_HEADER_BYTES - 4))) return undefined;
+  if (segment !== place.segment || offset !== place.offset) return undefined;
+  if (!isFrameKind(kind) || length > LIMITS.frameBytesMax) return undefined;
+  return { kind, segment, offset, length, checksum };
+}
+
+function isFrameKind(kind: number): kind is FrameKind {
+  return kind === FRAME_KIND.chunk || kind === FRAME_KIND.commit || kind === FRAME_KIND.table;
+}
+
+/** CRC-32 over a payload that is kept in parts. */
+export function payloadChecksum(parts: readonly Uint8Array[]): number {
+  let checksum = 0;
+  for (const part of parts) checksum = crc32(part, checksum);
+  return checksum;
+}
+
+/** Payload of a commit frame: uint32 length and the commit, then the request results. */
+export function encodeCommitPayload(commit: Uint8Array, results: Uint8Array): Uint8Array[] {
+  return [new ByteWriter(4).uint32(commit.length).finish(), commit, results];
+}
+
+export function decodeCommitPayload(payload: Uint8Array): {
+  readonly commit: Uint8Array;
+  readonly results: Uint8Array;
+} {
+  const reader = new ByteReader(payload, 'commit frame');
+  const commit = reader.sizedBytes(LIMITS.frameBytesMax);
+  return { commit, results: reader.bytes(reader.remaining) };
+}
+
+/** Collects the table of a segment while it is written, in its encoded form: small and flat. */
+export class TableBuilder {
+  readonly #writer = new ByteWriter();
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(entry: TableEntry): void {
+    this.#writer.uint8(entry.kind).uint64(entry.offset).uint32(entry.length);
+    this.#writer.bytes(entry.volume).bytes(entry.digest);
+    this.#count += 1;
+  }
+
+  /** Payload of the table frame. */
+  payload(): Uint8Array[] {
+    return [new ByteWriter(4).uint32(this.#count).finish(), this.#writer.finish()];
+  }
+}
+
+/** Throws `corrupt` unless the entries ascend without overlap. A gap is where frames were damaged. */
+export function decodeTable(payload: Uint8Array): TableEntry[] {
+  const reader = new ByteReader(payload, 'segment table');
+  const count = reader.count(LIMITS.segmentEntriesMax, TABLE_ENTRY_BYTES);
+  const entries: TableEntry[] = [];
+  let end = SEGMENT_HEADER_BYTES;
+  for (let index = 0; index < count; index++) {
+    const kind = reader.uint8();
+    const offset = reader.uint64();
+    const length = reader.uint32();
+    if (!isFrameKind(kind)) throw corrupt('segment table', `a kind is ${kind}`);
+    if (offset < end) throw corrupt('segment table', `an entry is at ${offset}`);
+    end = offset + FRAME_HEADER_BYTES + length;
+    entries.push({
+      kind,
+      offset,
+      length,
+      volume: reader.bytes(DIGEST_BYTES),
+      digest: reader.bytes(DIGEST_BYTES),
+    });
+  }
+  reader.end();
+  return entries;
+}
+
+/** The last bytes of a sealed segment. */
+export function encodeFooter(tableOffset: number): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter(FOOTER_BYTES);
+  writer.uint64(tableOffset);
+  writer.uint32(crc32(writer.finish())).uint32(0).bytes(FOOTER_MAGIC);
+  return writer.finish();
+}
+
+/** Returns the offset of the table frame; throws `corrupt`. */
+export function decodeFooter(bytes: Uint8Array): number {
+  const reader = new ByteReader(bytes, 'segment footer');
+  const tableOffset = reader.uint64();
+  if (reader.uint32() !== crc32(bytes.subarray(0, 8)) || reader.uint32() !== 0) {
+    throw corrupt('segment footer', 'its CRC is wrong');
+  }
+  if (!bytesEqual(reader.bytes(FOOTER_MAGIC.length), FOOTER_MAGIC)) {
+    throw corrupt('segment footer', 'its magic is unknown');
+  }
+  reader.end();
+  return tableOffset;
+}
+
+function corrupt(what: string, why: string): GdpfsError {
+  return new GdpfsError('corrupt', `cannot decode ${what}: ${why}`);
+}

@@ -1,0 +1,88 @@
+import { asBuffer } from '../base/bytes.ts';
+import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
+import { type IndexDatabase, prepareAll } from '../storage/index-db.ts';
+import type { FrameLocation } from '../storage/segment-writer.ts';
+
+const SQL = {
+  get: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND digest = ?',
+  any: 'SELECT 1 FROM chunk WHERE volume = ? LIMIT 1',
+  put: 'INSERT OR REPLACE INTO chunk (volume, digest, segment, offset, length) VALUES (?, ?, ?, ?, ?)',
+} as const;
+
+interface Pending {
+  readonly volume: number;
+  readonly digest: Uint8Array;
+  readonly location: FrameLocation;
+}
+
+/**
+ * Where chunk bytes lie, by volume and digest. A chunk is found from the moment it is durable: what
+ * the index has not stored yet is kept here.
+ */
+export class ChunkTable {
+  readonly #reader: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  readonly #writer: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  #pending = new Map<string, Pending>();
+
+  constructor(index: Pick<IndexDatabase, 'reader' | 'writer'>) {
+    this.#reader = prepareAll(index.reader, SQL);
+    this.#writer = prepareAll(index.writer, SQL);
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /** A chunk frame became durable. */
+  add(volume: number, digest: Uint8Array, location: FrameLocation): void {
+    this.#pending.set(key(volume, digest), { volume, digest, location });
+  }
+
+  /** The chunk's frame, or undefined. */
+  find(volume: number, digest: Uint8Array): FrameLocation | undefined {
+    const pending = this.#pending.get(key(volume, digest));
+    if (pending !== undefined) return pending.location;
+    const row = this.#reader.get.get(volume, digest);
+    if (row === undefined) return undefined;
+    return {
+      segment: Number(row['segment']),
+      offset: Number(row['offset']),
+      length: Number(row['length']),
+    };
+  }
+
+  /** Bytes of data in the chunk, or undefined if it is not stored. */
+  dataLength(volume: number, digest: Uint8Array): number | undefined {
+    const location = this.find(volume, digest);
+    return location === undefined ? undefined : location.length - CHUNK_PREFIX_BYTES;
+  }
+
+  isEmpty(volume: number): boolean {
+    for (const pending of this.#pending.values()) if (pending.volume === volume) return false;
+    return this.#reader.any.get(volume) === undefined;
+  }
+
+  /**
+   * Writes what is pending through the open transaction of the writer; `forget` afterwards, once the
+   * transaction is committed.
+   */
+  flush(): ReadonlySet<string> {
+    const keys = new Set<string>();
+    for (const [name, { volume, digest, location }] of this.#pending) {
+      const { segment, offset, length } = location;
+      this.#writer.put.run(volume, digest, segment, offset, length);
+      keys.add(name);
+    }
+    return keys;
+  }
+
+  forget(keys: ReadonlySet<string>): void {
+    if (keys.size === this.#pending.size) this.#pending = new Map();
+    else for (const name of keys) this.#pending.delete(name);
+  }
+}
+
+function key(volume: number, digest: Uint8Array): string {
+  return `${volume}:${asBuffer(digest).toString('latin1')}`;
+}
+

@@ -1,0 +1,98 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Commit, PartPlace, RequestResult } from '../format/commit.ts';
+import { FRAME_HEADER_BYTES } from '../format/segment.ts';
+import type { ChainState } from '../format/volume-chain.ts';
+import { prepareAll } from '../storage/index-db.ts';
+import type { Position } from '../storage/segment-store.ts';
+import type { FrameLocation } from '../storage/segment-writer.ts';
+import { VolumeTable } from './volume-table.ts';
+
+/** Of a commit frame's payload, before the commit: its length. */
+const COMMIT_PREFIX_BYTES = 4;
+
+const SQL = {
+  frame: `INSERT OR REPLACE INTO commit_frame
+    (volume, first_seq, count, time_ms, segment, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  part: `INSERT OR REPLACE INTO log_part
+    (volume, log, first_seq, count, segment, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  request: `INSERT OR REPLACE INTO request (principal, id, fingerprint, time_ms, body)
+    VALUES (?, ?, ?, ?, ?)`,
+  findRequest: 'SELECT fingerprint, body FROM request WHERE principal = ? AND id = ?',
+  dropRequests: 'DELETE FROM request WHERE time_ms < ?',
+  setPosition: 'INSERT OR REPLACE INTO position (one, segment, offset) VALUES (1, ?, ?)',
+} as const;
+
+/** Writes into the index what a commit frame says beside its records. Live path and recovery. */
+export class CommitIndex {
+  readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  readonly #volumes: VolumeTable;
+
+  /** `database` is the writing connection. */
+  constructor(database: DatabaseSync) {
+    this.#sql = prepareAll(database, SQL);
+    this.#volumes = new VolumeTable(database);
+  }
+
+  /** `state` is the log's state after the commit, which lies in the frame at `location`. */
+  add(
+    volume: number,
+    state: ChainState,
+    stored: {
+      readonly commit: Commit;
+      readonly places: readonly PartPlace[];
+      readonly location: FrameLocation;
+    },
+  ): void {
+    const { commit, places, location } = stored;
+    const { segment, offset, length } = location;
+    this.#volumes.update(volume, state, commit.checkpoint);
+    const { firstSeq } = commit;
+    this.#sql.frame.run(
+      volume,
+      firstSeq,
+      commit.records.length,
+      state.timeMs,
+      segment,
+      offset,
+      length,
+    );
+    const start = offset + FRAME_HEADER_BYTES + COMMIT_PREFIX_BYTES;
+    for (const [index, part] of commit.parts.entries()) {
+      const place = places[index];
+      if (place === undefined) continue;
+      this.#sql.part.run(
+        volume,
+        part.log,
+        part.firstSeq,
+        part.records.length,
+        segment,
+        start + place.offset,
+        place.length,
+      );
+    }
+  }
+
+  addResult(result: RequestResult): void {
+    const { principal, id, fingerprint, timeMs, body } = result;
+    this.#sql.request.run(principal, id, fingerprint, timeMs, body);
+  }
+
+  /** The first answer to the request, pending ones included. */
+  findResult(
+    principal: string,
+    id: string,
+  ): { readonly fingerprint: Uint8Array; readonly body: Uint8Array } | undefined {
+    const row = this.#sql.findRequest.get(principal, id);
+    if (row === undefined) return undefined;
+    return { fingerprint: row['fingerprint'] as Uint8Array, body: row['body'] as Uint8Array };
+  }
+
+  dropResultsBefore(timeMs: number): void {
+    this.#sql.dropRequests.run(timeMs);
+  }
+
+  /** Everything before `position` is in the index. */
+  setPosition(position: Position): void {
+    this.#sql.setPosition.run(position.segment, position.offset);
+  }
+}

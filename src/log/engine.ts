@@ -1,0 +1,312 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { crc32, formatDigest } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { decodePartRecords } from '../format/commit.ts';
+import type { Chunk } from '../format/manifest.ts';
+import { CHUNK_PREFIX_BYTES, decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
+import { type IndexDatabase, prepareAll } from '../storage/index-db.ts';
+import type { SegmentStore } from '../storage/segment-store.ts';
+import type { ChunkTable } from './chunk-table.ts';
+import type { CommitIndex } from './commit-index.ts';
+import type { Fold } from './fold.ts';
+import type { Signer } from './key-store.ts';
+import { sealCommit } from './seal.ts';
+import { type Job, Sequencer } from './sequencer.ts';
+import { Transaction } from './transaction.ts';
+import { type VolumeRow, VolumeTable } from './volume-table.ts';
+
+/** Bytes of records after which a batch takes no further change. */
+const BATCH_BYTES = 8 * 1024 * 1024;
+/** Chunks or index writes waiting for a transaction that make one begin on their own account. */
+const PENDING_MAX = 1024;
+/** Batches between two removals of expired request results. */
+const EXPIRY_BATCHES = 1000;
+
+const SQL = {
+  parts: `SELECT first_seq, count, segment, offset, length FROM log_part
+    WHERE volume = ? AND log = ? AND first_seq < ? ORDER BY first_seq`,
+  logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
+  commits: `SELECT first_seq, segment, offset, length FROM commit_frame
+    WHERE volume = ? AND first_seq + count > ? ORDER BY first_seq LIMIT ?`,
+  countAt: `SELECT first_seq + count AS count FROM commit_frame
+    WHERE volume = ? AND time_ms <= ? ORDER BY time_ms DESC, first_seq DESC LIMIT 1`,
+} as const;
+
+export interface RunOptions {
+  readonly urgent?: boolean;
+  /** A repeat of this request gets the first answer; its result must be JSON. */
+  readonly request?: {
+    readonly principal: string;
+    readonly id: string;
+    readonly fingerprint: Uint8Array;
+  };
+}
+
+/** The log engine: chunks and commits go in, are durable when acknowledged, and can be read back. */
+export class LogEngine {
+  readonly #index: IndexDatabase;
+  readonly #segments: SegmentStore;
+  readonly #commits: CommitIndex;
+  readonly #clock: Clock;
+  readonly #signer: Signer;
+  readonly #fold: Fold;
+  readonly #sequencer: Sequencer;
+  readonly #writerVolumes: VolumeTable;
+  readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  /** Index writes that wait for the next transaction and are not part of any log. */
+  #later: ((database: DatabaseSync) => void)[] = [];
+  #batches = 0;
+  /** Set when the index failed behind a durable commit: only a restart knows what it holds. */
+  #failure: GdpfsError | undefined;
+  /** What is committed and durable. */
+  readonly volumes: VolumeTable;
+  readonly chunks: ChunkTable;
+
+  constructor(parts: {
+    readonly index: IndexDatabase;
+    readonly segments: SegmentStore;
+    readonly commits: CommitIndex;
+    readonly chunks: ChunkTable;
+    readonly clock: Clock;
+    readonly signer: Signer;
+    readonly fold: Fold;
+  }) {
+    this.#index = parts.index;
+    this.#segments = parts.segments;
+    this.#commits = parts.commits;
+    this.#clock = parts.clock;
+    this.#signer = parts.signer;
+    this.#fold = parts.fold;
+    this.chunks = parts.chunks;
+    this.volumes = new VolumeTable(parts.index.reader);
+    this.#writerVolumes = new VolumeTable(parts.index.writer);
+    this.#sql = prepareAll(parts.index.reader, SQL);
+    this.#sequencer = new Sequencer(async (jobs) => this.#runBatch(jobs));
+  }
+
+  /**
+   * Runs `plan` in its turn. What it appends is durable, signed and visible when this resolves; if
+   * it throws, nothing of it happened.
+   */
+  async run<T>(plan: (transaction: Transaction) => T, options: RunOptions = {}): Promise<T> {
+    const { request, urgent } = options;
+    if (request === undefined) return await this.#sequencer.run(plan, urgent);
+    return await this.#sequencer.run((transaction) => {
+      const first = this.#commits.findResult(request.principal, request.id);
+      if (first !== undefined) {
+        if (bytesEqual(first.fingerprint, request.fingerprint)) {
+          return JSON.parse(utf8Decode(first.body)) as T;
+        }
+        throw new GdpfsError(
+          'request_reused',
+          `cannot repeat request "${request.id}": it was another request before`,
+          { hint: 'use a new Idempotency-Key for every new request' },
+        );
+      }
+      const result = plan(transaction);
+      const body = utf8Encode(JSON.stringify(result));
+      const kept = { ...request, timeMs: this.#clock.now(), body };
+      if (transaction.keepResult(kept)) this.#commits.addResult(kept);
+      return result;
+    }, urgent);
+  }
+
+  /** Does an index write that is no log's business with the next transaction. */
+  later(write: (database: DatabaseSync) => void): void {
+    this.#later.push(write);
+    if (this.#later.length === PENDING_MAX) void this.flush().catch(() => undefined);
+  }
+
+  /** Resolves when everything added so far is in the index. */
+  async flush(): Promise<void> {
+    await this.#sequencer.run(() => undefined, true);
+  }
+
+  /** Stores the bytes of a chunk, whose digest the caller has checked. Durable when it resolves. */
+  async appendChunk(
+    volume: VolumeRow,
+    chunk: { readonly digest: Uint8Array; readonly data: Uint8Array },
+  ): Promise<void> {
+    const { digest, data } = chunk;
+    const frame = { kind: FRAME_KIND.chunk, volume: volume.name, digest };
+    await this.#segments.append([{ ...frame, payload: [volume.name, digest, data] }]);
+    if (this.chunks.pendingCount === PENDING_MAX) void this.flush().catch(() => undefined);
+  }
+
+  /** A chunk's bytes, their CRC-32 checked. Throws `corrupt`. */
+  async readChunk(volume: number, chunk: Chunk): Promise<Uint8Array> {
+    const location = this.chunks.find(volume, chunk.digest);
+    if (location === undefined) throw chunkCorrupt(chunk, 'it is not stored');
+    if (location.length !== CHUNK_PREFIX_BYTES + chunk.length) throw chunkCorrupt(chunk, 'its length');
+    const range = { start: CHUNK_PREFIX_BYTES, length: chunk.length };
+    const data = await this.#segments.read(location, range);
+    if (crc32(data) !== chunk.checksum) throw chunkCorrupt(chunk, 'its bytes have changed');
+    return data;
+  }
+
+  /** The first `count` records of a file log. Throws `corrupt` if some are missing. */
+  async readFileLog(volume: number, log: Uint8Array, count: number): Promise<Uint8Array[]> {
+    const records: Uint8Array[] = [];
+    for (const row of this.#sql.parts.all(volume, log, count)) {
+      if (Number(row['first_seq']) !== records.length) break;
+      const place = { segment: Number(row['segment']), offset: Number(row['offset']) };
+      const length = Number(row['length']);
+      records.push(...decodePartRecords(await this.#segments.readBytes({ ...place, length })));
+    }
+    if (records.length < count) {
+      const log64 = formatDigest(log);
+      throw new GdpfsError('corrupt', `cannot read file log ${log64}: records are missing`);
+    }
+    return records.slice(0, count);
+  }
+
+  /** Records that the file log has in all, versions newer than the caller's included. */
+  fileLogCount(volume: number, log: Uint8Array): number {
+    return Number(this.#sql.logCount.get(volume, log)?.['count'] ?? 0);
+  }
+
+  /** Encoded commits from the one that holds `seq` on, at most `limit`, and where to go on. */
+  async readCommits(
+    volume: number,
+    from: { readonly seq: number; readonly limit: number },
+  ): Promise<Uint8Array[]> {
+    const commits: Uint8Array[] = [];
+    for (const row of this.#sql.commits.all(volume, from.seq, from.limit)) {
+      const location = {
+        segment: Number(row['segment']),
+        offset: Number(row['offset']),
+        length: Number(row['length']),
+      };
+      commits.push(decodeCommitPayload(await this.#segments.read(location)).commit);
+    }
+    return commits;
+  }
+
+  /** Records that the log had at `timeMs`; 0 before its first commit. */
+  countAt(volume: number, timeMs: number): number {
+    return Number(this.#sql.countAt.get(volume, timeMs)?.['count'] ?? 0);
+  }
+
+  /** Finishes what was accepted, stores the index, and closes. */
+  async close(): Promise<void> {
+    await this.flush().catch(() => undefined);
+    await this.#sequencer.close();
+    await this.#segments.close();
+    this.#index.close();
+  }
+
+  /** One batch: one transaction of the index, one append to the segments. Returns the jobs taken. */
+  async #runBatch(jobs: readonly Job[]): Promise<number> {
+    if (this.#failure !== undefined) {
+      for (const job of jobs) job.reject(this.#failure);
+      return jobs.length;
+    }
+    const database = this.#index.writer;
+    const { position } = this.#segments;
+    const later = this.#later;
+    let batch: Batch = { taken: jobs.length, planned: jobs.map((job) => ({ job, result: 0 })) };
+    let isDurable = false;
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      const flushed = this.#writePending();
+      const volumes = this.#writerVolumes;
+      const transaction = new Transaction({ database, volumes, fold: this.#fold });
+      batch = runPlans(transaction, jobs);
+      await this.#store(transaction, jobs[0]?.urgent === true);
+      isDurable = true;
+      this.#commits.setPosition(position);
+      database.exec('COMMIT');
+      this.chunks.forget(flushed);
+      for (const { job, result } of batch.planned) job.resolve(result);
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      if (this.#later !== later) this.#later.unshift(...later);
+      if (isDurable) this.#fail(error);
+      for (const { job } of batch.planned) job.reject(this.#failure ?? error);
+    }
+    return batch.taken;
+  }
+
+  /** Index writes that rode on nobody's commit so far. */
+  #writePending(): ReadonlySet<string> {
+    const later = this.#later;
+    this.#later = [];
+    for (const write of later) write(this.#index.writer);
+    this.#batches += 1;
+    if (this.#batches % EXPIRY_BATCHES === 1) {
+      this.#commits.dropResultsBefore(this.#clock.now() - LIMITS.requestResultKeepMs);
+    }
+    return this.chunks.flush();
+  }
+
+  /** Signs what was staged, makes it durable, and writes it into the open index transaction. */
+  async #store(transaction: Transaction, urgent: boolean): Promise<void> {
+    const { staged } = transaction;
+    if (staged.length === 0) return;
+    const timeMs = this.#clock.now();
+    const sealed = staged.map((one) => sealCommit(one, { signer: this.#signer, timeMs }));
+    const locations = await this.#segments.append(
+      sealed.map(({ frame }) => frame),
+      { urgent },
+    );
+    for (const [index, { volume, state, commit, places }] of sealed.entries()) {
+      const location = locations[index];
+      if (location !== undefined) this.#commits.add(volume, state, { commit, places, location });
+    }
+  }
+
+  #fail(cause: unknown): void {
+    this.#failure = new GdpfsError('unavailable', 'cannot change: the index failed', {
+      cause,
+      hint: 'restart the server: the index catches up with what is durable',
+    });
+  }
+}
+
+interface Planned {
+  readonly job: Job;
+  readonly result: unknown;
+}
+
+interface Batch {
+  /** Jobs taken from the front of the queue. */
+  readonly taken: number;
+  /** Those of them that were not refused. */
+  readonly planned: readonly Planned[];
+}
+
+/** Runs the plans of a batch one behind the other; a plan that throws leaves no trace. */
+function runPlans(transaction: Transaction, jobs: readonly Job[]): Batch {
+  const { database } = transaction;
+  const planned: Planned[] = [];
+  let taken = 0;
+  for (const job of jobs) {
+    // Only a batch of urgent changes may use the reserve.
+    if (taken > 0 && job.urgent !== jobs[0]?.urgent) break;
+    if (transaction.bytes > BATCH_BYTES) break;
+    taken += 1;
+    const mark = transaction.mark();
+    database.exec('SAVEPOINT change');
+    try {
+      planned.push({ job, result: job.plan(transaction) });
+      database.exec('RELEASE change');
+    } catch (error) {
+      database.exec('ROLLBACK TO change; RELEASE change');
+      transaction.rollback(mark);
+      job.reject(error);
+    }
+  }
+  return { taken, planned };
+}
+
+function chunkCorrupt(chunk: Chunk, why: string): GdpfsError {
+  const digest = formatDigest(chunk.digest);
+  return new GdpfsError(
+    'corrupt',
+    `cannot read chunk ${digest} of ${chunk.length} bytes at ${chunk.offset}: ${why}`,
+    { details: { digest, offset: chunk.offset }, hint: 'upload the file again to heal it' },
+  );
+}

@@ -1,0 +1,85 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { base64urlEncode } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { rawPublicKey } from '../format/ed25519.ts';
+
+/** An Ed25519 key pair; `publicKey` is raw, 32 bytes. */
+export interface SigningKey {
+  readonly privateKey: KeyObject;
+  readonly publicKey: Uint8Array;
+}
+
+/**
+ * Signs checkpoints for a volume. The one place where custody matters: with custody `server` the key
+ * is in a KeyStore of this server; with custody `client` the signature will come from the client.
+ */
+export interface Signer {
+  /** The key whose public half the volume's policy names. Throws `read_only` if there is none. */
+  writerKey(volume: Uint8Array): KeyObject;
+}
+
+/** Private keys of the volumes, one file each (PKCS #8 PEM, 0600), in a folder apart from the data. */
+export class KeyStore implements Signer {
+  readonly #directory: string;
+  /** By volume name; bounded by evicting the oldest. */
+  readonly #cache = new Map<string, KeyObject>();
+
+  constructor(directory: string) {
+    this.#directory = join(directory, 'volumes');
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
+  create(): SigningKey {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    return { privateKey, publicKey: rawPublicKey(publicKey) };
+  }
+
+  /** Durable when it returns: a volume must never exist whose key could be lost. */
+  save(volume: Uint8Array, key: SigningKey): void {
+    const path = this.#path(volume);
+    const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const file = openSync(`${path}.new`, 'w', 0o600);
+    try {
+      writeSync(file, pem.toString());
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(`${path}.new`, path);
+    const directory = openSync(this.#directory, 'r');
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
+  }
+
+  writerKey(volume: Uint8Array): KeyObject {
+    const name = base64urlEncode(volume);
+    let key = this.#cache.get(name);
+    if (key === undefined) {
+      try {
+        key = createPrivateKey(readFileSync(this.#path(volume)));
+      } catch (cause) {
+        throw new GdpfsError('read_only', `cannot sign for volume "${name}": its key is missing`, {
+          cause,
+          hint: 'restore the keys folder of the server from its backup',
+        });
+      }
+      if (this.#cache.size >= KEYS_CACHED_MAX) {
+        const oldest = this.#cache.keys().next();
+        if (!oldest.done) this.#cache.delete(oldest.value);
+      }
+      this.#cache.set(name, key);
+    }
+    return key;
+  }
+
+  #path(volume: Uint8Array): string {
+    return join(this.#directory, `${base64urlEncode(volume)}.key`);
+  }
+}
+
+const KEYS_CACHED_MAX = 1024;

@@ -1,0 +1,99 @@
+import { mkdirSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../base/clock.ts';
+import type { Disk } from '../storage/disk.ts';
+import { openIndexDatabase, removeIndex } from '../storage/index-db.ts';
+import { lockStore } from '../storage/lock.ts';
+import { openNodeDisk } from '../storage/node-disk.ts';
+import { openSegmentStore, type Position } from '../storage/segment-store.ts';
+import { ChunkTable } from './chunk-table.ts';
+import { CommitIndex } from './commit-index.ts';
+import { LogEngine } from './engine.ts';
+import type { Fold } from './fold.ts';
+import type { Signer } from './key-store.ts';
+import { Replay } from './replay.ts';
+import { LOG_SCHEMA } from './schema.ts';
+
+export interface OpenLogOptions {
+  /** Folder of the store: `segments/`, `index.sqlite`, `lock.sqlite`. Made if missing. */
+  readonly directory: string;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly fold: Fold;
+  /** Tables of the layers above. */
+  readonly schema: string;
+  /** Throw the index away first and read everything again. */
+  readonly rebuild?: boolean;
+  /** Told of what recovery found that an operator should know. */
+  readonly warn: (message: string) => void;
+  /** Another disk for the segments; by default the folder itself. */
+  readonly disk?: Disk;
+}
+
+export interface OpenedLog extends AsyncDisposable {
+  readonly engine: LogEngine;
+  readonly reader: DatabaseSync;
+  readonly writer: DatabaseSync;
+  /** Places where the segments do not hold what was written to them. */
+  readonly damageCount: number;
+}
+
+/** Index file of the store in `directory`. */
+export function indexPath(directory: string): string {
+  return `${directory}/index.sqlite`;
+}
+
+/**
+ * Opens a store: takes its lock, brings the index up to the segments, and is then ready for changes.
+ * Throws `locked`, `corrupt` when the segments cannot be trusted to go on.
+ */
+export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
+  const { directory } = options;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = lockStore(directory);
+  try {
+    if (options.rebuild === true) removeIndex(indexPath(directory));
+    const index = openIndexDatabase(indexPath(directory), [LOG_SCHEMA, options.schema]);
+    const chunks = new ChunkTable(index);
+    const commits = new CommitIndex(index.writer);
+    const { fold, clock, warn } = options;
+    const replay = new Replay({ index, commits, chunks, fold, nowMs: clock.now(), warn });
+    const from = readPosition(index.reader);
+    let segments: Awaited<ReturnType<typeof openSegmentStore>>;
+    try {
+      segments = await openSegmentStore({
+        disk: options.disk ?? openNodeDisk(directory),
+        visitor: replay,
+        warn,
+        ...(from === undefined ? {} : { from }),
+      });
+    } catch (error) {
+      index.close();
+      throw error;
+    }
+    commits.setPosition(segments.position);
+    replay.finish();
+    const { signer } = options;
+    const engine = new LogEngine({ index, segments, commits, chunks, clock, signer, fold });
+    return {
+      engine,
+      reader: index.reader,
+      writer: index.writer,
+      damageCount: replay.damageCount,
+      async [Symbol.asyncDispose]() {
+        await engine.close();
+        lock[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function readPosition(reader: DatabaseSync): Position | undefined {
+  const row = reader.prepare('SELECT segment, offset FROM position').get();
+  if (row === undefined) return undefined;
+  return { segment: Number(row['segment']), offset: Number(row['offset']) };
+}
+

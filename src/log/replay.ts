@@ -1,0 +1,159 @@
+import { asBuffer, base64urlEncode } from '../base/bytes.ts';
+import { isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { type Commit, decodeCommit, decodeResults, type PartPlace } from '../format/commit.ts';
+import { decodeRecord } from '../format/records.ts';
+import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
+import { verifyCommit } from '../format/volume-chain.ts';
+import type { IndexDatabase } from '../storage/index-db.ts';
+import type { Damage, ReplayVisitor } from '../storage/segment-store.ts';
+import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { ChunkTable } from './chunk-table.ts';
+import type { CommitIndex } from './commit-index.ts';
+import type { Fold } from './fold.ts';
+import { VolumeTable } from './volume-table.ts';
+
+/** Frames replayed between two commits of the index: bounds the memory of its transaction. */
+const REPLAY_FRAMES = 2000;
+
+export interface ReplayOptions {
+  readonly index: IndexDatabase;
+  readonly commits: CommitIndex;
+  readonly chunks: ChunkTable;
+  readonly fold: Fold;
+  readonly nowMs: number;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Brings the index up to the segments. Every commit is checked like a stranger's: link, signature,
+ * root. What fails the check closes its volume for writing and is reported; nothing is dropped.
+ */
+export class Replay implements ReplayVisitor {
+  readonly #options: ReplayOptions;
+  readonly #volumes: VolumeTable;
+  #isLive = false;
+  #frames = 0;
+  #damageCount = 0;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+    this.#volumes = new VolumeTable(options.index.writer);
+    options.index.writer.exec('BEGIN IMMEDIATE');
+  }
+
+  get damageCount(): number {
+    return this.#damageCount;
+  }
+
+  /** The replay is over: from now on chunks only wait for the next transaction. */
+  finish(): void {
+    this.#commitIndex();
+    this.#isLive = true;
+  }
+
+  chunk(chunk: { readonly volume: Uint8Array; readonly digest: Uint8Array } & FrameLocation): void {
+    const { segment, offset, length } = chunk;
+    // A chunk of a volume whose first commit is lost has no one to serve.
+    const volume = this.#volumeId(chunk.volume);
+    if (volume === undefined) return;
+    this.#options.chunks.add(volume, chunk.digest, { segment, offset, length });
+    if (!this.#isLive) this.#count();
+  }
+
+  commit(payload: Uint8Array, location: FrameLocation): void {
+    const { writer } = this.#options.index;
+    writer.exec('SAVEPOINT replay');
+    try {
+      const { commit: bytes, results } = decodeCommitPayload(payload);
+      const commit = decodeCommit(bytes);
+      this.#apply(commit, commit.places, location);
+      for (const result of decodeResults(results)) {
+        const isFresh = result.timeMs > this.#options.nowMs - LIMITS.requestResultKeepMs;
+        if (isFresh) this.#options.commits.addResult(result);
+      }
+      writer.exec('RELEASE replay');
+    } catch (error) {
+      writer.exec('ROLLBACK TO replay; RELEASE replay');
+      if (!isGdpfsError(error)) throw error;
+      this.#markDamaged(error.message, payload.subarray(4, 36), location);
+    }
+    this.#count();
+  }
+
+  damage(damage: Damage): void {
+    const what = damage.frame === undefined ? 'bytes' : frameName(damage.frame);
+    const reason = `${damage.length} damaged ${what} in segment ${damage.segment} at ${damage.offset}`;
+    // A chunk is found missing when it is read or asked for. Anything else may have been a commit of
+    // any volume, and going on would make a history without it.
+    if (damage.frame === FRAME_KIND.chunk) {
+      this.#damageCount += 1;
+      this.#options.warn(reason);
+    } else {
+      this.#markDamaged(reason, undefined, damage);
+    }
+  }
+
+  #apply(commit: Commit, places: readonly PartPlace[], location: FrameLocation): void {
+    const { writer } = this.#options.index;
+    const row = this.#volumes.byName(commit.volume);
+    // Already applied: the index had stored more than its position says.
+    if (row !== undefined && commit.firstSeq + commit.records.length <= row.count) return;
+    if (row?.damage !== undefined) return;
+    const state = verifyCommit(row, commit);
+    const meta = commit.records[0] ?? new Uint8Array(0);
+    const volume = row?.id ?? this.#volumes.insert(state, meta);
+    for (const [index, bytes] of commit.records.entries()) {
+      const body = decodeRecord(bytes);
+      const seq = commit.firstSeq + index;
+      if (body.case === 'dentry' || body.case === 'system') {
+        this.#options.fold.apply(writer, { volume, kind: state.kind, seq, body });
+      }
+    }
+    this.#options.commits.add(volume, state, { commit, places, location });
+  }
+
+  #markDamaged(reason: string, name: Uint8Array | undefined, place: FrameLocation): void {
+    this.#damageCount += 1;
+    const row = name === undefined ? undefined : this.#volumes.byName(name);
+    const which = row === undefined ? 'all volumes' : `volume ${base64urlEncode(row.name)}`;
+    this.#options.warn(`${which} opened read-only: ${reason}`);
+    const where = `segment ${place.segment} at ${place.offset}`;
+    this.#volumes.markDamaged(`${reason} (${where})`, row?.id);
+  }
+
+  #volumeId(name: Uint8Array): number | undefined {
+    const key = asBuffer(name).toString('latin1');
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.#volumes.byName(name)?.id;
+      if (id === undefined) return undefined;
+      if (this.#ids.size >= IDS_CACHED_MAX) this.#ids.clear();
+      this.#ids.set(key, id);
+    }
+    return id;
+  }
+
+  readonly #ids = new Map<string, number>();
+
+  #count(): void {
+    this.#frames += 1;
+    if (this.#frames % REPLAY_FRAMES !== 0) return;
+    this.#commitIndex();
+    this.#options.index.writer.exec('BEGIN IMMEDIATE');
+  }
+
+  #commitIndex(): void {
+    const flushed = this.#options.chunks.flush();
+    this.#options.index.writer.exec('COMMIT');
+    this.#options.chunks.forget(flushed);
+  }
+}
+
+const IDS_CACHED_MAX = 10_000;
+
+function frameName(kind: number): string {
+  for (const [name, value] of Object.entries(FRAME_KIND)) if (value === kind) return `${name} bytes`;
+  return 'bytes';
+}
+

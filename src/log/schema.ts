@@ -1,0 +1,51 @@
+/** Tables of the index that belong to the log layer. Everything in them comes from segments. */
+export const LOG_SCHEMA = `
+  -- How far the index has read: one row.
+  CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), segment INTEGER, offset INTEGER);
+
+  -- Directory logs and the system log, with what is needed to check and sign their next commit.
+  CREATE TABLE volume (
+    id INTEGER PRIMARY KEY,
+    name BLOB NOT NULL UNIQUE,
+    kind INTEGER NOT NULL,
+    owner_key BLOB NOT NULL,
+    writer_key BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    frontier BLOB NOT NULL,
+    previous BLOB NOT NULL,
+    time_ms INTEGER NOT NULL,
+    checkpoint BLOB NOT NULL,
+    meta BLOB NOT NULL,
+    -- Why nothing may be written any more; NULL for a sound volume.
+    damage TEXT
+  );
+
+  -- Where the newest copy of each chunk's bytes lies: data only, \`length\` bytes at \`offset\`.
+  CREATE TABLE chunk (
+    volume INTEGER, digest BLOB, segment INTEGER, offset INTEGER, length INTEGER,
+    PRIMARY KEY (volume, digest)
+  ) WITHOUT ROWID;
+
+  -- Commit frames; \`offset\` and \`length\` are those of the frame.
+  CREATE TABLE commit_frame (
+    volume INTEGER, first_seq INTEGER, count INTEGER, time_ms INTEGER,
+    segment INTEGER, offset INTEGER, length INTEGER,
+    PRIMARY KEY (volume, first_seq)
+  ) WITHOUT ROWID;
+  CREATE INDEX commit_time ON commit_frame (volume, time_ms);
+
+  -- Where the records of each file log lie: the encoded list of records, inside a commit frame.
+  CREATE TABLE log_part (
+    volume INTEGER, log BLOB, first_seq INTEGER, count INTEGER,
+    segment INTEGER, offset INTEGER, length INTEGER,
+    PRIMARY KEY (volume, log, first_seq)
+  ) WITHOUT ROWID;
+
+  -- First answers to request ids.
+  CREATE TABLE request (
+    principal TEXT, id TEXT, fingerprint BLOB, time_ms INTEGER, body BLOB,
+    PRIMARY KEY (principal, id)
+  ) WITHOUT ROWID;
+  CREATE INDEX request_time ON request (time_ms);
+`;

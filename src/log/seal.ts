@@ -1,0 +1,64 @@
+import { encodeCheckpoint } from '../format/checkpoint.ts';
+import { type Commit, encodeCommit, encodeResults, type PartPlace } from '../format/commit.ts';
+import { leafHash, MerkleFrontier } from '../format/merkle.ts';
+import { checkpointOrigin } from '../format/policy.ts';
+import { encodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
+import { signNote } from '../format/signed-note.ts';
+import type { ChainState } from '../format/volume-chain.ts';
+import { sha256 } from '../base/digest.ts';
+import type { FrameInput } from '../storage/segment-writer.ts';
+import type { Signer } from './key-store.ts';
+import type { Staged } from './transaction.ts';
+
+/** A commit ready to be stored. It must not be shown to anyone before its frame is durable. */
+export interface SealedCommit {
+  /** Index id of the log. */
+  readonly volume: number;
+  /** The log's state after the commit. */
+  readonly state: ChainState;
+  readonly commit: Commit;
+  readonly places: readonly PartPlace[];
+  readonly frame: FrameInput;
+}
+
+/** Computes the root over what was staged, signs the checkpoint and encodes the commit. */
+export function sealCommit(
+  staged: Staged,
+  options: { readonly signer: Signer; readonly timeMs: number },
+): SealedCommit {
+  const { volume, records, parts, results } = staged;
+  const frontier = MerkleFrontier.decode(volume.frontier);
+  for (const record of records) frontier.append(leafHash(record));
+  const origin = checkpointOrigin(volume.name);
+  // A clock that goes back must not make time run backwards in the log.
+  const timeMs = Math.max(options.timeMs, volume.timeMs);
+  const count = volume.count + records.length;
+  const { epoch } = volume;
+  const text = encodeCheckpoint({ origin, count, root: frontier.root(), timeMs, epoch });
+  const privateKey = options.signer.writerKey(volume.name);
+  const checkpoint = signNote({ text, keyName: origin, privateKey });
+  const head = {
+    volume: volume.name,
+    epoch,
+    firstSeq: volume.count,
+    previous: volume.previous,
+    records,
+    parts,
+  };
+  const { bytes, places } = encodeCommit(head, checkpoint);
+  return {
+    volume: volume.id,
+    state: { ...volume, count, frontier: frontier.encode(), previous: sha256(checkpoint), timeMs },
+    commit: { ...head, checkpoint },
+    places,
+    frame: {
+      kind: FRAME_KIND.commit,
+      volume: volume.name,
+      digest: NO_DIGEST,
+      payload: encodeCommitPayload(bytes, encodeResults(results)),
+    },
+  };
+}
+
+/** Commits have no digest in a segment's table. */
+const NO_DIGEST = new Uint8Array(32);

@@ -1,0 +1,148 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { FileLogPart, RequestResult } from '../format/commit.ts';
+import { encodeRecord, type RecordInit } from '../format/records.ts';
+import type { ChainState } from '../format/volume-chain.ts';
+import type { Fold } from './fold.ts';
+import type { VolumeRow, VolumeTable } from './volume-table.ts';
+
+/** What a transaction adds to one log; becomes one commit. */
+export interface Staged {
+  readonly volume: VolumeRow;
+  readonly records: Uint8Array[];
+  readonly parts: FileLogPart[];
+  readonly results: RequestResult[];
+}
+
+/** How much was staged at some moment, to go back to it. */
+interface Mark {
+  readonly bytes: number;
+  readonly lengths: ReadonlyMap<number, readonly [number, number, number]>;
+}
+
+/**
+ * What the changes of one batch add to the logs. A change sees in `database` everything that came
+ * before it, pending or not; what it appends is folded into the tables at once, by the same fold that
+ * recovery uses. If it throws, `rollback` takes back all of it and nothing else.
+ */
+export class Transaction {
+  /** Writing connection of the index, inside its open transaction. */
+  readonly database: DatabaseSync;
+  readonly volumes: VolumeTable;
+  readonly #fold: Fold;
+  readonly #staged = new Map<number, Staged>();
+  #bytes = 0;
+  #lastVolume: number | undefined;
+
+  constructor(options: { database: DatabaseSync; volumes: VolumeTable; fold: Fold }) {
+    this.database = options.database;
+    this.volumes = options.volumes;
+    this.#fold = options.fold;
+  }
+
+  /** Bytes of records staged. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get staged(): readonly Staged[] {
+    return [...this.#staged.values()].filter((staged) => staged.records.length > 0);
+  }
+
+  /** Makes a new log from its first records: meta, and the policy that names the writer key. */
+  createLog(state: ChainState, records: readonly Uint8Array[]): number {
+    const meta = records[0];
+    if (meta === undefined) throw new GdpfsError('internal', 'cannot create log: no records');
+    const id = this.volumes.insert(state, meta);
+    for (const record of records) this.#push(this.#stage(id), record);
+    return id;
+  }
+
+  /** Appends a record to the directory log or system log and folds it; returns its seq. */
+  append(volume: number, body: RecordInit): number {
+    const staged = this.#stage(volume);
+    const seq = staged.volume.count + staged.records.length;
+    this.#push(staged, encodeRecord(body));
+    this.#fold.apply(this.database, { volume, kind: staged.volume.kind, seq, body });
+    return seq;
+  }
+
+  /** seq that the next record of the log will get. */
+  nextSeq(volume: number): number {
+    const staged = this.#stage(volume);
+    return staged.volume.count + staged.records.length;
+  }
+
+  /** Adds records to a file log of the volume; their dentry is for the caller to append. */
+  appendPart(volume: number, part: FileLogPart): void {
+    const staged = this.#stage(volume);
+    staged.parts.push(part);
+    for (const record of part.records) this.#bytes += record.length;
+    if (this.#bytes > LIMITS.commitBytesMax) throw tooLarge();
+  }
+
+  /** Keeps the first answer to a request beside what it changed; nothing if it changed nothing. */
+  keepResult(result: RequestResult): boolean {
+    const staged = this.#lastVolume === undefined ? undefined : this.#staged.get(this.#lastVolume);
+    if (staged === undefined) return false;
+    staged.results.push(result);
+    return true;
+  }
+
+  mark(): Mark {
+    const lengths = new Map<number, readonly [number, number, number]>();
+    for (const [id, { records, parts, results }] of this.#staged) {
+      lengths.set(id, [records.length, parts.length, results.length]);
+    }
+    this.#lastVolume = undefined;
+    return { bytes: this.#bytes, lengths };
+  }
+
+  rollback(mark: Mark): void {
+    for (const [id, staged] of this.#staged) {
+      const lengths = mark.lengths.get(id);
+      if (lengths === undefined) this.#staged.delete(id);
+      else {
+        staged.records.length = lengths[0];
+        staged.parts.length = lengths[1];
+        staged.results.length = lengths[2];
+      }
+    }
+    this.#bytes = mark.bytes;
+  }
+
+  #push(staged: Staged, record: Uint8Array): void {
+    this.#bytes += record.length;
+    if (staged.records.length >= LIMITS.commitRecordsMax || this.#bytes > LIMITS.commitBytesMax) {
+      throw tooLarge();
+    }
+    staged.records.push(record);
+    this.#lastVolume = staged.volume.id;
+  }
+
+  #stage(volume: number): Staged {
+    let staged = this.#staged.get(volume);
+    if (staged === undefined) {
+      const row = this.volumes.byId(volume);
+      if (row === undefined) throw new GdpfsError('not_found', 'cannot write volume: it is gone');
+      if (row.damage !== undefined) {
+        throw new GdpfsError('read_only', `cannot write volume: ${row.damage}`, {
+          hint: 'run `gdpfs fsck --data DIR` on the server to see what is damaged',
+        });
+      }
+      staged = { volume: row, records: [], parts: [], results: [] };
+      this.#staged.set(volume, staged);
+    }
+    return staged;
+  }
+}
+
+function tooLarge(): GdpfsError {
+  return new GdpfsError(
+    'body_too_large',
+    `cannot commit: the change has too many records, need at most ${LIMITS.commitRecordsMax}`,
+    { hint: 'split it into several changes' },
+  );
+}
+

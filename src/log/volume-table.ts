@@ -1,0 +1,108 @@
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
+import type { ChainState } from '../format/volume-chain.ts';
+import { prepareAll } from '../storage/index-db.ts';
+
+/** A directory log or system log as the index knows it. */
+export interface VolumeRow extends ChainState {
+  /** Short name used as key in the index only. */
+  readonly id: number;
+  /** Newest signed note. */
+  readonly checkpoint: Uint8Array;
+  /** First record of the log. */
+  readonly meta: Uint8Array;
+  readonly damage: string | undefined;
+}
+
+const SQL = {
+  byName: 'SELECT * FROM volume WHERE name = ?',
+  byId: 'SELECT * FROM volume WHERE id = ?',
+  byKind: 'SELECT * FROM volume WHERE kind = ? ORDER BY id',
+  insert: `INSERT INTO volume
+    (name, kind, owner_key, writer_key, epoch, count, frontier, previous, time_ms, checkpoint, meta)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  update: `UPDATE volume SET writer_key = ?, epoch = ?, count = ?, frontier = ?, previous = ?,
+    time_ms = ?, checkpoint = ? WHERE id = ?`,
+  damage: 'UPDATE volume SET damage = ? WHERE id = ? AND damage IS NULL',
+  damageAll: 'UPDATE volume SET damage = ? WHERE damage IS NULL',
+} as const;
+
+/** Access to the volume table through one connection. */
+export class VolumeTable {
+  readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+
+  constructor(database: DatabaseSync) {
+    this.#sql = prepareAll(database, SQL);
+  }
+
+  byName(name: Uint8Array): VolumeRow | undefined {
+    return asRow(this.#sql.byName.get(name));
+  }
+
+  byId(id: number): VolumeRow | undefined {
+    return asRow(this.#sql.byId.get(id));
+  }
+
+  all(kind: ChainState['kind']): VolumeRow[] {
+    return this.#sql.byKind.all(kind).flatMap((row) => asRow(row) ?? []);
+  }
+
+  /** Returns the new id. */
+  insert(state: ChainState, meta: Uint8Array): number {
+    const { lastInsertRowid } = this.#sql.insert.run(
+      state.name,
+      state.kind,
+      state.ownerKey,
+      state.writerKey,
+      state.epoch,
+      state.count,
+      state.frontier,
+      state.previous,
+      state.timeMs,
+      new Uint8Array(0),
+      meta,
+    );
+    return Number(lastInsertRowid);
+  }
+
+  update(id: number, state: ChainState, checkpoint: Uint8Array): void {
+    this.#sql.update.run(
+      state.writerKey,
+      state.epoch,
+      state.count,
+      state.frontier,
+      state.previous,
+      state.timeMs,
+      checkpoint,
+      id,
+    );
+  }
+
+  /** Closes the volume, or all of them, for writing. The first reason stays. */
+  markDamaged(reason: string, id?: number): void {
+    if (id === undefined) this.#sql.damageAll.run(reason);
+    else this.#sql.damage.run(reason, id);
+  }
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+function asRow(row: Row | undefined): VolumeRow | undefined {
+  if (row === undefined) return undefined;
+  const damage = row['damage'];
+  return {
+    id: Number(row['id']),
+    name: row['name'] as Uint8Array,
+    kind: row['kind'] === LogKind.SYSTEM ? LogKind.SYSTEM : LogKind.DIRECTORY,
+    ownerKey: row['owner_key'] as Uint8Array,
+    writerKey: row['writer_key'] as Uint8Array,
+    epoch: Number(row['epoch']),
+    count: Number(row['count']),
+    frontier: row['frontier'] as Uint8Array,
+    previous: row['previous'] as Uint8Array,
+    timeMs: Number(row['time_ms']),
+    checkpoint: row['checkpoint'] as Uint8Array,
+    meta: row['meta'] as Uint8Array,
+    damage: typeof damage === 'string' ? damage : undefined,
+  };
+}

@@ -1,0 +1,125 @@
+import type { IncomingMessage } from 'node:http';
+import { utf8Decode } from '../base/bytes.ts';
+import { assert, GdpfsError } from '../base/errors.ts';
+import type { BodyRule } from '../wire/contract.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Bodies below this are held without asking the budget: it costs more than it saves. */
+const SMALL_BODY_BYTES = 64 * 1024;
+
+/**
+ * Hands the body to `take` piece by piece, as the connection delivers it. While a promise that
+ * `take` returned is pending, nothing more is read. Throws `body_too_large` beyond the contract's
+ * limit, `unavailable` if the client goes away, and whatever `take` throws.
+ */
+export async function forEachPiece(
+  exchange: Exchange,
+  take: (piece: Uint8Array) => Promise<void> | undefined,
+): Promise<void> {
+  const { request } = exchange;
+  const { bytesMax } = bodyRule(exchange);
+  checkAnnouncedLength(request, bytesMax);
+  let receivedBytes = 0;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (error?: unknown): void => {
+      request.off('data', onData).off('end', settle).off('close', onGone).off('error', onGone);
+      request.pause();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onGone = (): void => settle(clientGone());
+    const onData = (piece: Buffer): void => {
+      receivedBytes += piece.length;
+      if (receivedBytes > bytesMax) return settle(tooLarge(bytesMax));
+      try {
+        const pending = take(piece);
+        if (pending === undefined) return;
+        request.pause();
+        pending.then(() => request.resume(), settle);
+      } catch (error) {
+        settle(error);
+      }
+    };
+    request.on('data', onData).on('end', settle).on('close', onGone).on('error', onGone);
+    if (request.destroyed && !request.complete) onGone();
+  });
+}
+
+/**
+ * Reads the whole body and passes it to `use`; the memory counts against the common budget until
+ * `use` is done.
+ */
+export async function withBody<T>(
+  exchange: Exchange,
+  use: (body: Uint8Array) => Promise<T>,
+): Promise<T> {
+  const { bytesMax } = bodyRule(exchange);
+  checkAnnouncedLength(exchange.request, bytesMax);
+  const heldBytes = announcedLength(exchange.request) ?? bytesMax;
+  if (heldBytes <= SMALL_BODY_BYTES) return await use(await readBody(exchange));
+  const { bodyBudget } = exchange.services;
+  await bodyBudget.acquire(heldBytes);
+  try {
+    return await use(await readBody(exchange));
+  } finally {
+    bodyBudget.release(heldBytes);
+  }
+}
+
+/** A JSON body that fits the contract, and its bytes. `T` is the schema's generated type. */
+export async function readJson<T>(
+  exchange: Exchange,
+): Promise<{ readonly value: T; readonly bytes: Uint8Array }> {
+  const bytes = await readBody(exchange);
+  const value = parseJson(bytes);
+  const { check } = bodyRule(exchange);
+  assert(check !== undefined, 'JSON bodies have a schema');
+  check(value);
+  return { value: value as T, bytes };
+}
+
+async function readBody(exchange: Exchange): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  await forEachPiece(exchange, (piece) => {
+    pieces.push(piece);
+    return undefined;
+  });
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8Decode(bytes));
+  } catch (cause) {
+    throw new GdpfsError('bad_request', 'cannot read request body: not JSON in UTF-8', { cause });
+  }
+}
+
+function bodyRule({ operation, bodyType }: Exchange): BodyRule {
+  const rule = operation.bodies.get(bodyType);
+  assert(rule !== undefined, `${operation.id} takes a body of type "${bodyType}"`);
+  return rule;
+}
+
+/** Bytes of the body, undefined if the client did not say. */
+export function announcedLength(request: IncomingMessage): number | undefined {
+  const text = request.headers['content-length'];
+  return text === undefined ? undefined : Number(text);
+}
+
+function checkAnnouncedLength(request: IncomingMessage, bytesMax: number): void {
+  if ((announcedLength(request) ?? 0) > bytesMax) throw tooLarge(bytesMax);
+}
+
+function tooLarge(bytesMax: number): GdpfsError {
+  return new GdpfsError(
+    'body_too_large',
+    `cannot read request body: too long, need at most ${bytesMax} bytes`,
+    { details: { bytesMax } },
+  );
+}
+
+function clientGone(): GdpfsError {
+  return new GdpfsError('unavailable', 'cannot read request body: the client went away');
+}

@@ -1,0 +1,49 @@
+/** Bounds the bytes that many requests hold in memory together. First come, first served. */
+export class ByteBudget {
+  readonly #bytesMax: number;
+  #bytesUsed = 0;
+  readonly #waiting: { readonly bytes: number; readonly start: () => void }[] = [];
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get isFull(): boolean {
+    return this.#bytesUsed >= this.#bytesMax;
+  }
+
+  /** Counts bytes that are in memory already, even beyond the budget. */
+  take(bytes: number): void {
+    this.#bytesUsed += bytes;
+  }
+
+  /** Resolves when `bytes` fit, and counts them. More than the whole budget waits to be alone. */
+  async acquire(bytes: number): Promise<void> {
+    if (this.#waiting.length === 0 && this.#fits(bytes)) this.#bytesUsed += bytes;
+    else {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push({ bytes, start: resolve });
+      });
+    }
+  }
+
+  /** Resolves when the budget is not full. */
+  async whenFree(): Promise<void> {
+    if (this.isFull) await this.acquire(0);
+  }
+
+  release(bytes: number): void {
+    this.#bytesUsed -= bytes;
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (!this.#fits(next.bytes)) return;
+      this.#waiting.shift();
+      this.#bytesUsed += next.bytes;
+      next.start();
+    }
+  }
+
+  #fits(bytes: number): boolean {
+    if (bytes === 0) return !this.isFull;
+    return this.#bytesUsed === 0 || this.#bytesUsed + bytes <= this.#bytesMax;
+  }
+}

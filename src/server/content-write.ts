@@ -1,0 +1,101 @@
+import { formatDigest } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { chunkSizeFor, contentRoot } from '../format/content.ts';
+import { parentPath } from '../format/path.ts';
+import { formatETag } from '../wire/headers.ts';
+import { authorizePath } from './authorize.ts';
+import { announcedLength, forEachPiece } from './body.ts';
+import { changeContext, preconditionOf } from './change-context.ts';
+import { ChunkSink } from './chunk-sink.ts';
+import { requireDirectory } from './content.ts';
+import type { Exchange } from './exchange.ts';
+import { newFileLog } from './file-log.ts';
+import { replyJson } from './reply.ts';
+import { attributesOf } from './request-values.ts';
+import { checkTarget } from './uploads.ts';
+
+/** What a body of unknown length is taken for when its chunk size is chosen: 1 GiB. */
+const UNKNOWN_LENGTH_BYTES = 1024 ** 3;
+
+/** POST /api/v1/storage/files with bytes: one whole file, made into chunks while it arrives. */
+export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise<void> {
+  const { query, request, services } = exchange;
+  const target = authorizePath(exchange, query.path);
+  const { volume, path } = target;
+  const existing = checkTarget(exchange, target);
+  const parents = query.parents ?? false;
+  if (!parents) requireDirectory(services.fs.stat(volume.name, parentPath(path)));
+  const chunkSize =
+    existing?.file?.chunkSize ?? chunkSizeFor(announcedLength(request) ?? UNKNOWN_LENGTH_BYTES);
+  const sink = new ChunkSink(services, { volume });
+  const splitter = new Splitter(chunkSize, sink);
+  await forEachPiece(exchange, (piece) => {
+    splitter.push(piece);
+    return sink.room();
+  });
+  const size = splitter.end();
+  const chunks = await sink.finish();
+  const content = contentRoot({ size, chunks });
+  const result = await services.fs.apply(
+    volume.name,
+    {
+      kind: 'put',
+      path,
+      file: { records: newFileLog(services.clock, { chunkSize, chunks }) },
+      parents,
+      ...preconditionOf(exchange),
+      ...attributesOf(query),
+    },
+    changeContext(exchange, content),
+  );
+  const headers = { ETag: formatETag(content) };
+  replyJson(exchange, { status: 201, headers }, { ...result, etag: formatDigest(content) });
+}
+
+/** Cuts a stream of pieces into chunks of one size. */
+class Splitter {
+  readonly #chunkSize: number;
+  readonly #sink: ChunkSink;
+  #chunk: Uint8Array | undefined;
+  #filled = 0;
+  #offset = 0;
+  #count = 0;
+
+  constructor(chunkSize: number, sink: ChunkSink) {
+    this.#chunkSize = chunkSize;
+    this.#sink = sink;
+  }
+
+  push(piece: Uint8Array): void {
+    let rest = piece;
+    while (rest.length > 0) {
+      this.#chunk ??= new Uint8Array(this.#chunkSize);
+      const taken = Math.min(rest.length, this.#chunkSize - this.#filled);
+      this.#chunk.set(rest.subarray(0, taken), this.#filled);
+      this.#filled += taken;
+      rest = rest.subarray(taken);
+      if (this.#filled === this.#chunkSize) this.#emit(this.#chunk);
+    }
+  }
+
+  /** Returns the bytes of the whole. */
+  end(): number {
+    if (this.#chunk !== undefined) this.#emit(this.#chunk.slice(0, this.#filled));
+    return this.#offset;
+  }
+
+  #emit(data: Uint8Array): void {
+    this.#count += 1;
+    if (this.#count >= LIMITS.fileRecordsMax) {
+      throw new GdpfsError(
+        'body_too_large',
+        `cannot store the file: more than ${LIMITS.fileRecordsMax} chunks of ${this.#chunkSize} bytes`,
+      );
+    }
+    this.#sink.put({ offset: this.#offset, data });
+    this.#offset += data.length;
+    this.#chunk = undefined;
+    this.#filled = 0;
+  }
+}

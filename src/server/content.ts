@@ -1,0 +1,69 @@
+import { bytesEqual } from '../base/bytes.ts';
+import { formatDigest, sha256Async } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { overlapping } from '../format/content.ts';
+import type { Chunk } from '../format/manifest.ts';
+import type { FileSystem } from '../fs/file-system.ts';
+import type { Entry, FileState, VolumeInfo } from '../fs/types.ts';
+import type { ByteRange } from '../wire/headers.ts';
+import { readAhead } from './read-ahead.ts';
+
+const ZEROS = new Uint8Array(256 * 1024);
+
+/** An entry that is a file. */
+export interface FileEntry extends Entry {
+  readonly file: FileState;
+}
+
+/** Throws `is_a_directory` or, for a symbolic link, `not_a_file`. */
+export function requireFile(entry: Entry): FileEntry {
+  const { file } = entry;
+  if (file !== undefined) return { ...entry, file };
+  throw new GdpfsError(
+    entry.kind === 'directory' ? 'is_a_directory' : 'not_a_file',
+    `cannot read "${entry.path}": a ${entry.kind}, need a file`,
+  );
+}
+
+/** Throws `not_a_directory`. */
+export function requireDirectory(entry: Entry): Entry {
+  if (entry.kind === 'directory') return entry;
+  throw new GdpfsError(
+    'not_a_directory',
+    `cannot list "${entry.path}": a ${entry.kind}, need a directory`,
+  );
+}
+
+/** A chunk's bytes, checked against its SHA-256. Throws `corrupt`. */
+export async function readVerifiedChunk(
+  fs: FileSystem,
+  volume: VolumeInfo,
+  chunk: Chunk,
+): Promise<Uint8Array> {
+  const data = await fs.readChunk(volume.name, chunk);
+  if (bytesEqual(await sha256Async(data), chunk.digest)) return data;
+  throw new GdpfsError('corrupt', `cannot read chunk ${formatDigest(chunk.digest)}: it is damaged`);
+}
+
+/** The bytes of `range`, verified, in pieces; holes as zeros. */
+export async function* readContent(
+  chunks: readonly Chunk[],
+  range: ByteRange,
+  read: (chunk: Chunk) => Promise<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const end = range.offset + range.length;
+  let position = range.offset;
+  for await (const { chunk, data } of readAhead(overlapping(chunks, range), read)) {
+    if (chunk.offset > position) yield* zeros(chunk.offset - position);
+    const from = Math.max(position, chunk.offset);
+    position = Math.min(end, chunk.offset + chunk.length);
+    yield data.subarray(from - chunk.offset, position - chunk.offset);
+  }
+  yield* zeros(end - position);
+}
+
+function* zeros(length: number): Generator<Uint8Array> {
+  for (let left = length; left > 0; left -= ZEROS.length) {
+    yield left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS;
+  }
+}

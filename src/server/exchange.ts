@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { Clock } from '../base/clock.ts';
+import { assert } from '../base/errors.ts';
+import type { FileSystem } from '../fs/file-system.ts';
+import type { System } from '../fs/system.ts';
+import type { Contract, Operation } from '../wire/contract.ts';
+import type { OperationQueries } from '../wire/generated/api.ts';
+import type { OperationId } from '../wire/openapi.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import type { CertificateAuthority } from './ca.ts';
+import type { Caller } from './identity.ts';
+
+/** What all requests share. */
+export interface Services {
+  readonly fs: FileSystem;
+  readonly system: System;
+  readonly authority: CertificateAuthority;
+  readonly contract: Contract;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Bodies that are held in memory whole. */
+  readonly bodyBudget: ByteBudget;
+  /** Chunks on their way from a body to the store. */
+  readonly chunkBudget: ByteBudget;
+  /** Is the server on its way down? */
+  isStopping(): boolean;
+}
+
+/** One request and its answer: routed, identified and validated. */
+export interface Exchange<Id extends OperationId = OperationId> {
+  readonly services: Services;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly operation: Operation;
+  /** Parameters of the path. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: OperationQueries[Id];
+  /** Absent only in operations that the contract marks anonymous. */
+  readonly caller: Caller | undefined;
+  /** Media type of the body, one of those in the contract; `''` if the operation takes none. */
+  readonly bodyType: string;
+}
+
+export type Handler<Id extends OperationId> = (exchange: Exchange<Id>) => Promise<void> | void;
+
+/** The caller of an operation that is not anonymous. */
+export function callerOf(exchange: Pick<Exchange, 'caller'>): Caller {
+  assert(exchange.caller !== undefined, 'only identified callers reach this operation');
+  return exchange.caller;
+}

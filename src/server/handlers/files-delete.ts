@@ -1,0 +1,17 @@
+import { EMPTY_BYTES } from '../../base/bytes.ts';
+import { authorizePath } from '../authorize.ts';
+import { changeContext, preconditionOf } from '../change-context.ts';
+import type { Exchange } from '../exchange.ts';
+import { replyJson } from '../reply.ts';
+
+/** DELETE /api/v1/files */
+export async function filesDelete(exchange: Exchange<'filesDelete'>): Promise<void> {
+  const { path: apiPath, ...options } = exchange.query;
+  const { volume, path } = authorizePath(exchange, apiPath);
+  const result = await exchange.services.fs.apply(
+    volume.name,
+    { kind: 'remove', path, ...options, ...preconditionOf(exchange) },
+    changeContext(exchange, EMPTY_BYTES),
+  );
+  replyJson(exchange, { status: 200 }, result);
+}

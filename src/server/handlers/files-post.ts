@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { encodeFchunk, encodeFileMeta, NONCE_BYTES } from '../../format/records.ts';
+import { chunkSizeFor } from '../../format/content.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Change } from '../../fs/types.ts';
+import type {
+  CreateDirectory,
+  CreateFile,
+  CreateRequest,
+  CreateSymlink,
+} from '../../wire/generated/api.ts';
+import { authorizePath } from '../authorize.ts';
+import { readJson } from '../body.ts';
+import { changeContext, preconditionOf } from '../change-context.ts';
+import type { Exchange } from '../exchange.ts';
+import { entryJson } from '../json-forms.ts';
+import { replyJson } from '../reply.ts';
+import { attributesOf } from '../request-values.ts';
+import { openAppend, openUpload } from '../uploads.ts';
+
+/** POST /api/v1/files: a directory, an empty or sparse file, a link; or opens an upload. */
+export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> {
+  const { value: body, bytes } = await readJson<CreateRequest>(exchange);
+  const target = authorizePath(exchange, body.path);
+  if (body.kind === 'upload') return openUpload(exchange, target, body);
+  if (body.kind === 'append') return await openAppend(exchange, target, body);
+  const { volume, path } = target;
+  const { fs, clock } = exchange.services;
+  const change = {
+    ...creation(body, path, clock),
+    ...attributesOf(body),
+    ...preconditionOf(exchange),
+    ...(body.parents === undefined ? {} : { parents: body.parents }),
+  };
+  const { seq } = await fs.apply(volume.name, change, changeContext(exchange, bytes));
+  // As of that record, so that a repeated request gets the first answer.
+  const entry = fs.stat(volume.name, path, { kind: 'seq', seq });
+  replyJson(exchange, { status: 201 }, entryJson(volume, entry));
+}
+
+function creation(
+  body: CreateDirectory | CreateFile | CreateSymlink,
+  path: string,
+  clock: Clock,
+): Change {
+  switch (body.kind) {
+    case 'directory':
+      return { kind: 'mkdir', path };
+    case 'symlink':
+      return { kind: 'symlink', path, target: body.target };
+    case 'file':
+      return { kind: 'put', path, file: { records: zeroFileRecords(body.size ?? 0, clock) } };
+  }
+}
+
+/** The log of a file of `size` zeros, without chunks. */
+function zeroFileRecords(size: number, clock: Clock): Uint8Array[] {
+  const meta = encodeFileMeta({
+    nonce: randomBytes(NONCE_BYTES),
+    createdMs: clock.now(),
+    chunkSize: chunkSizeFor(size),
+  });
+  const digest = new Uint8Array(0);
+  const end = encodeFchunk({ offset: size, length: 0, checksum: 0, digest });
+  return size === 0 ? [meta] : [meta, end];
+}

@@ -1,0 +1,46 @@
+import { GdpfsError } from '../../base/errors.ts';
+import { ChunkFrameDecoder, type ChunkFrame } from '../../format/chunk-frame.ts';
+import { authorizeUpload } from '../authorize.ts';
+import { forEachPiece } from '../body.ts';
+import { ChunkSink } from '../chunk-sink.ts';
+import type { Exchange } from '../exchange.ts';
+import { replyJson } from '../reply.ts';
+
+/** POST /api/v1/storage/file/chunks: chunk frames into an upload, answered when durable. */
+export async function storageFileChunksPost(
+  exchange: Exchange<'storageFileChunksPost'>,
+): Promise<void> {
+  const { upload, volume } = authorizeUpload(exchange, exchange.query.upload);
+  const decoder = new ChunkFrameDecoder();
+  const sink = new ChunkSink(exchange.services, { volume, upload });
+  let end = 0;
+  let bytes = 0;
+  await forEachPiece(exchange, (piece) => {
+    for (const frame of decoder.push(piece)) {
+      checkPlace(frame, { end, size: upload.size });
+      end = frame.offset + frame.length;
+      bytes += frame.length;
+      sink.put(frame);
+    }
+    return sink.room();
+  });
+  decoder.end();
+  const chunks = await sink.finish();
+  replyJson(exchange, { status: 200 }, { received: chunks.length, bytes });
+}
+
+function checkPlace(frame: ChunkFrame, bounds: { readonly end: number; readonly size: number }): void {
+  const { offset, length } = frame;
+  if (offset < bounds.end) {
+    throw badFrame(frame, `it overlaps the one before, need offset ${bounds.end} or more`);
+  }
+  if (offset + length > bounds.size) {
+    throw badFrame(frame, `it ends at ${offset + length}, need at most the file's ${bounds.size}`);
+  }
+}
+
+function badFrame({ offset }: ChunkFrame, fault: string): GdpfsError {
+  return new GdpfsError('bad_request', `cannot store chunk at offset ${offset}: ${fault}`, {
+    details: { offset },
+  });
+}

@@ -1,0 +1,84 @@
+import { GdpfsError } from '../../base/errors.ts';
+import type { Chunk } from '../../format/manifest.ts';
+import {
+  type ByteRange,
+  formatContentRange,
+  formatETag,
+  parseETag,
+  parseRange,
+} from '../../wire/headers.ts';
+import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import { bytesEqual } from '../../base/bytes.ts';
+import { authorizePath } from '../authorize.ts';
+import { type FileEntry, readContent, readVerifiedChunk, requireFile } from '../content.ts';
+import type { Exchange } from '../exchange.ts';
+import { hasCurrent, requireMatch } from '../preconditions.ts';
+import { reply, writePiece } from '../reply.ts';
+import { momentOf } from '../request-values.ts';
+import { replyTar } from '../tar-read.ts';
+
+/** GET /api/v1/storage/files: a file's bytes, or a directory as tar. */
+export async function storageFilesGet(exchange: Exchange<'storageFilesGet'>): Promise<void> {
+  const { format, after, limit, maxFileSize } = exchange.query;
+  if (format === 'tar') return await replyTar(exchange);
+  if (after !== undefined || limit !== undefined || maxFileSize !== undefined) {
+    throw new GdpfsError(
+      'bad_request',
+      'cannot read query: "after", "limit" and "maxFileSize" need "format=tar"',
+    );
+  }
+  await replyFile(exchange);
+}
+
+async function replyFile(exchange: Exchange<'storageFilesGet'>): Promise<void> {
+  const { query, request, response, services } = exchange;
+  const { fs } = services;
+  const { volume, path } = authorizePath(exchange, query.path);
+  const entry = requireFile(fs.stat(volume.name, path, momentOf(query.at).at));
+  requireMatch(request, entry);
+  const headers = {
+    'Content-Type': MEDIA_TYPES.bytes,
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ETag: formatETag(entry.file.content),
+  };
+  if (hasCurrent(request, entry)) return reply(exchange, { status: 304, headers });
+  const part = rangeOf(exchange, entry);
+  const range = part ?? { offset: 0, length: entry.size };
+  const head = {
+    ...headers,
+    'Content-Length': range.length,
+    ...(part === undefined ? {} : { 'Content-Range': formatContentRange(part, entry.size) }),
+  };
+  const status = part === undefined ? 200 : 206;
+  if (request.method === 'HEAD') return void response.writeHead(status, head).end();
+  const chunks = await fs.manifest(volume.name, entry);
+  const read = (chunk: Chunk): Promise<Uint8Array> => readVerifiedChunk(fs, volume, chunk);
+  for await (const piece of readContent(chunks, range, read)) {
+    // Not before the first bytes are verified: until then damage gets a proper answer.
+    if (!response.headersSent) response.writeHead(status, head);
+    await writePiece(response, piece);
+  }
+  if (!response.headersSent) response.writeHead(status, head);
+  response.end();
+}
+
+/** Undefined for the whole file. Throws `bad_range`. */
+function rangeOf({ request }: Exchange, { size, path, file }: FileEntry): ByteRange | undefined {
+  const { range: fieldValue } = request.headers;
+  if (fieldValue === undefined) return undefined;
+  const ifRange = request.headers['if-range'];
+  if (typeof ifRange === 'string') {
+    const content = parseETag(ifRange);
+    if (content === undefined || !bytesEqual(content, file.content)) return undefined;
+  }
+  const range = parseRange(fieldValue, size);
+  if (range === 'whole') return undefined;
+  if (range !== 'none') return range;
+  throw new GdpfsError(
+    'bad_range',
+    `cannot read "${path}": nothing of the range lies inside its ${size} bytes`,
+    { details: { contentRange: `bytes */${size}`, size } },
+  );
+}

@@ -1,0 +1,108 @@
+import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
+import { sha256, sha256Async } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { chunkSizeFor } from '../format/content.ts';
+import type { Chunk } from '../format/manifest.ts';
+import { joinPath } from '../format/path.ts';
+import type { Change } from '../fs/types.ts';
+import { decodeTar, type TarEntry, type TarFile } from '../wire/tar.ts';
+import { authorizePath, type Target } from './authorize.ts';
+import { withBody } from './body.ts';
+import { changeContext, preconditionOf } from './change-context.ts';
+import { ChunkSink } from './chunk-sink.ts';
+import { requireDirectory } from './content.ts';
+import type { Exchange } from './exchange.ts';
+import { newFileLog } from './file-log.ts';
+import { replyJson } from './reply.ts';
+
+/** POST /api/v1/storage/files with tar: many files in one commit, or none. */
+export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<void> {
+  const { query, services } = exchange;
+  const { fs } = services;
+  if (query.mode !== undefined || query.mtimeUs !== undefined) {
+    throw new GdpfsError('bad_request', 'cannot read query: the tar entries have the attributes');
+  }
+  if (preconditionOf(exchange).precondition !== undefined) {
+    throw new GdpfsError('bad_request', 'cannot use If-Match or If-None-Match with many files');
+  }
+  const target = authorizePath(exchange, query.path);
+  if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
+  const result = await withBody(exchange, async (body) => {
+    const entries = await decodeTar(body);
+    const context = changeContext(exchange, await sha256Async(body));
+    const changes = await changesOf(exchange, target, entries);
+    return await fs.apply(target.volume.name, { kind: 'many', changes }, context);
+  });
+  replyJson(exchange, { status: 201 }, result);
+}
+
+async function changesOf(
+  exchange: Exchange,
+  target: Target,
+  entries: readonly TarEntry[],
+): Promise<Change[]> {
+  const { clock } = exchange.services;
+  const files = await storeFiles(exchange, target, entries);
+  const changes: Change[] = [{ kind: 'mkdir', path: target.path, parents: true }];
+  for (const entry of entries) {
+    const { mode, mtimeUs } = entry;
+    const common = { path: joinPath(target.path, entry.path), parents: true, mode, mtimeUs };
+    if (entry.kind === 'directory') changes.push({ kind: 'mkdir', ...common });
+    else if (entry.kind === 'symlink') {
+      changes.push({ kind: 'symlink', ...common, target: entry.target });
+    } else {
+      const chunks = files.get(entry) ?? [];
+      const records = newFileLog(clock, { chunkSize: chunkSizeFor(entry.data.length), chunks });
+      changes.push({ kind: 'put', ...common, file: { records } });
+    }
+  }
+  return changes;
+}
+
+/** Stores the content of all files; nothing names it yet. Throws `bad_chunk`. */
+async function storeFiles(
+  exchange: Exchange,
+  { volume }: Target,
+  entries: readonly TarEntry[],
+): Promise<ReadonlyMap<TarEntry, readonly Chunk[]>> {
+  const sink = new ChunkSink(exchange.services, { volume });
+  const counts = new Map<TarFile, number>();
+  for (const entry of entries) {
+    if (entry.kind !== 'file') continue;
+    const chunkSize = chunkSizeFor(entry.data.length);
+    let count = 0;
+    for (let offset = 0; offset < entry.data.length; offset += chunkSize) {
+      sink.put({ offset, data: entry.data.subarray(offset, offset + chunkSize) });
+      count += 1;
+    }
+    counts.set(entry, count);
+    await sink.room();
+  }
+  const stored = await sink.finish();
+  const files = new Map<TarEntry, readonly Chunk[]>();
+  let start = 0;
+  for (const [entry, count] of counts) {
+    const chunks = stored.slice(start, start + count);
+    start += count;
+    await checkDigest(entry, chunks);
+    files.set(entry, chunks);
+  }
+  return files;
+}
+
+/** Compares what the sender claims with what arrived. */
+async function checkDigest(entry: TarFile, chunks: readonly Chunk[]): Promise<void> {
+  if (entry.digest === undefined) return;
+  const [first] = chunks;
+  const digest = chunks.length === 1 && first !== undefined ? first.digest : await digestOf(entry);
+  if (bytesEqual(digest, entry.digest)) return;
+  throw new GdpfsError(
+    'bad_chunk',
+    `cannot store "${entry.path}": its bytes do not have the digest it came with`,
+    { details: { path: entry.path } },
+  );
+}
+
+async function digestOf({ data }: TarFile): Promise<Uint8Array> {
+  return data.length === 0 ? sha256(EMPTY_BYTES) : await sha256Async(data);
+}

@@ -1,0 +1,53 @@
+import { LIMITS } from '../base/limits.ts';
+import type { Disk } from './disk.ts';
+
+const RESERVE_PATH = 'reserve';
+
+/**
+ * Space set aside so that files can still be removed on a full disk (DESIGN §9): a file that is
+ * given up when an urgent commit needs its room, and made again when there is room enough.
+ */
+export class Reserve {
+  readonly #disk: Disk;
+  #isHeld: boolean;
+
+  constructor(disk: Disk, isHeld: boolean) {
+    this.#disk = disk;
+    this.#isHeld = isHeld;
+  }
+
+  static async open(disk: Disk): Promise<Reserve> {
+    const isHeld = (await disk.list('')).includes(RESERVE_PATH);
+    const reserve = new Reserve(disk, isHeld);
+    await reserve.hasRoomFor(0);
+    return reserve;
+  }
+
+  /** May `bytes` be written by those who may not use the reserve? */
+  async hasRoomFor(bytes: number): Promise<boolean> {
+    const free = await this.#disk.freeBytes();
+    if (this.#isHeld) return free >= bytes + LIMITS.freeBytesMin;
+    if (free < bytes + 2 * (LIMITS.reserveBytes + LIMITS.freeBytesMin)) return false;
+    await this.#make();
+    return true;
+  }
+
+  /** Gives the reserve up for an urgent commit. */
+  async release(): Promise<void> {
+    await this.#disk.remove(RESERVE_PATH);
+    this.#isHeld = false;
+  }
+
+  async #make(): Promise<void> {
+    await this.#disk.remove(RESERVE_PATH);
+    const file = await this.#disk.open(RESERVE_PATH, { create: true });
+    try {
+      // Real bytes, not zeros or a hole: some file systems store neither.
+      const block = new Uint8Array(LIMITS.reserveBytes).fill(0x5a);
+      await file.write([block], 0);
+      this.#isHeld = true;
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { bytesEqual } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import {
+  decodeSegmentHeader,
+  decodeWatermark,
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  STORE_ID_BYTES,
+  WATERMARK_BYTES,
+  WATERMARK_OFFSETS,
+  type Watermark,
+} from '../format/segment.ts';
+import type { Disk, DiskFile } from './disk.ts';
+
+/** Folder of the segment files, relative to the disk. */
+export const SEGMENTS_DIRECTORY = 'segments';
+
+/** The segments that a folder holds, by number; `open` is the one being written. */
+export interface SegmentList {
+  readonly sealed: readonly number[];
+  readonly open: number | undefined;
+}
+
+export function segmentPath(segment: number, state: 'open' | 'seg'): string {
+  return `${SEGMENTS_DIRECTORY}/${String(segment).padStart(10, '0')}.${state}`;
+}
+
+/** Throws `corrupt` when a segment is missing in the row or two are open. */
+export async function listSegments(disk: Disk): Promise<SegmentList> {
+  const sealed: number[] = [];
+  const open: number[] = [];
+  for (const name of await disk.list(SEGMENTS_DIRECTORY)) {
+    const match = /^(\d{10})\.(open|seg)$/.exec(name);
+    if (match !== null) (match[2] === 'seg' ? sealed : open).push(Number(match[1]));
+  }
+  const all = [...sealed, ...open];
+  if (open.length > 1 || all.some((segment, index) => segment !== index + 1)) {
+    throw new GdpfsError('corrupt', `cannot open store: segments [${all.join(', ')}] have a gap`);
+  }
+  return { sealed, open: open[0] };
+}
+
+/** Makes a new, empty segment, its name durable. */
+export async function createSegment(
+  disk: Disk,
+  header: { readonly storeId: Uint8Array; readonly segment: number },
+): Promise<DiskFile> {
+  const path = segmentPath(header.segment, 'open');
+  const temporary = `${path}.new`;
+  await disk.remove(temporary);
+  const file = await disk.open(temporary, { create: true });
+  await file.write([encodeSegmentHeader(header)], 0);
+  await file.sync();
+  // Only a segment with a durable header ever has a segment's name.
+  await disk.rename(temporary, path);
+  await disk.syncDirectory(SEGMENTS_DIRECTORY);
+  return file;
+}
+
+export function createStoreId(): Uint8Array {
+  return new Uint8Array(randomBytes(STORE_ID_BYTES));
+}
+
+/** The header page of a segment. Watermark slots that are damaged are counted, not trusted. */
+export async function readSegmentHeader(
+  file: DiskFile,
+  segment: number,
+): Promise<{ storeId: Uint8Array; watermark: Watermark; damagedSlots: number }> {
+  const page = new Uint8Array(SEGMENT_HEADER_BYTES);
+  const length = await file.read(page, 0);
+  if (length < SEGMENT_HEADER_BYTES) {
+    throw new GdpfsError('corrupt', `cannot open segment ${segment}: it is cut in its header`);
+  }
+  const header = decodeSegmentHeader(page);
+  if (header.segment !== segment) {
+    throw new GdpfsError('corrupt', `cannot open segment ${segment}: it says ${header.segment}`);
+  }
+  let watermark: Watermark = { count: 0, durable: SEGMENT_HEADER_BYTES };
+  let damagedSlots = 0;
+  for (const offset of WATERMARK_OFFSETS) {
+    try {
+      const slot = decodeWatermark(page.subarray(offset, offset + WATERMARK_BYTES));
+      if (slot !== undefined && slot.count > watermark.count) watermark = slot;
+    } catch {
+      damagedSlots += 1;
+    }
+  }
+  return { storeId: header.storeId, watermark, damagedSlots };
+}
+
+export function checkStoreId(storeId: Uint8Array, expected: Uint8Array, segment: number): void {
+  if (!bytesEqual(storeId, expected)) {
+    throw new GdpfsError('corrupt', `cannot open segment ${segment}: it is of another store`);
+  }
+}
+
+/** Reads from segments by number, with a bounded number of files kept open. */
+export class SegmentReader {
+  readonly #disk: Disk;
+  /** Least recently used first. */
+  readonly #files = new Map<number, Promise<DiskFile>>();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  /** Bytes of the range; throws `corrupt` if the segment is shorter. */
+  async read(place: {
+    readonly segment: number;
+    readonly offset: number;
+    readonly length: number;
+  }): Promise<Uint8Array<ArrayBuffer>> {
+    const file = await this.file(place.segment);
+    const bytes = new Uint8Array(place.length);
+    const length = await file.read(bytes, place.offset);
+    if (length < place.length) {
+      throw new GdpfsError(
+        'corrupt',
+        `cannot read segment ${place.segment} at ${place.offset}: it ends after ${length} bytes`,
+      );
+    }
+    return bytes;
+  }
+
+  async file(segment: number): Promise<DiskFile> {
+    let file = this.#files.get(segment);
+    if (file !== undefined) this.#files.delete(segment);
+    else file = this.#open(segment);
+    this.#files.set(segment, file);
+    for (const [oldest, handle] of this.#files) {
+      if (this.#files.size <= LIMITS.segmentsOpenMax) break;
+      this.#files.delete(oldest);
+      // Readers that already hold the handle finish first: close waits for pending operations.
+      void handle.then(async (opened) => opened.close()).catch(() => undefined);
+    }
+    try {
+      return await file;
+    } catch (error) {
+      this.#files.delete(segment);
+      throw error;
+    }
+  }
+
+  async #open(segment: number): Promise<DiskFile> {
+    // A segment is open or sealed, and may be renamed between the two attempts.
+    try {
+      return await this.#disk.open(segmentPath(segment, 'seg'));
+    } catch {
+      return await this.#disk.open(segmentPath(segment, 'open'));
+    }
+  }
+
+  async close(): Promise<void> {
+    const files = [...this.#files.values()];
+    this.#files.clear();
+    for (const file of files) await (await file).close();
+  }
+}

@@ -1,0 +1,364 @@
+import { crc32, DIGEST_BYTES } from '../base/digest.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import {
+  CHUNK_PREFIX_BYTES,
+  decodeFooter,
+  decodeFrameHeader,
+  decodeTable,
+  FOOTER_BYTES,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  type FrameHeader,
+  type FrameKind,
+  SEGMENT_HEADER_BYTES,
+  TableBuilder,
+  type TableEntry,
+} from '../format/segment.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import { scanFrames } from './frame-scan.ts';
+import { Reserve } from './reserve.ts';
+import {
+  checkStoreId,
+  createSegment,
+  createStoreId,
+  listSegments,
+  readSegmentHeader,
+  SEGMENTS_DIRECTORY,
+  SegmentReader,
+  segmentPath,
+} from './segment-files.ts';
+import {
+  type AppendOptions,
+  type FrameInput,
+  type FrameLocation,
+  type OpenSegment,
+  SegmentWriter,
+  sealSegment,
+} from './segment-writer.ts';
+
+/** A place in the sequence of all frames. */
+export interface Position {
+  readonly segment: number;
+  readonly offset: number;
+}
+
+/** Bytes before the durable end that are not what was written there. */
+export interface Damage extends FrameLocation {
+  /** What the frame was, if its header can still be read. */
+  readonly frame?: FrameKind;
+}
+
+/**
+ * Receives, in order, every frame from a position on. Chunks go on arriving while the store is open,
+ * as soon as they are durable; commits are for their writer to apply.
+ */
+export interface ReplayVisitor {
+  chunk(chunk: { readonly volume: Uint8Array; readonly digest: Uint8Array } & FrameLocation): void;
+  commit(payload: Uint8Array, location: FrameLocation): void;
+  damage(damage: Damage): void;
+}
+
+export interface SegmentStoreOptions {
+  readonly disk: Disk;
+  /** How far the index has read; undefined to replay everything. */
+  readonly from?: Position;
+  readonly visitor: ReplayVisitor;
+  /** Told of what recovery did that an operator should know. */
+  readonly warn: (message: string) => void;
+}
+
+/** The segments of a store: the truth that everything else is derived from. */
+export interface SegmentStore {
+  append(frames: readonly FrameInput[], options?: AppendOptions): Promise<FrameLocation[]>;
+  /** `length` bytes of a frame's payload from `start` in it; the CRC is not checked. */
+  read(
+    location: FrameLocation,
+    range?: { readonly start: number; readonly length: number },
+  ): Promise<Uint8Array>;
+  /** Any bytes of a segment: for what a frame holds at a place known from elsewhere. */
+  readBytes(place: FrameLocation): Promise<Uint8Array>;
+  /** The end of what is durable. */
+  readonly position: Position;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the segments, replays to `visitor` what lies behind `from`, and cuts off a torn tail: what
+ * was being written when the power went and had not been acknowledged (DESIGN §9). Throws `corrupt`
+ * when a segment's header cannot be trusted or `from` is not a place in these segments.
+ */
+export async function openSegmentStore(options: SegmentStoreOptions): Promise<SegmentStore> {
+  const { disk, visitor } = options;
+  const from = options.from ?? { segment: 1, offset: SEGMENT_HEADER_BYTES };
+  await disk.makeDirectory(SEGMENTS_DIRECTORY);
+  await disk.syncDirectory('');
+  const list = await listSegments(disk);
+  const last = list.open ?? list.sealed.length;
+  if (from.segment > Math.max(last, 1)) throw notAPlace(from);
+  const reader = new SegmentReader(disk);
+  let storeId: Uint8Array | undefined;
+  for (const segment of list.sealed) {
+    const header = await readSegmentHeader(await reader.file(segment), segment);
+    storeId ??= header.storeId;
+    checkStoreId(header.storeId, storeId, segment);
+    if (segment >= from.segment) {
+      const offset = segment === from.segment ? from.offset : SEGMENT_HEADER_BYTES;
+      await replaySealed(reader, { segment, offset }, visitor);
+    }
+  }
+  const open = await openLast(options, { list, storeId, from });
+  const writer = new SegmentWriter({
+    disk,
+    storeId: open.storeId,
+    reserve: await Reserve.open(disk),
+    open,
+    onDurable(entry, location) {
+      if (entry.kind === FRAME_KIND.chunk) visitor.chunk({ ...entry, ...location });
+    },
+  });
+  return {
+    append: async (frames, appendOptions) => writer.append(frames, appendOptions),
+    async read(location, range = { start: 0, length: location.length }) {
+      return await reader.read({
+        segment: location.segment,
+        offset: location.offset + FRAME_HEADER_BYTES + range.start,
+        length: range.length,
+      });
+    },
+    readBytes: async (place) => reader.read(place),
+    get position() {
+      return writer.position;
+    },
+    async close() {
+      await writer.close();
+      await reader.close();
+    },
+  };
+}
+
+/** The segment to go on writing: the open one after recovery, or a new one. */
+async function openLast(
+  options: SegmentStoreOptions,
+  found: {
+    readonly list: Awaited<ReturnType<typeof listSegments>>;
+    readonly storeId: Uint8Array | undefined;
+    readonly from: Position;
+  },
+): Promise<OpenSegment & { storeId: Uint8Array }> {
+  const { disk } = options;
+  const { list } = found;
+  let { storeId } = found;
+  if (list.open !== undefined) {
+    const opened = await recoverOpen(options, { segment: list.open, from: found.from });
+    storeId ??= opened.storeId;
+    checkStoreId(opened.storeId, storeId, list.open);
+    if (!opened.isComplete) return opened;
+    await sealSegment(disk, opened);
+  }
+  const segment = (list.open ?? list.sealed.length) + 1;
+  storeId ??= createStoreId();
+  const file = await createSegment(disk, { storeId, segment });
+  const table = new TableBuilder();
+  return { segment, file, tail: SEGMENT_HEADER_BYTES, watermarkCount: 0, table, storeId };
+}
+
+interface RecoveredSegment extends OpenSegment {
+  readonly storeId: Uint8Array;
+  /** Its table had been begun: it only has to be sealed again. */
+  readonly isComplete: boolean;
+}
+
+async function recoverOpen(
+  options: SegmentStoreOptions,
+  at: { readonly segment: number; readonly from: Position },
+): Promise<RecoveredSegment> {
+  const { segment, from } = at;
+  const path = segmentPath(segment, 'open');
+  const file = await options.disk.open(path);
+  const { storeId, watermark, damagedSlots } = await readSegmentHeader(file, segment);
+  if (damagedSlots > 0) options.warn(`segment ${segment}: a watermark slot is damaged`);
+  const size = await file.size();
+  const start = from.segment === segment ? from.offset : SEGMENT_HEADER_BYTES;
+  if (watermark.durable > size || start > Math.max(size, SEGMENT_HEADER_BYTES)) {
+    options.visitor.damage({ segment, offset: size, length: watermark.durable - size });
+  }
+  const table = new TableBuilder();
+  let tail = SEGMENT_HEADER_BYTES;
+  let isComplete = false;
+  let sawStart = start === tail;
+  for await (const item of scanFrames(file, {
+    segment,
+    from: tail,
+    end: size,
+    payloadsFrom: start,
+  })) {
+    const offset = item.kind === 'frame' ? item.header.offset : item.offset;
+    sawStart ||= offset === start;
+    if (item.kind === 'damage') {
+      if (item.offset >= watermark.durable) break;
+      if (item.offset >= start) options.visitor.damage(asDamage(segment, item));
+      tail = item.offset + item.length;
+      continue;
+    }
+    if (item.header.kind === FRAME_KIND.table) {
+      isComplete = true;
+      break;
+    }
+    const entry = tableEntry(item.header, item.payload);
+    table.add(entry);
+    if (offset >= start) replayFrame(options.visitor, { ...entry, segment }, item.payload);
+    tail = offset + FRAME_HEADER_BYTES + item.header.length;
+  }
+  if (!sawStart && tail !== start) throw notAPlace(from);
+  if (!isComplete && tail < size) await cutTail(options, { file, segment, tail, size });
+  return { segment, file, tail, watermarkCount: watermark.count, table, storeId, isComplete };
+}
+
+/** Moves what lies behind `tail` to a file of its own, then cuts it off. */
+async function cutTail(
+  options: SegmentStoreOptions,
+  torn: { file: DiskFile; segment: number; tail: number; size: number },
+): Promise<void> {
+  const { disk } = options;
+  const length = torn.size - torn.tail;
+  const name = `${String(torn.segment).padStart(10, '0')}-${torn.tail}.torn`;
+  const bytes = new Uint8Array(Math.min(length, LIMITS.segmentQueueBytesMax));
+  await torn.file.read(bytes, torn.tail);
+  options.warn(
+    `segment ${torn.segment}: ${length} bytes behind ${torn.tail} were never acknowledged: ` +
+      `moved to ${SEGMENTS_DIRECTORY}/${name}`,
+  );
+  const old = (await disk.list(SEGMENTS_DIRECTORY)).filter((other) => other.endsWith('.torn'));
+  for (const other of old.slice(0, Math.max(0, old.length + 1 - LIMITS.tornTailsMax))) {
+    await disk.remove(`${SEGMENTS_DIRECTORY}/${other}`);
+  }
+  await disk.remove(`${SEGMENTS_DIRECTORY}/${name}`);
+  const copy = await disk.open(`${SEGMENTS_DIRECTORY}/${name}`, { create: true });
+  await copy.write([bytes], 0);
+  await copy.close();
+  await torn.file.truncate(torn.tail);
+  await torn.file.sync();
+}
+
+/** Replays a sealed segment from its table: chunk data is not read, commits are. */
+async function replaySealed(
+  reader: SegmentReader,
+  from: Position,
+  visitor: ReplayVisitor,
+): Promise<void> {
+  const { segment } = from;
+  const { entries, tableOffset } = await listFrames(reader, segment);
+  let end = from.offset;
+  let sawStart = from.offset === tableOffset;
+  for (const entry of entries) {
+    if (entry.offset < from.offset) continue;
+    sawStart ||= entry.offset === from.offset;
+    if (entry.offset > end) visitor.damage({ segment, offset: end, length: entry.offset - end });
+    end = entry.offset + FRAME_HEADER_BYTES + entry.length;
+    if (entry.kind === FRAME_KIND.chunk) {
+      replayFrame(visitor, { ...entry, segment }, new Uint8Array(0));
+      continue;
+    }
+    const bytes = await reader.read({ segment, offset: entry.offset, length: end - entry.offset });
+    const header = decodeFrameHeader(bytes, { segment, offset: entry.offset });
+    const payload = bytes.subarray(FRAME_HEADER_BYTES);
+    if (header === undefined || header.length !== entry.length) {
+      visitor.damage({ segment, offset: entry.offset, length: end - entry.offset, frame: entry.kind });
+    } else if (crc32(payload) !== header.checksum) {
+      visitor.damage({ segment, offset: entry.offset, length: end - entry.offset, frame: entry.kind });
+    } else {
+      replayFrame(visitor, { ...entry, segment }, payload);
+    }
+  }
+  if (end < tableOffset) visitor.damage({ segment, offset: end, length: tableOffset - end });
+  if (!sawStart && from.offset !== SEGMENT_HEADER_BYTES) throw notAPlace(from);
+}
+
+/** The frames of a sealed segment, from its table or, should that be damaged, from their headers. */
+async function listFrames(
+  reader: SegmentReader,
+  segment: number,
+): Promise<{ entries: TableEntry[]; tableOffset: number }> {
+  try {
+    return await readTable(reader, segment);
+  } catch (error) {
+    if (!isGdpfsError(error, 'corrupt')) throw error;
+  }
+  const file = await reader.file(segment);
+  const end = await file.size();
+  const entries: TableEntry[] = [];
+  const from = SEGMENT_HEADER_BYTES;
+  for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: end })) {
+    if (item.kind === 'damage') continue;
+    if (item.header.kind === FRAME_KIND.table) return { entries, tableOffset: item.header.offset };
+    entries.push(tableEntry(item.header, item.payload));
+  }
+  const last = entries.at(-1);
+  const tableOffset = last === undefined ? from : last.offset + FRAME_HEADER_BYTES + last.length;
+  return { entries, tableOffset };
+}
+
+/** The table of a sealed segment; throws `corrupt`. */
+export async function readTable(
+  reader: SegmentReader,
+  segment: number,
+): Promise<{ entries: TableEntry[]; tableOffset: number }> {
+  const size = await (await reader.file(segment)).size();
+  const footer = await reader.read({ segment, offset: size - FOOTER_BYTES, length: FOOTER_BYTES });
+  const offset = decodeFooter(footer);
+  const length = size - FOOTER_BYTES - offset;
+  if (length < FRAME_HEADER_BYTES) throw tableCorrupt(segment);
+  const bytes = await reader.read({ segment, offset, length });
+  const header = decodeFrameHeader(bytes, { segment, offset });
+  const payload = bytes.subarray(FRAME_HEADER_BYTES);
+  if (header?.kind !== FRAME_KIND.table || header.length !== payload.length) {
+    throw tableCorrupt(segment);
+  }
+  if (crc32(payload) !== header.checksum) throw tableCorrupt(segment);
+  return { entries: decodeTable(payload), tableOffset: offset };
+}
+
+function replayFrame(
+  visitor: ReplayVisitor,
+  entry: TableEntry & { readonly segment: number },
+  payload: Uint8Array,
+): void {
+  if (entry.kind === FRAME_KIND.chunk) visitor.chunk(entry);
+  else if (entry.kind === FRAME_KIND.commit) visitor.commit(payload, entry);
+}
+
+/** What the table says of a frame, from its header and the first bytes of its payload. */
+function tableEntry(header: FrameHeader, payload: Uint8Array): TableEntry {
+  const isChunk = header.kind === FRAME_KIND.chunk;
+  // A commit's payload starts with the length of the commit, which starts with the volume.
+  const start = isChunk ? 0 : 4;
+  return {
+    kind: header.kind,
+    offset: header.offset,
+    length: header.length,
+    volume: payload.slice(start, start + DIGEST_BYTES),
+    digest: isChunk
+      ? payload.slice(DIGEST_BYTES, CHUNK_PREFIX_BYTES)
+      : new Uint8Array(DIGEST_BYTES),
+  };
+}
+
+function asDamage(
+  segment: number,
+  item: { readonly offset: number; readonly length: number; readonly header?: FrameHeader },
+): Damage {
+  const place = { segment, offset: item.offset, length: item.length };
+  return item.header === undefined ? place : { ...place, frame: item.header.kind };
+}
+
+function notAPlace(position: Position): GdpfsError {
+  return new GdpfsError(
+    'corrupt',
+    `cannot replay from segment ${position.segment} at ${position.offset}: no frame begins there`,
+  );
+}
+
+function tableCorrupt(segment: number): GdpfsError {
+  return new GdpfsError('corrupt', `cannot read segment ${segment}: its table is damaged`);
+}

@@ -1,0 +1,319 @@
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import {
+  encodeFooter,
+  encodeFrameHeader,
+  encodeWatermark,
+  FOOTER_BYTES,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  type FrameKind,
+  payloadChecksum,
+  SEGMENT_HEADER_BYTES,
+  TableBuilder,
+  type TableEntry,
+  WATERMARK_OFFSETS,
+} from '../format/segment.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import type { Reserve } from './reserve.ts';
+import { createSegment, SEGMENTS_DIRECTORY, segmentPath } from './segment-files.ts';
+
+/** A frame to be written. `payload` is written as it is, uncopied: it must not change any more. */
+export interface FrameInput {
+  readonly kind: FrameKind;
+  readonly payload: readonly Uint8Array[];
+  /** For the segment's table. */
+  readonly volume: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
+/** Where a frame lies: its header at `offset`, `length` bytes of payload behind it. */
+export interface FrameLocation {
+  readonly segment: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface OpenSegment {
+  readonly segment: number;
+  readonly file: DiskFile;
+  /** Where the next frame goes: everything before it is durable. */
+  readonly tail: number;
+  readonly watermarkCount: number;
+  readonly table: TableBuilder;
+}
+
+export interface AppendOptions {
+  /** Removals and the like, which free space: they may use the reserve of a full disk. */
+  readonly urgent?: boolean;
+}
+
+interface Waiting {
+  readonly urgent: boolean;
+  readonly frames: readonly FrameInput[];
+  readonly bytes: number;
+  readonly resolve: (locations: FrameLocation[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Appends frames to the open segment with group commit: all that waits is written together, synced
+ * once, and then acknowledged together. Frames of one `append` lie one behind the other, in the order
+ * of the calls.
+ *
+ * Commit points: (1) frames are written behind the tail; (2) fdatasync; (3) the watermark is written
+ * to the header page; it need not be synced, since a kill keeps it and after a power loss an older
+ * one is true as well; (4) the callers are told. A crash before (2) may leave any part of the group,
+ * which recovery cuts off at the first frame that is not whole.
+ */
+export class SegmentWriter {
+  readonly #disk: Disk;
+  readonly #storeId: Uint8Array;
+  readonly #reserve: Reserve;
+  readonly #onDurable: (entry: TableEntry, location: FrameLocation) => void;
+  #open: OpenSegment;
+  /** The open segment has been sealed and its successor does not exist yet. */
+  #isSealed = false;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #spaceWaiters: (() => void)[] = [];
+  #running: Promise<void> | undefined;
+  /** Set for good by a failure after which nobody can say what is on the disk. */
+  #poison: GdpfsError | undefined;
+  #closed = false;
+
+  constructor(options: {
+    readonly disk: Disk;
+    readonly storeId: Uint8Array;
+    readonly reserve: Reserve;
+    readonly open: OpenSegment;
+    /** Called for every frame in order, before `position` moves past it. */
+    readonly onDurable: (entry: TableEntry, location: FrameLocation) => void;
+  }) {
+    this.#disk = options.disk;
+    this.#storeId = options.storeId;
+    this.#reserve = options.reserve;
+    this.#onDurable = options.onDurable;
+    this.#open = options.open;
+  }
+
+  /** The end of what is durable. */
+  get position(): { readonly segment: number; readonly offset: number } {
+    return { segment: this.#open.segment, offset: this.#open.tail };
+  }
+
+  /**
+   * Resolves with the frames' places once they are durable. Waits while LIMITS.segmentQueueBytesMax
+   * are on their way. Throws `no_space` when the disk is full (nothing is kept, and a later append
+   * may succeed), `unavailable` after a failure that needs a restart.
+   */
+  async append(
+    frames: readonly FrameInput[],
+    options: AppendOptions = {},
+  ): Promise<FrameLocation[]> {
+    while (this.#waitingBytes > LIMITS.segmentQueueBytesMax) {
+      await new Promise<void>((resolve) => this.#spaceWaiters.push(resolve));
+    }
+    if (this.#closed) throw new GdpfsError('unavailable', 'cannot append: the store is closed');
+    if (this.#poison !== undefined) throw this.#poison;
+    let bytes = 0;
+    for (const frame of frames) {
+      const payloadBytes = frame.payload.reduce((sum, part) => sum + part.length, 0);
+      if (payloadBytes > LIMITS.frameBytesMax) {
+        throw new GdpfsError('body_too_large', `cannot append frame: it has ${payloadBytes} bytes`);
+      }
+      bytes += FRAME_HEADER_BYTES + payloadBytes;
+    }
+    return await new Promise((resolve, reject) => {
+      this.#waiting.push({ frames, bytes, urgent: options.urgent === true, resolve, reject });
+      this.#waitingBytes += bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Finishes what waits and closes the segment's file. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    if (!this.#isSealed) await this.#open.file.close();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      const group = await this.#admit(all);
+      try {
+        const locations = group.length > 0 ? await this.#writeGroup(group) : [];
+        for (const [index, waiting] of group.entries()) waiting.resolve(locations[index] ?? []);
+      } catch (error) {
+        const failure = await this.#recover(error);
+        for (const waiting of group) waiting.reject(failure);
+      }
+      for (const waiting of all) this.#waitingBytes -= waiting.bytes;
+      for (const wake of this.#spaceWaiters.splice(0)) wake();
+    }
+    this.#running = undefined;
+  }
+
+  /** Refuses what does not fit on the disk before anything of it is written. */
+  async #admit(all: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const bytes = all.reduce((sum, waiting) => sum + waiting.bytes, 0);
+    if (await this.#reserve.hasRoomFor(bytes)) return all;
+    const error = new GdpfsError('no_space', 'cannot store data: the disk is full', {
+      hint: 'remove files, or give the server a larger disk',
+    });
+    for (const waiting of all) if (!waiting.urgent) waiting.reject(error);
+    const urgent = all.filter((waiting) => waiting.urgent);
+    if (urgent.length > 0) await this.#reserve.release();
+    return urgent;
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<FrameLocation[][]> {
+    if (this.#poison !== undefined) throw this.#poison;
+    if (this.#isFull()) await this.#seal();
+    if (this.#isSealed) await this.#begin();
+    const { segment, file, table, watermarkCount } = this.#open;
+    const start = this.#open.tail;
+    const parts: Uint8Array[] = [];
+    const locations: FrameLocation[][] = [];
+    let tail = start;
+    for (const waiting of group) {
+      const placed: FrameLocation[] = [];
+      for (const frame of waiting.frames) {
+        const header = frameHeader(frame, { segment, offset: tail });
+        parts.push(encodeFrameHeader(header), ...frame.payload);
+        placed.push({ segment, offset: tail, length: header.length });
+        tail += FRAME_HEADER_BYTES + header.length;
+      }
+      locations.push(placed);
+    }
+    await writeInPieces(file, parts, start);
+    await file.sync();
+    const count = watermarkCount + 1;
+    await writeWatermark(file, { count, durable: tail });
+    for (const [index, waiting] of group.entries()) {
+      for (const [at, frame] of waiting.frames.entries()) {
+        const location = locations[index]?.[at];
+        if (location === undefined) continue;
+        const entry = { ...frame, offset: location.offset, length: location.length };
+        table.add(entry);
+        this.#onDurable(entry, location);
+      }
+    }
+    this.#open = { segment, file, tail, watermarkCount: count, table };
+    return locations;
+  }
+
+  #isFull(): boolean {
+    const { tail, table } = this.#open;
+    if (this.#isSealed) return false;
+    return tail >= LIMITS.segmentBytesMax || table.count >= LIMITS.segmentEntriesMax;
+  }
+
+  async #seal(): Promise<void> {
+    await sealSegment(this.#disk, this.#open);
+    this.#isSealed = true;
+  }
+
+  async #begin(): Promise<void> {
+    const segment = this.#open.segment + 1;
+    this.#open = {
+      segment,
+      file: await createSegment(this.#disk, { storeId: this.#storeId, segment }),
+      tail: SEGMENT_HEADER_BYTES,
+      watermarkCount: 0,
+      table: new TableBuilder(),
+    };
+    this.#isSealed = false;
+  }
+
+  /**
+   * After a failed write the file is cut back to what is durable, and work may go on. After a failed
+   * sync the kernel may have dropped dirty pages and called them clean, so nothing may be written
+   * until a restart has looked at what is there.
+   */
+  async #recover(error: unknown): Promise<GdpfsError> {
+    const failure = isGdpfsError(error)
+      ? error
+      : new GdpfsError('internal', 'cannot append: unexpected failure', { cause: error });
+    if (failure.code === 'no_space') {
+      try {
+        if (!this.#isSealed) await this.#open.file.truncate(this.#open.tail);
+        return failure;
+      } catch {
+        // The file cannot be brought back to a known state: fall through.
+      }
+    }
+    this.#poison ??= new GdpfsError('unavailable', `cannot write: the store failed before`, {
+      cause: failure,
+      hint: 'restart the server; it checks and repairs its newest segment at start',
+    });
+    return failure;
+  }
+}
+
+function frameHeader(
+  frame: FrameInput,
+  place: { readonly segment: number; readonly offset: number },
+): Parameters<typeof encodeFrameHeader>[0] {
+  let length = 0;
+  for (const part of frame.payload) length += part.length;
+  return { kind: frame.kind, ...place, length, checksum: payloadChecksum(frame.payload) };
+}
+
+async function writeWatermark(
+  file: DiskFile,
+  watermark: { readonly count: number; readonly durable: number },
+): Promise<void> {
+  const offset = WATERMARK_OFFSETS[watermark.count % 2 === 0 ? 0 : 1];
+  await file.write([encodeWatermark(watermark)], offset);
+}
+
+/** Several writes in flight: one alone does not keep the disk busy. */
+async function writeInPieces(
+  file: DiskFile,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  const writes: Promise<void>[] = [];
+  let piece: Uint8Array[] = [];
+  let pieceBytes = 0;
+  let offset = position;
+  const flush = (): void => {
+    writes.push(file.write(piece, offset));
+    offset += pieceBytes;
+    piece = [];
+    pieceBytes = 0;
+  };
+  for (const part of parts) {
+    piece.push(part);
+    pieceBytes += part.length;
+    if (pieceBytes >= LIMITS.segmentWriteBytesMax) flush();
+  }
+  if (piece.length > 0) flush();
+  const results = await Promise.allSettled(writes);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Writes table and footer behind the tail, then gives the file its sealed name. Repeatable. */
+export async function sealSegment(
+  disk: Disk,
+  open: Pick<OpenSegment, 'segment' | 'file' | 'table' | 'tail'>,
+): Promise<void> {
+  const payload = open.table.payload();
+  const length = payload.reduce((sum, part) => sum + part.length, 0);
+  const header = encodeFrameHeader({
+    kind: FRAME_KIND.table,
+    segment: open.segment,
+    offset: open.tail,
+    length,
+    checksum: payloadChecksum(payload),
+  });
+  await open.file.write([header, ...payload, encodeFooter(open.tail)], open.tail);
+  await open.file.truncate(open.tail + FRAME_HEADER_BYTES + length + FOOTER_BYTES);
+  await open.file.sync();
+  await disk.rename(segmentPath(open.segment, 'open'), segmentPath(open.segment, 'seg'));
+  await disk.syncDirectory(SEGMENTS_DIRECTORY);
+  await open.file.close();
+}

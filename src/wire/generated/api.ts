@@ -1,0 +1,435 @@
+// Generated from api/openapi.yaml by tools/generate-wire.ts. Do not edit.
+
+/**
+ * `/<volume>/<path>`.
+ */
+export type Path = string;
+/**
+ * SHA-256.
+ */
+export type Digest = string;
+export type UploadId = string;
+/**
+ * A seq, or an RFC 3339 time.
+ */
+export type Moment = string;
+/**
+ * Bytes.
+ */
+export type Size = number;
+/**
+ * Bytes.
+ */
+export type ChunkSize = number;
+/**
+ * 0-based number of a record in the directory log.
+ */
+export type Seq = number;
+/**
+ * Permission bits, 07777.
+ */
+export type Mode = number;
+/**
+ * Microseconds since the Unix epoch.
+ */
+export type MtimeUs = number;
+/**
+ * Milliseconds since the Unix epoch.
+ */
+export type TimeMs = number;
+export type Alias = string;
+/**
+ * SHA-256 of the first record of the directory log, in base64url.
+ */
+export type VolumeName = string;
+export type PrincipalName = string;
+export type Role = 'user' | 'admin';
+export type Kind = 'file' | 'directory' | 'symlink';
+export type CreateRequest = CreateDirectory | CreateFile | CreateSymlink | OpenUpload | OpenAppend;
+export type ChangeRequest = Rename | Copy | Truncate | SetAttributes | Restore;
+export type Chunking = 'fixed' | 'cdc';
+export type Custody = 'server' | 'client';
+export type ErrorCode =
+  | 'bad_chunk'
+  | 'bad_range'
+  | 'bad_request'
+  | 'bad_token'
+  | 'body_too_large'
+  | 'busy'
+  | 'certificate_invalid'
+  | 'certificate_required'
+  | 'changed'
+  | 'chunk_missing'
+  | 'corrupt'
+  | 'exists'
+  | 'forbidden'
+  | 'internal'
+  | 'is_a_directory'
+  | 'local_io'
+  | 'locked'
+  | 'method_not_allowed'
+  | 'name_too_long'
+  | 'no_space'
+  | 'not_a_directory'
+  | 'not_a_file'
+  | 'not_empty'
+  | 'not_found'
+  | 'partial'
+  | 'read_only'
+  | 'request_reused'
+  | 'source_changed'
+  | 'unavailable'
+  | 'unsupported_media_type'
+  | 'untrusted'
+  | 'upload_not_found'
+  | 'usage'
+  | 'wrong_root';
+
+export interface Entry {
+  path: Path;
+  /**
+   * Last segment of the path; empty for the root of a volume.
+   */
+  name: string;
+  kind: Kind;
+  /**
+   * Number of the node, constant through renames.
+   */
+  node: number;
+  seq: Seq;
+  size: Size;
+  mode: Mode;
+  mtimeUs: MtimeUs;
+  /**
+   * Principal who made this version.
+   */
+  author: string;
+  etag?: Digest;
+  root?: Digest;
+  log?: Digest;
+  /**
+   * Files: records of the file log in this version.
+   */
+  logCount?: number;
+  /**
+   * Symbolic links: where it points.
+   */
+  target?: string;
+}
+export interface Listing {
+  entry: Entry;
+  entries: Entry[];
+  /**
+   * Path of the last entry relative to the directory; absent at the end.
+   */
+  cursor?: string;
+  seq: Seq;
+}
+export interface CreateDirectory {
+  path: Path;
+  kind: 'directory';
+  /**
+   * Make missing parents, and accept an existing directory.
+   */
+  parents?: boolean;
+  mode?: Mode;
+  mtimeUs?: MtimeUs;
+}
+/**
+ * An empty file, or one of `size` zeros that occupies no space.
+ */
+export interface CreateFile {
+  path: Path;
+  kind: 'file';
+  size?: Size;
+  parents?: boolean;
+  mode?: Mode;
+  mtimeUs?: MtimeUs;
+}
+export interface CreateSymlink {
+  path: Path;
+  kind: 'symlink';
+  target: string;
+  parents?: boolean;
+  mode?: Mode;
+  mtimeUs?: MtimeUs;
+}
+export interface OpenUpload {
+  path: Path;
+  kind: 'upload';
+  size: Size;
+  chunkSize?: ChunkSize;
+}
+export interface OpenAppend {
+  path: Path;
+  kind: 'append';
+  /**
+   * SHA-256.
+   */
+  content: string;
+  /**
+   * Bytes.
+   */
+  size: number;
+}
+export interface Upload {
+  upload: UploadId;
+  path: Path;
+  size: Size;
+  chunkSize: ChunkSize;
+  /**
+   * The volume has no chunks: every digest is missing, no need to ask.
+   */
+  empty: boolean;
+}
+export interface Rename {
+  op: 'rename';
+  to: Path;
+}
+/**
+ * A second name for the same content; no bytes move.
+ */
+export interface Copy {
+  op: 'copy';
+  to: Path;
+  /**
+   * Needed for a directory.
+   */
+  recursive?: boolean;
+  at?: Moment;
+}
+export interface Truncate {
+  op: 'truncate';
+  size: Size;
+}
+export interface SetAttributes {
+  op: 'set';
+  mode?: Mode;
+  mtimeUs?: MtimeUs;
+}
+/**
+ * The path becomes again what it was.
+ */
+export interface Restore {
+  op: 'restore';
+  at: Moment;
+}
+export interface ChangeResult {
+  seq: Seq;
+  node: number;
+  /**
+   * Entries created, changed or removed.
+   */
+  count: number;
+}
+export interface WriteResult {
+  seq: Seq;
+  node: number;
+  count: number;
+  etag?: Digest;
+}
+export interface Chunk {
+  offset: Size;
+  length: ChunkSize;
+  /**
+   * CRC-32 of the bytes.
+   */
+  checksum: number;
+  digest: Digest;
+}
+export interface ChunkPage {
+  size: Size;
+  etag: Digest;
+  chunks: Chunk[];
+  cursor?: string;
+}
+export interface ArrivedPage {
+  digests: Digest[];
+  cursor?: string;
+}
+export interface Missing {
+  /**
+   * Indexes into the digests that were sent, ascending.
+   */
+  missing: number[];
+}
+export interface ChunksReceived {
+  /**
+   * Chunks.
+   */
+  received: number;
+  /**
+   * Bytes of their data.
+   */
+  bytes: number;
+}
+export interface CreateVolume {
+  name: Alias;
+  chunking?: Chunking;
+  custody?: Custody;
+}
+export interface Volume {
+  name: VolumeName;
+  alias: Alias;
+  owner: PrincipalName;
+  custody: Custody;
+  chunking: Chunking;
+  createdMs: TimeMs;
+  /**
+   * Records in the directory log.
+   */
+  count: number;
+}
+export interface VolumeList {
+  volumes: Volume[];
+}
+export interface EnrollRequest {
+  token: string;
+  /**
+   * PKCS #10, PEM. Only its public key is used.
+   */
+  csr: string;
+}
+export interface Enrollment {
+  /**
+   * PEM.
+   */
+  certificate: string;
+  /**
+   * PEM.
+   */
+  ca: string;
+  principal: PrincipalName;
+}
+export interface Whoami {
+  principal: PrincipalName;
+  role: Role;
+  certificateExpiresMs: TimeMs;
+  volumes: Alias[];
+}
+export interface InvitationRequest {
+  principal: PrincipalName;
+  role?: Role;
+}
+export interface Invitation {
+  token: string;
+  expiresMs: TimeMs;
+  principal: PrincipalName;
+}
+export interface Status {
+  status: 'ok' | 'ready';
+}
+/**
+ * RFC 9457. Further members depend on the code.
+ */
+export interface Problem {
+  type: 'about:blank';
+  /**
+   * The phrase of the HTTP status.
+   */
+  title: string;
+  status: number;
+  code: ErrorCode;
+  /**
+   * A sentence for a person.
+   */
+  detail: string;
+  /**
+   * What can be done about it.
+   */
+  hint?: string;
+  [k: string]: unknown;
+}
+export interface FilesGetQuery {
+  path: Path;
+  at?: Moment;
+  list?: 'children' | 'recursive';
+  limit?: number;
+  cursor?: string;
+}
+export interface FilesPostQuery {}
+export interface FilesPatchQuery {
+  path: Path;
+  upload?: UploadId;
+  size?: Size;
+  root?: Digest;
+  content?: Digest;
+  mode?: Mode;
+  mtimeUs?: MtimeUs;
+  parents?: boolean;
+}
+export interface FilesDeleteQuery {
+  path: Path;
+  recursive?: boolean;
+  only?: 'file' | 'directory';
+}
+export interface FileChunksGetQuery {
+  path?: Path;
+  at?: Moment;
+  upload?: UploadId;
+  limit?: number;
+  cursor?: string;
+}
+export interface FileChunksPostQuery {
+  upload: UploadId;
+}
+export interface StorageFilesGetQuery {
+  path: Path;
+  at?: Moment;
+  format?: 'tar';
+  after?: string;
+  limit?: number;
+  maxFileSize?: Size;
+}
+export interface StorageFilesPostQuery {
+  path: Path;
+  mode?: Mode;
+  mtimeUs?: MtimeUs;
+  parents?: boolean;
+}
+export interface StorageFileChunksGetQuery {
+  path: Path;
+  ranges: string;
+  at?: Moment;
+}
+export interface StorageFileChunksPostQuery {
+  upload: UploadId;
+}
+export interface VolumesGetQuery {}
+export interface VolumesPostQuery {}
+export interface VolumeGetQuery {}
+export interface VolumeCheckpointGetQuery {}
+export interface VolumeCommitsGetQuery {
+  from?: Seq;
+}
+export interface EnrollPostQuery {}
+export interface WhoamiGetQuery {}
+export interface InvitationsPostQuery {}
+export interface HealthGetQuery {}
+export interface ReadyGetQuery {}
+export interface ContractGetQuery {}
+
+/** Every operation of the API with its query parameters. */
+export interface OperationQueries {
+  filesGet: FilesGetQuery;
+  filesPost: FilesPostQuery;
+  filesPatch: FilesPatchQuery;
+  filesDelete: FilesDeleteQuery;
+  fileChunksGet: FileChunksGetQuery;
+  fileChunksPost: FileChunksPostQuery;
+  storageFilesGet: StorageFilesGetQuery;
+  storageFilesPost: StorageFilesPostQuery;
+  storageFileChunksGet: StorageFileChunksGetQuery;
+  storageFileChunksPost: StorageFileChunksPostQuery;
+  volumesGet: VolumesGetQuery;
+  volumesPost: VolumesPostQuery;
+  volumeGet: VolumeGetQuery;
+  volumeCheckpointGet: VolumeCheckpointGetQuery;
+  volumeCommitsGet: VolumeCommitsGetQuery;
+  enrollPost: EnrollPostQuery;
+  whoamiGet: WhoamiGetQuery;
+  invitationsPost: InvitationsPostQuery;
+  healthGet: HealthGetQuery;
+  readyGet: ReadyGetQuery;
+  contractGet: ContractGetQuery;
+}

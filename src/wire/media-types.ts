@@ -1,0 +1,24 @@
+/** Content types of the API (api/openapi.yaml). The binary ones are described in docs/formats.md. */
+export const MEDIA_TYPES = {
+  json: 'application/json',
+  problem: 'application/problem+json',
+  bytes: 'application/octet-stream',
+  tar: 'application/x-tar',
+  note: 'text/plain; charset=utf-8',
+  /** Chunk frames: int64 offset | uint32 checksum | uint32 length | data. */
+  chunks: 'application/vnd.gdpfs.chunks',
+  /** 32-byte digests, one behind the other. */
+  digests: 'application/vnd.gdpfs.digests',
+  /** Manifest entries of 48 bytes. */
+  manifest: 'application/vnd.gdpfs.manifest',
+  /** Records, each as uint32 length | bytes. */
+  records: 'application/vnd.gdpfs.records',
+  /** Commits, each as uint32 length | bytes. */
+  commits: 'application/vnd.gdpfs.commits',
+} as const;
+
+/** `text/plain; charset=utf-8` → `text/plain`, in lower case. */
+export function essenceOf(contentType: string): string {
+  const end = contentType.indexOf(';');
+  return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
