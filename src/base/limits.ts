@@ -13,6 +13,8 @@ export const LIMITS = {
   nameBytesMax: 255,
   pathBytesMax: 4096,
   pathDepthMax: 256,
+  /** Levels of a tree; renames may make it deeper than any path that can be asked for. */
+  treeDepthMax: 65_536,
   aliasLengthMax: 32,
   symlinkTargetBytesMax: 4095,
   principalLengthMax: 64,
@@ -86,6 +88,10 @@ export const LIMITS = {
   drainMs: 2000,
   requestHeaderBytesMax: 16 * KIB,
   connectionsMax: 2048,
+  /** For the TLS handshake, and then for the head of a request. */
+  headersTimeoutMs: 10_000,
+  /** An idle connection is kept this long: longer than load balancers do, which must close first. */
+  keepAliveMs: 75_000,
   /** A request whose body or response makes no progress for this long is cut. */
   requestStallMs: 60_000,
   requestIdLengthMax: 64,
@@ -102,7 +108,11 @@ export const LIMITS = {
   bodyBytesTarget: 2 * MIB,
   /** Chunks in one body: as many as a request may name ranges. */
   bodyChunksMax: 64,
+  /** Content of one tar stream as the client makes it: more only takes memory. */
+  tarBytesTarget: 8 * MIB,
   tarStreamsInFlight: 3,
+  /** Files of a tree that are sent or fetched chunk by chunk at the same time. */
+  largeFilesInFlight: 4,
   retriesMax: 6,
   retryDelayMsMin: 100,
   retryDelayMsMax: 10_000,
@@ -119,6 +129,8 @@ export const LIMITS = {
   clientCertificateLifeMs: 30 * 24 * 3600 * 1000,
   serverCertificateLifeMs: 397 * 24 * 3600 * 1000,
   caLifeMs: 10 * 365 * 24 * 3600 * 1000,
+  /** What `gdpfs login URL -` reads: a token and some white space. */
+  tokenInputBytesMax: 4 * KIB,
   /** Certificates are valid from this long before they are made: clocks differ. */
   clockSkewMs: 5 * 60 * 1000,
 } as const;

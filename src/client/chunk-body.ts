@@ -15,14 +15,14 @@ export interface Extent {
  * to where it is sent from, and written right from where it was received to, without a copy.
  */
 export class ChunkBody {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #extents: readonly Extent[];
   readonly #positions: readonly number[];
   /** Bytes of all frames. */
   readonly size: number;
 
-  /** `extents` are ascending, and `bodySize` of them is at most the length of `bytes`. */
-  constructor(bytes: Uint8Array, extents: readonly Extent[]) {
+  /** `extents` are ascending, and `sizeOfBody` of them is at most the length of `bytes`. */
+  constructor(bytes: Uint8Array<ArrayBuffer>, extents: readonly Extent[]) {
     this.#bytes = bytes;
     this.#extents = extents;
     const positions: number[] = [];
@@ -37,7 +37,7 @@ export class ChunkBody {
   }
 
   /** The frames. */
-  get bytes(): Uint8Array {
+  get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.size);
   }
 
@@ -96,6 +96,11 @@ export class ChunkBody {
   }
 }
 
+/** Bytes of the frames of `extents`. */
+export function sizeOfBody(extents: readonly Extent[]): number {
+  return extents.reduce((sum, { length }) => sum + CHUNK_HEADER_BYTES + length, 0);
+}
+
 /** Divides chunks, ascending, into bodies of about `LIMITS.bodyBytesTarget`. */
 export function groupChunks<T extends Extent>(chunks: readonly T[]): T[][] {
   const groups: T[][] = [];
@@ -123,12 +128,12 @@ function isFull(group: readonly unknown[]): boolean {
  * what bounds the memory, and with it the number of bodies in flight, of all transfers that share it.
  */
 export class BodyPool {
-  readonly #free: Uint8Array[] = [];
-  readonly #waiting: ((bytes: Uint8Array) => void)[] = [];
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+  readonly #waiting: ((bytes: Uint8Array<ArrayBuffer>) => void)[] = [];
   #made = 0;
 
   /** Runs `use` with a buffer that is its own until it settles. */
-  async with<T>(use: (bytes: Uint8Array) => Promise<T>): Promise<T> {
+  async with<T>(use: (bytes: Uint8Array<ArrayBuffer>) => Promise<T>): Promise<T> {
     const bytes = await this.#take();
     try {
       return await use(bytes);
@@ -139,7 +144,7 @@ export class BodyPool {
     }
   }
 
-  #take(): Promise<Uint8Array> | Uint8Array {
+  #take(): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer> {
     const free = this.#free.pop();
     if (free !== undefined) return free;
     if (this.#made < LIMITS.transferConcurrency) {

@@ -20,7 +20,7 @@ export async function fetchChunks(
   session: Session,
   version: FileVersion,
   chunks: readonly Chunk[],
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
 ): Promise<ChunkBody> {
   const body = new ChunkBody(bytes, chunks);
   try {

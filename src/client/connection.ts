@@ -24,7 +24,7 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
   /** Takes the body of a successful response, which must fit. Otherwise memory is allocated. */
-  readonly into?: Uint8Array | undefined;
+  readonly into?: Uint8Array<ArrayBuffer> | undefined;
   /** Takes the body of a successful response piece by piece. Throwing ends the exchange. */
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -33,8 +33,8 @@ export interface Exchange {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Empty if it went elsewhere. A view of `into` if that was given. */
-  readonly body: Uint8Array;
+  /** Empty if it went to `onData`, a view of `into` if that was given. */
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /**

@@ -1,11 +1,11 @@
 import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
-import type { Entry } from '../wire/generated/api.ts';
 import { BodyPool, type ChunkBody, groupChunks } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { concurrently } from './concurrently.ts';
 import { type StatOptions, stat } from './files.ts';
+import type { LocalAttributes } from './local-attributes.ts';
 import { type FileVersion, fetchManifest } from './manifest.ts';
 import { openPartFile, type PartFile } from './part-file.ts';
 import type { Session } from './session.ts';
@@ -15,13 +15,15 @@ export interface DownloadOptions extends StatOptions {
   readonly path: string;
   /** Local path of the file to create or replace. Its directory exists. */
   readonly target: string;
-  /** What is known of the file, at `at`; asked for if absent. */
-  readonly entry?: Entry;
+  /** The version to fetch, where it is known; otherwise that at `at`, or the newest. */
+  readonly version?: DownloadVersion;
   /** Shared with other transfers to bound the memory of all. */
   readonly pool?: BodyPool;
   /** Called with the bytes of the file that are written or found good since the last call. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
+
+export type DownloadVersion = FileVersion & LocalAttributes;
 
 export interface DownloadResult {
   /** Bytes of the file. */
@@ -46,46 +48,44 @@ export async function downloadFile(
   options: DownloadOptions,
 ): Promise<DownloadResult> {
   for (let round = 0; ; round += 1) {
-    const entry = round === 0 ? options.entry : undefined;
+    const version = options.version ?? (await findVersion(session, options));
     try {
-      return await downloadVersion(session, options, entry);
+      return await downloadVersion(session, options, version);
     } catch (error) {
-      if (!isGdpfsError(error, 'changed') || round === CHANGED_ROUNDS_MAX) throw error;
+      const isFixed = options.version !== undefined || round === CHANGED_ROUNDS_MAX;
+      if (isFixed || !isGdpfsError(error, 'changed')) throw error;
     }
   }
+}
+
+/** Throws `is_a_directory` or `not_a_file` for what has no content. */
+export async function findVersion(
+  session: Session,
+  { path, at, signal }: StatOptions & { readonly path: string },
+): Promise<DownloadVersion> {
+  const { kind, size, etag, mode, mtimeUs } = await stat(session, path, { at, signal });
+  if (kind === 'file' && etag !== undefined) return { path, at, size, etag, mode, mtimeUs };
+  throw new GdpfsError(
+    kind === 'directory' ? 'is_a_directory' : 'not_a_file',
+    `cannot read "${path}": it is a ${kind}, need a file`,
+  );
 }
 
 async function downloadVersion(
   session: Session,
   options: DownloadOptions,
-  known: Entry | undefined,
+  version: DownloadVersion,
 ): Promise<DownloadResult> {
-  const { path, at, signal, target } = options;
-  const entry = known ?? (await stat(session, path, { at, signal }));
-  const version = versionOf(entry, { path, at, signal });
-  const manifest = await fetchManifest(session, version);
-  await using part = await openPartFile(target, manifest);
-  const download = new ChunkDownload(session, version, part, options);
+  const { signal } = options;
+  const manifest = await fetchManifest(session, { ...version, signal });
+  await using part = await openPartFile(options.target, manifest);
+  const download = new ChunkDownload(session, { ...version, signal }, part, options);
   const wanted = part.isResumed ? await download.findLacking(manifest.chunks) : manifest.chunks;
   await download.fetch(wanted);
-  await part.finish(entry);
+  await part.finish(version);
   const bytesReceived = wanted.reduce((sum, { length }) => sum + length, 0);
   const bytesReused = manifest.chunks.reduce((sum, { length }) => sum + length, -bytesReceived);
-  return { size: entry.size, bytesReceived, bytesReused, etag: version.etag };
-}
-
-/** Throws `is_a_directory` or `not_a_file` for what has no content. */
-export function versionOf(
-  entry: Entry,
-  where: StatOptions & { readonly path: string },
-): FileVersion {
-  if (entry.kind === 'file' && entry.etag !== undefined) {
-    return { ...where, size: entry.size, etag: entry.etag };
-  }
-  throw new GdpfsError(
-    entry.kind === 'directory' ? 'is_a_directory' : 'not_a_file',
-    `cannot read "${where.path}": it is a ${entry.kind}, need a file`,
-  );
+  return { size: version.size, bytesReceived, bytesReused, etag: version.etag };
 }
 
 class ChunkDownload {

@@ -85,6 +85,8 @@ export async function makeDirectory(
 export interface ChangeOptions extends CallOptions {
   /** ETag that the file must have, else `changed`. */
   readonly ifMatch?: string;
+  /** Throw `exists` if there is something where it goes. */
+  readonly ifAbsent?: boolean;
 }
 
 /**

@@ -1,20 +1,38 @@
-/** What a file or directory gets when it is received. */
+import type { BigIntStats } from 'node:fs';
+
+/** What a file or directory is sent with, and gets where it is received. */
 export interface LocalAttributes {
   /** Permission bits. */
   readonly mode: number;
   readonly mtimeUs: number;
 }
 
+const MODE_MASK = 0o7777n;
 /** Received files never run as somebody else, whatever their sender says. */
 const RECEIVED_MODE_MASK = 0o1777;
 
-/** Half a nanosecond step below a microsecond: the system cuts where it should round. */
-const ROUNDING_US = 0.25;
+const NS_PER_US = 1000n;
+/** Half a step: a time in seconds is a double, and what the system cuts off must not reach a step. */
+const HALF_US = 0.5;
 
-/** In the units of chmod(2) and of Node's utimes. */
-export function attributesOf({ mode, mtimeUs }: LocalAttributes): {
-  readonly mode: number;
-  readonly seconds: number;
-} {
-  return { mode: mode & RECEIVED_MODE_MASK, seconds: (mtimeUs + ROUNDING_US) / 1e6 };
+export function attributesOf(stats: BigIntStats): LocalAttributes {
+  return { mode: Number(stats.mode & MODE_MASK), mtimeUs: floorToUs(stats.mtimeNs) };
+}
+
+/** What chmod(2) takes. */
+export function receivedMode({ mode }: LocalAttributes): number {
+  return mode & RECEIVED_MODE_MASK;
+}
+
+/**
+ * What Node's utimes take: `attributesOf` reads it back as it was. Before 1970 only a Date is taken,
+ * which has milliseconds.
+ */
+export function receivedTime({ mtimeUs }: LocalAttributes): number | Date {
+  return mtimeUs >= 0 ? (mtimeUs + HALF_US) / 1e6 : new Date(mtimeUs / 1000);
+}
+
+function floorToUs(nanoseconds: bigint): number {
+  const rest = nanoseconds % NS_PER_US;
+  return Number((nanoseconds - (rest < 0n ? rest + NS_PER_US : rest)) / NS_PER_US);
 }

@@ -5,9 +5,8 @@ import { bytesEqual, hexEncode, utf8Encode } from '../base/bytes.ts';
 import { crc32, sha256, sha256Async } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import type { Chunk, Manifest } from '../format/manifest.ts';
-import type { Extent } from './chunk-body.ts';
 import { localError, quote } from './local-error.ts';
-import { attributesOf, type LocalAttributes } from './local-attributes.ts';
+import { type LocalAttributes, receivedMode, receivedTime } from './local-attributes.ts';
 
 const { O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
@@ -109,10 +108,10 @@ async function finish(
   attributes: LocalAttributes,
 ): Promise<void> {
   const { handle, path, target } = part;
-  const { mode, seconds } = attributesOf(attributes);
+  const time = receivedTime(attributes);
   try {
-    await handle.chmod(mode);
-    await handle.utimes(seconds, seconds);
+    await handle.chmod(receivedMode(attributes));
+    await handle.utimes(time, time);
     await handle.sync();
     await rename(path, target);
     const directory = await open(dirname(target), constants.O_RDONLY);

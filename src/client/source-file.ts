@@ -1,18 +1,16 @@
-import { type BigIntStats, constants } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { GdpfsError } from '../base/errors.ts';
+import { attributesOf, type LocalAttributes } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
+import { isSame, sourceChanged } from './source-state.ts';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = constants;
-const MODE_MASK = 0o7777n;
 
 /** A local file that is being uploaded: it must stay as it was when it was opened. */
-export interface SourceFile extends AsyncDisposable {
+export interface SourceFile extends LocalAttributes, AsyncDisposable {
   /** Bytes. */
   readonly size: number;
-  /** Permission bits. */
-  readonly mode: number;
-  readonly mtimeUs: number;
   /**
    * Fills `views`, one behind the other, from `offset`. Throws `source_changed` if the file ends
    * before. Calls may overlap.
@@ -33,8 +31,7 @@ export async function openSourceFile(path: string): Promise<SourceFile> {
     }
     return {
       size: Number(before.size),
-      mode: Number(before.mode & MODE_MASK),
-      mtimeUs: microseconds(before.mtimeNs),
+      ...attributesOf(before),
       read: (views, offset) => readFully({ path, handle, views, offset }),
       requireUnchanged: async () => {
         const after = await handle.stat({ bigint: true });
@@ -46,21 +43,6 @@ export async function openSourceFile(path: string): Promise<SourceFile> {
     await handle.close();
     throw error;
   }
-}
-
-export function sourceChanged(path: string): GdpfsError {
-  return new GdpfsError('source_changed', `cannot upload ${quote(path)}: it changed meanwhile`, {
-    hint: 'nothing was changed on the server for this file; copy it again when it is at rest',
-  });
-}
-
-/** Rounded, not cut: what was set from microseconds reads back as the same, whatever the disk keeps. */
-function microseconds(nanoseconds: bigint): number {
-  return Math.round(Number(nanoseconds) / 1000);
-}
-
-function isSame(left: BigIntStats, right: BigIntStats): boolean {
-  return left.size === right.size && left.mtimeNs === right.mtimeNs && left.ino === right.ino;
 }
 
 async function openFile(path: string): Promise<FileHandle> {

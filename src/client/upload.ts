@@ -13,7 +13,8 @@ import { BodyPool, ChunkBody, type Extent, groupChunks } from './chunk-body.ts';
 import { concurrently } from './concurrently.ts';
 import { type CallOptions, stat } from './files.ts';
 import type { Session } from './session.ts';
-import { openSourceFile, type SourceFile, sourceChanged } from './source-file.ts';
+import { openSourceFile, type SourceFile } from './source-file.ts';
+import { sourceChanged } from './source-state.ts';
 import { commitUpload, missingDigests, openUpload, sendChunks } from './uploads.ts';
 
 export interface UploadOptions extends CallOptions {
@@ -115,7 +116,7 @@ class ChunkUpload {
     }
   }
 
-  async #read(bytes: Uint8Array, extents: readonly Extent[]): Promise<ChunkBody> {
+  async #read(bytes: Uint8Array<ArrayBuffer>, extents: readonly Extent[]): Promise<ChunkBody> {
     const [first] = extents;
     assert(first !== undefined, 'a group has chunks');
     const body = new ChunkBody(bytes, extents);

@@ -16,22 +16,26 @@ export class ByteWriter {
   }
 
   uint8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value);
+    const start = this.#grow(1);
+    this.#view.setUint8(start, value);
     return this;
   }
 
   uint16(value: number): this {
-    this.#view.setUint16(this.#grow(2), value);
+    const start = this.#grow(2);
+    this.#view.setUint16(start, value);
     return this;
   }
 
   uint32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value);
+    const start = this.#grow(4);
+    this.#view.setUint32(start, value);
     return this;
   }
 
   uint64(value: number): this {
-    this.#view.setBigUint64(this.#grow(8), BigInt(value));
+    const start = this.#grow(8);
+    this.#view.setBigUint64(start, BigInt(value));
     return this;
   }
 

@@ -75,7 +75,9 @@ export function encodeCommit(
 }
 
 /** Throws `corrupt` on anything but the whole of one encoded commit. Records are views. */
-export function decodeCommit(bytes: Uint8Array): Commit & { readonly places: readonly PartPlace[] } {
+export function decodeCommit(
+  bytes: Uint8Array,
+): Commit & { readonly places: readonly PartPlace[] } {
   const reader = new ByteReader(bytes, 'commit');
   const volume = reader.bytes(DIGEST_BYTES);
   const epoch = reader.uint64();
@@ -160,7 +162,8 @@ export function decodePartRecords(bytes: Uint8Array): Uint8Array[] {
 function readRecords(reader: ByteReader): Uint8Array[] {
   const count = reader.count(LIMITS.fileRecordsMax, 4);
   const records: Uint8Array[] = [];
-  for (let index = 0; index < count; index++) records.push(reader.sizedBytes(LIMITS.recordBytesMax));
+  for (let index = 0; index < count; index++)
+    records.push(reader.sizedBytes(LIMITS.recordBytesMax));
   return records;
 }
 

@@ -160,7 +160,7 @@ describe('ContentFold', () => {
             continue;
           }
           const kept = Array.from({ length: offset }, (_, index) => bytes[index] ?? 0);
-          bytes = [...kept, ...new Array<number>(length).fill(step + 1)];
+          bytes = [...kept, ...Array.from({ length }, () => step + 1)];
         }
         assert.deepEqual(contentDigests(fold.manifest()), modelDigests(fold.manifest(), bytes));
         assert.equal(fold.manifest().size, bytes.length);

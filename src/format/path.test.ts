@@ -186,8 +186,9 @@ describe('compareNames()', () => {
   });
 
   it('sorts U+FFFF before U+10000, unlike JavaScript', () => {
-    assert(compareNames('\uffff', '\u{10000}') < 0);
-    assert('\uffff' > '\u{10000}');
+    const sorted = ['\uffff', '\u{10000}'];
+    assert.deepEqual(sorted.toSorted(compareNames), sorted);
+    assert.notDeepEqual(sorted.toSorted(), sorted);
   });
 });
 

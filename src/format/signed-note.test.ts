@@ -148,7 +148,7 @@ describe('parseNote()', () => {
 });
 
 function hasControlCharacter(text: string): boolean {
-  return [...text].some((character) => character < ' ' && character !== '\n');
+  return utf8Encode(text).some((byte) => byte < 0x20 && byte !== 0x0a);
 }
 
 function base64(text: string): Uint8Array {

@@ -11,6 +11,7 @@ import { publicKeyFromRaw, rawPublicKey } from './ed25519.ts';
  */
 
 const SIGNATURE_MARK = '\u2014 ';
+const NEWLINE = 0x0a;
 const KEY_ID_BYTES = 4;
 /** Identifies Ed25519 in key ids. */
 const ED25519_TYPE = 0x01;
@@ -36,7 +37,7 @@ export function signNote(options: {
 }): Uint8Array {
   const { text, keyName, privateKey } = options;
   assert(isKeyName(keyName), 'key name of a note is well-formed');
-  assert(text.at(-1) === 0x0a, 'text of a note ends in a newline');
+  assert(text.at(-1) === NEWLINE, 'text of a note ends in a newline');
   const signature = concatBytes([
     noteKeyId(keyName, rawPublicKey(privateKey)),
     sign(null, text, privateKey),
@@ -94,14 +95,14 @@ function noteKeyId(keyName: string, publicKey: Uint8Array): Uint8Array {
 }
 
 function decodeText(bytes: Uint8Array): string {
-  let text: string;
+  if (bytes.some((byte) => byte < 0x20 && byte !== NEWLINE)) {
+    throw malformed('it has control characters');
+  }
   try {
-    text = utf8Decode(bytes);
+    return utf8Decode(bytes);
   } catch (error) {
     throw malformed('it is not UTF-8', error);
   }
-  if (/[\0-\x09\x0b-\x1f]/.test(text)) throw malformed('it has control characters');
-  return text;
 }
 
 function parseSignatureLine(line: string): NoteSignature {

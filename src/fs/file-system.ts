@@ -1,44 +1,335 @@
-import type { Chunk } from '../format/manifest.ts';
+import type { DatabaseSync } from 'node:sqlite';
+import { bytesEqual } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { ContentFold, contentRoot } from '../format/content.ts';
+import type { Chunk, Manifest } from '../format/manifest.ts';
+import { decodeFchunk } from '../format/records.ts';
+import type { LogEngine } from '../log/engine.ts';
+import type { VolumeRow } from '../log/volume-table.ts';
+import { planChange, type PreparedChange } from './changes.ts';
+import { asEntry, rootEntry } from './entry.ts';
+import { EntryTable } from './entry-table.ts';
+import { Planner } from './planner.ts';
+import { type PreparedFile, prepareFile } from './prepare.ts';
+import { listChildren, listRecursive, notADirectory, notFound, resolve, type View } from './tree.ts';
+import { forkLog, truncation } from './truncate.ts';
 import type {
   Change,
   ChangeContext,
   ChangeResult,
   Entry,
+  FileState,
   ListOptions,
   ListPage,
   Moment,
   Upload,
   VolumeInfo,
 } from './types.ts';
+import type { Uploads } from './uploads.ts';
+import type { Volumes } from './volumes.ts';
 
-/** Interface sketch: every `volume` argument is the 32-byte name. Implemented by openFileSystem. */
-export interface FileSystem {
-  createVolume(options: { alias: string; owner: string; custody: 'server' | 'client'; chunking: 'fixed' | 'cdc' }, context: ChangeContext): Promise<VolumeInfo>;
-  /** By alias or by the 43-character name; throws `not_found`. */
-  resolveVolume(reference: string): VolumeInfo;
-  listVolumes(): VolumeInfo[];
+/** Attempts to append to a file that others keep changing. */
+const CONFLICT_RETRIES = 8;
+
+/**
+ * Volumes, paths, files and their history, on signed logs. Every `volume` argument is the 32-byte
+ * name. Reads see what is durable; a change is durable and signed when it resolves.
+ */
+export class FileSystem {
+  readonly #engine: LogEngine;
+  readonly #volumes: Volumes;
+  readonly #uploads: Uploads;
+  readonly #clock: Clock;
+  readonly #committed: EntryTable;
+  readonly #pending: EntryTable;
+
+  constructor(parts: {
+    readonly engine: LogEngine;
+    readonly volumes: Volumes;
+    readonly uploads: Uploads;
+    readonly clock: Clock;
+    readonly reader: DatabaseSync;
+    readonly writer: DatabaseSync;
+  }) {
+    this.#engine = parts.engine;
+    this.#volumes = parts.volumes;
+    this.#uploads = parts.uploads;
+    this.#clock = parts.clock;
+    this.#committed = new EntryTable(parts.reader);
+    this.#pending = new EntryTable(parts.writer);
+  }
+
+  /** Throws `exists` if the alias is taken. */
+  async createVolume(
+    options: Pick<VolumeInfo, 'alias' | 'owner' | 'custody' | 'chunking'>,
+    context: ChangeContext,
+  ): Promise<VolumeInfo> {
+    return await this.#volumes.create(options, context);
+  }
+
+  /** By alias or by the 43-character name. Throws `not_found`. */
+  resolveVolume(reference: string): VolumeInfo {
+    return this.#volumes.info(this.#volumes.resolve(reference));
+  }
+
+  listVolumes(): VolumeInfo[] {
+    return this.#volumes.list();
+  }
+
+  /** The volume's newest signed checkpoint. */
+  checkpoint(volume: Uint8Array): Uint8Array {
+    return this.#volumes.byName(volume).checkpoint;
+  }
+
+  /** Encoded commits from the one that holds record `seq` on, at most `limit`. */
+  async commits(
+    volume: Uint8Array,
+    from: { readonly seq: number; readonly limit: number },
+  ): Promise<Uint8Array[]> {
+    return await this.#engine.readCommits(this.#volumes.byName(volume).id, from);
+  }
 
   /** Throws `not_found`, `not_a_directory`. */
-  stat(volume: Uint8Array, path: string, at?: Moment): Entry;
-  list(volume: Uint8Array, path: string, options: ListOptions): ListPage;
-  /** Live chunks of the file version that `entry` describes. */
-  manifest(volume: Uint8Array, entry: Entry): Promise<readonly Chunk[]>;
-  /** A chunk's bytes, their CRC-32 checked; throws `corrupt` naming the chunk, or `not_found`. */
-  readChunk(volume: Uint8Array, chunk: Chunk): Promise<Uint8Array>;
+  stat(volume: Uint8Array, path: string, at?: Moment): Entry {
+    const row = this.#volumes.byName(volume);
+    return this.#stat(row, path, this.#view(row, at));
+  }
 
-  apply(volume: Uint8Array, change: Change, context: ChangeContext): Promise<ChangeResult>;
-  /** Cuts or extends a file to `size`; inside a chunk the chunk is written again. */
-  truncate(volume: Uint8Array, path: string, size: number, context: ChangeContext): Promise<ChangeResult>;
+  /** Throws `not_found`, `not_a_directory`. */
+  list(volume: Uint8Array, path: string, options: ListOptions): ListPage {
+    const row = this.#volumes.byName(volume);
+    const view = this.#view(row, options.at);
+    const directory = this.#stat(row, path, view);
+    if (directory.kind !== 'directory') throw notADirectory(path, path);
+    const page = { after: options.after ?? '', limit: options.limit };
+    const walk = options.recursive ? listRecursive : listChildren;
+    const found = walk(view, directory.node, page);
+    const last = found.length === options.limit ? found.at(-1) : undefined;
+    return {
+      entries: found.map((walked) => asEntry(path, walked)),
+      seq: (view.at ?? row.count) - 1,
+      ...(last === undefined ? {} : { next: last.path }),
+    };
+  }
 
-  /** Indexes into `digests` of those the volume lacks. */
-  missing(volume: Uint8Array, upload: Upload | undefined, digests: readonly Uint8Array[]): number[];
-  /** Stores chunk bytes whose checksum and digest have been checked; resolves when durable. */
-  putChunk(volume: Uint8Array, chunk: { digest: Uint8Array; checksum: number }, data: Uint8Array, upload?: Upload): Promise<void>;
+  /** Live chunks of the file version that `entry` describes. Throws `not_a_file`, `corrupt`. */
+  async manifest(volume: Uint8Array, entry: Entry): Promise<readonly Chunk[]> {
+    const row = this.#volumes.byName(volume);
+    const records = await this.#records(row, entry);
+    return foldRecords(entry.path, requireFile(entry), records).chunks;
+  }
 
-  /** Opens an upload, or finds the principal's own unfinished one for the same path and size. */
-  openUpload(options: Omit<Upload, 'id' | 'createdMs'>): Promise<Upload>;
-  upload(id: string, principal: string): Upload;
-  /** Digests that arrived for the upload, in pages. */
-  arrived(upload: Upload, options: { after?: Uint8Array; limit: number }): Promise<Uint8Array[]>;
-  closeUpload(upload: Upload): Promise<void>;
+  /** A chunk's bytes, their CRC-32 checked. Throws `corrupt`, naming the chunk. */
+  async readChunk(volume: Uint8Array, chunk: Chunk): Promise<Uint8Array> {
+    return await this.#engine.readChunk(this.#volumes.byName(volume).id, chunk);
+  }
+
+  /** Makes the change, atomically, and answers when it is durable. A refused change has no effect. */
+  async apply(volume: Uint8Array, change: Change, context: ChangeContext): Promise<ChangeResult> {
+    const row = this.#volumes.byName(volume);
+    const prepared = await this.#prepare(row, change);
+    const { author, request } = context;
+    return await this.#engine.run(
+      (transaction) => {
+        const planner = new Planner({
+          transaction,
+          entries: this.#pending,
+          chunks: this.#engine.chunks,
+          volume: row.id,
+          author,
+          nowUs: this.#clock.now() * 1000,
+        });
+        planChange(planner, prepared);
+        const seq = transaction.nextSeq(row.id) - 1;
+        return { seq, node: planner.node, count: planner.count };
+      },
+      {
+        urgent: change.kind === 'remove',
+        ...(request === undefined ? {} : { request: { principal: author, ...request } }),
+      },
+    );
+  }
+
+  /** Cuts or extends a file to `size`; a chunk that is cut is written again, shorter. */
+  async truncate(
+    volume: Uint8Array,
+    path: string,
+    size: number,
+    context: ChangeContext,
+  ): Promise<ChangeResult> {
+    for (let attempt = 1; ; attempt++) {
+      const entry = this.stat(volume, path);
+      const state = requireFile(entry);
+      const chunks = await this.manifest(volume, entry);
+      const { record, cut } = await truncation({
+        chunks,
+        size,
+        read: async (chunk) => this.readChunk(volume, chunk),
+      });
+      if (cut !== undefined) await this.putChunk(volume, cut, cut.data);
+      const file = { records: [record] };
+      const precondition = { content: state.content };
+      try {
+        return await this.apply(volume, { kind: 'extend', path, file, precondition }, context);
+      } catch (error) {
+        if (!isGdpfsError(error, 'changed') || attempt === CONFLICT_RETRIES) throw error;
+      }
+    }
+  }
+
+  /** Indexes into `digests` of those that must be sent: not stored in the volume. */
+  missing(volume: Uint8Array, digests: readonly Uint8Array[]): number[] {
+    const { id } = this.#volumes.byName(volume);
+    const missing: number[] = [];
+    for (const [index, digest] of digests.entries()) {
+      if (this.#engine.chunks.find(id, digest) === undefined) missing.push(index);
+    }
+    return missing;
+  }
+
+  /** Has the volume no chunks at all, so that nobody need ask which are missing? */
+  isEmpty(volume: Uint8Array): boolean {
+    return this.#engine.chunks.isEmpty(this.#volumes.byName(volume).id);
+  }
+
+  /**
+   * Stores the bytes of a chunk whose digest the caller has checked; durable when it resolves.
+   * `data` must not change any more.
+   */
+  async putChunk(
+    volume: Uint8Array,
+    chunk: { readonly digest: Uint8Array },
+    data: Uint8Array,
+    upload?: Upload,
+  ): Promise<void> {
+    const row = this.#volumes.byName(volume);
+    if (this.#engine.chunks.dataLength(row.id, chunk.digest) !== data.length) {
+      await this.#engine.appendChunk(row, { digest: chunk.digest, data });
+    }
+    if (upload !== undefined) this.#uploads.add(upload, chunk.digest);
+  }
+
+  /** Opens an upload, or finds the principal's own unfinished one for the same file. */
+  async openUpload(options: Omit<Upload, 'id' | 'createdMs'>): Promise<Upload> {
+    return await this.#uploads.open(this.#volumes.byName(options.volume).id, options);
+  }
+
+  /** Throws `upload_not_found`. */
+  upload(id: string, principal: string): Upload {
+    return this.#uploads.get(id, principal);
+  }
+
+  /** Digests that arrived for the upload, in their own order, behind `after`. */
+  async arrived(
+    upload: Upload,
+    page: { readonly after?: Uint8Array; readonly limit: number },
+  ): Promise<Uint8Array[]> {
+    return await this.#uploads.arrived(upload, page);
+  }
+
+  /** The upload is committed or given up. */
+  async closeUpload(upload: Upload): Promise<void> {
+    await this.#uploads.close(upload);
+  }
+
+  #stat(row: VolumeRow, path: string, view: View): Entry {
+    if (path === '') return rootEntry(row);
+    const resolved = resolve(view, path);
+    if (resolved.row === undefined) throw notFound(path, path);
+    return asEntry('', { path, row: resolved.row });
+  }
+
+  #view(row: VolumeRow, at: Moment | undefined): View {
+    const view = { entries: this.#committed, volume: row.id };
+    const count = this.#count(row, at);
+    return count === undefined ? view : { ...view, at: count };
+  }
+
+  /** A moment as a count of records; undefined for now. */
+  #count(row: VolumeRow, at: Moment | undefined): number | undefined {
+    if (at === undefined) return undefined;
+    const count = at.kind === 'seq' ? at.seq + 1 : this.#engine.countAt(row.id, at.timeMs);
+    if (count > row.count) {
+      throw new GdpfsError(
+        'bad_request',
+        `cannot look at record ${at.kind === 'seq' ? at.seq : count}: the log has ${row.count}`,
+      );
+    }
+    if (count === 0) {
+      throw new GdpfsError('not_found', 'cannot look at the volume before its creation');
+    }
+    return count;
+  }
+
+  async #records(row: VolumeRow, entry: Entry): Promise<Uint8Array[]> {
+    const { log, logCount } = requireFile(entry);
+    return await this.#engine.readFileLog(row.id, log, logCount);
+  }
+
+  async #prepare(row: VolumeRow, change: Change): Promise<PreparedChange> {
+    switch (change.kind) {
+      case 'put':
+        return { ...change, prepared: prepareFile(change.file) };
+      case 'extend':
+        return { ...change, prepared: await this.#prepareExtend(row, change) };
+      case 'copy':
+      case 'restore': {
+        const atCount = this.#count(row, change.at);
+        return atCount === undefined ? change : { ...change, atCount };
+      }
+      case 'many': {
+        const changes: PreparedChange[] = [];
+        for (const one of change.changes) changes.push(await this.#prepare(row, one));
+        return { kind: 'many', changes };
+      }
+      default:
+        return change;
+    }
+  }
+
+  /**
+   * Folds the file's log with the new records. A log whose newest records belong to another version
+   * (of a copy, or of a state that was rolled back) is not continued: the file gets a new one.
+   */
+  async #prepareExtend(
+    row: VolumeRow,
+    change: Extract<Change, { kind: 'extend' }>,
+  ): Promise<PreparedFile> {
+    const entry = this.#stat(row, change.path, this.#view(row, undefined));
+    const { log, logCount } = requireFile(entry);
+    const existing = await this.#records(row, entry);
+    if (this.#engine.fileLogCount(row.id, log) === logCount) {
+      return prepareFile(change.file, existing);
+    }
+    const { file } = change;
+    const records = [...forkLog(existing), ...file.records];
+    const { content } = file;
+    return prepareFile(content === undefined ? { records } : { records, content });
+  }
 }
+
+function requireFile(entry: Entry): FileState {
+  if (entry.kind === 'directory') {
+    throw new GdpfsError('is_a_directory', `cannot read "${entry.path}": it is a directory`);
+  }
+  if (entry.file === undefined) {
+    throw new GdpfsError('not_a_file', `cannot read "${entry.path}": it is a symbolic link`);
+  }
+  return entry.file;
+}
+
+function foldRecords(
+  path: string,
+  state: FileState,
+  records: readonly Uint8Array[],
+): Manifest {
+  const fold = new ContentFold();
+  for (const record of records.slice(1)) fold.apply(decodeFchunk(record));
+  const manifest = fold.manifest();
+  if (!bytesEqual(contentRoot(manifest), state.content)) {
+    throw new GdpfsError('corrupt', `cannot read "${path}": its log is not what was signed`);
+  }
+  return manifest;
+}
+

@@ -1,9 +1,12 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { base64urlEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { rawPublicKey } from '../format/ed25519.ts';
+
+/** Keys kept in memory. */
+const KEYS_CACHED_MAX = 1024;
 
 /** An Ed25519 key pair; `publicKey` is raw, 32 bytes. */
 export interface SigningKey {
@@ -20,7 +23,7 @@ export interface Signer {
   writerKey(volume: Uint8Array): KeyObject;
 }
 
-/** Private keys of the volumes, one file each (PKCS #8 PEM, 0600), in a folder apart from the data. */
+/** Private keys of the volumes, owner's and writer's (PKCS #8 PEM, 0600), in a folder apart from the data. */
 export class KeyStore implements Signer {
   readonly #directory: string;
   /** By volume name; bounded by evicting the oldest. */
@@ -37,17 +40,9 @@ export class KeyStore implements Signer {
   }
 
   /** Durable when it returns: a volume must never exist whose key could be lost. */
-  save(volume: Uint8Array, key: SigningKey): void {
-    const path = this.#path(volume);
-    const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' });
-    const file = openSync(`${path}.new`, 'w', 0o600);
-    try {
-      writeSync(file, pem.toString());
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(`${path}.new`, path);
+  save(volume: Uint8Array, keys: { readonly owner: SigningKey; readonly writer: SigningKey }): void {
+    saveKey(this.#path(volume, 'owner'), keys.owner);
+    saveKey(this.#path(volume, 'writer'), keys.writer);
     const directory = openSync(this.#directory, 'r');
     try {
       fsyncSync(directory);
@@ -56,12 +51,17 @@ export class KeyStore implements Signer {
     }
   }
 
+  /** Of a volume that was never made. */
+  remove(volume: Uint8Array): void {
+    for (const role of ['owner', 'writer'] as const) rmSync(this.#path(volume, role), { force: true });
+  }
+
   writerKey(volume: Uint8Array): KeyObject {
     const name = base64urlEncode(volume);
     let key = this.#cache.get(name);
     if (key === undefined) {
       try {
-        key = createPrivateKey(readFileSync(this.#path(volume)));
+        key = createPrivateKey(readFileSync(this.#path(volume, 'writer')));
       } catch (cause) {
         throw new GdpfsError('read_only', `cannot sign for volume "${name}": its key is missing`, {
           cause,
@@ -77,9 +77,19 @@ export class KeyStore implements Signer {
     return key;
   }
 
-  #path(volume: Uint8Array): string {
-    return join(this.#directory, `${base64urlEncode(volume)}.key`);
+  #path(volume: Uint8Array, role: 'owner' | 'writer'): string {
+    return join(this.#directory, `${base64urlEncode(volume)}.${role}.key`);
   }
 }
 
-const KEYS_CACHED_MAX = 1024;
+function saveKey(path: string, key: SigningKey): void {
+  const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const file = openSync(`${path}.new`, 'w', 0o600);
+  try {
+    writeSync(file, pem.toString());
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(`${path}.new`, path);
+}

@@ -51,7 +51,11 @@ export function openUpload(exchange: Exchange, target: Target, body: OpenUpload)
   const existing = checkTarget(exchange, target);
   const inherited = existing?.file?.chunkSize;
   const chunkSize = body.chunkSize ?? inherited ?? chunkSizeFor(body.size);
-  replyUpload(exchange, target, fs.openUpload(uploadOf(exchange, target, { size: body.size, chunkSize })));
+  replyUpload(
+    exchange,
+    target,
+    fs.openUpload(uploadOf(exchange, target, { size: body.size, chunkSize })),
+  );
 }
 
 /** POST /api/v1/files {kind: "append"} */
@@ -72,7 +76,10 @@ export function openAppend(exchange: Exchange, target: Target, body: OpenAppend)
     );
   }
   const { chunkSize } = entry.file;
-  const upload = fs.openUpload({ ...uploadOf(exchange, target, { size: body.size, chunkSize }), base });
+  const upload = fs.openUpload({
+    ...uploadOf(exchange, target, { size: body.size, chunkSize }),
+    base,
+  });
   replyUpload(exchange, target, upload);
 }
 

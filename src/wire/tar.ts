@@ -56,7 +56,7 @@ export async function encodeTar(entries: readonly TarEntry[]): Promise<Uint8Arra
   return await packTar(entries.map(packEntry));
 }
 
-function packEntry(entry: TarEntry): { header: TarHeader; body?: Uint8Array } {
+export function packEntry(entry: TarEntry): { header: TarHeader; body?: Uint8Array } {
   const pax: Record<string, string> = { [PAX_MTIME]: String(entry.mtimeUs) };
   const name = entry.kind === 'directory' ? `${entry.path}/` : entry.path;
   if (!fitsHeader(name)) pax['path'] = name;

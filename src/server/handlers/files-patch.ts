@@ -30,7 +30,8 @@ async function change(exchange: Exchange<'filesPatch'>): Promise<ChangeResult> {
   const target = authorizePath(exchange, query.path);
   const { name } = target.volume;
   const context = changeContext(exchange, bytes);
-  if (body.op === 'truncate') return await services.fs.truncate(name, target.path, body.size, context);
+  if (body.op === 'truncate')
+    return await services.fs.truncate(name, target.path, body.size, context);
   return await services.fs.apply(name, changeOf(exchange, target, body), context);
 }
 
@@ -54,7 +55,14 @@ function changeOf(
       return { kind: 'rename', path, to: to(body.to), ...precondition };
     case 'copy': {
       const recursive = body.recursive === undefined ? {} : { recursive: body.recursive };
-      return { kind: 'copy', path, to: to(body.to), ...recursive, ...momentOf(body.at), ...precondition };
+      return {
+        kind: 'copy',
+        path,
+        to: to(body.to),
+        ...recursive,
+        ...momentOf(body.at),
+        ...precondition,
+      };
     }
     case 'set':
       return { kind: 'set', path, attributes: attributesOf(body), ...precondition };

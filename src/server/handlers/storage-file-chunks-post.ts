@@ -29,7 +29,10 @@ export async function storageFileChunksPost(
   replyJson(exchange, { status: 200 }, { received: chunks.length, bytes });
 }
 
-function checkPlace(frame: ChunkFrame, bounds: { readonly end: number; readonly size: number }): void {
+function checkPlace(
+  frame: ChunkFrame,
+  bounds: { readonly end: number; readonly size: number },
+): void {
   const { offset, length } = frame;
   if (offset < bounds.end) {
     throw badFrame(frame, `it overlaps the one before, need offset ${bounds.end} or more`);

@@ -1,0 +1,31 @@
+import { Command } from 'commander';
+import { readFile } from '../../client/read.ts';
+import type { Context, GlobalOptions } from '../context.ts';
+import { forEachReported } from '../each.ts';
+import { parseCount } from '../parse.ts';
+import { Servers } from '../servers.ts';
+
+interface CatOptions extends GlobalOptions {
+  readonly at?: string;
+  readonly offset?: number;
+  readonly length?: number;
+}
+
+export function catCommand(context: Context): Command {
+  return new Command('cat')
+    .description('Print files. Every byte is verified before it is printed.')
+    .argument('<path...>', 'gdp://VOLUME/PATH')
+    .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
+    .option('--offset <bytes>', 'begin here', parseCount)
+    .option('--length <bytes>', 'print no more than this', parseCount)
+    .action(async (paths: string[], _: object, command: Command) => {
+      const { profile, at, offset = 0, length } = command.optsWithGlobals<CatOptions>();
+      const range = { offset, ...(length === undefined ? {} : { length }) };
+      await using servers = new Servers(context.home, profile);
+      await forEachReported(context, paths, async (text) => {
+        const { session, apiPath } = await servers.locateText(text);
+        const pieces = readFile(session, apiPath, { at, range, signal: context.signal });
+        for await (const piece of pieces) await context.stdout.write(piece);
+      });
+    });
+}

@@ -1,0 +1,27 @@
+import { Command } from 'commander';
+import { makeDirectory } from '../../client/files.ts';
+import type { Context, GlobalOptions } from '../context.ts';
+import { forEachReported } from '../each.ts';
+import { Servers } from '../servers.ts';
+
+interface MkdirOptions extends GlobalOptions {
+  readonly parents?: boolean;
+  readonly verbose?: boolean;
+}
+
+export function mkdirCommand(context: Context): Command {
+  return new Command('mkdir')
+    .description('Make directories.')
+    .argument('<path...>', 'gdp://VOLUME/PATH')
+    .option('-p, --parents', 'make missing parents too; no error if the directory exists')
+    .option('-v, --verbose', 'show what was made')
+    .action(async (paths: string[], _: object, command: Command) => {
+      const { parents = false, verbose, profile } = command.optsWithGlobals<MkdirOptions>();
+      await using servers = new Servers(context.home, profile);
+      await forEachReported(context, paths, async (path) => {
+        const { session, apiPath, text } = await servers.locateText(path);
+        await makeDirectory(session, apiPath, { parents, signal: context.signal });
+        if (verbose) await context.stdout.write(`made ${text}\n`);
+      });
+    });
+}

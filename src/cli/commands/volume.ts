@@ -1,0 +1,64 @@
+import { Command, Option } from 'commander';
+import { createVolume, listVolumes } from '../../client/volumes.ts';
+import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
+import type { Context, GlobalOptions } from '../context.ts';
+import { formatTime } from '../format.ts';
+import { Servers } from '../servers.ts';
+
+interface CreateOptions extends GlobalOptions, Omit<CreateVolume, 'name'> {
+  readonly json?: boolean;
+}
+
+interface ListOptions extends GlobalOptions {
+  readonly json?: boolean;
+}
+
+export function volumeCommand(context: Context): Command {
+  return new Command('volume')
+    .description('Create and list volumes.')
+    .addCommand(createCommand(context))
+    .addCommand(listCommand(context));
+}
+
+function createCommand(context: Context): Command {
+  return new Command('create')
+    .summary('create a volume')
+    .description('Create a volume; it is then gdp://ALIAS/.')
+    .argument('<alias>', '1 to 32 of a-z, 0-9 and -')
+    .addOption(new Option('--chunking <mode>', 'how files are cut').choices(['fixed', 'cdc']))
+    .addOption(new Option('--custody <who>', 'who signs changes').choices(['server', 'client']))
+    .option('--json', 'as a JSON object (Volume of the API)')
+    .action(async (name: string, _: object, command: Command) => {
+      const { profile, chunking, custody, json } = command.optsWithGlobals<CreateOptions>();
+      await using servers = new Servers(context.home, profile);
+      const request = {
+        name,
+        ...(chunking === undefined ? {} : { chunking }),
+        ...(custody === undefined ? {} : { custody }),
+      };
+      const session = await servers.session();
+      const volume = await createVolume(session, request, { signal: context.signal });
+      const text = json
+        ? JSON.stringify(volume)
+        : `created gdp://${volume.alias}/ (${volume.name})`;
+      await context.stdout.write(`${text}\n`);
+    });
+}
+
+function listCommand(context: Context): Command {
+  return new Command('ls')
+    .summary('list the volumes that you may use')
+    .description('List the volumes that you may use.')
+    .option('--json', 'one JSON object (Volume of the API) for each line')
+    .action(async (_: object, command: Command) => {
+      const { profile, json } = command.optsWithGlobals<ListOptions>();
+      await using servers = new Servers(context.home, profile);
+      const volumes = await listVolumes(await servers.session(), { signal: context.signal });
+      const lines = volumes.map((volume) => (json ? JSON.stringify(volume) : describe(volume)));
+      await context.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    });
+}
+
+function describe({ alias, owner, createdMs, name }: Volume): string {
+  return [alias.padEnd(16), owner.padEnd(8), formatTime(createdMs), name].join('  ');
+}

@@ -1,0 +1,22 @@
+import type { Home } from '../client/home.ts';
+import type { Output } from './output.ts';
+import type { Report } from './report.ts';
+
+/** What a command gets from the process around it. */
+export interface Context {
+  /** Data, and nothing else. */
+  readonly stdout: Output;
+  /** Errors, warnings, progress. */
+  readonly stderr: Output;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly report: Report;
+  readonly home: Home;
+  /** Aborted when the user wants us to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly profile?: string;
+  readonly debug?: boolean;
+}

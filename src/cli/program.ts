@@ -1,0 +1,68 @@
+import { Command, CommanderError } from 'commander';
+import { GdpfsError } from '../base/errors.ts';
+import type { Context } from './context.ts';
+import { VERBS } from './verbs.ts';
+import { readVersion } from './version.ts';
+
+/** Runs one command; reports its errors; resolves to the exit code. */
+export async function runProgram(args: readonly string[], context: Context): Promise<number> {
+  const program = await createProgram(args, context);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) await context.report.error(error);
+    // Help that was asked for ends with 0; commander has printed it.
+    else if (error.exitCode !== 0) await context.report.error(usageError(error, args));
+  }
+  return context.report.exitCode;
+}
+
+/** The program with the one verb that `args` name; the others are there for the help only. */
+async function createProgram(args: readonly string[], context: Context): Promise<Command> {
+  const program = new Command('gdpfs')
+    .description('The file system for training data. Paths are gdp://VOLUME/PATH, or local.')
+    .option('--profile <name>', 'use this login instead of the current one')
+    .option('--debug', 'show where errors come from')
+    .version(`gdpfs ${readVersion()}`, '-V, --version', 'show the version')
+    .helpCommand(true)
+    .showSuggestionAfterError(true);
+  const wanted = verbOf(args);
+  for (const [name, verb] of Object.entries(VERBS)) {
+    const create = name === wanted ? await verb.load() : undefined;
+    const command = create?.(context) ?? new Command(name);
+    program.addCommand(command.summary(verb.summary));
+  }
+  program.on('option:debug', () => {
+    context.report.isDebug = true;
+  });
+  for (const command of withSubcommands(program)) {
+    command.exitOverride();
+    // The message comes with the CommanderError, and is printed in our form.
+    command.configureOutput({ outputError: () => undefined });
+  }
+  return program;
+}
+
+/** The first argument that can be a verb. */
+function verbOf(args: readonly string[]): string | undefined {
+  for (let index = 0; index < args.length; index += 1) {
+    const argument = args[index] ?? '';
+    if (argument === '--profile') index += 1;
+    else if (!argument.startsWith('-') && argument !== 'help') return argument;
+  }
+  return undefined;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap((child) => withSubcommands(child))];
+}
+
+function usageError(error: CommanderError, args: readonly string[]): GdpfsError {
+  const verb = verbOf(args);
+  const isVerb = verb !== undefined && Object.hasOwn(VERBS, verb);
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const help = `see "gdpfs ${isVerb ? `${verb} ` : ''}--help"`;
+  const hint = suggestion === undefined ? help : suggestion.replace(/^\(D(.*)\)$/, 'd$1');
+  const text = message === '(outputHelp)' ? 'no command given' : message;
+  return new GdpfsError('usage', text, { hint });
+}

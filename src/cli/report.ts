@@ -1,0 +1,59 @@
+import { ERRORS, type ErrorCode, GdpfsError } from '../base/errors.ts';
+import { type Output, printable } from './output.ts';
+
+/** 128 and the number of SIGINT, as shells report it. */
+const EXIT_INTERRUPTED = 130;
+
+/** Tells the user about errors, each at once, and remembers what the exit code must be. */
+export class Report {
+  readonly #stderr: Output;
+  readonly #signal: AbortSignal;
+  readonly #codes = new Set<ErrorCode>();
+  #isInterrupted = false;
+  /** Show where errors come from. */
+  isDebug = false;
+
+  /** Whatever fails after `signal` was aborted failed because of that. */
+  constructor(stderr: Output, signal: AbortSignal) {
+    this.#stderr = stderr;
+    this.#signal = signal;
+  }
+
+  /** 0, the error's own code, or that of `partial` where several files failed for several reasons. */
+  get exitCode(): number {
+    const [code, ...others] = this.#codes;
+    if (this.#isInterrupted) return EXIT_INTERRUPTED;
+    if (code === undefined) return 0;
+    return ERRORS[others.length > 0 ? 'partial' : code].exit;
+  }
+
+  async error(error: unknown): Promise<void> {
+    if (this.#signal.aborted) return await this.#interrupted();
+    const isExpected = error instanceof GdpfsError;
+    this.#codes.add(isExpected ? error.code : 'internal');
+    await this.#line(`error: ${isExpected ? error.message : `internal error: ${String(error)}`}`);
+    if (isExpected && error.hint !== undefined) await this.#line(`hint: ${error.hint}`);
+    if (!isExpected && !this.isDebug) await this.#line('hint: "--debug" shows where it happened');
+    if (this.isDebug) await this.#stderr.write(`${trace(error)}\n`);
+  }
+
+  async warning(text: string): Promise<void> {
+    await this.#line(`warning: ${text}`);
+  }
+
+  async #interrupted(): Promise<void> {
+    if (!this.#isInterrupted) await this.#line('error: stopped before the end');
+    this.#isInterrupted = true;
+  }
+
+  #line(text: string): Promise<void> {
+    return this.#stderr.write(`gdpfs: ${printable(text, this.#stderr)}\n`);
+  }
+}
+
+/** The stack of an error and of everything that caused it. */
+function trace(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.stack ?? String(error);
+  return error.cause === undefined ? own : `${own}\ncaused by: ${trace(error.cause)}`;
+}

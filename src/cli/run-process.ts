@@ -1,0 +1,38 @@
+import { homeDirectory, openHome } from '../client/home.ts';
+import { openOutput } from './output.ts';
+import { runProgram } from './program.ts';
+import { Report } from './report.ts';
+
+/** Runs the command line in this process; resolves to its exit code. */
+export async function runProcess(args: readonly string[]): Promise<number> {
+  quietWhenNobodyReads();
+  const stderr = openOutput(process.stderr);
+  const signal = interruptSignal();
+  return await runProgram(args, {
+    stdout: openOutput(process.stdout),
+    stderr,
+    stdin: process.stdin,
+    report: new Report(stderr, signal),
+    home: openHome(homeDirectory(process.env)),
+    signal,
+  });
+}
+
+/** `gdpfs ls | head` ends when head has seen enough; that is no error. */
+function quietWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if ('code' in error && error.code === 'EPIPE') process.exit(0);
+      throw error;
+    });
+  }
+}
+
+/** Aborted by the first SIGINT or SIGTERM, so that a command can end in order; a second one kills. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => controller.abort(new Error(`stopped by ${name}`)));
+  }
+  return controller.signal;
+}

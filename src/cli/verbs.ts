@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+
+/** A verb of the command line, loaded when it is used. */
+export interface Verb {
+  readonly summary: string;
+  readonly load: () => Promise<(context: Context) => Command>;
+}
+
+/** In the order of the help. */
+export const VERBS: Readonly<Record<string, Verb>> = {
+  login: {
+    summary: 'enrol at a server with an invitation token',
+    load: async () => (await import('./commands/login.ts')).loginCommand,
+  },
+  whoami: {
+    summary: 'show who you are at the server',
+    load: async () => (await import('./commands/whoami.ts')).whoamiCommand,
+  },
+  ls: {
+    summary: 'list directories',
+    load: async () => (await import('./commands/ls.ts')).lsCommand,
+  },
+  cp: {
+    summary: 'copy files and directories to, from and inside volumes',
+    load: async () => (await import('./commands/cp.ts')).cpCommand,
+  },
+  mv: {
+    summary: 'rename or move files and directories',
+    load: async () => (await import('./commands/mv.ts')).mvCommand,
+  },
+  rm: {
+    summary: 'remove files and directories',
+    load: async () => (await import('./commands/rm.ts')).rmCommand,
+  },
+  mkdir: {
+    summary: 'make directories',
+    load: async () => (await import('./commands/mkdir.ts')).mkdirCommand,
+  },
+  cat: {
+    summary: 'print files',
+    load: async () => (await import('./commands/cat.ts')).catCommand,
+  },
+  stat: {
+    summary: 'show what is known of a file or directory',
+    load: async () => (await import('./commands/stat.ts')).statCommand,
+  },
+  verify: {
+    summary: 'check signatures, logs and chunks of a volume',
+    load: async () => (await import('./commands/verify.ts')).verifyCommand,
+  },
+  volume: {
+    summary: 'create and list volumes',
+    load: async () => (await import('./commands/volume.ts')).volumeCommand,
+  },
+  admin: {
+    summary: 'invite users',
+    load: async () => (await import('./commands/admin.ts')).adminCommand,
+  },
+  serve: {
+    summary: 'run a server',
+    load: async () => (await import('./commands/serve.ts')).serveCommand,
+  },
+  fsck: {
+    summary: "check a stopped server's data",
+    load: async () => (await import('./commands/fsck.ts')).fsckCommand,
+  },
+  index: {
+    summary: "rebuild a stopped server's index",
+    load: async () => (await import('./commands/index-rebuild.ts')).indexCommand,
+  },
+  version: {
+    summary: 'show the version',
+    load: async () => (await import('./commands/version.ts')).versionCommand,
+  },
+};

@@ -1,0 +1,89 @@
+import { parentPort, Worker } from 'node:worker_threads';
+import { assert, GdpfsError, isErrorCode } from '../base/errors.ts';
+
+/**
+ * Requests to a worker thread and their answers, in order. An answer moves its buffers instead of
+ * copying them. The worker does the synchronous work on small files, which is much faster than
+ * asynchronous work and would block the connections here.
+ */
+export interface TreeWorker<Request, Answer> extends AsyncDisposable {
+  /** Throws what the worker threw. Several calls may wait; each answer belongs to one of them. */
+  ask(request: Request, transfer?: readonly ArrayBuffer[]): Promise<Answer>;
+}
+
+/** An error that crossed to another thread, where a class does not survive. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+}
+
+export function faultOf(error: unknown): Fault {
+  if (error instanceof GdpfsError) return { code: error.code, message: error.message };
+  return {
+    code: '',
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}
+
+export function errorOfFault({ code, message }: Fault): Error {
+  return isErrorCode(code) ? new GdpfsError(code, message) : new Error(message);
+}
+
+type Reply<Answer> = { readonly answer: Answer } | { readonly fault: Fault };
+
+/** `name` is that of a module in this folder. */
+export function startTreeWorker<Request, Answer>(
+  name: string,
+  workerData: unknown,
+): TreeWorker<Request, Answer> {
+  // The same file, from source or as it was built.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const worker = new Worker(new URL(`./${name}.${extension}`, import.meta.url), { workerData });
+  const waiting: PromiseWithResolvers<Answer>[] = [];
+  worker.on('message', (reply: Reply<Answer>) => {
+    const first = waiting.shift();
+    assert(first !== undefined, 'an answer belongs to a request');
+    if ('answer' in reply) first.resolve(reply.answer);
+    else first.reject(errorOfFault(reply.fault));
+  });
+  const fail = (error: Error): void => {
+    for (const each of waiting.splice(0)) each.reject(error);
+  };
+  worker.on('error', fail);
+  worker.on('exit', () => fail(new Error('the worker has ended')));
+  return {
+    ask: (request, transfer = []) => {
+      const answer = Promise.withResolvers<Answer>();
+      waiting.push(answer);
+      worker.postMessage(request, transfer);
+      return answer.promise;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await worker.terminate();
+    },
+  };
+}
+
+/** Inside the worker: answers every request, one after the other. */
+export function serveTreeWorker<Request, Answer>(
+  work: (request: Request) => Promise<Answer>,
+  buffersOf: (answer: Answer) => readonly ArrayBuffer[] = () => [],
+): void {
+  const port = parentPort;
+  assert(port !== null, 'this runs in a worker');
+  let last = Promise.resolve();
+  port.on('message', (request: Request) => {
+    last = last.then(async () => {
+      let reply: Reply<Answer>;
+      let buffers: readonly ArrayBuffer[] = [];
+      try {
+        const answer = await work(request);
+        reply = { answer };
+        buffers = buffersOf(answer);
+      } catch (error) {
+        reply = { fault: faultOf(error) };
+      }
+      port.postMessage(reply, buffers);
+    });
+  });
+}

@@ -1,0 +1,155 @@
+import { type ErrorCode, type GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { decodeTar, type TarEntry } from '../wire/tar.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
+import { BodyPool } from './chunk-body.ts';
+import { concurrently } from './concurrently.ts';
+import { isFaultOfOne } from './fault-scope.ts';
+import type { CallOptions } from './files.ts';
+import type { Session } from './session.ts';
+import type { Tally } from './tally.ts';
+import { makeTarBody, type TarBody } from './tar-body.ts';
+import { errorOfFault, startTreeWorker } from './tree-worker.ts';
+import { uploadFile } from './upload.ts';
+import type { LargeFile, TreePart } from './upload-worker.ts';
+
+export interface UploadTreeOptions extends CallOptions {
+  /** Local directory. */
+  readonly source: string;
+  /** `/<volume>/<path>` of an existing directory, which gets the content of `source`. */
+  readonly path: string;
+  readonly tally: Tally;
+}
+
+/** Parts that the worker prepares ahead of those that are being sent. */
+const PARTS_AHEAD = 2;
+
+/** Faults of one entry: the others of its stream may be fine. */
+const ENTRY_FAULTS: readonly ErrorCode[] = [
+  'bad_chunk',
+  'bad_request',
+  'exists',
+  'is_a_directory',
+  'name_too_long',
+  'not_a_directory',
+  'not_a_file',
+  'not_empty',
+];
+
+/**
+ * Uploads everything below a directory: small files, directories and links in tar streams that are
+ * committed whole, larger files chunk by chunk. Failures of single files go to the tally. Throws what
+ * ends it all; what was committed until then stays.
+ */
+export async function uploadTree(session: Session, options: UploadTreeOptions): Promise<void> {
+  await using worker = startTreeWorker<'next', TreePart>('upload-worker', options.source);
+  const pool = new BodyPool();
+  const upload = new TreeUpload(session, options, pool);
+  const parts = partsOf(() => worker.ask('next'));
+  await concurrently(parts, LIMITS.tarStreamsInFlight, (part) => upload.sendPart(part));
+}
+
+async function* partsOf(ask: () => Promise<TreePart>): AsyncGenerator<TreePart, void, void> {
+  const asked: Promise<TreePart>[] = [];
+  for (;;) {
+    while (asked.length < PARTS_AHEAD) asked.push(ask());
+    const part = await asked.shift();
+    if (part === undefined) return;
+    yield part;
+    if (part.isLast) return;
+  }
+}
+
+class TreeUpload {
+  readonly #session: Session;
+  readonly #options: UploadTreeOptions;
+  readonly #pool: BodyPool;
+
+  constructor(session: Session, options: UploadTreeOptions, pool: BodyPool) {
+    this.#session = session;
+    this.#options = options;
+    this.#pool = pool;
+  }
+
+  async sendPart(part: TreePart): Promise<void> {
+    const { tally, source } = this.#options;
+    for (const { relative, fault } of part.faults) {
+      const error = errorOfFault(fault);
+      if (!isGdpfsError(error)) throw error;
+      tally.errors.push({ path: `${source}/${relative}`, error });
+    }
+    if (part.tar !== undefined) await this.#sendTar(part.tar);
+    await concurrently(part.large, LIMITS.largeFilesInFlight, (file) => this.#sendLarge(file));
+  }
+
+  /** All entries, or, if one of them is refused, all others. */
+  async #sendTar(tar: TarBody): Promise<void> {
+    const { tally } = this.#options;
+    try {
+      await this.#post(tar.bytes);
+    } catch (error) {
+      if (!isGdpfsError(error, ...ENTRY_FAULTS)) throw error;
+      await this.#sendHalves(await decodeTar(tar.bytes), error);
+      return;
+    }
+    tally.files += tar.files;
+    tally.directories += tar.directories;
+    tally.links += tar.links;
+    tally.bytesSent += tar.size;
+    tally.addBytes(tar.size);
+  }
+
+  async #sendHalves(entries: readonly TarEntry[], error: GdpfsError): Promise<void> {
+    const [first] = entries;
+    if (first === undefined) throw error;
+    if (entries.length === 1) {
+      this.#options.tally.errors.push({ path: this.#remotePath(first.path), error });
+      return;
+    }
+    const middle = Math.ceil(entries.length / 2);
+    await this.#sendTar(await makeTarBody(entries.slice(0, middle)));
+    await this.#sendTar(await makeTarBody(entries.slice(middle)));
+  }
+
+  async #post(bytes: Uint8Array): Promise<void> {
+    const { path, signal } = this.#options;
+    await this.#session.request({
+      method: 'POST',
+      route: '/api/v1/storage/files',
+      query: { path },
+      body: { type: MEDIA_TYPES.tar, bytes },
+      changes: true,
+      signal,
+    });
+  }
+
+  async #sendLarge({ path, relative }: LargeFile): Promise<void> {
+    const { tally, signal } = this.#options;
+    let progress = 0;
+    try {
+      const result = await uploadFile(this.#session, {
+        source: path,
+        path: this.#remotePath(relative),
+        parents: true,
+        pool: this.#pool,
+        onProgress: (bytes) => {
+          progress += bytes;
+          tally.addBytes(bytes);
+        },
+        signal,
+      });
+      tally.files += 1;
+      tally.bytesSent += result.bytesSent;
+      tally.bytesReused += result.bytesReused;
+      tally.report();
+    } catch (error) {
+      if (!isFaultOfOne(error)) throw error;
+      tally.addBytes(-progress);
+      tally.errors.push({ path, error });
+    }
+  }
+
+  #remotePath(relative: string): string {
+    return `${this.#options.path}/${relative}`;
+  }
+}

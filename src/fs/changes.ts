@@ -1,0 +1,311 @@
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { NodeKind } from '../format/generated/gdpfs_pb.js';
+import { type EntryRow, ROOT_NODE } from './entry-table.ts';
+import { checkPrecondition, type Planner, sameContent } from './planner.ts';
+import type { PreparedFile } from './prepare.ts';
+import { isBelow, listRecursive, notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
+import type { Change } from './types.ts';
+
+/** A change whose file logs have been folded and whose moments are counts of records. */
+export type PreparedChange =
+  | Exclude<Change, { kind: 'put' | 'extend' | 'copy' | 'restore' | 'many' }>
+  | (Extract<Change, { kind: 'put' | 'extend' }> & { readonly prepared: PreparedFile })
+  | (Extract<Change, { kind: 'copy' | 'restore' }> & { readonly atCount?: number })
+  | { readonly kind: 'many'; readonly changes: readonly PreparedChange[] };
+
+type Kind<K extends PreparedChange['kind']> = Extract<PreparedChange, { kind: K }>;
+
+/** Appends the dentries that make `change`, or throws what POSIX would say (as codes). */
+export function planChange(planner: Planner, change: PreparedChange): void {
+  switch (change.kind) {
+    case 'mkdir':
+      return planMkdir(planner, change);
+    case 'symlink':
+      return planSymlink(planner, change);
+    case 'put':
+      return planPut(planner, change);
+    case 'extend':
+      return planExtend(planner, change);
+    case 'rename':
+      return planRename(planner, change);
+    case 'copy':
+      return planCopy(planner, change);
+    case 'remove':
+      return planRemove(planner, change);
+    case 'set': {
+      const row = planner.existing(change.path);
+      checkPrecondition(change.path, row, change.precondition);
+      return planner.append(planner.sameNode(row, change.attributes));
+    }
+    case 'restore':
+      return planRestore(planner, change);
+    case 'many':
+      for (const one of change.changes) planChange(planner, one);
+  }
+}
+
+function planMkdir(planner: Planner, change: Kind<'mkdir'>): void {
+  const { path, parents } = change;
+  const resolved = planner.resolve(path, parents);
+  const isDirectory = path === '' || resolved.row?.kind === NodeKind.DIRECTORY;
+  if (parents === true && isDirectory) {
+    const row = resolved.row;
+    planner.node = row?.node ?? ROOT_NODE;
+    const hasAttributes = change.mode !== undefined || change.mtimeUs !== undefined;
+    if (row !== undefined && hasAttributes) planner.append(planner.sameNode(row, change));
+    return;
+  }
+  if (parents === true && resolved.row !== undefined) throw notADirectory(path, path);
+  if (path === '' || resolved.row !== undefined) {
+    throw new GdpfsError('exists', `cannot create directory "${path}": it exists`);
+  }
+  planner.append({
+    ...planner.newNode(resolved, 'directory', change),
+    kind: NodeKind.DIRECTORY,
+  });
+}
+
+function planSymlink(planner: Planner, change: Kind<'symlink'>): void {
+  const { path, target } = change;
+  const resolved = resolveTarget(planner, path, change.parents);
+  checkPrecondition(path, resolved.row, change.precondition);
+  const kept = resolved.row?.kind === NodeKind.SYMLINK ? { node: BigInt(resolved.row.node) } : {};
+  planner.append({
+    ...planner.newNode(resolved, 'symlink', change),
+    ...kept,
+    kind: NodeKind.SYMLINK,
+    target,
+  });
+}
+
+function planPut(planner: Planner, change: Kind<'put'>): void {
+  const { path, prepared } = change;
+  const { row, ...place } = resolveTarget(planner, path, change.parents);
+  checkPrecondition(path, row, change.precondition);
+  planner.requireChunks(prepared);
+  // A file keeps its node and its mode when its content is replaced; anything else is replaced.
+  const old = row?.kind === NodeKind.FILE ? row : undefined;
+  const mode = change.mode ?? old?.mode;
+  pinFile(planner, prepared, {
+    ...planner.newNode(place, 'file', mode === undefined ? change : { ...change, mode }),
+    ...(old === undefined ? {} : { node: BigInt(old.node) }),
+  });
+}
+
+function planExtend(planner: Planner, change: Kind<'extend'>): void {
+  const { path, prepared } = change;
+  const row = planner.existing(path);
+  requireFile(path, row);
+  checkPrecondition(path, row, change.precondition);
+  planner.requireChunks(prepared);
+  const mtimeUs = change.mtimeUs ?? planner.context.nowUs;
+  pinFile(planner, prepared, planner.sameNode(row, { ...change, mtimeUs }));
+}
+
+/** Appends the file log's new records and the dentry that pins them. */
+function pinFile(
+  planner: Planner,
+  file: PreparedFile,
+  fields: Parameters<Planner['append']>[0],
+): void {
+  const { transaction, volume } = planner.context;
+  transaction.appendPart(volume, file);
+  planner.append({
+    ...fields,
+    kind: NodeKind.FILE,
+    log: file.log,
+    logCount: BigInt(file.logCount),
+    size: BigInt(file.size),
+    root: file.root,
+    content: file.content,
+  });
+}
+
+/** A place for something that is not a directory: throws `is_a_directory` if one stands there. */
+function resolveTarget(planner: Planner, path: string, parents = false): Resolved {
+  const resolved = planner.resolve(path, parents);
+  if (path === '' || resolved.row?.kind === NodeKind.DIRECTORY) {
+    throw new GdpfsError('is_a_directory', `cannot write "${path}": it is a directory`);
+  }
+  return resolved;
+}
+
+function planRename(planner: Planner, change: Kind<'rename'>): void {
+  const { path, to } = change;
+  const row = planner.existing(path);
+  checkPrecondition(path, row, change.precondition);
+  const target = planner.resolve(to);
+  if (target.row?.node === row.node) {
+    planner.node = row.node;
+    return;
+  }
+  checkReplace(planner, { path, to }, row, target);
+  const moved = { node: row.node, parent: target.parent };
+  if (row.kind === NodeKind.DIRECTORY) {
+    if (isBelow(planner.context.entries, planner.context.volume, moved)) {
+      throw new GdpfsError(
+        'bad_request',
+        `cannot rename "${path}": "${to}" is inside it, need a place outside`,
+      );
+    }
+  }
+  planner.append({
+    ...planner.sameNode(row),
+    parent: BigInt(target.parent),
+    name: target.name,
+  });
+  planner.forgetDirectories();
+}
+
+/** rename(2): a directory replaces only an empty directory, anything else only a non-directory. */
+function checkReplace(
+  planner: Planner,
+  paths: { readonly path: string; readonly to: string },
+  source: EntryRow,
+  target: Resolved,
+): void {
+  const { to } = paths;
+  const sourceIsDirectory = source.kind === NodeKind.DIRECTORY;
+  const targetIsDirectory = to === '' || target.row?.kind === NodeKind.DIRECTORY;
+  if (targetIsDirectory && !sourceIsDirectory) {
+    throw new GdpfsError('is_a_directory', `cannot replace "${to}": it is a directory`);
+  }
+  if (sourceIsDirectory && target.row !== undefined && !targetIsDirectory) {
+    throw notADirectory(to, to);
+  }
+  const node = target.row?.node ?? ROOT_NODE;
+  if (targetIsDirectory && planner.context.entries.hasChildren(planner.context.volume, node)) {
+    throw notEmpty(to);
+  }
+  if (to === '') throw new GdpfsError('exists', 'cannot replace the root directory of a volume');
+}
+
+function planCopy(planner: Planner, change: Kind<'copy'>): void {
+  const { path, to, recursive } = change;
+  const source = viewAt(planner, change.atCount);
+  const { row } = resolve(source, path);
+  if (path !== '' && row === undefined) throw notFound(path, path);
+  const isDirectory = path === '' || row?.kind === NodeKind.DIRECTORY;
+  if (isDirectory && recursive !== true) {
+    throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
+      hint: 'copy it with everything below it: recursive',
+    });
+  }
+  if (!isDirectory && row !== undefined) {
+    const target = resolveTarget(planner, to);
+    checkPrecondition(to, target.row, change.precondition);
+    return copyNode(planner, row, target);
+  }
+  const target = planner.resolve(to);
+  if (to === '' || target.row !== undefined) {
+    throw new GdpfsError('exists', `cannot copy to "${to}": it exists`);
+  }
+  const node = row?.node ?? ROOT_NODE;
+  if (node === ROOT_NODE || isBelow(planner.context.entries, planner.context.volume, { node, parent: target.parent })) {
+    throw new GdpfsError('bad_request', `cannot copy "${path}": "${to}" is inside it`);
+  }
+  copyTree(planner, { source, node, row }, target);
+}
+
+function copyTree(
+  planner: Planner,
+  from: { readonly source: View; readonly node: number; readonly row: EntryRow | undefined },
+  target: Resolved,
+): void {
+  const below = listRecursive(from.source, from.node, {
+    after: '',
+    limit: LIMITS.commitRecordsMax,
+  });
+  planner.append({
+    ...planner.newNode(target, 'directory', from.row ?? {}),
+    kind: NodeKind.DIRECTORY,
+  });
+  const top = planner.node;
+  const copies = new Map([[from.node, top]]);
+  for (const { row } of below) {
+    const parent = copies.get(row.parent);
+    if (parent === undefined) throw new GdpfsError('internal', 'cannot copy: a parent is missing');
+    copyNode(planner, row, { parent, name: row.name, row: undefined });
+    if (row.kind === NodeKind.DIRECTORY) copies.set(row.node, planner.node);
+  }
+  planner.node = top;
+}
+
+/** A new node with the content of `row`: both pin the same file log, no bytes move. */
+function copyNode(planner: Planner, row: EntryRow, target: Resolved): void {
+  const old = target.row?.kind === row.kind ? { node: BigInt(target.row.node) } : {};
+  planner.append({
+    ...planner.newNode(target, 'file', row),
+    ...sameContent(row),
+    ...old,
+  });
+}
+
+function planRemove(planner: Planner, change: Kind<'remove'>): void {
+  const { path, only } = change;
+  const row = planner.existing(path);
+  checkPrecondition(path, row, change.precondition);
+  const isDirectory = row.kind === NodeKind.DIRECTORY;
+  if (only === 'directory' && !isDirectory) throw notADirectory(path, path);
+  if (only === 'file' && isDirectory) {
+    throw new GdpfsError('is_a_directory', `cannot remove "${path}": it is a directory`);
+  }
+  const { entries, volume } = planner.context;
+  if (isDirectory && change.recursive !== true && entries.hasChildren(volume, row.node)) {
+    throw notEmpty(path);
+  }
+  planner.append({
+    parent: BigInt(row.parent),
+    name: row.name,
+    node: BigInt(row.node),
+    kind: row.kind,
+    removed: true,
+    author: planner.context.author,
+  });
+  planner.forgetDirectories();
+}
+
+function planRestore(planner: Planner, change: Kind<'restore'>): void {
+  const { path } = change;
+  const { row: old } = resolve(viewAt(planner, change.atCount), path);
+  if (old === undefined) throw notFound(path, path);
+  const { row, ...place } = planner.resolve(path);
+  if (row?.kind === NodeKind.DIRECTORY || (row !== undefined && row.kind !== old.kind)) {
+    throw new GdpfsError('exists', `cannot restore "${path}": something else is there now`, {
+      hint: 'rename or remove what is there first',
+    });
+  }
+  const { entries, volume } = planner.context;
+  const isElsewhere = row === undefined && entries.byNode(volume, old.node) !== undefined;
+  if (isElsewhere && old.kind === NodeKind.DIRECTORY) {
+    throw new GdpfsError('exists', `cannot restore "${path}": the directory was moved, not removed`);
+  }
+  // A removed node comes back as itself, with all that is below it; a moved file as a copy.
+  const node = row?.node ?? (isElsewhere ? undefined : old.node);
+  planner.append({
+    ...planner.newNode(place, 'file', old),
+    ...sameContent(old),
+    ...(node === undefined ? {} : { node: BigInt(node) }),
+  });
+  planner.forgetDirectories();
+}
+
+function viewAt(planner: Planner, at: number | undefined): View {
+  return at === undefined ? planner.view : { ...planner.view, at };
+}
+
+function requireFile(path: string, row: EntryRow): void {
+  if (row.kind === NodeKind.DIRECTORY) {
+    throw new GdpfsError('is_a_directory', `cannot write "${path}": it is a directory`);
+  }
+  if (row.kind !== NodeKind.FILE) {
+    throw new GdpfsError('not_a_file', `cannot write "${path}": it is a symbolic link`);
+  }
+}
+
+function notEmpty(path: string): GdpfsError {
+  return new GdpfsError('not_empty', `cannot remove or replace "${path}": it is not empty`, {
+    hint: 'remove it with everything below it: recursive',
+  });
+}

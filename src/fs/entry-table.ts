@@ -1,0 +1,159 @@
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { NodeKind } from '../format/generated/gdpfs_pb.js';
+import { prepareAll } from '../storage/index-db.ts';
+
+/** Number of every volume's root directory. It has no dentry. */
+export const ROOT_NODE = 0;
+
+/** One version of a name, as a dentry made it. */
+export interface EntryRow {
+  readonly parent: number;
+  readonly name: string;
+  readonly seq: number;
+  readonly node: number;
+  readonly kind: NodeKind;
+  /** Files only, like `logCount`, `root` and `content`. */
+  readonly log: Uint8Array | undefined;
+  readonly logCount: number;
+  readonly size: number;
+  readonly root: Uint8Array | undefined;
+  readonly content: Uint8Array | undefined;
+  readonly mode: number;
+  readonly mtimeUs: number;
+  readonly author: string;
+  readonly target: string | undefined;
+}
+
+const COLUMNS = `parent, name, seq, node, kind, log, log_count, size, root, content, mode, mtime_us,
+  author, target`;
+
+const SQL = {
+  byName: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name = ?`,
+  byNode: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND node = ?`,
+  children: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name > ?
+    ORDER BY name LIMIT ?`,
+  anyChild: 'SELECT 1 FROM entry WHERE volume = ? AND parent = ? LIMIT 1',
+  byNameAt: `SELECT ${COLUMNS} FROM entry
+    WHERE volume = ?1 AND parent = ?2 AND name = ?3 AND seq < ?4
+    UNION ALL SELECT ${COLUMNS} FROM entry_past
+    WHERE volume = ?1 AND parent = ?2 AND name = ?3 AND seq < ?4 AND until >= ?4`,
+  childrenAt: `SELECT ${COLUMNS} FROM entry
+    WHERE volume = ?1 AND parent = ?2 AND name > ?3 AND seq < ?5
+    UNION ALL SELECT ${COLUMNS} FROM entry_past
+    WHERE volume = ?1 AND parent = ?2 AND name > ?3 AND seq < ?5 AND until >= ?5
+    ORDER BY name LIMIT ?4`,
+  lastPast: `SELECT ${COLUMNS} FROM entry_past WHERE volume = ? AND node = ?
+    ORDER BY seq DESC LIMIT 1`,
+  insert: `INSERT INTO entry (volume, ${COLUMNS})
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  keep: `INSERT INTO entry_past (volume, ${COLUMNS}, until)
+    SELECT volume, ${COLUMNS}, ? FROM entry WHERE volume = ? AND parent = ? AND name = ?`,
+  drop: 'DELETE FROM entry WHERE volume = ? AND parent = ? AND name = ?',
+} as const;
+
+/**
+ * The entries of one volume through one connection of the index: the writer's sees what is pending,
+ * the reader's what is committed. `at` is a count of records: the state after that many.
+ */
+export class EntryTable {
+  readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+
+  constructor(database: DatabaseSync) {
+    this.#sql = prepareAll(database, SQL);
+  }
+
+  byName(place: Place, at?: number): EntryRow | undefined {
+    const { volume, parent, name } = place;
+    const row =
+      at === undefined
+        ? this.#sql.byName.get(volume, parent, name)
+        : this.#sql.byNameAt.get(volume, parent, name, at);
+    return row === undefined ? undefined : asEntryRow(row);
+  }
+
+  byNode(volume: number, node: number): EntryRow | undefined {
+    const row = this.#sql.byNode.get(volume, node);
+    return row === undefined ? undefined : asEntryRow(row);
+  }
+
+  /** At most `limit` entries behind the name in `place`, in the order of the names' bytes. */
+  children(place: Place, limit: number, at?: number): EntryRow[] {
+    const { volume, parent, name } = place;
+    const rows =
+      at === undefined
+        ? this.#sql.children.all(volume, parent, name, limit)
+        : this.#sql.childrenAt.all(volume, parent, name, limit, at);
+    return rows.map(asEntryRow);
+  }
+
+  hasChildren(volume: number, node: number): boolean {
+    return this.#sql.anyChild.get(volume, node) !== undefined;
+  }
+
+  /** The last version of a node that is not in the tree any more. */
+  lastPast(volume: number, node: number): EntryRow | undefined {
+    const row = this.#sql.lastPast.get(volume, node);
+    return row === undefined ? undefined : asEntryRow(row);
+  }
+
+  insert(volume: number, row: EntryRow): void {
+    this.#sql.insert.run(
+      volume,
+      row.parent,
+      row.name,
+      row.seq,
+      row.node,
+      row.kind,
+      orNull(row.log),
+      row.logCount,
+      row.size,
+      orNull(row.root),
+      orNull(row.content),
+      row.mode,
+      row.mtimeUs,
+      row.author,
+      orNull(row.target),
+    );
+  }
+
+  /** The entry at `place` ends with record `until`; it stays in the history. */
+  retire(place: Place, until: number): void {
+    this.#sql.keep.run(until, place.volume, place.parent, place.name);
+    this.#sql.drop.run(place.volume, place.parent, place.name);
+  }
+}
+
+/** A name in a directory of a volume, by the index id of the volume. */
+export interface Place {
+  readonly volume: number;
+  readonly parent: number;
+  readonly name: string;
+}
+
+function asEntryRow(row: Record<string, SQLOutputValue>): EntryRow {
+  return {
+    parent: Number(row['parent']),
+    name: String(row['name']),
+    seq: Number(row['seq']),
+    node: Number(row['node']),
+    kind: Number(row['kind']),
+    log: orUndefined(row['log']),
+    logCount: Number(row['log_count']),
+    size: Number(row['size']),
+    root: orUndefined(row['root']),
+    content: orUndefined(row['content']),
+    mode: Number(row['mode']),
+    mtimeUs: Number(row['mtime_us']),
+    author: String(row['author']),
+    target: typeof row['target'] === 'string' ? row['target'] : undefined,
+  };
+}
+
+function orNull(value: Uint8Array | string | undefined): SQLInputValue {
+  return value ?? null;
+}
+
+function orUndefined(value: SQLOutputValue | undefined): Uint8Array | undefined {
+  return value instanceof Uint8Array ? value : undefined;
+}
+

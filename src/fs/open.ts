@@ -1,0 +1,93 @@
+import { mkdirSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../base/clock.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
+import type { LogEngine } from '../log/engine.ts';
+import type { Fold, PlacedRecord } from '../log/fold.ts';
+import { KeyStore } from '../log/key-store.ts';
+import { openLog } from '../log/open.ts';
+import type { Disk } from '../storage/disk.ts';
+import { foldDentry } from './dentry-fold.ts';
+import { EntryTable } from './entry-table.ts';
+import { FileSystem } from './file-system.ts';
+import { FS_SCHEMA } from './schema.ts';
+import { System, SystemFold } from './system.ts';
+import { Uploads } from './uploads.ts';
+import { newLog, Volumes } from './volumes.ts';
+
+export interface OpenOptions {
+  /** Folder of the store. Made if missing. */
+  readonly directory: string;
+  /** Folder of the private keys, apart from the data. Made if missing. */
+  readonly keysDirectory: string;
+  readonly clock: Clock;
+  /** Told of what recovery found that an operator should know. */
+  readonly warn: (message: string) => void;
+  /** Throw the index away first and read everything again. */
+  readonly rebuild?: boolean;
+  /** Another disk for the segments; by default the folder itself. */
+  readonly disk?: Disk;
+}
+
+/** An open store. Dispose of it to finish what was accepted and release its lock. */
+export interface OpenedFileSystem extends AsyncDisposable {
+  readonly fs: FileSystem;
+  readonly system: System;
+  /** Places where the segments do not hold what was written to them. */
+  readonly damageCount: number;
+}
+
+/** Opens the store in a folder, recovering it first. Throws `locked`, `corrupt`. */
+export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSystem> {
+  const { clock } = options;
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  const keys = new KeyStore(options.keysDirectory);
+  const fold = new FileSystemFold();
+  const { keysDirectory: _, ...logOptions } = options;
+  const log = await openLog({ ...logOptions, signer: keys, fold, schema: FS_SCHEMA });
+  try {
+    const { engine, reader, writer } = log;
+    const volume = await systemVolume(engine, { keys, clock, damageCount: log.damageCount });
+    const system = new System({ engine, volume, reader, writer });
+    const volumes = new Volumes({ engine, system, keys, clock });
+    const uploads = new Uploads({ engine, clock, reader, writer });
+    return {
+      fs: new FileSystem({ engine, volumes, uploads, clock, reader, writer }),
+      system,
+      damageCount: log.damageCount,
+      [Symbol.asyncDispose]: async () => log[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await log[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Sends each record to the fold of its kind. */
+export class FileSystemFold implements Fold {
+  #tables: { readonly entries: EntryTable; readonly system: SystemFold } | undefined;
+
+  apply(database: DatabaseSync, record: PlacedRecord): void {
+    // The same connection for the life of the store: the statements are prepared once.
+    this.#tables ??= { entries: new EntryTable(database), system: new SystemFold(database) };
+    const { volume, seq, body } = record;
+    if (body.case === 'dentry') foldDentry(this.#tables.entries, { volume, seq }, body.value);
+    else if (body.case === 'system') this.#tables.system.apply(body.value);
+  }
+}
+
+/** Index id of the system log; made at the first start. */
+async function systemVolume(
+  engine: LogEngine,
+  options: { readonly keys: KeyStore; readonly clock: Clock; readonly damageCount: number },
+): Promise<number> {
+  const [existing] = engine.volumes.all(LogKind.SYSTEM);
+  if (existing !== undefined) return existing.id;
+  if (options.damageCount > 0) {
+    throw new GdpfsError('corrupt', 'cannot open store: its system log is damaged from the start');
+  }
+  const log = newLog({ kind: LogKind.SYSTEM, ...options });
+  options.keys.save(log.state.name, log);
+  return await engine.run((transaction) => transaction.createLog(log.state, log.records));
+}

@@ -1,0 +1,176 @@
+import { bytesEqual } from '../base/bytes.ts';
+import { formatDigest } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { NodeKind } from '../format/generated/gdpfs_pb.js';
+import { baseName, parentPath } from '../format/path.ts';
+import type { DentryInit } from '../format/records.ts';
+import type { ChunkTable } from '../log/chunk-table.ts';
+import type { Transaction } from '../log/transaction.ts';
+import type { EntryRow, EntryTable } from './entry-table.ts';
+import type { PreparedFile } from './prepare.ts';
+import { notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
+import type { Attributes, Precondition } from './types.ts';
+
+const MODE_DEFAULT = { file: 0o644, directory: 0o755, symlink: 0o777 } as const;
+/** Missing chunks that one error names. */
+const MISSING_NAMED_MAX = 1000;
+
+export interface PlannerContext {
+  readonly transaction: Transaction;
+  readonly entries: EntryTable;
+  readonly chunks: ChunkTable;
+  /** Index id of the volume. */
+  readonly volume: number;
+  readonly author: string;
+  readonly nowUs: number;
+}
+
+/**
+ * Turns changes into dentries, each checked against the pending state, as POSIX would decide. One
+ * planner serves one change; everything it appends is part of one atomic commit.
+ */
+export class Planner {
+  readonly context: PlannerContext;
+  readonly view: View;
+  /** Dentries appended. */
+  count = 0;
+  /** Node that the change is about. */
+  node = 0;
+  /** Directories that exist for sure: their paths and nodes. Cleared by what may move one. */
+  readonly #directories = new Map<string, number>();
+
+  constructor(context: PlannerContext) {
+    this.context = context;
+    this.view = { entries: context.entries, volume: context.volume };
+  }
+
+  /** Follows a path; with `parents`, missing directories on the way are made. */
+  resolve(path: string, parents = false): Resolved {
+    const directory = parentPath(path);
+    const known = this.#directories.get(directory);
+    if (path !== '' && known !== undefined) {
+      const place = { volume: this.context.volume, parent: known, name: baseName(path) };
+      return { parent: known, name: place.name, row: this.context.entries.byName(place) };
+    }
+    if (parents && directory !== '') this.makeDirectories(directory);
+    const resolved = resolve(this.view, path);
+    if (path !== '') this.#directories.set(directory, resolved.parent);
+    return resolved;
+  }
+
+  /** An entry that must exist. The root directory has none: `bad_request`. */
+  existing(path: string): EntryRow {
+    if (path === '') {
+      throw new GdpfsError('bad_request', 'cannot change the root directory of a volume');
+    }
+    const { row } = this.resolve(path);
+    if (row === undefined) throw notFound(path, path);
+    return row;
+  }
+
+  makeDirectories(path: string): void {
+    if (path === '' || this.#directories.has(path)) return;
+    this.makeDirectories(parentPath(path));
+    const { parent, name, row } = this.resolve(path);
+    if (row === undefined) {
+      this.append({ ...this.newNode({ parent, name }), kind: NodeKind.DIRECTORY });
+    } else if (row.kind !== NodeKind.DIRECTORY) {
+      throw notADirectory(path, path);
+    } else {
+      this.node = row.node;
+    }
+    this.#directories.set(path, this.node);
+  }
+
+  /** Fields of a dentry for a new node. */
+  newNode(
+    place: { readonly parent: number; readonly name: string },
+    kind: keyof typeof MODE_DEFAULT = 'directory',
+    attributes: Attributes = {},
+  ): DentryInit {
+    return {
+      parent: BigInt(place.parent),
+      name: place.name,
+      mode: attributes.mode ?? MODE_DEFAULT[kind],
+      mtimeUs: BigInt(attributes.mtimeUs ?? this.context.nowUs),
+      author: this.context.author,
+    };
+  }
+
+  /** Fields of a dentry that says of a node what `row` says, with `author` as its author. */
+  sameNode(row: EntryRow, attributes: Attributes = {}): DentryInit {
+    return {
+      ...sameContent(row),
+      parent: BigInt(row.parent),
+      name: row.name,
+      node: BigInt(row.node),
+      mode: attributes.mode ?? row.mode,
+      mtimeUs: BigInt(attributes.mtimeUs ?? row.mtimeUs),
+      author: this.context.author,
+    };
+  }
+
+  append(dentry: DentryInit): void {
+    const { transaction, volume } = this.context;
+    const seq = transaction.append(volume, { case: 'dentry', value: dentry });
+    this.count += 1;
+    this.node = dentry.node === undefined ? seq : Number(dentry.node);
+  }
+
+  /** After this, paths may lead elsewhere. */
+  forgetDirectories(): void {
+    this.#directories.clear();
+  }
+
+  /** Throws `chunk_missing` with the digests unless every chunk is stored in its full length. */
+  requireChunks(file: PreparedFile): void {
+    const { chunks, volume } = this.context;
+    const missing: string[] = [];
+    for (const chunk of file.chunks) {
+      if (chunks.dataLength(volume, chunk.digest) === chunk.length) continue;
+      missing.push(formatDigest(chunk.digest));
+      if (missing.length === MISSING_NAMED_MAX) break;
+    }
+    if (missing.length > 0) {
+      throw new GdpfsError(
+        'chunk_missing',
+        `cannot commit file: ${missing.length} of its chunks are not stored`,
+        { details: { missing }, hint: 'send the missing chunks, then commit again' },
+      );
+    }
+  }
+}
+
+/** Fields of a dentry for the content that `row` pins, without place and node. */
+export function sameContent(row: EntryRow): DentryInit {
+  const fields: DentryInit = { kind: row.kind, size: BigInt(row.size), mode: row.mode };
+  if (row.target !== undefined) fields.target = row.target;
+  if (row.log !== undefined && row.root !== undefined && row.content !== undefined) {
+    fields.log = row.log;
+    fields.logCount = BigInt(row.logCount);
+    fields.root = row.root;
+    fields.content = row.content;
+  }
+  return fields;
+}
+
+/** Throws `exists` or `changed` if what stands at `path` is not what the caller expects. */
+export function checkPrecondition(
+  path: string,
+  row: EntryRow | undefined,
+  precondition: Precondition = {},
+): void {
+  if (precondition.absent === true && row !== undefined) {
+    throw new GdpfsError('exists', `cannot create "${path}": it exists`);
+  }
+  const { content } = precondition;
+  if (content === undefined) return;
+  if (row?.content === undefined || !bytesEqual(row.content, content)) {
+    const state = row?.content === undefined ? 'no file is there' : formatDigest(row.content);
+    throw new GdpfsError(
+      'changed',
+      `cannot change "${path}": its content is another: ${state}, need ${formatDigest(content)}`,
+    );
+  }
+}
+

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { crc32, sha256Async } from '../base/digest.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
+import type { Chunk } from '../format/manifest.ts';
+import { decodeMeta, encodeFchunk, encodeFileMeta, NONCE_BYTES } from '../format/records.ts';
+
+const NO_DIGEST = new Uint8Array(0);
+
+/**
+ * The record that makes a file with these live chunks `size` bytes long, and the shortened chunk
+ * that must be stored first if the end falls inside one.
+ */
+export async function truncation(options: {
+  readonly chunks: readonly Chunk[];
+  readonly size: number;
+  readonly read: (chunk: Chunk) => Promise<Uint8Array>;
+}): Promise<{
+  readonly record: Uint8Array;
+  readonly cut: (Chunk & { readonly data: Uint8Array }) | undefined;
+}> {
+  const { chunks, size, read } = options;
+  const hit = chunks.find(({ offset, length }) => offset < size && size < offset + length);
+  if (hit === undefined) {
+    const end = { offset: size, length: 0, checksum: 0, digest: NO_DIGEST };
+    return { record: encodeFchunk(end), cut: undefined };
+  }
+  const data = (await read(hit)).slice(0, size - hit.offset);
+  const digest = await sha256Async(data);
+  const cut = { offset: hit.offset, length: data.length, checksum: crc32(data), digest, data };
+  return { record: encodeFchunk(cut), cut };
+}
+
+/** The records of a new file log with the same fchunks as `records`: a log of its own to continue. */
+export function forkLog(records: readonly Uint8Array[]): Uint8Array[] {
+  const [meta, ...fchunks] = records;
+  if (meta === undefined) return [];
+  const { chunkSize, createdMs } = decodeMeta(meta, LogKind.FILE);
+  const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
+  return [encodeFileMeta({ nonce, createdMs: Number(createdMs), chunkSize }), ...fchunks];
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../base/clock.ts';
+import { bytesEqual } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { LogEngine } from '../log/engine.ts';
+import { prepareAll } from '../storage/index-db.ts';
+import type { Upload } from './types.ts';
+
+const SQL = {
+  get: 'SELECT u.*, v.name AS name FROM upload u JOIN volume v ON v.id = u.volume WHERE u.id = ?',
+  own: `SELECT u.*, v.name AS name FROM upload u JOIN volume v ON v.id = u.volume
+    WHERE u.principal = ? AND u.volume = ? AND u.path = ?`,
+  count: 'SELECT count(*) AS count FROM upload WHERE principal = ?',
+  insert: `INSERT INTO upload (id, volume, principal, path, size, chunk_size, base, created_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  remove: 'DELETE FROM upload WHERE id = ?',
+  removeChunks: 'DELETE FROM upload_chunk WHERE upload = ?',
+  expired: 'SELECT id FROM upload WHERE created_ms < ? LIMIT 1000',
+  arrived: `SELECT digest FROM upload_chunk WHERE upload = ? AND digest > ?
+    ORDER BY digest LIMIT ?`,
+  add: 'INSERT OR IGNORE INTO upload_chunk (upload, digest) VALUES (?, ?)',
+} as const;
+
+type Statements = ReturnType<typeof prepareAll<keyof typeof SQL>>;
+
+/**
+ * Unfinished uploads: for each a set of digests that arrived. They live in the index only: losing
+ * one costs its owner a new request, and chunks that are stored already are found again.
+ */
+export class Uploads {
+  readonly #engine: LogEngine;
+  readonly #clock: Clock;
+  readonly #reader: Statements;
+  readonly #writer: Statements;
+
+  constructor(parts: {
+    readonly engine: LogEngine;
+    readonly clock: Clock;
+    readonly reader: DatabaseSync;
+    readonly writer: DatabaseSync;
+  }) {
+    this.#engine = parts.engine;
+    this.#clock = parts.clock;
+    this.#reader = prepareAll(parts.reader, SQL);
+    this.#writer = prepareAll(parts.writer, SQL);
+  }
+
+  /** Opens an upload, or finds the principal's own for the same file; throws `busy` at the limit. */
+  async open(volume: number, options: Omit<Upload, 'id' | 'createdMs'>): Promise<Upload> {
+    const { principal, path, size, chunkSize, base } = options;
+    return await this.#engine.run(() => {
+      for (const row of this.#writer.own.all(principal, volume, path)) {
+        const found = asUpload(row);
+        if (found.size === size && found.chunkSize === chunkSize && sameBase(found.base, base)) {
+          return found;
+        }
+      }
+      this.#dropExpired();
+      if (Number(this.#writer.count.get(principal)?.['count']) >= LIMITS.uploadsPerPrincipalMax) {
+        throw new GdpfsError('busy', `cannot open upload: "${principal}" has too many unfinished`);
+      }
+      const id = randomUUID();
+      const createdMs = this.#clock.now();
+      const kept = base ?? null;
+      this.#writer.insert.run(id, volume, principal, path, size, chunkSize, kept, createdMs);
+      return { ...options, id, createdMs };
+    });
+  }
+
+  /** Throws `upload_not_found` if there is none of this principal with the id. */
+  get(id: string, principal: string): Upload {
+    const row = this.#reader.get.get(id);
+    if (row === undefined || row['principal'] !== principal) {
+      throw new GdpfsError('upload_not_found', `cannot find upload "${id}": it does not exist`, {
+        hint: 'it may have expired or been committed: open a new one',
+      });
+    }
+    return asUpload(row);
+  }
+
+  /** A chunk of the upload is durable. */
+  add(upload: Upload, digest: Uint8Array): void {
+    this.#engine.later(() => {
+      this.#writer.add.run(upload.id, digest);
+    });
+  }
+
+  /** Digests that arrived, in their own order, behind `after`. */
+  async arrived(
+    upload: Upload,
+    page: { readonly after?: Uint8Array; readonly limit: number },
+  ): Promise<Uint8Array[]> {
+    await this.#engine.flush();
+    const after = page.after ?? new Uint8Array(0);
+    return this.#reader.arrived
+      .all(upload.id, after, page.limit)
+      .map((row) => row['digest'] as Uint8Array);
+  }
+
+  async close(upload: Upload): Promise<void> {
+    this.#engine.later(() => {
+      this.#remove(upload.id);
+    });
+  }
+
+  #dropExpired(): void {
+    const before = this.#clock.now() - LIMITS.uploadIdleMs;
+    for (const row of this.#writer.expired.all(before)) this.#remove(String(row['id']));
+  }
+
+  #remove(id: string): void {
+    this.#writer.removeChunks.run(id);
+    this.#writer.remove.run(id);
+  }
+}
+
+function asUpload(row: Record<string, unknown>): Upload {
+  const base = row['base'];
+  return {
+    id: String(row['id']),
+    principal: String(row['principal']),
+    volume: row['name'] as Uint8Array,
+    path: String(row['path']),
+    size: Number(row['size']),
+    chunkSize: Number(row['chunk_size']),
+    createdMs: Number(row['created_ms']),
+    ...(base instanceof Uint8Array ? { base } : {}),
+  };
+}
+
+function sameBase(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return bytesEqual(left, right);
+}

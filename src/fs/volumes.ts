@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import { base64urlEncode } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { ZERO_DIGEST } from '../format/commit.ts';
+import { Chunking, Custody, HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
+import { MerkleFrontier } from '../format/merkle.ts';
+import { isAlias, parseVolumeReference } from '../format/path.ts';
+import { encodePolicyRecord } from '../format/policy.ts';
+import { decodeMeta, encodeRecord, FORMAT_VERSION, logName, NONCE_BYTES } from '../format/records.ts';
+import type { ChainState } from '../format/volume-chain.ts';
+import type { LogEngine } from '../log/engine.ts';
+import type { KeyStore, SigningKey } from '../log/key-store.ts';
+import type { VolumeRow } from '../log/volume-table.ts';
+import type { System } from './system.ts';
+import type { ChangeContext, VolumeInfo } from './types.ts';
+
+const HISTORY_DAYS_DEFAULT = 30;
+/** The first writer key of a volume. */
+const FIRST_EPOCH = 1;
+
+/** The first two records of a log: its meta, and the owner's word on who writes. */
+interface NewLog {
+  readonly state: ChainState;
+  readonly records: readonly Uint8Array[];
+  readonly owner: SigningKey;
+  readonly writer: SigningKey;
+}
+
+/** Records and keys of a new directory log or system log; nothing is stored yet. */
+export function newLog(options: {
+  readonly kind: ChainState['kind'];
+  readonly keys: KeyStore;
+  readonly clock: Clock;
+}): NewLog {
+  const { kind, keys } = options;
+  const owner = keys.create();
+  const writer = keys.create();
+  const meta = encodeRecord({
+    case: 'meta',
+    value: {
+      version: FORMAT_VERSION,
+      kind,
+      hash: HashAlgorithm.SHA256,
+      nonce: new Uint8Array(randomBytes(NONCE_BYTES)),
+      createdMs: BigInt(options.clock.now()),
+      ownerKey: owner.publicKey,
+      custody: Custody.SERVER,
+      chunking: Chunking.FIXED,
+    },
+  });
+  const name = logName(meta);
+  const policy = encodePolicyRecord({
+    volume: name,
+    policy: {
+      epoch: FIRST_EPOCH,
+      writerKey: writer.publicKey,
+      historyDays: HISTORY_DAYS_DEFAULT,
+    },
+    ownerKey: owner.privateKey,
+  });
+  const state: ChainState = {
+    name,
+    kind,
+    ownerKey: owner.publicKey,
+    writerKey: writer.publicKey,
+    epoch: FIRST_EPOCH,
+    count: 0,
+    frontier: new MerkleFrontier().encode(),
+    previous: ZERO_DIGEST,
+    timeMs: 0,
+  };
+  return { state, records: [meta, policy], owner, writer };
+}
+
+/** Volumes of a server: their creation, and finding them by alias or name. */
+export class Volumes {
+  readonly #engine: LogEngine;
+  readonly #system: System;
+  readonly #keys: KeyStore;
+  readonly #clock: Clock;
+
+  constructor(parts: {
+    readonly engine: LogEngine;
+    readonly system: System;
+    readonly keys: KeyStore;
+    readonly clock: Clock;
+  }) {
+    this.#engine = parts.engine;
+    this.#system = parts.system;
+    this.#keys = parts.keys;
+    this.#clock = parts.clock;
+  }
+
+  /** Throws `exists` if the alias is taken. */
+  async create(
+    options: Pick<VolumeInfo, 'alias' | 'owner' | 'custody' | 'chunking'>,
+    context: ChangeContext,
+  ): Promise<VolumeInfo> {
+    checkOptions(options);
+    const log = newLog({ kind: LogKind.DIRECTORY, keys: this.#keys, clock: this.#clock });
+    const { name } = log.state;
+    // The keys are durable before the volume can be: a volume without its key could never change.
+    this.#keys.save(name, log);
+    let created: { readonly name: string };
+    try {
+      const { author: principal, request } = context;
+      created = await this.#engine.run(
+        (transaction) => {
+          const { alias, owner } = options;
+          if (this.#system.pending.volumeByAlias(alias) !== undefined) {
+            throw new GdpfsError('exists', `cannot create volume "${alias}": the name is taken`);
+          }
+          transaction.createLog(log.state, log.records);
+          const entry = { name, alias, owner };
+          transaction.append(this.#system.volume, {
+            case: 'system',
+            value: { body: { case: 'volume', value: entry } },
+          });
+          return { name: base64urlEncode(name) };
+        },
+        request === undefined ? {} : { request: { principal, ...request } },
+      );
+    } catch (error) {
+      this.#keys.remove(name);
+      throw error;
+    }
+    // A repeated request was answered with the volume of the first one.
+    if (created.name !== base64urlEncode(name)) this.#keys.remove(name);
+    return this.info(this.resolve(created.name));
+  }
+
+  /** By alias or 43-character name. Throws `not_found`. */
+  resolve(reference: string): VolumeRow {
+    const parsed = parseVolumeReference(reference);
+    const name =
+      parsed.kind === 'name'
+        ? parsed.name
+        : this.#system.view.volumeByAlias(parsed.alias)?.name;
+    const row = name === undefined ? undefined : this.#engine.volumes.byName(name);
+    if (row?.kind !== LogKind.DIRECTORY) {
+      throw new GdpfsError('not_found', `cannot find volume "${reference}": it does not exist`);
+    }
+    return row;
+  }
+
+  byName(name: Uint8Array): VolumeRow {
+    const row = this.#engine.volumes.byName(name);
+    if (row?.kind !== LogKind.DIRECTORY) {
+      const text = base64urlEncode(name);
+      throw new GdpfsError('not_found', `cannot find volume "${text}": it does not exist`);
+    }
+    return row;
+  }
+
+  list(): VolumeInfo[] {
+    return this.#system.view.volumes().flatMap(({ name }) => {
+      const row = this.#engine.volumes.byName(name);
+      return row === undefined ? [] : [this.info(row)];
+    });
+  }
+
+  info(row: VolumeRow): VolumeInfo {
+    const meta = decodeMeta(row.meta, LogKind.DIRECTORY);
+    const entry = this.#system.view.volumeByName(row.name);
+    return {
+      name: row.name,
+      alias: entry?.alias ?? '',
+      owner: entry?.owner ?? '',
+      custody: meta.custody === Custody.CLIENT ? 'client' : 'server',
+      chunking: meta.chunking === Chunking.CDC ? 'cdc' : 'fixed',
+      createdMs: Number(meta.createdMs),
+      count: row.count,
+    };
+  }
+}
+
+function checkOptions(options: Pick<VolumeInfo, 'alias' | 'custody' | 'chunking'>): void {
+  const { alias, custody, chunking } = options;
+  if (!isAlias(alias)) {
+    throw new GdpfsError(
+      'bad_request',
+      `cannot create volume "${alias}": not a volume name, need 1 to 32 of a-z, 0-9 and "-"`,
+    );
+  }
+  if (custody !== 'server') {
+    throw new GdpfsError(
+      'bad_request',
+      `cannot create volume "${alias}": custody "${custody}" is not supported yet, need "server"`,
+    );
+  }
+  if (chunking !== 'fixed') {
+    throw new GdpfsError(
+      'bad_request',
+      `cannot create volume "${alias}": chunking "${chunking}" is not supported yet, need "fixed"`,
+    );
+  }
+}

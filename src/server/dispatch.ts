@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
+import type { Operation, RouteMatch } from '../wire/contract.ts';
+import { essenceOf, MEDIA_TYPES } from '../wire/media-types.ts';
+import type { Exchange, Handler, Services } from './exchange.ts';
+import { HANDLERS } from './handlers.ts';
+import { type Caller, identify } from './identity.ts';
+import { replyProblem } from './reply.ts';
+import { startRequestLog } from './request-log.ts';
+
+/**
+ * One request from its head to its answer: route, identify, validate, handle. Nothing of a request
+ * is looked at before its sender is known, unless the contract marks the operation anonymous.
+ */
+export async function dispatch(
+  services: Services,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const log = startRequestLog(services, request, response);
+  try {
+    const { pathname, queryText } = splitUrl(request.url ?? '');
+    const match = routeOf(services, request, pathname);
+    log.operation = match.operation.id;
+    const caller = match.operation.anonymous ? undefined : identify(services, request.socket);
+    if (caller !== undefined) log.principal = caller.principal;
+    const exchange = validate({ services, request, response, match, caller, queryText });
+    const handler = HANDLERS[match.operation.id] as Handler<typeof match.operation.id>;
+    await handler(exchange as never);
+    assert(response.writableEnded, `${match.operation.id} answers`);
+  } catch (cause) {
+    const error = isGdpfsError(cause) ? cause : internalError(cause, log.id);
+    log.failed(error);
+    await answerFailure(request, response, error);
+  }
+}
+
+/** Strangers do not even learn which routes there are. */
+function routeOf(services: Services, request: IncomingMessage, pathname: string): RouteMatch {
+  try {
+    return services.contract.route(request.method ?? '', pathname);
+  } catch (error) {
+    identify(services, request.socket);
+    throw error;
+  }
+}
+
+function validate(parts: {
+  readonly services: Services;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly match: RouteMatch;
+  readonly caller: Caller | undefined;
+  readonly queryText: string;
+}): Exchange {
+  const { services, request, response, match, caller, queryText } = parts;
+  const { operation, params } = match;
+  const query = operation.readQuery(queryText);
+  operation.checkHeaders(request.headers);
+  const bodyType = bodyTypeOf(operation, request);
+  // The contract has just checked that it has the form of the generated type.
+  const typedQuery = query as unknown as Exchange['query'];
+  return { services, request, response, operation, params, query: typedQuery, caller, bodyType };
+}
+
+/** Throws `unsupported_media_type`, or `bad_request` for a body where none belongs. */
+function bodyTypeOf({ id, bodies }: Operation, request: IncomingMessage): string {
+  const { 'content-type': contentType, 'content-length': length } = request.headers;
+  if (bodies.size === 0) {
+    if (request.headers['transfer-encoding'] !== undefined || Number(length ?? 0) > 0) {
+      throw new GdpfsError('bad_request', `cannot read request body: ${id} takes none`);
+    }
+    return '';
+  }
+  // RFC 9110, 8.3: without the field a recipient may assume bytes.
+  const type = contentType === undefined ? MEDIA_TYPES.bytes : essenceOf(contentType);
+  if (bodies.has(type)) return type;
+  throw new GdpfsError(
+    'unsupported_media_type',
+    `cannot read request body: its type is "${type}", need ${[...bodies.keys()].join(' or ')}`,
+  );
+}
+
+function splitUrl(url: string): { readonly pathname: string; readonly queryText: string } {
+  const mark = url.indexOf('?');
+  if (mark === -1) return { pathname: url, queryText: '' };
+  return { pathname: url.slice(0, mark), queryText: url.slice(mark + 1) };
+}
+
+/** What went wrong inside is for the log only. */
+function internalError(cause: unknown, requestId: string): GdpfsError {
+  return new GdpfsError('internal', 'cannot serve the request: internal error', {
+    cause,
+    hint: `the server's log has the details under request ${requestId}`,
+    details: { request: requestId },
+  });
+}
+
+async function answerFailure(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: GdpfsError,
+): Promise<void> {
+  if (!response.headersSent && !response.destroyed) {
+    await replyProblem({ request, response }, error);
+    return;
+  }
+  // Part of the answer is out: cut it, so that nobody takes it for a whole one.
+  response.destroy();
+}

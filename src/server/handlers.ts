@@ -1,0 +1,59 @@
+import { assert } from '../base/errors.ts';
+import type { Contract } from '../wire/contract.ts';
+import type { OperationId } from '../wire/openapi.ts';
+import type { Handler } from './exchange.ts';
+import { contractGet } from './handlers/contract-get.ts';
+import { enrollPost } from './handlers/enroll-post.ts';
+import { fileChunksGet } from './handlers/file-chunks-get.ts';
+import { fileChunksPost } from './handlers/file-chunks-post.ts';
+import { filesDelete } from './handlers/files-delete.ts';
+import { filesGet } from './handlers/files-get.ts';
+import { filesPatch } from './handlers/files-patch.ts';
+import { filesPost } from './handlers/files-post.ts';
+import { healthGet } from './handlers/health-get.ts';
+import { invitationsPost } from './handlers/invitations-post.ts';
+import { readyGet } from './handlers/ready-get.ts';
+import { storageFileChunksGet } from './handlers/storage-file-chunks-get.ts';
+import { storageFileChunksPost } from './handlers/storage-file-chunks-post.ts';
+import { storageFilesGet } from './handlers/storage-files-get.ts';
+import { storageFilesPost } from './handlers/storage-files-post.ts';
+import { volumeCheckpointGet } from './handlers/volume-checkpoint-get.ts';
+import { volumeCommitsGet } from './handlers/volume-commits-get.ts';
+import { volumeGet } from './handlers/volume-get.ts';
+import { volumesGet } from './handlers/volumes-get.ts';
+import { volumesPost } from './handlers/volumes-post.ts';
+import { whoamiGet } from './handlers/whoami-get.ts';
+
+type Handlers = { readonly [Id in OperationId]: Handler<Id> };
+
+/** What executes each operation of the contract. */
+export const HANDLERS: Handlers = {
+  contractGet,
+  enrollPost,
+  fileChunksGet,
+  fileChunksPost,
+  filesDelete,
+  filesGet,
+  filesPatch,
+  filesPost,
+  healthGet,
+  invitationsPost,
+  readyGet,
+  storageFileChunksGet,
+  storageFileChunksPost,
+  storageFilesGet,
+  storageFilesPost,
+  volumeCheckpointGet,
+  volumeCommitsGet,
+  volumeGet,
+  volumesGet,
+  volumesPost,
+  whoamiGet,
+};
+
+/** Throws unless contract and handlers name the same operations. */
+export function checkHandlers(contract: Contract): void {
+  const wanted = contract.operations.map(({ id }) => id).sort();
+  const present = Object.keys(HANDLERS).sort();
+  assert(wanted.join() === present.join(), `handlers for [${wanted}], have [${present}]`);
+}

@@ -1,0 +1,14 @@
+import { callerOf, type Exchange } from '../exchange.ts';
+import { mayUseVolume } from '../authorize.ts';
+import { replyJson } from '../reply.ts';
+
+/** GET /api/v1/whoami */
+export function whoamiGet(exchange: Exchange<'whoamiGet'>): void {
+  const caller = callerOf(exchange);
+  const volumes = exchange.services.fs
+    .listVolumes()
+    .filter((volume) => mayUseVolume(caller, volume))
+    .map((volume) => volume.alias)
+    .sort();
+  replyJson(exchange, { status: 200 }, { ...caller, volumes });
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { bytesEqual } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { sha256 } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { Role } from '../format/generated/gdpfs_pb.js';
+import type { SystemRecordInit } from '../format/records.ts';
+import type { InvitationRow, System, SystemView } from '../fs/system.ts';
+import { ENROLMENT_BYTES, isPrincipalName } from '../wire/principal.ts';
+import { decodeToken, encodeToken, SECRET_BYTES } from '../wire/token.ts';
+import type { CertificateAuthority } from './ca.ts';
+
+/** What enrolment needs of a server. */
+export interface EnrolmentServices {
+  readonly system: Pick<System, 'change' | 'view'>;
+  readonly authority: Pick<CertificateAuthority, 'caFingerprint' | 'issueClientCertificate'>;
+  readonly clock: Clock;
+}
+
+export interface InvitationInit {
+  readonly principal: string;
+  readonly role: Role;
+}
+
+export interface IssuedInvitation {
+  /** The only copy: the server keeps a digest. */
+  readonly token: string;
+  readonly principal: string;
+  readonly expiresMs: number;
+}
+
+export interface Enrolment {
+  readonly principal: string;
+  /** PEM. */
+  readonly certificatePem: string;
+}
+
+/**
+ * Makes a token with which somebody enrols, once, as `principal`; durable on return. Whether the
+ * caller may is for the caller to know. Throws `bad_request`, and `exists` for a principal who has
+ * another role: an invitation never changes that.
+ */
+export async function createInvitation(
+  { system, authority, clock }: EnrolmentServices,
+  { principal, role }: InvitationInit,
+): Promise<IssuedInvitation> {
+  if (!isPrincipalName(principal)) {
+    const need = 'need 1 to 64 of a-z, 0-9, ".", "_", "@" and "-", the first a letter or digit';
+    throw new GdpfsError('bad_request', `cannot invite ${JSON.stringify(principal)}: ${need}`);
+  }
+  const secret = randomBytes(SECRET_BYTES);
+  const secretDigest = sha256(secret);
+  const expiresMs = clock.now() + LIMITS.invitationLifeMs;
+  await system.change((state) => {
+    requireRole(state, { principal, role });
+    const value = { secretDigest, principal, role, expiresMs: BigInt(expiresMs), used: false };
+    return { records: [{ body: { case: 'invitation', value } }], result: undefined };
+  });
+  return {
+    token: encodeToken({ caFingerprint: authority.caFingerprint, secret }),
+    principal,
+    expiresMs,
+  };
+}
+
+/**
+ * Exchanges a token and a certificate request for a certificate; durable on return. The principal
+ * exists from then on; a home volume is for the caller to make. Throws `bad_token`, `bad_request`.
+ */
+export async function redeemInvitation(
+  { system, authority, clock }: EnrolmentServices,
+  { token, csrPem }: { readonly token: string; readonly csrPem: string },
+): Promise<Enrolment> {
+  const { caFingerprint, secret } = decodeToken(token);
+  if (!bytesEqual(caFingerprint, authority.caFingerprint)) {
+    throw badToken('it is for another server');
+  }
+  const secretDigest = sha256(secret);
+  const enrolment = new Uint8Array(randomBytes(ENROLMENT_BYTES));
+  // Looked at twice: before the work of signing, and again where nobody can come in between. A
+  // certificate that loses there never leaves this process.
+  const { principal } = requireUsable(system.view, { secretDigest, nowMs: clock.now() });
+  const issued = await authority.issueClientCertificate({ csrPem, principal, enrolment });
+  await system.change((state) => {
+    const nowMs = clock.now();
+    const invitation = requireUsable(state, { secretDigest, nowMs });
+    const isNew = state.principal(principal) === undefined;
+    const records: SystemRecordInit[] = [usedRecord(invitation)];
+    if (isNew) records.push(principalRecord(invitation, nowMs));
+    records.push({
+      body: {
+        case: 'certificate',
+        value: { serial: issued.serial, principal, expiresMs: BigInt(issued.expiresMs), enrolment },
+      },
+    });
+    return { records, result: undefined };
+  });
+  return { principal, certificatePem: issued.certificatePem };
+}
+
+function requireUsable(
+  state: SystemView,
+  { secretDigest, nowMs }: { readonly secretDigest: Uint8Array; readonly nowMs: number },
+): InvitationRow {
+  const invitation = state.invitation(secretDigest);
+  if (invitation === undefined) throw badToken('the server does not know it');
+  if (invitation.used) throw badToken('it was used already');
+  if (nowMs > invitation.expiresMs) throw badToken('it has expired');
+  requireRole(state, invitation);
+  return invitation;
+}
+
+function requireRole(state: SystemView, { principal, role }: InvitationInit): void {
+  const known = state.principal(principal);
+  if (known === undefined || known.role === role) return;
+  const name = known.role === Role.ADMIN ? 'admin' : 'user';
+  throw new GdpfsError(
+    'exists',
+    `cannot invite "${principal}": a principal with the role "${name}"`,
+    {
+      hint: `invite with the role "${name}", or another name`,
+    },
+  );
+}
+
+function usedRecord(invitation: InvitationRow): SystemRecordInit {
+  const { secretDigest, principal, role, expiresMs } = invitation;
+  const value = { secretDigest, principal, role, expiresMs: BigInt(expiresMs), used: true };
+  return { body: { case: 'invitation', value } };
+}
+
+function principalRecord({ principal, role }: InvitationInit, nowMs: number): SystemRecordInit {
+  const value = { name: principal, role, createdMs: BigInt(nowMs) };
+  return { body: { case: 'principal', value } };
+}
+
+function badToken(state: string): GdpfsError {
+  return new GdpfsError('bad_token', `cannot enrol with the token: ${state}`, {
+    hint: 'ask an admin of the server for a new one',
+  });
+}

@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
+import { encodeProblem } from '../wire/problem.ts';
+import type { TlsIdentity } from './tls-identity.ts';
+
+export interface ListenerOptions {
+  readonly identity: TlsIdentity;
+  /** Whose client certificates are asked for. PEM. */
+  readonly caPem: string;
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+}
+
+/** Bytes that a connection buffers in either direction before the other side is held up. */
+const SOCKET_BUFFER_BYTES = 256 * 1024;
+
+/**
+ * The HTTPS server with its limits. Asks every client for a certificate but lets all connect: what
+ * a request needs is decided for each request.
+ */
+export function createListener({ identity, caPem, onRequest }: ListenerOptions): Server {
+  const server = createServer({
+    key: identity.key,
+    cert: identity.cert,
+    ca: caPem,
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: false,
+    maxHeaderSize: LIMITS.requestHeaderBytesMax,
+    handshakeTimeout: LIMITS.headersTimeoutMs,
+    headersTimeout: LIMITS.headersTimeoutMs,
+    keepAliveTimeout: LIMITS.keepAliveMs,
+    // Uploads may be long; a stalled one is cut by the socket's time-out below.
+    requestTimeout: 0,
+    highWaterMark: SOCKET_BUFFER_BYTES,
+    noDelay: true,
+  });
+  server.maxConnections = LIMITS.connectionsMax;
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    cutWhenStalled(request, response);
+    void onRequest(request, response);
+  });
+  server.on('clientError', answerMalformed);
+  return server;
+}
+
+/** Cuts a request whose client neither sends nor takes anything. Work on our side is no stall. */
+function cutWhenStalled(request: IncomingMessage, response: ServerResponse): void {
+  request.socket.setTimeout(LIMITS.requestStallMs);
+  // With this listener, Node leaves it to us what to do about a silent connection.
+  response.on('timeout', () => {
+    const waitsForBody = !request.complete && !request.isPaused();
+    const waitsForReader = response.writableNeedDrain || response.writableEnded;
+    if (waitsForBody || waitsForReader) request.socket.destroy();
+  });
+}
+
+/** Not HTTP, or its head is too large: Node has no request object for it. */
+function answerMalformed(error: Error & { code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const state = isTooLarge
+    ? `its head is too long, need at most ${LIMITS.requestHeaderBytesMax} bytes`
+    : 'it is not well-formed HTTP/1.1';
+  const body = JSON.stringify(
+    encodeProblem(new GdpfsError('bad_request', `cannot read the request: ${state}`)),
+  );
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${MEDIA_TYPES.problem}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GdpfsError } from '../base/errors.ts';
+import type { Services } from './exchange.ts';
+
+/** One line for each request when its answer is out or cut off. Never tokens, keys or bodies. */
+export interface RequestLog {
+  readonly id: string;
+  operation: string | undefined;
+  principal: string | undefined;
+  failed(error: GdpfsError): void;
+}
+
+const processId = randomUUID().slice(0, 8);
+let requestCount = 0;
+
+export function startRequestLog(
+  { logger, clock }: Services,
+  request: IncomingMessage,
+  response: ServerResponse,
+): RequestLog {
+  requestCount += 1;
+  const startMs = clock.now();
+  const { socket } = request;
+  const before = { in: socket.bytesRead, out: socket.bytesWritten };
+  let failure: GdpfsError | undefined;
+  const log: RequestLog = {
+    id: `${processId}-${requestCount}`,
+    operation: undefined,
+    principal: undefined,
+    failed(error) {
+      failure = error;
+      if (error.traits.status < 500 || error.code === 'busy') return;
+      logger.error({ request: log.id, err: error.cause ?? error }, error.message);
+    },
+  };
+  response.once('close', () => {
+    logger.info(
+      {
+        request: log.id,
+        principal: log.principal,
+        method: request.method,
+        operation: log.operation,
+        status: response.statusCode,
+        ...(failure === undefined ? {} : { code: failure.code }),
+        ...(response.writableFinished ? {} : { cut: true }),
+        ms: clock.now() - startMs,
+        bytesIn: socket.bytesRead - before.in,
+        bytesOut: socket.bytesWritten - before.out,
+      },
+      'request',
+    );
+  });
+  return log;
+}

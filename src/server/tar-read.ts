@@ -1,0 +1,177 @@
+import { ReadableStream } from 'node:stream/web';
+import { EMPTY_BYTES } from '../base/bytes.ts';
+import { sha256 } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Chunk } from '../format/manifest.ts';
+import type { Entry, ListPage, Moment } from '../fs/types.ts';
+import { encodeCursor, HEADERS } from '../wire/headers.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
+import { encodeTar, type TarEntry, type TarFile } from '../wire/tar.ts';
+import { streamTar, type TarStreamEntry } from '../wire/tar-stream.ts';
+import { authorizePath, type Target } from './authorize.ts';
+import {
+  type FileEntry,
+  readContent,
+  readVerifiedChunk,
+  requireDirectory,
+  requireFile,
+} from './content.ts';
+import type { Exchange } from './exchange.ts';
+import { reply, writePiece } from './reply.ts';
+import { momentOf } from './request-values.ts';
+
+/** A page is in memory twice: the files, and the tar made of them. */
+const PAGE_BYTES_MAX = 2 * LIMITS.tarBytesMax;
+
+const EMPTY_DIGEST = sha256(EMPTY_BYTES);
+
+/** GET /api/v1/storage/files with format=tar: one page, or everything below the directory. */
+export async function replyTar(exchange: Exchange<'storageFilesGet'>): Promise<void> {
+  const { query, request, services } = exchange;
+  const target = authorizePath(exchange, query.path);
+  requireDirectory(services.fs.stat(target.volume.name, target.path, momentOf(query.at).at));
+  if (request.headers.range !== undefined || request.headers['if-match'] !== undefined) {
+    throw new GdpfsError('bad_request', 'cannot use Range or If-Match with a tar stream');
+  }
+  if (request.method === 'HEAD') {
+    return void exchange.response.writeHead(200, { 'Content-Type': MEDIA_TYPES.tar }).end();
+  }
+  if (query.limit === undefined) return await replyStream(exchange, target);
+  if (query.maxFileSize === undefined || query.maxFileSize > LIMITS.tarBytesMax) {
+    throw new GdpfsError(
+      'bad_request',
+      `cannot read query: "limit" needs a "maxFileSize" of at most ${LIMITS.tarBytesMax}`,
+    );
+  }
+  const { bodyBudget } = services;
+  await bodyBudget.acquire(PAGE_BYTES_MAX);
+  try {
+    await replyPage(exchange, target);
+  } finally {
+    bodyBudget.release(PAGE_BYTES_MAX);
+  }
+}
+
+async function replyPage(exchange: Exchange<'storageFilesGet'>, target: Target): Promise<void> {
+  const { after, at, limit, maxFileSize } = exchange.query;
+  const page = listBelow(exchange, target, {
+    limit: limit ?? LIMITS.tarFilesMax,
+    ...(after === undefined ? {} : { after }),
+    ...momentOf(at),
+  });
+  const taken: Entry[] = [];
+  let bytes = 0;
+  let cursor = page.next;
+  let previous = after;
+  for (const entry of page.entries) {
+    const isLeftOut = entry.size > (maxFileSize ?? 0);
+    if (!isLeftOut && bytes + entry.size > LIMITS.tarBytesMax) {
+      cursor = previous;
+      break;
+    }
+    previous = relativePath(target, entry);
+    if (isLeftOut) continue;
+    taken.push(entry);
+    bytes += entry.size;
+  }
+  const entries = await Promise.all(taken.map((entry) => loadEntry(exchange, target, entry)));
+  const headers = {
+    'Content-Type': MEDIA_TYPES.tar,
+    ...(cursor === undefined ? {} : { [HEADERS.cursor]: encodeCursor(cursor) }),
+  };
+  reply(exchange, { status: 200, headers }, await encodeTar(entries));
+}
+
+async function replyStream(exchange: Exchange<'storageFilesGet'>, target: Target): Promise<void> {
+  const { response } = exchange;
+  const head = { 'Content-Type': MEDIA_TYPES.tar, 'Cache-Control': 'no-store' };
+  for await (const piece of streamTar(allEntries(exchange, target))) {
+    if (!response.headersSent) response.writeHead(200, head);
+    await writePiece(response, piece);
+  }
+  response.end();
+}
+
+/** Everything below the directory, as it was when the stream began. */
+async function* allEntries(
+  exchange: Exchange<'storageFilesGet'>,
+  target: Target,
+): AsyncGenerator<TarStreamEntry> {
+  const { after, at, maxFileSize = Number.MAX_SAFE_INTEGER } = exchange.query;
+  let moment: Moment | undefined = momentOf(at).at;
+  let next: string | undefined = after;
+  do {
+    const page = listBelow(exchange, target, {
+      limit: LIMITS.listPageDefault,
+      ...(next === undefined ? {} : { after: next }),
+      ...(moment === undefined ? {} : { at: moment }),
+    });
+    for (const entry of page.entries) {
+      if (entry.size > maxFileSize) continue;
+      if (entry.size <= LIMITS.smallFileBytesMax) yield await loadEntry(exchange, target, entry);
+      else yield await openEntry(exchange, target, requireFile(entry));
+    }
+    moment ??= { kind: 'seq', seq: page.seq };
+    next = page.next;
+  } while (next !== undefined);
+}
+
+function listBelow(
+  exchange: Exchange<'storageFilesGet'>,
+  { volume, path }: Target,
+  options: { readonly limit: number; readonly after?: string; readonly at?: Moment },
+): ListPage {
+  return exchange.services.fs.list(volume.name, path, { recursive: true, ...options });
+}
+
+function relativePath(target: Target, entry: Entry): string {
+  return target.path === '' ? entry.path : entry.path.slice(target.path.length + 1);
+}
+
+/** An entry with its content in memory. */
+async function loadEntry(
+  exchange: Exchange<'storageFilesGet'>,
+  target: Target,
+  entry: Entry,
+): Promise<TarEntry> {
+  const { mode, mtimeUs, kind } = entry;
+  const base = { path: relativePath(target, entry), mode, mtimeUs };
+  if (kind === 'directory') return { ...base, kind };
+  if (kind === 'symlink') return { ...base, kind, target: entry.target ?? '' };
+  return { ...base, kind, ...(await loadFile(exchange, target, requireFile(entry))) };
+}
+
+async function loadFile(
+  { services: { fs } }: Exchange<'storageFilesGet'>,
+  { volume }: Target,
+  entry: FileEntry,
+): Promise<Pick<TarFile, 'data' | 'digest' | 'manifest'>> {
+  if (entry.size === 0) return { data: EMPTY_BYTES, digest: EMPTY_DIGEST };
+  const chunks = await fs.manifest(volume.name, entry);
+  const [first] = chunks;
+  if (first !== undefined && first.length === entry.size) {
+    return { data: await readVerifiedChunk(fs, volume, first), digest: first.digest };
+  }
+  const data = new Uint8Array(entry.size);
+  await Promise.all(
+    chunks.map(async (chunk) => {
+      data.set(await readVerifiedChunk(fs, volume, chunk), chunk.offset);
+    }),
+  );
+  return { data, manifest: chunks };
+}
+
+/** A large file: its content is read while it is sent. */
+async function openEntry(
+  { services: { fs } }: Exchange<'storageFilesGet'>,
+  target: Target,
+  entry: FileEntry,
+): Promise<TarStreamEntry> {
+  const { volume } = target;
+  const { mode, mtimeUs, size } = entry;
+  const chunks = await fs.manifest(volume.name, entry);
+  const read = (chunk: Chunk): Promise<Uint8Array> => readVerifiedChunk(fs, volume, chunk);
+  const content = ReadableStream.from(readContent(chunks, { offset: 0, length: size }, read));
+  return { kind: 'file', path: relativePath(target, entry), mode, mtimeUs, size, content };
+}

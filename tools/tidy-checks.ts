@@ -1,0 +1,192 @@
+import { dirname, join } from 'node:path/posix';
+import { parse } from 'yaml';
+
+/** The house rules that no other tool checks. Each check is pure: files in, findings out. */
+
+export interface SourceFile {
+  /** Relative to the repository, with `/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The repository as the checks see it. */
+export interface Tree {
+  /** Files that people write: nothing generated, installed or built. */
+  readonly files: readonly SourceFile[];
+  /** Codes of the error table. */
+  readonly errorCodes: readonly string[];
+  /** Names of the limits table. */
+  readonly limitNames: readonly string[];
+}
+
+export interface Finding {
+  readonly path: string;
+  readonly message: string;
+}
+
+type Check = (tree: Tree) => Finding[];
+
+export const CHECKS: Readonly<Record<string, Check>> = {
+  'links resolve': brokenLinks,
+  'one title': titles,
+  'file names': vagueFileNames,
+  'file length': longFiles,
+  leftovers,
+  'error codes': errorCodes,
+  limits: unusedLimits,
+  'format tests': formatsWithoutTest,
+};
+
+const SOURCE_LINES_MAX = 400;
+
+function brokenLinks(tree: Tree): Finding[] {
+  const documents = new Map(markdown(tree).map((file) => [file.path, file]));
+  const paths = new Set(tree.files.flatMap((file) => [file.path, ...directories(file.path)]));
+  return [...documents.values()].flatMap((file) =>
+    relativeLinks(file)
+      .filter((link) => {
+        const [target = '', anchor] = link.split('#', 2);
+        const path = target === '' ? file.path : join(dirname(file.path), decodeURI(target));
+        const document = documents.get(path.replace(/\/$/, ''));
+        if (anchor !== undefined && document !== undefined) return !anchors(document).has(anchor);
+        return !paths.has(path.replace(/\/$/, ''));
+      })
+      .map((link) => ({ path: file.path, message: `link to "${link}" does not resolve` })),
+  );
+}
+
+function titles(tree: Tree): Finding[] {
+  return markdown(tree)
+    .map((file) => ({
+      path: file.path,
+      count: headings(file).filter(({ level }) => level === 1).length,
+    }))
+    .filter(({ count }) => count !== 1)
+    .map(({ path, count }) => ({ path, message: `${count} titles ("# ..."), need one` }));
+}
+
+function vagueFileNames(tree: Tree): Finding[] {
+  return tree.files
+    .filter(({ path }) => /(^|[/_.-])(utils?|helpers?|misc)([/_.-]|$)/i.test(path))
+    .map(({ path }) => ({ path, message: 'vague name, need one that says what is in it' }));
+}
+
+function longFiles(tree: Tree): Finding[] {
+  return code(tree)
+    .filter(({ path }) => !isTest(path) && !path.endsWith('.yaml'))
+    .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > SOURCE_LINES_MAX)
+    .map(({ path, lines }) => ({
+      path,
+      message: `${lines} lines, need at most ${SOURCE_LINES_MAX}`,
+    }));
+}
+
+// The brackets keep this file from finding itself.
+const LEFTOVER = /\b(?:TO[D]O|FIX[M]E)\b/;
+
+function leftovers(tree: Tree): Finding[] {
+  return [...code(tree), ...markdown(tree)].flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .map((line, index) => ({ number: index + 1, word: LEFTOVER.exec(line)?.[0] }))
+      .filter(({ word }) => word !== undefined)
+      .map(({ number, word }) => ({ path, message: `line ${number} has a ${word}` })),
+  );
+}
+
+const CONTRACT_PATH = 'api/openapi.yaml';
+
+/** The contract's enumeration of codes is the error table, in the same order. */
+function errorCodes(tree: Tree): Finding[] {
+  const contract = tree.files.find(({ path }) => path === CONTRACT_PATH);
+  if (contract === undefined) return [];
+  const document: { components?: { schemas?: { ErrorCode?: { enum?: readonly string[] } } } } =
+    parse(contract.text);
+  const documented = document.components?.schemas?.ErrorCode?.enum ?? [];
+  if (documented.join() === tree.errorCodes.join()) return [];
+  const missing = tree.errorCodes.filter((each) => !documented.includes(each));
+  const unknown = documented.filter((each) => !tree.errorCodes.includes(each));
+  const message = `ErrorCode differs from ERRORS: missing [${missing.join(', ')}], unknown [${unknown.join(', ')}]`;
+  return [{ path: CONTRACT_PATH, message }];
+}
+
+const LIMITS_PATH = 'src/base/limits.ts';
+
+/** A limit that nothing enforces is a promise that nobody keeps. */
+function unusedLimits(tree: Tree): Finding[] {
+  const users = code(tree).filter(({ path }) => !isTest(path) && path.startsWith('src/'));
+  return tree.limitNames
+    .filter((name) => !users.some(({ text }) => new RegExp(`\\bLIMITS\\.${name}\\b`).test(text)))
+    .map((name) => ({ path: LIMITS_PATH, message: `nothing uses the limit "${name}"` }));
+}
+
+function formatsWithoutTest(tree: Tree): Finding[] {
+  const paths = new Set(tree.files.map(({ path }) => path));
+  return [...paths]
+    .filter((path) => /^src\/format\/[^/]+\.ts$/.test(path))
+    .filter((path) => !isTest(path) && !path.endsWith('/index.ts'))
+    .filter((path) => !paths.has(path.replace(/\.ts$/, '.test.ts')))
+    .map((path) => ({ path, message: 'no test beside it, and format bytes are forever' }));
+}
+
+function markdown(tree: Tree): SourceFile[] {
+  return tree.files.filter(({ path }) => path.endsWith('.md'));
+}
+
+function code(tree: Tree): SourceFile[] {
+  return tree.files.filter(({ path }) => /\.(ts|js|py|cc|h|css|html|proto|ya?ml|sh)$/.test(path));
+}
+
+function isTest(path: string): boolean {
+  return path.endsWith('.test.ts') || path.startsWith('test/');
+}
+
+/** All folders that `path` is in. */
+function directories(path: string): string[] {
+  const parent = dirname(path);
+  return parent === '.' ? [parent] : [parent, ...directories(parent)];
+}
+
+interface Heading {
+  readonly level: number;
+  readonly text: string;
+}
+
+/** The lines of a document that are not code. */
+function prose(file: SourceFile): string {
+  return file.text
+    .replace(/^( *)(```|~~~)[\s\S]*?^ *\2/gm, '')
+    .replace(/`[^`\n]*`/g, (span) => span.replace(/[[\]()#]/g, ''));
+}
+
+function headings(file: SourceFile): Heading[] {
+  return [...prose(file).matchAll(/^(#{1,6}) +(.*)$/gm)].map(([, marks = '', text = '']) => ({
+    level: marks.length,
+    text,
+  }));
+}
+
+/** As GitHub makes them from headings, without numbering repeated ones. */
+function anchors(file: SourceFile): Set<string> {
+  return new Set(
+    headings(file).map(({ text }) =>
+      text
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replace(/ /g, '-'),
+    ),
+  );
+}
+
+/** Targets of `[text](target)` and `[text]: target` that are not absolute. */
+function relativeLinks(file: SourceFile): string[] {
+  const text = prose(file);
+  const links = [
+    ...text.matchAll(/\]\(([^()\s]+)(?: "[^"]*")?\)/g),
+    ...text.matchAll(/^\[[^\]]+\]: +(\S+)/gm),
+  ];
+  return links
+    .map(([, target = '']) => target)
+    .filter((target) => !/^([a-z][a-z0-9+.-]*:|\/)/i.test(target));
+}
