@@ -35,6 +35,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   'error codes': errorCodes,
   limits: unusedLimits,
   'format tests': formatsWithoutTest,
+  'lock file': incompleteLock,
 };
 
 const SOURCE_LINES_MAX = 400;
@@ -128,6 +129,26 @@ function formatsWithoutTest(tree: Tree): Finding[] {
     .filter((path) => !isTest(path) && !path.endsWith('/index.ts'))
     .filter((path) => !paths.has(path.replace(/\.ts$/, '.test.ts')))
     .map((path) => ({ path, message: 'no test beside it, and format bytes are forever' }));
+}
+
+const LOCK_PATH = 'package-lock.json';
+
+/**
+ * The lock file names the packages of every platform. npm leaves out those that its registry did not
+ * have, and then `npm ci` fails, or installs no tools, elsewhere.
+ */
+function incompleteLock(tree: Tree): Finding[] {
+  const file = tree.files.find(({ path }) => path === LOCK_PATH);
+  if (file === undefined) return [];
+  const lock: {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  } = JSON.parse(file.text);
+  const optional = Object.values(lock.packages).flatMap((each) =>
+    Object.keys(each.optionalDependencies ?? {}),
+  );
+  return optional
+    .filter((name) => lock.packages[`node_modules/${name}`] === undefined)
+    .map((name) => ({ path: LOCK_PATH, message: `"${name}" is missing` }));
 }
 
 function markdown(tree: Tree): SourceFile[] {

@@ -132,6 +132,25 @@ const CASES: readonly Case[] = [
     files: { 'src/format/a.ts': '', 'src/format/a.test.ts': '', 'src/format/index.ts': '' },
     findings: [],
   },
+  {
+    check: 'lock file',
+    title: 'reports optional packages without an entry',
+    files: {
+      'package-lock.json': JSON.stringify({
+        packages: {
+          'node_modules/a': { optionalDependencies: { 'a-linux': '1.0.0', 'a-darwin': '1.0.0' } },
+          'node_modules/a-linux': {},
+        },
+      }),
+    },
+    findings: [/"a-darwin"/],
+  },
+  {
+    check: 'lock file',
+    title: 'accepts a complete lock',
+    files: { 'package-lock.json': JSON.stringify({ packages: { '': {} } }) },
+    findings: [],
+  },
 ];
 
 describe('tidy', () => {

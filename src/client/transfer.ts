@@ -1,13 +1,107 @@
-import { mkdirSync, statSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import {
-  baseName,
-  formatApiPath,
-  formatRemotePath,
-  joinPath,
-  parentPath,
-  type RemotePath,
-} from '../format/path.ts';
-import type { Entry } from '../wire/generated/api.ts';
+import type { RemotePath } from '../format/path.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { copyWithin, differentVolumes } from './copy-within.ts';
+import { isFaultOfOne } from './fault-scope.ts';
+import type { StatOptions } from './files.ts';
+import type { Placement } from './placement.ts';
+import { receive } from './receive.ts';
+import { send } from './send.ts';
+import type { Session } from './session.ts';
+import { type Progress, Tally, type TransferFailure } from './tally.ts';
+
+export interface LocalEndpoint {
+  readonly kind: 'local';
+  readonly path: string;
+}
+
+export interface RemoteEndpoint {
+  readonly kind: 'remote';
+  readonly session: Session;
+  readonly remote: RemotePath;
+}
+
+export type Endpoint = LocalEndpoint | RemoteEndpoint;
+
+export interface CopyOptions extends StatOptions {
+  readonly sources: readonly Endpoint[];
+  /**
+   * As of cp(1): a directory that exists gets the sources under their own names, anything else
+   * becomes the copy of the only source.
+   */
+  readonly destination: Endpoint;
+  /** Also directories, with everything below them. */
+  readonly recursive?: boolean;
+  /** The destination is a directory (the user ended it with a slash): it is made if missing. */
+  readonly intoDirectory?: boolean;
+  /** The destination is what the copy is to be called, even if it is a directory that exists. */
+  readonly asDestination?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface CopyResult {
+  readonly files: number;
+  readonly directories: number;
+  readonly links: number;
+  /** Of the files copied. */
+  readonly bytes: number;
+  /** Bytes of content that crossed the wire, either way. */
+  readonly bytesSent: number;
+  /** Bytes that the other side had already. */
+  readonly bytesReused: number;
+  /** Everything arrived, and was compared by digest with what it should be. */
+  readonly verified: boolean;
+  /** What was not copied. */
+  readonly errors: readonly TransferFailure[];
+}
+
+/**
+ * Copies files and trees into a volume, out of one, or within one. What fails for one source or one
+ * file of a tree is in the result's `errors`; what would fail for all the rest is thrown.
+ */
+export async function copy(options: CopyOptions): Promise<CopyResult> {
+  const tally = new Tally(options.onProgress);
+  if (options.sources.length > 1 && options.asDestination === true) {
+    throw new GdpfsError('usage', 'cannot copy several sources to one name');
+  }
+  for (const source of options.sources) {
+    try {
+      await copyOne(source, options, tally);
+    } catch (error) {
+      if (!isFaultOfOne(error) || options.sources.length === 1) throw error;
+      tally.errors.push({ path: nameOf(source), error });
+    }
+  }
+  const { files, directories, links, bytes, bytesSent, bytesReused, errors } = tally;
+  const verified = errors.length === 0;
+  return { files, directories, links, bytes, bytesSent, bytesReused, verified, errors };
+}
+
+async function copyOne(source: Endpoint, options: CopyOptions, tally: Tally): Promise<void> {
+  const { destination, at, signal, recursive = false } = options;
+  const call = { at, signal, recursive, tally, placement: placementOf(options) };
+  if (source.kind === 'local' && destination.kind === 'remote') {
+    const { session, remote } = destination;
+    await send({ ...call, source: source.path, session, destination: remote });
+  } else if (source.kind === 'remote' && destination.kind === 'local') {
+    const { session, remote } = source;
+    await receive({ ...call, session, source: remote, destination: destination.path });
+  } else if (source.kind === 'remote' && destination.kind === 'remote') {
+    const { session, remote } = source;
+    if (session !== destination.session) throw differentVolumes(remote, destination.remote);
+    await copyWithin({ ...call, session, source: remote, destination: destination.remote });
+  } else {
+    throw new GdpfsError('usage', 'cannot copy between local paths, need "gdp://VOLUME/PATH"', {
+      hint: 'use cp',
+    });
+  }
+}
+
+function placementOf({ sources, intoDirectory, asDestination }: CopyOptions): Placement {
+  if (asDestination === true) return 'exact';
+  return intoDirectory === true || sources.length > 1 ? 'inside' : 'either';
+}
+
+function nameOf(endpoint: Endpoint): string {
+  if (endpoint.kind === 'local') return endpoint.path;
+  return `gdp://${endpoint.remote.volume}/${endpoint.remote.path}`;
+}

@@ -2,9 +2,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import { bytesEqual } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import { ContentFold, contentRoot } from '../format/content.ts';
+import { contentRoot } from '../format/content.ts';
+import { foldFileLog } from '../format/file-pins.ts';
 import type { Chunk, Manifest } from '../format/manifest.ts';
-import { decodeFchunk } from '../format/records.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { planChange, type PreparedChange } from './changes.ts';
@@ -324,9 +324,7 @@ function foldRecords(
   state: FileState,
   records: readonly Uint8Array[],
 ): Manifest {
-  const fold = new ContentFold();
-  for (const record of records.slice(1)) fold.apply(decodeFchunk(record));
-  const manifest = fold.manifest();
+  const manifest = foldFileLog(records);
   if (!bytesEqual(contentRoot(manifest), state.content)) {
     throw new GdpfsError('corrupt', `cannot read "${path}": its log is not what was signed`);
   }

@@ -1,7 +1,7 @@
 import { formatDigest } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { chunkSizeFor, contentRoot } from '../format/content.ts';
+import { contentRoot } from '../format/content.ts';
 import { parentPath } from '../format/path.ts';
 import { formatETag } from '../wire/headers.ts';
 import { authorizePath } from './authorize.ts';
@@ -13,7 +13,7 @@ import type { Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
 import { replyJson } from './reply.ts';
 import { attributesOf } from './request-values.ts';
-import { checkTarget } from './uploads.ts';
+import { checkTarget, successorChunkSize } from './uploads.ts';
 
 /** What a body of unknown length is taken for when its chunk size is chosen: 1 GiB. */
 const UNKNOWN_LENGTH_BYTES = 1024 ** 3;
@@ -26,17 +26,15 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const existing = checkTarget(exchange, target);
   const parents = query.parents ?? false;
   if (!parents) requireDirectory(services.fs.stat(volume.name, parentPath(path)));
-  const chunkSize =
-    existing?.file?.chunkSize ?? chunkSizeFor(announcedLength(request) ?? UNKNOWN_LENGTH_BYTES);
+  const size = announcedLength(request) ?? UNKNOWN_LENGTH_BYTES;
+  const chunkSize = await successorChunkSize(exchange, target, { existing, size });
   const sink = new ChunkSink(services, { volume });
   const splitter = new Splitter(chunkSize, sink);
   await forEachPiece(exchange, (piece) => {
     splitter.push(piece);
     return sink.room();
   });
-  const size = splitter.end();
-  const chunks = await sink.finish();
-  const content = contentRoot({ size, chunks });
+  const content = contentRoot({ size: splitter.end(), chunks: await sink.finish() });
   const result = await services.fs.apply(
     volume.name,
     {

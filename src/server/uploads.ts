@@ -5,7 +5,7 @@ import { chunkSizeFor } from '../format/content.ts';
 import { formatApiPath } from '../format/path.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { Entry, Upload } from '../fs/types.ts';
-import type { OpenAppend, OpenUpload } from '../wire/generated/api.ts';
+import type { OpenAppend, OpenUpload, Upload as UploadJson } from '../wire/generated/api.ts';
 import type { Target } from './authorize.ts';
 import { preconditionOf } from './change-context.ts';
 import { requireFile } from './content.ts';
@@ -46,70 +46,75 @@ export function checkTarget(exchange: Exchange, target: Target): Entry | undefin
 }
 
 /** POST /api/v1/files {kind: "upload"} */
-export function openUpload(exchange: Exchange, target: Target, body: OpenUpload): void {
-  const { fs } = exchange.services;
+export async function openUpload(
+  exchange: Exchange,
+  target: Target,
+  { size, chunkSize }: OpenUpload,
+): Promise<void> {
   const existing = checkTarget(exchange, target);
-  const inherited = existing?.file?.chunkSize;
-  const chunkSize = body.chunkSize ?? inherited ?? chunkSizeFor(body.size);
-  replyUpload(
-    exchange,
-    target,
-    fs.openUpload(uploadOf(exchange, target, { size: body.size, chunkSize })),
-  );
+  const chosen = chunkSize ?? (await successorChunkSize(exchange, target, { existing, size }));
+  await replyUpload(exchange, target, { size, chunkSize: chosen });
 }
 
 /** POST /api/v1/files {kind: "append"} */
-export function openAppend(exchange: Exchange, target: Target, body: OpenAppend): void {
-  const { fs } = exchange.services;
-  const entry = requireFile(fs.stat(target.volume.name, target.path));
-  const base = digestOf(body.content);
-  if (!bytesEqual(entry.file.content, base)) {
-    throw new GdpfsError(
-      'changed',
-      `cannot append to "${target.path}": its content is not the one that the append continues`,
-    );
+export async function openAppend(
+  exchange: Exchange,
+  target: Target,
+  { content, size }: OpenAppend,
+): Promise<void> {
+  const existing = requireFile(exchange.services.fs.stat(target.volume.name, target.path));
+  const base = digestOf(content);
+  const state = `cannot append to "${target.path}": `;
+  if (!bytesEqual(existing.file.content, base)) {
+    throw new GdpfsError('changed', `${state}its content is not the one that the append continues`);
   }
-  if (body.size < entry.size) {
-    throw new GdpfsError(
-      'bad_request',
-      `cannot append to "${target.path}": ${body.size} bytes after it, need at least its ${entry.size}`,
-    );
+  if (size < existing.size) {
+    const need = `need at least the ${existing.size} that it has`;
+    throw new GdpfsError('bad_request', `${state}${size} bytes afterwards, ${need}`);
   }
-  const { chunkSize } = entry.file;
-  const upload = fs.openUpload({
-    ...uploadOf(exchange, target, { size: body.size, chunkSize }),
-    base,
-  });
-  replyUpload(exchange, target, upload);
+  const chunkSize = await successorChunkSize(exchange, target, { existing, size });
+  await replyUpload(exchange, target, { size, chunkSize, base });
 }
 
-function uploadOf(
+/**
+ * The chunk size for new content at a path: that of the content there, so that equal parts stay
+ * equal chunks (DESIGN §3), otherwise what fits the size.
+ */
+export async function successorChunkSize(
+  { services: { fs } }: Pick<Exchange, 'services'>,
+  { volume }: Target,
+  { existing, size }: { readonly existing: Entry | undefined; readonly size: number },
+): Promise<number> {
+  if (existing?.kind === 'file') {
+    const [first, second] = await fs.manifest(volume.name, existing);
+    // Only the last chunk may be shorter than the others.
+    if (first !== undefined && second !== undefined) return first.length;
+  }
+  return chunkSizeFor(size);
+}
+
+async function replyUpload(
   exchange: Exchange,
   { volume, path }: Target,
-  { size, chunkSize }: { readonly size: number; readonly chunkSize: number },
-): Omit<Upload, 'id' | 'createdMs'> {
-  // Two of the records are the meta record and, where the file ends in a hole, its end.
-  if (Math.ceil(size / chunkSize) + 2 > LIMITS.fileRecordsMax) {
-    throw new GdpfsError(
-      'bad_request',
-      `cannot open upload: ${size} bytes are too many chunks of ${chunkSize}, need at most ${LIMITS.fileRecordsMax - 2}`,
-    );
+  plan: Pick<Upload, 'size' | 'chunkSize' | 'base'>,
+): Promise<void> {
+  const { fs, clock } = exchange.services;
+  const { size, chunkSize } = plan;
+  // The meta record and, where the file ends in a hole, its end are records too.
+  const chunksMax = LIMITS.fileRecordsMax - 2;
+  if (size > chunkSize * chunksMax) {
+    const state = `${size} bytes in chunks of ${chunkSize}, need at most ${chunksMax} chunks`;
+    throw new GdpfsError('bad_request', `cannot open upload: ${state}`);
   }
-  return { principal: callerOf(exchange).principal, volume: volume.name, path, size, chunkSize };
-}
-
-function replyUpload(exchange: Exchange, { volume }: Target, upload: Upload): void {
-  const { id, path, size, chunkSize } = upload;
-  const created = true;
-  replyJson(
-    exchange,
-    { status: created ? 201 : 200 },
-    {
-      upload: id,
-      path: formatApiPath({ volume: volume.alias, path }),
-      size,
-      chunkSize,
-      empty: false,
-    },
-  );
+  const openedMs = clock.now();
+  const { principal } = callerOf(exchange);
+  const upload = await fs.openUpload({ principal, volume: volume.name, path, ...plan });
+  const json: UploadJson = {
+    upload: upload.id,
+    path: formatApiPath({ volume: volume.alias, path }),
+    size,
+    chunkSize,
+    empty: fs.isEmpty(volume.name),
+  };
+  replyJson(exchange, { status: upload.createdMs < openedMs ? 200 : 201 }, json);
 }

@@ -17,7 +17,7 @@ export async function fileChunksGet(exchange: Exchange<'fileChunksGet'>): Promis
   const { path, upload, at } = exchange.query;
   if (path !== undefined && upload === undefined) return await replyChunks(exchange, path);
   if (upload !== undefined && path === undefined && at === undefined) {
-    return replyArrived(exchange, upload);
+    return await replyArrived(exchange, upload);
   }
   throw new GdpfsError('bad_request', 'cannot read query: need either "path" or "upload"');
 }
@@ -60,7 +60,7 @@ function parseCursor(cursor: string): number {
   throw new GdpfsError('bad_request', 'cannot use cursor: not from a page of chunks');
 }
 
-function replyArrived(exchange: Exchange<'fileChunksGet'>, id: string): void {
+async function replyArrived(exchange: Exchange<'fileChunksGet'>, id: string): Promise<void> {
   const { query, services } = exchange;
   const { upload } = authorizeUpload(exchange, id);
   const after = query.cursor === undefined ? undefined : parseDigest(query.cursor);
@@ -69,7 +69,7 @@ function replyArrived(exchange: Exchange<'fileChunksGet'>, id: string): void {
   }
   const limit = query.limit ?? LIMITS.manifestPageMax;
   const options = after === undefined ? { limit } : { limit, after };
-  const digests = services.fs.arrived(upload, options).map(formatDigest);
+  const digests = (await services.fs.arrived(upload, options)).map(formatDigest);
   const cursor = digests.length < limit ? undefined : digests.at(-1);
   replyJson(exchange, { status: 200 }, { digests, ...(cursor === undefined ? {} : { cursor }) });
 }

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { encodeFchunk, encodeFileMeta, NONCE_BYTES } from '../../format/records.ts';
 import { chunkSizeFor } from '../../format/content.ts';
+import { EMPTY_BYTES } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Change } from '../../fs/types.ts';
 import type {
@@ -15,6 +14,7 @@ import { changeContext, preconditionOf } from '../change-context.ts';
 import type { Exchange } from '../exchange.ts';
 import { entryJson } from '../json-forms.ts';
 import { replyJson } from '../reply.ts';
+import { newFileLog } from '../file-log.ts';
 import { attributesOf } from '../request-values.ts';
 import { openAppend, openUpload } from '../uploads.ts';
 
@@ -22,7 +22,7 @@ import { openAppend, openUpload } from '../uploads.ts';
 export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> {
   const { value: body, bytes } = await readJson<CreateRequest>(exchange);
   const target = authorizePath(exchange, body.path);
-  if (body.kind === 'upload') return openUpload(exchange, target, body);
+  if (body.kind === 'upload') return await openUpload(exchange, target, body);
   if (body.kind === 'append') return await openAppend(exchange, target, body);
   const { volume, path } = target;
   const { fs, clock } = exchange.services;
@@ -55,12 +55,7 @@ function creation(
 
 /** The log of a file of `size` zeros, without chunks. */
 function zeroFileRecords(size: number, clock: Clock): Uint8Array[] {
-  const meta = encodeFileMeta({
-    nonce: randomBytes(NONCE_BYTES),
-    createdMs: clock.now(),
-    chunkSize: chunkSizeFor(size),
-  });
-  const digest = new Uint8Array(0);
-  const end = encodeFchunk({ offset: size, length: 0, checksum: 0, digest });
-  return size === 0 ? [meta] : [meta, end];
+  const end = { offset: size, length: 0, checksum: 0, digest: EMPTY_BYTES };
+  const chunks = size === 0 ? [] : [end];
+  return newFileLog(clock, { chunkSize: chunkSizeFor(size), chunks });
 }

@@ -1,4 +1,5 @@
 import { ByteWriter } from '../../format/byte-writer.ts';
+import { decodeCommit } from '../../format/commit.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizeVolume } from '../authorize.ts';
 import type { Exchange } from '../exchange.ts';
@@ -10,10 +11,16 @@ export async function volumeCommitsGet(exchange: Exchange<'volumeCommitsGet'>): 
   const volume = authorizeVolume(exchange, params['volume'] ?? '');
   const head = { 'Content-Type': MEDIA_TYPES.commits, 'Cache-Control': 'no-store' };
   if (request.method === 'HEAD') return void response.writeHead(200, head).end();
-  for await (const commit of services.fs.commits(volume.name, query.from ?? 0)) {
+  let seq = query.from ?? 0;
+  while (seq < volume.count) {
+    // One at a time: a commit may be large.
+    const [commit] = await services.fs.commits(volume.name, { seq, limit: 1 });
+    if (commit === undefined) break;
     if (!response.headersSent) response.writeHead(200, head);
     response.write(new ByteWriter(4).uint32(commit.length).finish());
     await writePiece(response, commit);
+    const { firstSeq, records } = decodeCommit(commit);
+    seq = firstSeq + records.length;
   }
   if (!response.headersSent) response.writeHead(200, head);
   response.end();

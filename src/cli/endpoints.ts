@@ -1,0 +1,11 @@
+import type { Endpoint } from '../client/transfer.ts';
+import { parseRemotePath } from '../format/path.ts';
+import type { Servers } from './servers.ts';
+
+/** A path of the command line, as one end of a copy. */
+export async function openEndpoint(servers: Servers, text: string): Promise<Endpoint> {
+  const remote = parseRemotePath(text);
+  if (remote === undefined) return { kind: 'local', path: text };
+  const { session } = await servers.locate(remote);
+  return { kind: 'remote', session, remote };
+}

@@ -1,0 +1,111 @@
+import type { BigIntStats } from 'node:fs';
+import { chmod, mkdir, realpath, stat as statLocal, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { GdpfsError } from '../base/errors.ts';
+import { baseName, formatApiPath, type RemotePath } from '../format/path.ts';
+import type { Entry } from '../wire/generated/api.ts';
+import { downloadFile } from './download.ts';
+import { downloadTree } from './download-tree.ts';
+import { stat } from './files.ts';
+import { receivedMode, receivedTime } from './local-attributes.ts';
+import { localError, quote, systemCode } from './local-error.ts';
+import type { CopyCall } from './placement.ts';
+import type { Session } from './session.ts';
+
+export interface ReceiveCall extends CopyCall {
+  readonly session: Session;
+  readonly source: RemotePath;
+  /** Local path. */
+  readonly destination: string;
+}
+
+/** Copies a file or directory out of a volume. */
+export async function receive(call: ReceiveCall): Promise<void> {
+  const { session, source, at, signal } = call;
+  const path = formatApiPath(source);
+  const entry = await stat(session, path, { at, signal });
+  const target = await findTarget(call);
+  if (entry.kind === 'directory') await receiveDirectory(call, entry, target);
+  else await receiveFile(call, path, target);
+}
+
+interface LocalTarget {
+  readonly path: string;
+  readonly existing: BigIntStats | undefined;
+}
+
+async function findTarget({ source, destination, placement }: ReceiveCall): Promise<LocalTarget> {
+  const existing = await statIfPresent(destination);
+  if (placement === 'inside' && existing?.isDirectory() === false) {
+    throw new GdpfsError(
+      'not_a_directory',
+      `cannot copy into ${quote(destination)}: it is not a directory`,
+    );
+  }
+  const isInside =
+    placement === 'inside' || (placement === 'either' && existing?.isDirectory() === true);
+  if (!isInside) return { path: destination, existing };
+  const path = join(destination, baseName(source.path) || source.volume);
+  return { path, existing: await statIfPresent(path) };
+}
+
+async function receiveFile(call: ReceiveCall, path: string, target: LocalTarget): Promise<void> {
+  const { session, tally, at, signal } = call;
+  const { existing } = target;
+  if (existing?.isFile() === false) {
+    const code = existing.isDirectory() ? 'is_a_directory' : 'not_a_file';
+    throw new GdpfsError(code, `cannot replace ${quote(target.path)}: it is not a regular file`);
+  }
+  await makeDirectories(dirname(target.path));
+  const result = await downloadFile(session, {
+    path,
+    // A link at the target stays, and what it points to is replaced, as cp(1) does.
+    target: existing === undefined ? target.path : await realpath(target.path),
+    onProgress: (bytes) => tally.addBytes(bytes),
+    at,
+    signal,
+  });
+  tally.files += 1;
+  tally.bytesSent += result.bytesReceived;
+  tally.bytesReused += result.bytesReused;
+  tally.report();
+}
+
+async function receiveDirectory(
+  call: ReceiveCall,
+  entry: Entry,
+  { path: target, existing }: LocalTarget,
+): Promise<void> {
+  const { session, source, tally, recursive, at, signal } = call;
+  const path = formatApiPath(source);
+  if (!recursive) {
+    throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
+      hint: 'use -r for directories',
+    });
+  }
+  if (existing === undefined) await makeDirectories(target);
+  await downloadTree(session, { path, target, tally, at, signal });
+  if (existing !== undefined) return;
+  const time = receivedTime(entry);
+  await chmod(target, receivedMode(entry));
+  await utimes(target, time, time);
+  tally.directories += 1;
+  tally.report();
+}
+
+async function statIfPresent(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await statLocal(path, { bigint: true });
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw localError('read', path, cause);
+    return undefined;
+  }
+}
+
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw localError('create', path, cause);
+  }
+}

@@ -1,0 +1,263 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
+import { crc32, DIGEST_BYTES, formatDigest, sha256Async } from '../base/digest.ts';
+import { isGdpfsError } from '../base/errors.ts';
+import { type Commit, decodeCommit, decodeResults } from '../format/commit.ts';
+import { checkPins } from '../format/file-pins.ts';
+import {
+  CHUNK_PREFIX_BYTES,
+  decodeCommitPayload,
+  FOOTER_BYTES,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  type FrameHeader,
+  SEGMENT_HEADER_BYTES,
+  type TableEntry,
+} from '../format/segment.ts';
+import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
+import type { Disk } from '../storage/disk.ts';
+import { scanFrames } from '../storage/frame-scan.ts';
+import { lockStore } from '../storage/lock.ts';
+import { openNodeDisk } from '../storage/node-disk.ts';
+import { checkHeaderPage } from '../storage/segment-check.ts';
+import { listSegments, SegmentReader } from '../storage/segment-files.ts';
+import { readTable } from '../storage/segment-store.ts';
+import { FsckTables } from './fsck-tables.ts';
+
+/** Something that is not as it was written. */
+export interface Problem {
+  readonly segment: number;
+  /** Bytes from the start of the segment. */
+  readonly offset: number;
+  readonly what: string;
+}
+
+export interface FsckReport {
+  readonly segments: number;
+  readonly volumes: number;
+  readonly commits: number;
+  readonly records: number;
+  readonly chunks: number;
+  /** Of chunk data. */
+  readonly bytes: number;
+  readonly problems: readonly Problem[];
+  /** Worth knowing, but no damage: such as a torn tail that was never acknowledged. */
+  readonly notes: readonly string[];
+}
+
+export interface FsckOptions {
+  /** Folder of the store. */
+  readonly directory: string;
+  readonly disk?: Disk;
+  readonly onProgress?: (progress: { readonly segment: number; readonly bytes: number }) => void;
+}
+
+/**
+ * Reads every byte of a store that no server has open, and changes nothing: headers, frames, chunk
+ * digests, tables, the chain of signed commits of every volume, and that every file version finds its
+ * chunks. Throws `locked` if a server runs on it.
+ */
+export async function fsckStore(options: FsckOptions): Promise<FsckReport> {
+  using _lock = lockStore(options.directory);
+  const scratch = mkdtempSync(join(tmpdir(), 'gdpfs-fsck-'));
+  try {
+    using tables = new FsckTables(join(scratch, 'fsck.sqlite'));
+    const check = new StoreCheck(options, tables);
+    await check.run();
+    return check.report();
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+class StoreCheck {
+  readonly #disk: Disk;
+  readonly #options: FsckOptions;
+  readonly #tables: FsckTables;
+  readonly #reader: SegmentReader;
+  readonly #problems: Problem[] = [];
+  readonly #notes: string[] = [];
+  readonly #chains = new Map<string, ChainState>();
+  /** Volumes whose chain is broken: what follows cannot be judged. */
+  readonly #broken = new Set<string>();
+  #segments = 0;
+  #commits = 0;
+  #records = 0;
+  #chunks = 0;
+  #bytes = 0;
+  #storeId: Uint8Array | undefined;
+
+  constructor(options: FsckOptions, tables: FsckTables) {
+    this.#options = options;
+    this.#disk = options.disk ?? openNodeDisk(options.directory);
+    this.#tables = tables;
+    this.#reader = new SegmentReader(this.#disk);
+  }
+
+  report(): FsckReport {
+    return {
+      segments: this.#segments,
+      volumes: this.#chains.size,
+      commits: this.#commits,
+      records: this.#records,
+      chunks: this.#chunks,
+      bytes: this.#bytes,
+      problems: this.#problems,
+      notes: this.#notes,
+    };
+  }
+
+  async run(): Promise<void> {
+    const list = await this.#guard(1, 0, async () => listSegments(this.#disk));
+    if (list === undefined) return;
+    for (const segment of list.sealed) {
+      await this.#guard(segment, 0, async () => this.#checkSegment(segment, 'sealed'));
+    }
+    const { open } = list;
+    if (open !== undefined) {
+      await this.#guard(open, 0, async () => this.#checkSegment(open, 'open'));
+    }
+    for (const missing of this.#tables.missingChunks()) {
+      const digest = formatDigest(missing.digest);
+      const volume = base64urlEncode(missing.volume);
+      this.#problem(
+        { segment: missing.segment, offset: missing.offset },
+        `chunk ${digest} of volume ${volume} is named by a file but not stored`,
+      );
+    }
+    await this.#reader.close();
+  }
+
+  async #checkSegment(segment: number, state: 'sealed' | 'open'): Promise<void> {
+    const file = await this.#reader.file(segment);
+    const size = await file.size();
+    this.#segments += 1;
+    const page = await checkHeaderPage(file, segment);
+    for (const problem of page.problems) this.#problem({ segment, offset: problem.offset }, problem.what);
+    this.#storeId ??= page.storeId;
+    if (page.storeId !== undefined && !bytesEqual(page.storeId, this.#storeId ?? page.storeId)) {
+      this.#problem({ segment, offset: 0 }, 'the segment belongs to another store');
+    }
+    if (page.durable > size) {
+      this.#problem({ segment, offset: size }, `${page.durable - size} durable bytes are cut off`);
+    }
+    const end = state === 'sealed' ? size - FOOTER_BYTES : size;
+    const frames: TableEntry[] = [];
+    let sawTable = false;
+    const from = SEGMENT_HEADER_BYTES;
+    for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: from })) {
+      if (item.kind === 'damage') {
+        const isTail = state === 'open' && item.offset >= page.durable;
+        if (isTail) {
+          this.#notes.push(`segment ${segment}: ${size - item.offset} bytes were never acknowledged`);
+          break;
+        }
+        this.#problem({ segment, offset: item.offset }, `${item.length} bytes are damaged`);
+        continue;
+      }
+      sawTable ||= item.header.kind === FRAME_KIND.table;
+      await this.#checkFrame(item.header, item.payload, frames);
+      this.#options.onProgress?.({ segment, bytes: this.#bytes });
+    }
+    if (state === 'sealed') await this.#checkTable(segment, { frames, sawTable, size });
+  }
+
+  async #checkFrame(header: FrameHeader, payload: Uint8Array, frames: TableEntry[]): Promise<void> {
+    const { kind, segment, offset, length } = header;
+    if (kind === FRAME_KIND.table) return;
+    const start = kind === FRAME_KIND.chunk ? 0 : 4;
+    const volume = payload.slice(start, start + DIGEST_BYTES);
+    const isChunk = kind === FRAME_KIND.chunk;
+    const digest = isChunk
+      ? payload.slice(DIGEST_BYTES, CHUNK_PREFIX_BYTES)
+      : new Uint8Array(DIGEST_BYTES);
+    frames.push({ kind, offset, length, volume, digest });
+    if (!isChunk) {
+      await this.#guard(segment, offset, async () => this.#checkCommit(payload, header));
+      return;
+    }
+    const data = payload.subarray(CHUNK_PREFIX_BYTES);
+    this.#chunks += 1;
+    this.#bytes += data.length;
+    if (bytesEqual(await sha256Async(data), digest)) {
+      this.#tables.addChunk({ volume, digest, length: data.length, checksum: crc32(data) });
+    } else {
+      this.#problem({ segment, offset }, `the bytes of chunk ${formatDigest(digest)} have changed`);
+    }
+  }
+
+  #checkCommit(payload: Uint8Array, header: FrameHeader): void {
+    const { commit: bytes, results } = decodeCommitPayload(payload);
+    const commit = decodeCommit(bytes);
+    decodeResults(results);
+    const key = asBuffer(commit.volume).toString('latin1');
+    if (this.#broken.has(key)) return;
+    this.#commits += 1;
+    this.#records += commit.records.length;
+    try {
+      this.#chains.set(key, verifyCommit(this.#chains.get(key), commit));
+      this.#checkFiles(commit, header);
+    } catch (error) {
+      this.#broken.add(key);
+      throw error;
+    }
+  }
+
+  #checkFiles(commit: Commit, header: FrameHeader): void {
+    const { segment, offset } = header;
+    for (const { manifest } of checkPins(commit, this.#tables.fileLogs(commit.volume))) {
+      if (manifest === undefined) continue;
+      for (const chunk of manifest.chunks) {
+        this.#tables.addReference({ volume: commit.volume, ...chunk, segment, offset });
+      }
+    }
+  }
+
+  async #checkTable(
+    segment: number,
+    found: { readonly frames: readonly TableEntry[]; readonly sawTable: boolean; readonly size: number },
+  ): Promise<void> {
+    if (!found.sawTable) this.#problem({ segment, offset: found.size }, 'the table is missing');
+    const { entries, tableOffset } = await readTable(this.#reader, segment);
+    const listed = new Map(entries.map((entry) => [entry.offset, entry]));
+    for (const frame of found.frames) {
+      const entry = listed.get(frame.offset);
+      listed.delete(frame.offset);
+      const isSame =
+        entry !== undefined &&
+        entry.kind === frame.kind &&
+        entry.length === frame.length &&
+        bytesEqual(entry.volume, frame.volume) &&
+        bytesEqual(entry.digest, frame.digest);
+      if (!isSame) this.#problem({ segment, offset: frame.offset }, 'the table says otherwise');
+    }
+    // What the table lists and the scan has not found was reported as damaged bytes already, unless
+    // nothing at all lies there.
+    for (const entry of listed.values()) {
+      if (entry.offset + FRAME_HEADER_BYTES + entry.length > tableOffset) {
+        this.#problem({ segment, offset: entry.offset }, 'the table lists a frame behind its end');
+      }
+    }
+  }
+
+  #problem(place: { readonly segment: number; readonly offset: number }, what: string): void {
+    this.#problems.push({ ...place, what });
+  }
+
+  /** Runs a check; what it throws as an expected error is a problem at the place. */
+  async #guard<T>(
+    segment: number,
+    offset: number,
+    check: () => T | Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await check();
+    } catch (error) {
+      if (!isGdpfsError(error)) throw error;
+      this.#problem({ segment, offset }, error.message);
+      return undefined;
+    }
+  }
+}

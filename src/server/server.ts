@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import type { Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from '../base/clock.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { Role } from '../format/generated/gdpfs_pb.js';
+import { type OpenedFileSystem, openFileSystem } from '../fs/open.ts';
+import { loadContract } from '../wire/contract.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
+import { dispatch } from './dispatch.ts';
+import type { Services } from './exchange.ts';
+import { checkHandlers } from './handlers.ts';
+import { createInvitation } from './invitations.ts';
+import { createListener } from './listener.ts';
+
+export interface ServerOptions {
+  /** Everything the server keeps: `store/` and, apart from it, `keys/`. Made if missing. */
+  readonly dataDirectory: string;
+  /** Port 0 picks one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** DNS names and IP addresses for the certificate, beside localhost. */
+  readonly names: readonly string[];
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** An open store instead of the one in `dataDirectory`. The server closes it. */
+  readonly store?: OpenedFileSystem;
+}
+
+/** A server that accepts requests. Dispose of it to shut it down as `stop` does. */
+export interface RunningServer extends AsyncDisposable {
+  readonly url: string;
+  /** Path of the CA certificate that clients may trust. */
+  readonly caFile: string;
+  /** Invitation for the first admin, as long as nobody has enrolled. */
+  readonly adminToken: string | undefined;
+  /**
+   * Accepts nothing new, lets requests in flight finish for a while, closes the store. Resolves when
+   * all is closed; may be called again.
+   */
+  stop(): Promise<void>;
+}
+
+/** The principal of the first admin. */
+const FIRST_ADMIN = 'admin';
+
+/** Throws `locked` if another server has the store, `corrupt`, `usage`, `local_io`. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { clock, logger } = options;
+  const keysDirectory = join(options.dataDirectory, 'keys');
+  const { names } = options;
+  const authority = await openCertificateAuthority({ directory: keysDirectory, names, clock });
+  const store = options.store ?? (await openStore(options, keysDirectory));
+  try {
+    let isStopping = false;
+    const services: Services = {
+      fs: store.fs,
+      system: store.system,
+      authority,
+      contract: loadContract(),
+      clock,
+      logger,
+      bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
+      chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
+      isStopping: () => isStopping,
+    };
+    checkHandlers(services.contract);
+    const listener = await listen(options, services);
+    const stop = async (): Promise<void> => {
+      isStopping = true;
+      await closeListener(listener);
+      await store[Symbol.asyncDispose]();
+      logger.info('stopped');
+    };
+    let stopped: Promise<void> | undefined;
+    const stopOnce = (): Promise<void> => (stopped ??= stop());
+    const url = urlOf(options.listen.host, listener.address() as AddressInfo);
+    logger.info({ url }, 'listening');
+    return {
+      url,
+      caFile: authority.caFile,
+      adminToken: await firstAdminToken(services, authority),
+      stop: stopOnce,
+      [Symbol.asyncDispose]: stopOnce,
+    };
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openStore(
+  { dataDirectory, clock, logger }: ServerOptions,
+  keysDirectory: string,
+): Promise<OpenedFileSystem> {
+  return await openFileSystem({
+    directory: join(dataDirectory, 'store'),
+    keysDirectory,
+    clock,
+    warn: (message) => logger.warn(message),
+  });
+}
+
+async function listen(options: ServerOptions, services: Services): Promise<Server> {
+  const { authority } = services;
+  const listener = createListener({
+    identity: await authority.serverIdentity(),
+    caPem: authority.caPem,
+    onRequest: (request, response) => dispatch(services, request, response),
+  });
+  const { host, port } = options.listen;
+  listener.listen(port, host);
+  try {
+    await once(listener, 'listening');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new GdpfsError('local_io', `cannot listen on ${host}:${port}: ${reason}`, { cause });
+  }
+  return listener;
+}
+
+async function firstAdminToken(
+  services: Services,
+  authority: CertificateAuthority,
+): Promise<string | undefined> {
+  const { system, clock } = services;
+  if (system.view.hasPrincipals()) return undefined;
+  const init = { principal: FIRST_ADMIN, role: Role.ADMIN };
+  const { token } = await createInvitation({ system, authority, clock }, init);
+  return token;
+}
+
+/** Idle connections end now, busy ones when their request is answered, the rest is cut. */
+async function closeListener(listener: Server): Promise<void> {
+  const closed = once(listener, 'close');
+  listener.close();
+  listener.closeIdleConnections();
+  const cut = setTimeout(() => listener.closeAllConnections(), LIMITS.shutdownGraceMs);
+  await closed;
+  clearTimeout(cut);
+}
+
+function urlOf(host: string, { port, family }: AddressInfo): string {
+  return `https://${family === 'IPv6' && host.includes(':') ? `[${host}]` : host}:${port}`;
+}
