@@ -11,6 +11,10 @@ export interface Context {
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly report: Report;
   readonly home: Home;
+  /** Is there a person who sees standard error and can answer? */
+  readonly isInteractive: boolean;
+  /** A question for that person; the answer is no unless it is yes. */
+  readonly confirm: (question: string) => Promise<boolean>;
   /** Aborted when the user wants us to stop. */
   readonly signal: AbortSignal;
 }

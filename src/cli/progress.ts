@@ -4,14 +4,13 @@ import type { Output } from './output.ts';
 
 /** Milliseconds between two looks of the line: quick enough to live, slow enough to be read. */
 const REDRAW_MS = 200;
-/** Rates over less than this say nothing. */
+/** A rate over less than this says nothing. */
 const RATE_SPAN_MS_MIN = 500;
 const CLEAR_LINE = '\r\u001b[K';
 
-/** One line on a terminal that says how a transfer goes; nothing anywhere else. */
+/** One line on a terminal that says how something long goes; nothing anywhere else. */
 export class ProgressLine {
   readonly #output: Output;
-  readonly #startMs = performance.now();
   #drawnMs = 0;
   #isShown = false;
 
@@ -19,14 +18,13 @@ export class ProgressLine {
     this.#output = output;
   }
 
-  show(progress: Progress): void {
+  show(text: string): void {
     const nowMs = performance.now();
     if (!this.#output.isTerminal || nowMs - this.#drawnMs < REDRAW_MS) return;
     this.#drawnMs = nowMs;
     this.#isShown = true;
-    const line = this.summary(progress).slice(0, this.#output.columns - 1);
-    // A line that comes late is worth nothing: nobody waits for it.
-    void this.#output.write(CLEAR_LINE + line);
+    // Nobody waits for it: a line that comes late is worth nothing.
+    void this.#output.write(CLEAR_LINE + text.slice(0, this.#output.columns - 1));
   }
 
   /** Makes room for other output. */
@@ -34,12 +32,15 @@ export class ProgressLine {
     if (this.#isShown) await this.#output.write(CLEAR_LINE);
     this.#isShown = false;
   }
+}
 
-  /** `3 files, 1.20 GB, 412 MB/s`. */
-  summary({ files, bytes }: Pick<Progress, 'files' | 'bytes'>): string {
-    const elapsedMs = performance.now() - this.#startMs;
+/** Says how much was transferred since it was made, and how fast: `3 files, 1.20 GB, 412 MB/s`. */
+export function startSummary(): (progress: Pick<Progress, 'files' | 'bytes'>) => string {
+  const startMs = performance.now();
+  return ({ files, bytes }) => {
+    const elapsedMs = performance.now() - startMs;
     const parts = [`${files} ${files === 1 ? 'file' : 'files'}`, formatSize(bytes)];
     if (elapsedMs >= RATE_SPAN_MS_MIN) parts.push(`${formatSize((bytes / elapsedMs) * 1000)}/s`);
     return parts.join(', ');
-  }
+  };
 }

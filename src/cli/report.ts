@@ -37,6 +37,11 @@ export class Report {
     if (this.isDebug) await this.#stderr.write(`${trace(error)}\n`);
   }
 
+  /** Something that helps and is not part of the data. */
+  async note(text: string): Promise<void> {
+    await this.#line(text);
+  }
+
   async warning(text: string): Promise<void> {
     await this.#line(`warning: ${text}`);
   }

@@ -15,7 +15,20 @@ export async function runProcess(args: readonly string[]): Promise<number> {
     report: new Report(stderr, signal),
     home: openHome(homeDirectory(process.env)),
     signal,
+    isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    confirm: (question) => confirm(question, signal),
   });
+}
+
+async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${question} [y/N] `, { signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 /** `gdpfs ls | head` ends when head has seen enough; that is no error. */

@@ -2,7 +2,7 @@ import { concatBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Commit, decodeCommit } from '../format/commit.ts';
-import { viewOf } from '../format/safe-integer.ts';
+import { ByteReader } from '../format/byte-reader.ts';
 import type { VolumeCommitsGetQuery } from '../wire/generated/api.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
 import type { CallOptions } from './files.ts';
@@ -62,7 +62,7 @@ class SizedFrames {
     const frames: Uint8Array[] = [];
     while (this.#available >= Math.max(this.#needed, LENGTH_BYTES)) {
       const bytes = this.#joined();
-      this.#needed = LENGTH_BYTES + viewOf(bytes).getUint32(0);
+      this.#needed = LENGTH_BYTES + new ByteReader(bytes, 'commits').uint32();
       if (this.#needed > this.#bytesMax + LENGTH_BYTES) {
         throw new GdpfsError('corrupt', `cannot read commits: one has ${this.#needed} bytes`);
       }

@@ -1,15 +1,15 @@
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { Entry, Listing, StorageFilesGetQuery } from '../wire/generated/api.ts';
-import { MEDIA_TYPES } from '../wire/media-types.ts';
+import type { Entry } from '../wire/generated/api.ts';
 import { BodyPool } from './chunk-body.ts';
 import { concurrently } from './concurrently.ts';
 import { downloadFile } from './download.ts';
 import type { ListedEntry, ListedFile, WriteAnswer, WriteRequest } from './download-worker.ts';
 import { isFaultOfOne } from './fault-scope.ts';
-import { listPages, type StatOptions } from './files.ts';
-import type { MaybeUndefined, Session } from './session.ts';
+import type { StatOptions } from './files.ts';
+import type { Session } from './session.ts';
 import type { Tally } from './tally.ts';
+import { fetchTar, isSmall, relativeTo, type TreeWindow, treeWindows } from './tree-windows.ts';
 import { errorOfFault, startTreeWorker, type TreeWorker } from './tree-worker.ts';
 
 export interface DownloadTreeOptions extends StatOptions {
@@ -32,66 +32,10 @@ export async function downloadTree(session: Session, options: DownloadTreeOption
     options.target,
   );
   const download = new TreeDownload(session, worker, options);
-  await concurrently(windowsOf(session, options), LIMITS.tarStreamsInFlight, (window) =>
+  await concurrently(treeWindows(session, options), LIMITS.tarStreamsInFlight, (window) =>
     download.fetch(window),
   );
   await download.finish();
-}
-
-/** Consecutive entries of the listing that one tar stream can bring. */
-interface Window {
-  /** State of the volume. */
-  readonly at: string;
-  /** API path of the listed directory; entries are below it. */
-  readonly root: string;
-  /** Relative path of the entry before the first; undefined at the beginning. */
-  readonly after: string | undefined;
-  readonly entries: readonly Entry[];
-}
-
-async function* windowsOf(
-  session: Session,
-  { path, at, signal }: DownloadTreeOptions,
-): AsyncGenerator<Window, void, void> {
-  let after: string | undefined;
-  const pages = listPages(session, path, {
-    at,
-    signal,
-    recursive: true,
-    limit: LIMITS.listPageMax,
-  });
-  for await (const page of pages) {
-    const root = page.entry.path;
-    for (const entries of divide(page)) {
-      yield { at: String(page.seq), root, after, entries };
-      const last = entries.at(-1);
-      if (last !== undefined) after = relativeTo(root, last);
-    }
-  }
-}
-
-function divide({ entries }: Listing): Entry[][] {
-  const windows: Entry[][] = [];
-  let window: Entry[] = [];
-  let size = 0;
-  for (const entry of entries) {
-    window.push(entry);
-    if (isSmall(entry)) size += entry.size;
-    if (window.length < LIMITS.tarFilesMax && size < LIMITS.tarBytesTarget) continue;
-    windows.push(window);
-    window = [];
-    size = 0;
-  }
-  if (window.length > 0) windows.push(window);
-  return windows;
-}
-
-function isSmall(entry: Entry): boolean {
-  return entry.kind === 'file' && entry.size <= LIMITS.smallFileBytesMax;
-}
-
-function relativeTo(root: string, { path }: Entry): string {
-  return path.slice(root.length + 1);
 }
 
 class TreeDownload {
@@ -112,7 +56,7 @@ class TreeDownload {
     this.#options = options;
   }
 
-  async fetch(window: Window): Promise<void> {
+  async fetch(window: TreeWindow): Promise<void> {
     const directories: ListedEntry[] = [];
     const small: ListedFile[] = [];
     const large: ListedFile[] = [];
@@ -145,26 +89,17 @@ class TreeDownload {
     this.#count(await this.#worker.ask({ kind: 'finish', links: this.#links, directories }));
   }
 
-  async #fetchTar(window: Window): Promise<Uint8Array<ArrayBuffer>> {
-    const query: MaybeUndefined<StorageFilesGetQuery> = {
-      path: window.root,
-      at: window.at,
-      format: 'tar',
-      after: window.after,
-      limit: window.entries.length,
-      maxFileSize: LIMITS.smallFileBytesMax,
-    };
-    const answer = await this.#session.request({
-      method: 'GET',
-      route: '/api/v1/storage/files',
-      query,
-      accept: MEDIA_TYPES.tar,
-      signal: this.#options.signal,
-    });
-    return answer.body;
+  /** Undefined if it cannot be had whole: then the files come one by one, those that are good. */
+  async #fetchTar(window: TreeWindow): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      return await fetchTar(this.#session, window, this.#options.signal);
+    } catch (error) {
+      if (!isFaultOfOne(error)) throw error;
+      return undefined;
+    }
   }
 
-  async #fetchFile(window: Window, file: ListedFile, target: string): Promise<void> {
+  async #fetchFile(window: TreeWindow, file: ListedFile, target: string): Promise<void> {
     const { tally, signal } = this.#options;
     const path = `${window.root}/${file.relative}`;
     let progress = 0;

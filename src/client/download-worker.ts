@@ -1,12 +1,8 @@
 import { workerData } from 'node:worker_threads';
-import { bytesEqual } from '../base/bytes.ts';
-import { formatDigest, sha256 } from '../base/digest.ts';
 import { isGdpfsError } from '../base/errors.ts';
-import { contentRoot } from '../format/content.ts';
-import type { Chunk } from '../format/manifest.ts';
-import { decodeTar, type TarEntry, type TarFile } from '../wire/tar.ts';
 import type { LocalAttributes } from './local-attributes.ts';
 import { LocalTree } from './local-tree.ts';
+import { hasContent, unpackFiles } from './received-files.ts';
 import { type Fault, faultOf, serveTreeWorker } from './tree-worker.ts';
 
 /** Checks small files and writes them, in a thread of its own. */
@@ -90,11 +86,11 @@ async function writeFiles(
       writing.directories += 1;
     });
   }
-  const received = await unpack(request.tar);
+  const received = await unpackFiles(request.tar);
   for (const file of request.small) {
     writing.attempt(file.relative, () => {
       const entry = received.get(file.relative);
-      if (entry?.kind !== 'file' || !isGood(entry, file)) {
+      if (entry === undefined || !hasContent(entry, file)) {
         writing.pending.push({ file, path: tree.prepare(file.relative) });
         return;
       }
@@ -108,32 +104,6 @@ async function writeFiles(
       writing.pending.push({ file, path: tree.prepare(file.relative) });
     });
   }
-}
-
-/** What cannot be read is as if it had not come: each file can still be fetched by itself. */
-async function unpack(tar: Uint8Array | undefined): Promise<Map<string, TarEntry>> {
-  if (tar === undefined) return new Map();
-  try {
-    return new Map((await decodeTar(tar)).map((entry) => [entry.path, entry]));
-  } catch (error) {
-    if (!isGdpfsError(error)) throw error;
-    return new Map();
-  }
-}
-
-/** Is it, byte by byte, the content that the listing's ETag names? */
-function isGood({ data, manifest }: TarFile, file: ListedFile): boolean {
-  if (data.length !== file.size) return false;
-  const chunks = manifest ?? wholeChunk(data);
-  const areGood = chunks.every(({ offset, length, digest }) => {
-    return bytesEqual(sha256(data.subarray(offset, offset + length)), digest);
-  });
-  return areGood && formatDigest(contentRoot({ size: file.size, chunks })) === file.etag;
-}
-
-function wholeChunk(data: Uint8Array): Chunk[] {
-  if (data.length === 0) return [];
-  return [{ offset: 0, length: data.length, checksum: 0, digest: sha256(data) }];
 }
 
 function finish(request: WriteRequest & { readonly kind: 'finish' }, writing: Writing): void {

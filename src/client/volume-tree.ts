@@ -1,13 +1,14 @@
 import { GdpfsError } from '../base/errors.ts';
-import { type GDPfsDentry, NodeKind } from '../format/generated/gdpfs_pb.js';
+import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { joinPath } from '../format/path.ts';
+import type { DentryInit } from '../format/records.ts';
 
 const ROOT = 0;
 
 export interface TreeNode {
   readonly node: number;
   readonly parent: number;
-  readonly dentry: GDPfsDentry;
+  readonly dentry: DentryInit;
 }
 
 /**
@@ -22,11 +23,11 @@ export class VolumeTree {
   readonly #children = new Map<number, Map<string, number>>();
 
   /** Throws `corrupt` for a dentry that cannot follow those before. */
-  apply(seq: number, dentry: GDPfsDentry): void {
+  apply(seq: number, dentry: DentryInit): void {
     const node = dentry.node === undefined ? seq : Number(dentry.node);
-    const parent = Number(dentry.parent);
+    const parent = Number(dentry.parent ?? 0);
     const current = this.#nodes.get(node);
-    if (dentry.removed) {
+    if (dentry.removed === true) {
       if (current === undefined) throw corrupt(seq, `node ${node} is not there`);
       this.#remove(current);
       return;
@@ -39,11 +40,11 @@ export class VolumeTree {
     }
     this.#checkParent({ node, parent, dentry }, seq);
     if (current !== undefined) this.#remove(current);
-    const replaced = this.#nodes.get(this.#children.get(parent)?.get(dentry.name) ?? ROOT);
+    const replaced = this.#nodes.get(this.#children.get(parent)?.get(dentry.name ?? '') ?? ROOT);
     if (replaced !== undefined) this.#remove(replaced);
     this.#known.add(node);
     this.#nodes.set(node, { node, parent, dentry });
-    this.#childrenOf(parent).set(dentry.name, node);
+    this.#childrenOf(parent).set(dentry.name ?? '', node);
   }
 
   /** Everything below the root, a directory before its content. */
@@ -60,7 +61,7 @@ export class VolumeTree {
   /** What is below stays where it is, out of reach. */
   #remove({ node, parent, dentry }: TreeNode): void {
     this.#nodes.delete(node);
-    this.#children.get(parent)?.delete(dentry.name);
+    this.#children.get(parent)?.delete(dentry.name ?? '');
   }
 
   #checkParent({ node, parent, dentry }: TreeNode, seq: number): void {

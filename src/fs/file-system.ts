@@ -87,7 +87,7 @@ export class FileSystem {
     volume: Uint8Array,
     from: { readonly seq: number; readonly limit: number },
   ): Promise<Uint8Array[]> {
-    return await this.#engine.readCommits(this.#volumes.byName(volume).id, from);
+    return await this.#engine.readCommits(this.#volumes.id(volume), from);
   }
 
   /** Throws `not_found`, `not_a_directory`. */
@@ -115,14 +115,13 @@ export class FileSystem {
 
   /** Live chunks of the file version that `entry` describes. Throws `not_a_file`, `corrupt`. */
   async manifest(volume: Uint8Array, entry: Entry): Promise<readonly Chunk[]> {
-    const row = this.#volumes.byName(volume);
-    const records = await this.#records(row, entry);
+    const records = await this.#records(this.#volumes.id(volume), entry);
     return foldRecords(entry.path, requireFile(entry), records).chunks;
   }
 
   /** A chunk's bytes, their CRC-32 checked. Throws `corrupt`, naming the chunk. */
   async readChunk(volume: Uint8Array, chunk: Chunk): Promise<Uint8Array> {
-    return await this.#engine.readChunk(this.#volumes.byName(volume).id, chunk);
+    return await this.#engine.readChunk(this.#volumes.id(volume), chunk);
   }
 
   /** Makes the change, atomically, and answers when it is durable. A refused change has no effect. */
@@ -180,7 +179,7 @@ export class FileSystem {
 
   /** Indexes into `digests` of those that must be sent: not stored in the volume. */
   missing(volume: Uint8Array, digests: readonly Uint8Array[]): number[] {
-    const { id } = this.#volumes.byName(volume);
+    const id = this.#volumes.id(volume);
     const missing: number[] = [];
     for (const [index, digest] of digests.entries()) {
       if (this.#engine.chunks.find(id, digest) === undefined) missing.push(index);
@@ -190,7 +189,7 @@ export class FileSystem {
 
   /** Has the volume no chunks at all, so that nobody need ask which are missing? */
   isEmpty(volume: Uint8Array): boolean {
-    return this.#engine.chunks.isEmpty(this.#volumes.byName(volume).id);
+    return this.#engine.chunks.isEmpty(this.#volumes.id(volume));
   }
 
   /**
@@ -203,16 +202,16 @@ export class FileSystem {
     data: Uint8Array,
     upload?: Upload,
   ): Promise<void> {
-    const row = this.#volumes.byName(volume);
-    if (this.#engine.chunks.dataLength(row.id, chunk.digest) !== data.length) {
-      await this.#engine.appendChunk(row, { digest: chunk.digest, data });
+    const id = this.#volumes.id(volume);
+    if (this.#engine.chunks.dataLength(id, chunk.digest) !== data.length) {
+      await this.#engine.appendChunk(volume, { digest: chunk.digest, data });
     }
     if (upload !== undefined) this.#uploads.add(upload, chunk.digest);
   }
 
   /** Opens an upload, or finds the principal's own unfinished one for the same file. */
   async openUpload(options: Omit<Upload, 'id' | 'createdMs'>): Promise<Upload> {
-    return await this.#uploads.open(this.#volumes.byName(options.volume).id, options);
+    return await this.#uploads.open(this.#volumes.id(options.volume), options);
   }
 
   /** Throws `upload_not_found`. */
@@ -262,9 +261,9 @@ export class FileSystem {
     return count;
   }
 
-  async #records(row: VolumeRow, entry: Entry): Promise<Uint8Array[]> {
+  async #records(volume: number, entry: Entry): Promise<Uint8Array[]> {
     const { log, logCount } = requireFile(entry);
-    return await this.#engine.readFileLog(row.id, log, logCount);
+    return await this.#engine.readFileLog(volume, log, logCount);
   }
 
   async #prepare(row: VolumeRow, change: Change): Promise<PreparedChange> {
@@ -298,7 +297,7 @@ export class FileSystem {
   ): Promise<PreparedFile> {
     const entry = this.#stat(row, change.path, this.#view(row, undefined));
     const { log, logCount } = requireFile(entry);
-    const existing = await this.#records(row, entry);
+    const existing = await this.#records(row.id, entry);
     if (this.#engine.fileLogCount(row.id, log) === logCount) {
       return prepareFile(change.file, existing);
     }

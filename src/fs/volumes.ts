@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { base64urlEncode } from '../base/bytes.ts';
+import { asBuffer, base64urlEncode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { ZERO_DIGEST } from '../format/commit.ts';
@@ -18,6 +18,7 @@ import type { ChangeContext, VolumeInfo } from './types.ts';
 const HISTORY_DAYS_DEFAULT = 30;
 /** The first writer key of a volume. */
 const FIRST_EPOCH = 1;
+const IDS_CACHED_MAX = 10_000;
 
 /** The first two records of a log: its meta, and the owner's word on who writes. */
 interface NewLog {
@@ -79,6 +80,7 @@ export class Volumes {
   readonly #system: System;
   readonly #keys: KeyStore;
   readonly #clock: Clock;
+  readonly #ids = new Map<string, number>();
 
   constructor(parts: {
     readonly engine: LogEngine;
@@ -151,6 +153,18 @@ export class Volumes {
       throw new GdpfsError('not_found', `cannot find volume "${text}": it does not exist`);
     }
     return row;
+  }
+
+  /** Index id of a volume: it never changes, so hot paths need not read the table for it. */
+  id(name: Uint8Array): number {
+    const key = asBuffer(name).toString('latin1');
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      ({ id } = this.byName(name));
+      if (this.#ids.size >= IDS_CACHED_MAX) this.#ids.clear();
+      this.#ids.set(key, id);
+    }
+    return id;
   }
 
   list(): VolumeInfo[] {

@@ -16,7 +16,7 @@ import type { Signer } from './key-store.ts';
 import { sealCommit } from './seal.ts';
 import { type Job, Sequencer } from './sequencer.ts';
 import { Transaction } from './transaction.ts';
-import { type VolumeRow, VolumeTable } from './volume-table.ts';
+import { VolumeTable } from './volume-table.ts';
 
 /** Bytes of records after which a batch takes no further change. */
 const BATCH_BYTES = 8 * 1024 * 1024;
@@ -125,14 +125,14 @@ export class LogEngine {
     await this.#sequencer.run(() => undefined, true);
   }
 
-  /** Stores the bytes of a chunk, whose digest the caller has checked. Durable when it resolves. */
+  /** Stores the bytes of a chunk of the volume of that name, whose digest the caller has checked. Durable when it resolves. */
   async appendChunk(
-    volume: VolumeRow,
+    volume: Uint8Array,
     chunk: { readonly digest: Uint8Array; readonly data: Uint8Array },
   ): Promise<void> {
     const { digest, data } = chunk;
-    const frame = { kind: FRAME_KIND.chunk, volume: volume.name, digest };
-    await this.#segments.append([{ ...frame, payload: [volume.name, digest, data] }]);
+    const frame = { kind: FRAME_KIND.chunk, volume, digest };
+    await this.#segments.append([{ ...frame, payload: [volume, digest, data] }]);
     if (this.chunks.pendingCount === PENDING_MAX) void this.flush().catch(() => undefined);
   }
 

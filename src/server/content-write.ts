@@ -34,7 +34,9 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
     splitter.push(piece);
     return sink.room();
   });
-  const content = contentRoot({ size: splitter.end(), chunks: await sink.finish() });
+  const writtenSize = splitter.end();
+  const chunks = await sink.finish();
+  const content = contentRoot({ size: writtenSize, chunks });
   const result = await services.fs.apply(
     volume.name,
     {

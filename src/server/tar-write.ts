@@ -37,13 +37,16 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
 }
 
 async function changesOf(
-  exchange: Exchange,
+  exchange: Exchange<'storageFilesPost'>,
   target: Target,
   entries: readonly TarEntry[],
 ): Promise<Change[]> {
   const { clock } = exchange.services;
   const files = await storeFiles(exchange, target, entries);
-  const changes: Change[] = [{ kind: 'mkdir', path: target.path, parents: true }];
+  const changes: Change[] = [];
+  if (exchange.query.parents === true) {
+    changes.push({ kind: 'mkdir', path: target.path, parents: true });
+  }
   for (const entry of entries) {
     const { mode, mtimeUs } = entry;
     const common = { path: joinPath(target.path, entry.path), parents: true, mode, mtimeUs };

@@ -30,8 +30,12 @@ async function change(exchange: Exchange<'filesPatch'>): Promise<ChangeResult> {
   const target = authorizePath(exchange, query.path);
   const { name } = target.volume;
   const context = changeContext(exchange, bytes);
-  if (body.op === 'truncate')
+  if (body.op === 'truncate') {
+    if (preconditionOf(exchange).precondition !== undefined) {
+      throw new GdpfsError('bad_request', 'cannot truncate with If-Match or If-None-Match');
+    }
     return await services.fs.truncate(name, target.path, body.size, context);
+  }
   return await services.fs.apply(name, changeOf(exchange, target, body), context);
 }
 

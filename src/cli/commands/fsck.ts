@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import { GdpfsError } from '../../base/errors.ts';
+import { fsckStore } from '../../log/fsck.ts';
+import type { Context } from '../context.ts';
+import { DATA_FOLDER_DEFAULT, requireDataFolder } from '../data-folder.ts';
+import { formatSize } from '../format.ts';
+import { ProgressLine } from '../progress.ts';
+
+interface FsckOptions {
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+export function fsckCommand(context: Context): Command {
+  return new Command('fsck')
+    .description(
+      "Read every byte of a stopped server's data and check all digests and signatures. Changes nothing.",
+    )
+    .option('--data <folder>', 'the folder of the server', DATA_FOLDER_DEFAULT)
+    .option('--json', 'as a JSON object')
+    .action(async (options: FsckOptions) => {
+      const { store } = requireDataFolder(options.data);
+      const progress = new ProgressLine(context.stderr);
+      const report = await fsckStore({
+        directory: store,
+        onProgress: ({ segment, bytes }) => {
+          progress.show(`segment ${segment}, ${formatSize(bytes)}`);
+        },
+      });
+      await progress.clear();
+      for (const note of report.notes) await context.report.warning(note);
+      if (options.json) await context.stdout.write(`${JSON.stringify(report)}\n`);
+      for (const { segment, offset, what } of report.problems) {
+        const where = `segment ${segment} at byte ${offset}`;
+        await context.report.error(new GdpfsError('corrupt', `${where}: ${what}`));
+      }
+      if (options.json || report.problems.length > 0) return;
+      const { volumes, commits, chunks, bytes } = report;
+      await context.stdout.write(
+        `no damage: ${volumes} logs, ${commits} commits, ${chunks} chunks, ${formatSize(bytes)}\n`,
+      );
+    });
+}

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { GdpfsError } from '../base/errors.ts';
+
+/** Where `gdpfs serve` keeps its state unless told otherwise. */
+export const DATA_FOLDER_DEFAULT = './gdpfs-data';
+
+/** What is in the folder of a server. */
+export interface DataFolder {
+  /** Segments and index. */
+  readonly store: string;
+  /** Private keys, apart from the data. */
+  readonly keys: string;
+}
+
+/** The folders of a server that has run before. Throws `not_found`: nothing is made here. */
+export function requireDataFolder(data: string): DataFolder {
+  const folder = { store: join(data, 'store'), keys: join(data, 'keys') };
+  if (existsSync(folder.store)) return folder;
+  throw new GdpfsError('not_found', `cannot open ${JSON.stringify(data)}: no server has run there`, {
+    hint: 'name the folder that the server was started with: --data DIR',
+  });
+}

@@ -1,0 +1,89 @@
+import { base64urlEncode, hexEncode } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import type { Commit } from '../format/commit.ts';
+import { checkPins, type FileLogRecords } from '../format/file-pins.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
+import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
+import { readCommits } from './commit-stream.ts';
+import type { CallOptions } from './files.ts';
+import type { Session } from './session.ts';
+import { Verification, type VerifyReport } from './verification.ts';
+import { verifyContent } from './verify-content.ts';
+import { VolumeTree } from './volume-tree.ts';
+import { getVolume } from './volumes.ts';
+
+export interface VerifyOptions extends CallOptions {
+  /** Alias or 43-character name. */
+  readonly volume: string;
+  /** Also fetch and check the content of every live file. */
+  readonly data: boolean;
+  readonly onProgress?: (report: VerifyReport) => void;
+}
+
+/**
+ * Is everything in the volume what its writer signed? Reads all its commits and checks name, order,
+ * signatures, roots, file logs and the tree that they make; then compares what the server lists and,
+ * with `data`, the content of every live file. What it finds wrong is in the report; it throws only
+ * if it cannot look.
+ */
+export async function verifyVolume(
+  session: Session,
+  { volume, data, onProgress, signal }: VerifyOptions,
+): Promise<VerifyReport> {
+  const verification = new Verification(onProgress);
+  const { name } = await getVolume(session, volume, { signal });
+  const log = new VerifiedLog(name, verification);
+  try {
+    const next = (): number => log.count;
+    await readCommits(session, { volume: name, next, take: (commit) => log.take(commit), signal });
+  } catch (error) {
+    verification.note(error);
+    return verification;
+  }
+  const content = { volume: name, seq: log.count - 1, tree: log.tree, data, signal };
+  await verifyContent(session, content, verification);
+  return verification;
+}
+
+/** A directory log as far as it has been read and found good. */
+class VerifiedLog {
+  readonly tree = new VolumeTree();
+  readonly #name: string;
+  readonly #verification: Verification;
+  readonly #logs = new MemoryFileLogs();
+  #state: ChainState | undefined;
+
+  constructor(name: string, verification: Verification) {
+    this.#name = name;
+    this.#verification = verification;
+  }
+
+  get count(): number {
+    return this.#state?.count ?? 0;
+  }
+
+  take(commit: Commit): void {
+    const state = verifyCommit(this.#state, commit);
+    if (state.kind !== LogKind.DIRECTORY || base64urlEncode(state.name) !== this.#name) {
+      throw new GdpfsError('untrusted', `cannot verify "${this.#name}": the log is another`);
+    }
+    for (const { seq, dentry } of checkPins(commit, this.#logs)) this.tree.apply(seq, dentry);
+    this.#state = state;
+    this.#verification.records = state.count;
+    this.#verification.checkpoints += 1;
+    this.#verification.report();
+  }
+}
+
+class MemoryFileLogs implements FileLogRecords {
+  readonly #logs = new Map<string, Uint8Array[]>();
+
+  read(log: Uint8Array): readonly Uint8Array[] {
+    return this.#logs.get(hexEncode(log)) ?? [];
+  }
+
+  append(log: Uint8Array, records: readonly Uint8Array[]): void {
+    const name = hexEncode(log);
+    this.#logs.set(name, [...(this.#logs.get(name) ?? []), ...records]);
+  }
+}

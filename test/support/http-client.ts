@@ -1,0 +1,75 @@
+/** Plain HTTP for tests of the server: no retries, no interpretation. */
+import { Client, type Dispatcher } from 'undici';
+
+export interface HttpClientOptions {
+  readonly url: string;
+  /** PEM. */
+  readonly ca: string;
+  readonly key?: string;
+  readonly certificate?: string;
+}
+
+export interface HttpRequest {
+  readonly query?: Readonly<Record<string, string | number | boolean>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A JSON body. */
+  readonly json?: unknown;
+  /** Any other body. */
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+  readonly type?: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly bytes: Uint8Array;
+  readonly text: string;
+  /** The body as JSON, if it is that. */
+  readonly json: unknown;
+  /** `code` of a problem document. */
+  readonly code: string | undefined;
+}
+
+/** One kept-alive connection. */
+export class HttpClient implements AsyncDisposable {
+  readonly #client: Client;
+  readonly options: HttpClientOptions;
+
+  constructor(options: HttpClientOptions) {
+    const { url, ca, key, certificate } = options;
+    this.options = options;
+    const pair = key === undefined ? {} : { key, cert: certificate };
+    this.#client = new Client(url, { connect: { ca, ...pair } });
+  }
+
+  async send(method: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
+    const { query = {}, headers, json, body, type } = request;
+    const search = new URLSearchParams(
+      Object.entries(query).map(([name, value]) => [name, String(value)]),
+    );
+    const contentType = json === undefined ? type : 'application/json';
+    const answer = await this.#client.request({
+      method: method as Dispatcher.HttpMethod,
+      path: search.size === 0 ? path : `${path}?${search.toString()}`,
+      headers: {
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+        ...headers,
+      },
+      ...(json !== undefined ? { body: JSON.stringify(json) } : {}),
+      ...(body !== undefined ? { body: body as Buffer } : {}),
+    });
+    const bytes = new Uint8Array(await answer.body.arrayBuffer());
+    const text = new TextDecoder().decode(bytes);
+    const parsed = /json/.test(String(answer.headers['content-type'])) ? parse(text) : undefined;
+    const code = (parsed as { code?: string } | undefined)?.code;
+    return { status: answer.statusCode, headers: answer.headers, bytes, text, json: parsed, code };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.destroy();
+  }
+}
+
+function parse(text: string): unknown {
+  return text === '' ? undefined : JSON.parse(text);
+}

@@ -1,0 +1,127 @@
+/** The real server for tests: in this process, or in one of its own that can be killed. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pino } from 'pino';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { startServer } from '../../src/server/server.ts';
+import type { Enrollment, Invitation } from '../../src/wire/generated/api.ts';
+import { createCertificateRequest, generateKey, privateKeyPem } from '../../src/wire/x509.ts';
+import { HttpClient } from './http-client.ts';
+
+const PROJECT = join(import.meta.dirname, '../..');
+/** Long enough for a loaded machine; nothing waits for it to pass. */
+const START_TIMEOUT_MS = 30_000;
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly dataDirectory: string;
+  /** PEM. */
+  readonly ca: string;
+  readonly adminToken: string | undefined;
+}
+
+/** A server in a child process. Disposing of it ends it the polite way. */
+export interface ServerProcess extends TestServer {
+  /** SIGKILL, now. */
+  kill(): Promise<void>;
+}
+
+/** A new empty directory; disposing of it removes it. */
+export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'gdpfs-test-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+export interface ServerInProcessOptions {
+  readonly clock?: Clock;
+  /** Collects the server's log lines. */
+  readonly logLines?: string[];
+}
+
+/** Starts the real server in this process. */
+export async function startServerHere(
+  dataDirectory: string,
+  { clock = systemClock, logLines }: ServerInProcessOptions = {},
+): Promise<TestServer> {
+  const logger =
+    logLines === undefined
+      ? pino({ level: 'silent' })
+      : pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
+  const listen = { host: '127.0.0.1', port: 0 };
+  const server = await startServer({ dataDirectory, listen, names: [], logger, clock });
+  const { url, adminToken } = server;
+  const ca = await readFile(server.caFile, 'utf8');
+  return { url, dataDirectory, ca, adminToken, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** Starts `gdpfs serve` in a process of its own. */
+export async function startServerProcess(dataDirectory: string): Promise<ServerProcess> {
+  const child = spawn(
+    process.execPath,
+    ['src/cli/main.ts', 'serve', '--json', '--data', dataDirectory, '--listen', '127.0.0.1:0'],
+    { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const line = await firstLine(child);
+  const ready = JSON.parse(line) as { url: string; ca: string; token?: string };
+  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  };
+  return {
+    url: ready.url,
+    dataDirectory,
+    ca: await readFile(ready.ca, 'utf8'),
+    adminToken: ready.token,
+    kill: () => end('SIGKILL'),
+    [Symbol.asyncDispose]: () => end('SIGTERM'),
+  };
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  assert(child.stdout !== null);
+  const lines = createInterface({ input: child.stdout });
+  const signal = AbortSignal.timeout(START_TIMEOUT_MS);
+  const line = await Promise.race([
+    once(lines, 'line', { signal }),
+    once(child, 'exit', { signal }).then(([code]) => assert.fail(`the server ended: ${code}`)),
+  ]);
+  return String(line[0]);
+}
+
+/** A client without certificate. */
+export function anonymousClient({ url, ca }: Pick<TestServer, 'url' | 'ca'>): HttpClient {
+  return new HttpClient({ url, ca });
+}
+
+/** Exchanges a token for a certificate; the client that has it. */
+export async function enrol(
+  server: Pick<TestServer, 'url' | 'ca'>,
+  token: string,
+): Promise<HttpClient> {
+  const keys = generateKey();
+  const csr = await createCertificateRequest(keys);
+  await using anonymous = anonymousClient(server);
+  const answer = await anonymous.send('POST', '/api/v1/enroll', { json: { token, csr } });
+  assert.equal(answer.status, 200, answer.text);
+  const { certificate } = answer.json as Enrollment;
+  const { url, ca } = server;
+  return new HttpClient({ url, ca, key: privateKeyPem(keys.privateKey), certificate });
+}
+
+/** A new user, invited by `admin`, with a home volume of that name. */
+export async function addUser(
+  server: Pick<TestServer, 'url' | 'ca'>,
+  admin: HttpClient,
+  principal: string,
+): Promise<HttpClient> {
+  const answer = await admin.send('POST', '/api/v1/admin/invitations', { json: { principal } });
+  assert.equal(answer.status, 201, answer.text);
+  return await enrol(server, (answer.json as Invitation).token);
+}
