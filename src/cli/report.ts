@@ -27,11 +27,13 @@ export class Report {
     return ERRORS[others.length > 0 ? 'partial' : code].exit;
   }
 
-  async error(error: unknown): Promise<void> {
+  /** `path` is what it was about, where the message may not say. */
+  async error(error: unknown, path?: string): Promise<void> {
     if (this.#signal.aborted) return await this.#interrupted();
     const isExpected = error instanceof GdpfsError;
     this.#codes.add(isExpected ? error.code : 'internal');
-    await this.#line(`error: ${isExpected ? error.message : `internal error: ${String(error)}`}`);
+    const text = isExpected ? error.message : `internal error: ${String(error)}`;
+    await this.#line(`error: ${path === undefined ? '' : `${path}: `}${text}`);
     if (isExpected && error.hint !== undefined) await this.#line(`hint: ${error.hint}`);
     if (!isExpected && !this.isDebug) await this.#line('hint: "--debug" shows where it happened');
     if (this.isDebug) await this.#stderr.write(`${trace(error)}\n`);

@@ -30,3 +30,39 @@ export function verifyCommand(context: Context): Command {
       });
     });
 }
+
+async function verify(context: Context, file: RemoteFile, options: VerifyOptions): Promise<void> {
+  const { session, remote, text } = file;
+  if (remote.path !== '') {
+    throw new GdpfsError('usage', `cannot verify ${JSON.stringify(text)}: need "gdp://VOLUME"`);
+  }
+  const progress = new ProgressLine(context.stderr);
+  const report = await verifyVolume(session, {
+    volume: remote.volume,
+    data: options.data,
+    onProgress: (soFar) => progress.show(`${text}: ${counts(soFar)}`),
+    signal: context.signal,
+  });
+  await progress.clear();
+  if (options.json) await context.stdout.write(`${JSON.stringify(reportJson(file, report))}\n`);
+  for (const { path, error } of report.problems) {
+    await context.report.error(error, path === undefined ? text : `${text}/${path}`);
+  }
+  if (options.json || report.problems.length > 0) return;
+  await context.stdout.write(`${text}: good, ${counts(report)}\n`);
+}
+
+function counts({ records, checkpoints, files, bytes }: VerifyReport): string {
+  return `${records} records, ${checkpoints} signatures, ${files} files, ${formatSize(bytes)}`;
+}
+
+function reportJson({ remote }: RemoteFile, report: VerifyReport): object {
+  const { records, checkpoints, files, chunks, bytes } = report;
+  const problems = report.problems.map(({ path, error }) => ({
+    ...(path === undefined ? {} : { path }),
+    code: error.code,
+    message: error.message,
+  }));
+  const verified = problems.length === 0;
+  return { volume: remote.volume, records, checkpoints, files, chunks, bytes, verified, problems };
+}
