@@ -17,7 +17,11 @@ export interface DataFolder {
 export function requireDataFolder(data: string): DataFolder {
   const folder = { store: join(data, 'store'), keys: join(data, 'keys') };
   if (existsSync(folder.store)) return folder;
-  throw new GdpfsError('not_found', `cannot open ${JSON.stringify(data)}: no server has run there`, {
-    hint: 'name the folder that the server was started with: --data DIR',
-  });
+  throw new GdpfsError(
+    'not_found',
+    `cannot open ${JSON.stringify(data)}: no server has run there`,
+    {
+      hint: 'name the folder that the server was started with: --data DIR',
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import { GdpfsError } from '../base/errors.ts';
 import { baseName, formatApiPath, formatRemotePath, type RemotePath } from '../format/path.ts';
 import { change, makeDirectory, stat } from './files.ts';
-import type { CopyCall } from './placement.ts';
+import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
 import { getVolume } from './volumes.ts';
@@ -14,7 +14,7 @@ export interface CopyWithinCall extends CopyCall {
 
 /** Copies inside a volume: the server makes a second name for the same content, no bytes move. */
 export async function copyWithin(call: CopyWithinCall): Promise<void> {
-  const { session, source, destination, placement, recursive, at, signal, tally } = call;
+  const { session, source, destination, placement, recursive, replace, at, signal, tally } = call;
   await requireSameVolume(call);
   const path = formatApiPath(source);
   const entry = await stat(session, path, { at, signal });
@@ -27,6 +27,10 @@ export async function copyWithin(call: CopyWithinCall): Promise<void> {
   }
   const name = baseName(source.path);
   const target = await findRemoteTarget(session, destination, { name, placement, signal });
+  if (target.existing !== undefined && !(await mayReplace(replace, `"${target.path}"`))) {
+    tally.skipped += 1;
+    return;
+  }
   if (placement === 'inside') {
     await makeDirectory(session, formatApiPath(destination), { parents: true, signal });
   }

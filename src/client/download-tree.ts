@@ -1,3 +1,5 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Entry } from '../wire/generated/api.ts';
@@ -17,6 +19,8 @@ export interface DownloadTreeOptions extends StatOptions {
   readonly path: string;
   /** Local directory that exists and gets the content. */
   readonly target: string;
+  /** Files and links that exist below `target` stay as they are. */
+  readonly keep: boolean;
   readonly tally: Tally;
 }
 
@@ -63,6 +67,7 @@ class TreeDownload {
     for (const entry of window.entries) {
       const listed = listedEntry(window.root, entry);
       if (entry.kind === 'directory') directories.push(listed);
+      else if (this.#isKept(listed)) this.#options.tally.skipped += 1;
       else if (entry.kind === 'symlink')
         this.#links.push({ ...listed, target: entry.target ?? '' });
       else {
@@ -80,6 +85,12 @@ class TreeDownload {
     await concurrently(answer.pending, LIMITS.largeFilesInFlight, ({ file, path }) =>
       this.#fetchFile(window, file, path),
     );
+  }
+
+  /** Only looked at: a name that leads out of the target is refused where it would be written. */
+  #isKept({ relative }: ListedEntry): boolean {
+    const { keep, target } = this.#options;
+    return keep && lstatSync(join(target, relative), { throwIfNoEntry: false }) !== undefined;
   }
 
   /** Links and the attributes of directories. */

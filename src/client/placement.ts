@@ -10,9 +10,18 @@ export type Placement =
   /** The copy's name. */
   | 'exact';
 
+/** What is done to a file that stands at the destination: replace it, keep it, or ask. */
+export type Replace = 'always' | 'never' | ((target: string) => Promise<boolean>);
+
+/** May what is at `target` be replaced? */
+export async function mayReplace(replace: Replace, target: string): Promise<boolean> {
+  return typeof replace === 'function' ? await replace(target) : replace === 'always';
+}
+
 /** What one source is copied with. */
 export interface CopyCall extends StatOptions {
   readonly recursive: boolean;
   readonly placement: Placement;
+  readonly replace: Replace;
   readonly tally: Tally;
 }

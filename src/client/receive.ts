@@ -9,7 +9,7 @@ import { downloadTree } from './download-tree.ts';
 import { stat } from './files.ts';
 import { receivedMode, receivedTime } from './local-attributes.ts';
 import { localError, quote, systemCode } from './local-error.ts';
-import type { CopyCall } from './placement.ts';
+import { type CopyCall, mayReplace } from './placement.ts';
 import type { Session } from './session.ts';
 
 export interface ReceiveCall extends CopyCall {
@@ -50,11 +50,15 @@ async function findTarget({ source, destination, placement }: ReceiveCall): Prom
 }
 
 async function receiveFile(call: ReceiveCall, path: string, target: LocalTarget): Promise<void> {
-  const { session, tally, at, signal } = call;
+  const { session, tally, replace, at, signal } = call;
   const { existing } = target;
   if (existing?.isFile() === false) {
     const code = existing.isDirectory() ? 'is_a_directory' : 'not_a_file';
     throw new GdpfsError(code, `cannot replace ${quote(target.path)}: it is not a regular file`);
+  }
+  if (existing !== undefined && !(await mayReplace(replace, quote(target.path)))) {
+    tally.skipped += 1;
+    return;
   }
   await makeDirectories(dirname(target.path));
   const result = await downloadFile(session, {
@@ -76,15 +80,21 @@ async function receiveDirectory(
   entry: Entry,
   { path: target, existing }: LocalTarget,
 ): Promise<void> {
-  const { session, source, tally, recursive, at, signal } = call;
+  const { session, source, tally, recursive, replace, at, signal } = call;
   const path = formatApiPath(source);
   if (!recursive) {
     throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
       hint: 'use -r for directories',
     });
   }
+  const isMerged = existing !== undefined && replace !== 'always';
+  if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(target)}`))) {
+    tally.skipped += 1;
+    return;
+  }
   if (existing === undefined) await makeDirectories(target);
-  await downloadTree(session, { path, target, tally, at, signal });
+  const keep = isMerged && replace === 'never';
+  await downloadTree(session, { path, target, tally, keep, at, signal });
   if (existing !== undefined) return;
   const time = receivedTime(entry);
   await chmod(target, receivedMode(entry));

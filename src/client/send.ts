@@ -2,11 +2,12 @@ import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { RemotePath } from '../format/path.ts';
-import { change, makeDirectory } from './files.ts';
+import { change, listPages, makeDirectory } from './files.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
-import type { CopyCall } from './placement.ts';
+import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget, type RemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
 import { uploadFile } from './upload.ts';
@@ -30,9 +31,13 @@ export async function send(call: SendCall): Promise<void> {
 }
 
 async function sendFile(call: SendCall, { path, existing }: RemoteTarget): Promise<void> {
-  const { source, session, tally, signal } = call;
+  const { source, session, tally, replace, signal } = call;
   if (existing?.kind === 'directory') {
     throw new GdpfsError('is_a_directory', `cannot replace "${path}" by a file: it is a directory`);
+  }
+  if (existing !== undefined && !(await mayReplace(replace, quote(path)))) {
+    tally.skipped += 1;
+    return;
   }
   const onProgress = (bytes: number): void => tally.addBytes(bytes);
   const options = { source, path, parents: true, onProgress, signal };
@@ -48,7 +53,7 @@ async function sendDirectory(
   { path, existing }: RemoteTarget,
   stats: BigIntStats,
 ): Promise<void> {
-  const { source, session, tally, recursive, signal } = call;
+  const { source, session, tally, recursive, replace, signal } = call;
   if (!recursive) {
     throw new GdpfsError('is_a_directory', `cannot copy ${quote(source)}: it is a directory`, {
       hint: 'use -r for directories',
@@ -61,11 +66,39 @@ async function sendDirectory(
     );
   }
   if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
-  await uploadTree(session, { source, path, tally, signal });
+  const isMerged = existing !== undefined && replace !== 'always';
+  if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(path)}`))) {
+    tally.skipped += 1;
+    return;
+  }
+  const kept = isMerged && replace === 'never' ? await listNames(session, path, signal) : undefined;
+  await uploadTree(session, {
+    source,
+    path,
+    tally,
+    signal,
+    ...(kept === undefined ? {} : { kept }),
+  });
   if (existing !== undefined) return;
   await change(session, path, { op: 'set', ...attributesOf(stats) }, { signal });
   tally.directories += 1;
   tally.report();
+}
+
+/** Paths of all files and links below a directory, relative to it. */
+async function listNames(
+  session: Session,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  const pages = listPages(session, path, { recursive: true, limit: LIMITS.listPageMax, signal });
+  for await (const { entry, entries } of pages) {
+    for (const { kind, path: name } of entries) {
+      if (kind !== 'directory') names.add(name.slice(entry.path.length + 1));
+    }
+  }
+  return names;
 }
 
 async function statSource(path: string): Promise<BigIntStats> {

@@ -20,6 +20,8 @@ export class Tally {
   files = 0;
   directories = 0;
   links = 0;
+  /** Files and links that were kept as they are at the destination. */
+  skipped = 0;
   bytes = 0;
   bytesSent = 0;
   bytesReused = 0;

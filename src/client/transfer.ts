@@ -3,7 +3,7 @@ import { GdpfsError } from '../base/errors.ts';
 import { copyWithin, differentVolumes } from './copy-within.ts';
 import { isFaultOfOne } from './fault-scope.ts';
 import type { StatOptions } from './files.ts';
-import type { Placement } from './placement.ts';
+import type { Placement, Replace } from './placement.ts';
 import { receive } from './receive.ts';
 import { send } from './send.ts';
 import type { Session } from './session.ts';
@@ -35,6 +35,8 @@ export interface CopyOptions extends StatOptions {
   readonly intoDirectory?: boolean;
   /** The destination is what the copy is to be called, even if it is a directory that exists. */
   readonly asDestination?: boolean;
+  /** What is done to files that exist already; replaces them if absent. */
+  readonly replace?: Replace;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -42,6 +44,8 @@ export interface CopyResult {
   readonly files: number;
   readonly directories: number;
   readonly links: number;
+  /** Files and links that were kept as they are at the destination. */
+  readonly skipped: number;
   /** Of the files copied. */
   readonly bytes: number;
   /** Bytes of content that crossed the wire, either way. */
@@ -71,14 +75,15 @@ export async function copy(options: CopyOptions): Promise<CopyResult> {
       tally.errors.push({ path: nameOf(source), error });
     }
   }
-  const { files, directories, links, bytes, bytesSent, bytesReused, errors } = tally;
+  const { files, directories, links, skipped, bytes, bytesSent, bytesReused, errors } = tally;
   const verified = errors.length === 0;
-  return { files, directories, links, bytes, bytesSent, bytesReused, verified, errors };
+  const counts = { files, directories, links, skipped, bytes, bytesSent, bytesReused };
+  return { ...counts, verified, errors };
 }
 
 async function copyOne(source: Endpoint, options: CopyOptions, tally: Tally): Promise<void> {
-  const { destination, at, signal, recursive = false } = options;
-  const call = { at, signal, recursive, tally, placement: placementOf(options) };
+  const { destination, at, signal, recursive = false, replace = 'always' } = options;
+  const call = { at, signal, recursive, replace, tally, placement: placementOf(options) };
   if (source.kind === 'local' && destination.kind === 'remote') {
     const { session, remote } = destination;
     await send({ ...call, source: source.path, session, destination: remote });

@@ -18,6 +18,8 @@ export interface UploadTreeOptions extends CallOptions {
   readonly source: string;
   /** `/<volume>/<path>` of an existing directory, which gets the content of `source`. */
   readonly path: string;
+  /** Files and links, by their path below `source`, that are not to be replaced. */
+  readonly kept?: ReadonlySet<string>;
   readonly tally: Tally;
 }
 
@@ -42,7 +44,10 @@ const ENTRY_FAULTS: readonly ErrorCode[] = [
  * ends it all; what was committed until then stays.
  */
 export async function uploadTree(session: Session, options: UploadTreeOptions): Promise<void> {
-  await using worker = startTreeWorker<'next', TreePart>('upload-worker', options.source);
+  await using worker = startTreeWorker<'next', TreePart>('upload-worker', {
+    source: options.source,
+    kept: options.kept,
+  });
   const pool = new BodyPool();
   const upload = new TreeUpload(session, options, pool);
   const parts = partsOf(() => worker.ask('next'));
@@ -73,6 +78,7 @@ class TreeUpload {
 
   async sendPart(part: TreePart): Promise<void> {
     const { tally, source } = this.#options;
+    tally.skipped += part.skipped;
     for (const { relative, fault } of part.faults) {
       const error = errorOfFault(fault);
       if (!isGdpfsError(error)) throw error;

@@ -17,7 +17,16 @@ export interface TreePart {
   /** Files that travel chunk by chunk. */
   readonly large: readonly LargeFile[];
   readonly faults: readonly { readonly relative: string; readonly fault: Fault }[];
+  /** Files and links that stay as they are. */
+  readonly skipped: number;
   readonly isLast: boolean;
+}
+
+export interface UploadWorkerData {
+  /** Local directory. */
+  readonly source: string;
+  /** Files and links, by their path below `source`, that are not to be sent. */
+  readonly kept: ReadonlySet<string> | undefined;
 }
 
 export interface LargeFile {
@@ -33,10 +42,13 @@ const TAR_HEADERS_BYTES = 2048;
 const TAR_PATH_COPIES = 6;
 const LARGE_FILES_MAX = 64;
 
+const { source, kept } = workerData as UploadWorkerData;
+
 class PartBuilder {
   readonly #entries: TarEntry[] = [];
   readonly #large: LargeFile[] = [];
   readonly #faults: { relative: string; fault: Fault }[] = [];
+  #skipped = 0;
   #size = 0;
   #bodySize = 0;
 
@@ -59,13 +71,17 @@ class PartBuilder {
   }
 
   async finish(isLast: boolean): Promise<TreePart> {
-    const rest = { large: this.#large, faults: this.#faults, isLast };
+    const rest = { large: this.#large, faults: this.#faults, skipped: this.#skipped, isLast };
     if (this.#entries.length === 0) return rest;
     return { tar: await makeTarBody(this.#entries), ...rest };
   }
 
   #add(item: WalkItem): void {
     if (item.kind === 'fault') throw item.error;
+    if (item.kind !== 'directory' && kept?.has(item.relative) === true) {
+      this.#skipped += 1;
+      return;
+    }
     const { relative, mode, mtimeUs } = item;
     const entry = { path: relative, mode, mtimeUs };
     if (item.kind === 'directory') {
@@ -90,7 +106,7 @@ class PartBuilder {
   }
 }
 
-const items = walk(String(workerData));
+const items = walk(source);
 
 async function nextPart(): Promise<TreePart> {
   const builder = new PartBuilder();

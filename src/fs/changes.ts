@@ -1,3 +1,4 @@
+import { bytesEqual } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
@@ -84,6 +85,13 @@ function planPut(planner: Planner, change: Kind<'put'>): void {
   const { row, ...place } = resolveTarget(planner, path, change.parents);
   checkPrecondition(path, row, change.precondition);
   planner.requireChunks(prepared);
+  // The same log pinned again is the same commit, sent twice under different request ids.
+  if (row?.log !== undefined && bytesEqual(row.log, prepared.log)) {
+    if (row.logCount === prepared.logCount) {
+      planner.node = row.node;
+      return;
+    }
+  }
   // A file keeps its node and its mode when its content is replaced; anything else is replaced.
   const old = row?.kind === NodeKind.FILE ? row : undefined;
   const mode = change.mode ?? old?.mode;

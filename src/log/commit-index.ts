@@ -18,6 +18,7 @@ const SQL = {
   request: `INSERT OR REPLACE INTO request (principal, id, fingerprint, time_ms, body)
     VALUES (?, ?, ?, ?, ?)`,
   findRequest: 'SELECT fingerprint, body FROM request WHERE principal = ? AND id = ?',
+  logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
   dropRequests: 'DELETE FROM request WHERE time_ms < ?',
   setPosition: 'INSERT OR REPLACE INTO position (one, segment, offset) VALUES (1, ?, ?)',
 } as const;
@@ -85,6 +86,11 @@ export class CommitIndex {
     const row = this.#sql.findRequest.get(principal, id);
     if (row === undefined) return undefined;
     return { fingerprint: row['fingerprint'] as Uint8Array, body: row['body'] as Uint8Array };
+  }
+
+  /** Records of a file log, those of this transaction's earlier commits included. */
+  fileLogCount(volume: number, log: Uint8Array): number {
+    return Number(this.#sql.logCount.get(volume, log)?.['count'] ?? 0);
   }
 
   dropResultsBefore(timeMs: number): void {

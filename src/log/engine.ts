@@ -212,8 +212,12 @@ export class LogEngine {
     try {
       database.exec('BEGIN IMMEDIATE');
       const flushed = this.#writePending();
-      const volumes = this.#writerVolumes;
-      const transaction = new Transaction({ database, volumes, fold: this.#fold });
+      const transaction = new Transaction({
+        database,
+        volumes: this.#writerVolumes,
+        commits: this.#commits,
+        fold: this.#fold,
+      });
       batch = runPlans(transaction, jobs);
       await this.#store(transaction, jobs[0]?.urgent === true);
       isDurable = true;

@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { asBuffer } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { FileLogPart, RequestResult } from '../format/commit.ts';
 import { encodeRecord, type RecordInit } from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
+import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { VolumeRow, VolumeTable } from './volume-table.ts';
 
@@ -12,6 +14,8 @@ export interface Staged {
   readonly volume: VolumeRow;
   readonly records: Uint8Array[];
   readonly parts: FileLogPart[];
+  /** Records of the file logs in `parts`, these included. */
+  readonly logCounts: Map<string, number>;
   readonly results: RequestResult[];
 }
 
@@ -31,14 +35,21 @@ export class Transaction {
   readonly database: DatabaseSync;
   readonly volumes: VolumeTable;
   readonly #fold: Fold;
+  readonly #commits: CommitIndex;
   readonly #staged = new Map<number, Staged>();
   #bytes = 0;
   #lastVolume: number | undefined;
 
-  constructor(options: { database: DatabaseSync; volumes: VolumeTable; fold: Fold }) {
+  constructor(options: {
+    readonly database: DatabaseSync;
+    readonly volumes: VolumeTable;
+    readonly commits: CommitIndex;
+    readonly fold: Fold;
+  }) {
     this.database = options.database;
     this.volumes = options.volumes;
     this.#fold = options.fold;
+    this.#commits = options.commits;
   }
 
   /** Bytes of records staged. */
@@ -74,9 +85,21 @@ export class Transaction {
     return staged.volume.count + staged.records.length;
   }
 
-  /** Adds records to a file log of the volume; their dentry is for the caller to append. */
+  /**
+   * Adds records to a file log of the volume; their dentry is for the caller to append. Throws
+   * `busy` unless they begin where the log ends: another change of this moment was first.
+   */
   appendPart(volume: number, part: FileLogPart): void {
     const staged = this.#stage(volume);
+    const key = asBuffer(part.log).toString('latin1');
+    const count = staged.logCounts.get(key) ?? this.#commits.fileLogCount(volume, part.log);
+    if (part.firstSeq !== count) {
+      throw new GdpfsError(
+        'busy',
+        `cannot write file log: it has ${count} records, need ${part.firstSeq}`,
+      );
+    }
+    staged.logCounts.set(key, count + part.records.length);
     staged.parts.push(part);
     for (const record of part.records) this.#bytes += record.length;
     if (this.#bytes > LIMITS.commitBytesMax) throw tooLarge();
@@ -106,6 +129,7 @@ export class Transaction {
       else {
         staged.records.length = lengths[0];
         staged.parts.length = lengths[1];
+        recount(staged);
         staged.results.length = lengths[2];
       }
     }
@@ -131,10 +155,17 @@ export class Transaction {
           hint: 'run `gdpfs fsck --data DIR` on the server to see what is damaged',
         });
       }
-      staged = { volume: row, records: [], parts: [], results: [] };
+      staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [] };
       this.#staged.set(volume, staged);
     }
     return staged;
+  }
+}
+
+function recount({ parts, logCounts }: Staged): void {
+  logCounts.clear();
+  for (const { log, firstSeq, records } of parts) {
+    logCounts.set(asBuffer(log).toString('latin1'), firstSeq + records.length);
   }
 }
 

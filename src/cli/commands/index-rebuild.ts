@@ -35,8 +35,12 @@ function rebuildCommand(context: Context): Command {
           : `rebuilt the index: ${volumes} volumes\n`,
       );
       if (damageCount === 0) return;
-      throw new GdpfsError('corrupt', `cannot index everything: ${damageCount} places are damaged`, {
-        hint: 'run "gdpfs fsck" to see them',
-      });
+      throw new GdpfsError(
+        'corrupt',
+        `cannot index everything: ${damageCount} places are damaged`,
+        {
+          hint: 'run "gdpfs fsck" to see them',
+        },
+      );
     });
 }
