@@ -1,15 +1,72 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { hexDecode, hexEncode, utf8Decode, utf8Encode } from '../src/base/bytes.ts';
 import { crc32, sha256 } from '../src/base/digest.ts';
 import { parseCheckpoint, verifyCheckpoint } from '../src/format/checkpoint.ts';
 import { ChunkFrameDecoder } from '../src/format/chunk-frame.ts';
+import { decodeCommit, decodeResults, encodeCommit } from '../src/format/commit.ts';
 import { ContentFold, contentRoot } from '../src/format/content.ts';
+import { checkPins, type FileLogRecords, foldFileLog } from '../src/format/file-pins.ts';
+import {
+  Chunking,
+  Custody,
+  type GDPfsDentry,
+  LogKind,
+  NodeKind,
+} from '../src/format/generated/gdpfs_pb.js';
 import { decodeManifestEntries, encodeManifestEntries } from '../src/format/manifest.ts';
-import { leafHash, MerkleFrontier } from '../src/format/merkle.ts';
+import { leafHash, MerkleFrontier, merkleRoot } from '../src/format/merkle.ts';
+import { verifyPolicy } from '../src/format/policy.ts';
+import { decodeFchunk, decodeMeta, decodeRecord, logName } from '../src/format/records.ts';
+import {
+  decodeCommitPayload,
+  FOOTER_BYTES,
+  FRAME_KIND,
+  SEGMENT_HEADER_BYTES,
+} from '../src/format/segment.ts';
+import { type ChainState, verifyCommit } from '../src/format/volume-chain.ts';
+import { openFileSystem } from '../src/fs/open.ts';
+import { fsckStore } from '../src/log/fsck.ts';
+import type { DiskFile } from '../src/storage/disk.ts';
+import { type Scanned, scanFrames } from '../src/storage/frame-scan.ts';
+import { openNodeDisk } from '../src/storage/node-disk.ts';
+import { checkHeaderPage } from '../src/storage/segment-check.ts';
+import { SegmentReader } from '../src/storage/segment-files.ts';
+import { readTable } from '../src/storage/segment-store.ts';
 
 /** Bytes of released versions stay readable: see test/fixtures/format/v1/README.md. */
+
+/**
+ * SHA-256 of every fixture. A change here says that stored data of that version has another meaning
+ * now; there is no reason to make one. New files get new lines.
+ */
+const FIXTURES: Readonly<Record<string, string>> = {
+  'checkpoint-extended.note': 'b0c5f1039b5f8fc0264ce8e9683a903382e961529722e4288750c011c3bf19f5',
+  'checkpoint.note': 'e828c021206c7ef224a72cf4e3280e8eb76cc01383b6d5b237a8c4b232e36745',
+  'chunk-frames.hex': '3b9652d91f31f684d5fd0eca6d19800737d9f8901b23a70ffe8f40eb26a63f50',
+  'commit-first.hex': '2d831101ae7eaab96870898ab31ee14d93ce07868b242ce236a59d31ffd814df',
+  'commit-second.hex': 'b448d1609a468dc47bd068abdabe652a3054d3afe658ae8e0d49311baf086a76',
+  'manifest.hex': 'e2b09c82e5261286aa628d6cae588bc04738f6b233bd9a042395c1e93c831adc',
+  'merkle-frontier.hex': '5816b5907032b2fc52dcb12e7a85dd1ca76c1c177b84a1f51ef3aab68a4fb8c7',
+  'record-dentry-directory.hex': '503c3d986b694e6cf632cccce36f62007f08f25b5338803064423b75ec11afd3',
+  'record-dentry-file.hex': '5e1dab8ed91c757039f5be1de9b6813e478137eb2993c1438474b2415968b776',
+  'record-dentry-removed.hex': '58c512a26a9e24c18882c0bbe84973d0fec175a875bc1220d07bc891339d4b6b',
+  'record-dentry-symlink.hex': 'd347cf455f92b3d422ae02f623ee85d6eaa3bff51b3531735e095aff8cca9fcd',
+  'record-fchunk-end.hex': 'e3f2eb5696035deac49543ec7ef2fe66e054d4b3f66f943c9e0348335d3a4043',
+  'record-fchunk.hex': '25280279c19e51e469907d0820d4b640f66685da21b750c8a14cd5d1152f8df0',
+  'record-meta-directory.hex': '61df07da3b8f973e0c0e978e66c641927405886b61e8599f4d27ce04743a7cbc',
+  'record-meta-file.hex': '5a9e987b7aae1f231958a2fff79d6804bcf3398bc1496ab695d209289d99630b',
+  'record-system-volume.hex': '78caca23f9a672642a3f287ea06be59df798b459eddc6c8c257177cd4b116f0b',
+  'record-volume-policy.hex': 'a422b3496b4a7f966c15703adda89be886f4baf972cffa54f8020182a53603a4',
+  'store/segments/0000000001.seg':
+    '874073157925b8ceb7472bf5e7371d7c88f44aa2f45cc53911e4b9009b686742',
+  'store/segments/0000000002.open':
+    '8a851c3078cb9eef529f81f0425d0f38d4d6dd6337115657211becfb1a38ba9e',
+};
 
 const DIRECTORY = new URL('fixtures/format/v1/', import.meta.url);
 const used = new Set<string>();
@@ -21,6 +78,13 @@ const KEY = {
 };
 const ROOT = '4fadaf65230be6227c00da655ea088f1038a3b3443350b3e6cf7062f2e03963a';
 const MANIFEST_SIZE = 2 ** 32 + 31;
+
+/** The volume of records, commits and segments; its keys are the first two of RFC 8032 section 7.1. */
+const VOLUME = '9863ec89196e326f8f9a8c518f3ad32e96864b28469a96a2c628209996b072ce';
+const FILE_LOG = 'b0a7976d2ee34540b9434842ee5c98c2e6af8d4ebacda1a54857448652615009';
+const OWNER_KEY = KEY.publicKey;
+const WRITER_KEY = hex('3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c');
+const TABLE_OFFSET = 7077;
 
 describe('format version 1', () => {
   it('checkpoint.note verifies', () => {
@@ -94,11 +158,298 @@ describe('format version 1', () => {
     );
   });
 
-  it('every fixture is decoded here', () => {
-    const files = readdirSync(DIRECTORY).filter((name) => name !== 'README.md');
-    assert.deepEqual(files, [...used].sort());
+  it('record-meta-directory.hex names the volume and its owner', () => {
+    const meta = decodeMeta(readHex('record-meta-directory.hex'), LogKind.DIRECTORY);
+    assert.deepEqual(fields(meta), {
+      version: 1,
+      kind: LogKind.DIRECTORY,
+      nonce: counting(0x10),
+      hash: 1,
+      createdMs: 1_790_000_000_000n,
+      ownerKey: OWNER_KEY,
+      custody: Custody.SERVER,
+      chunking: Chunking.FIXED,
+      chunkSize: 0,
+    });
+    assert.equal(hexEncode(logName(readHex('record-meta-directory.hex'))), VOLUME);
+  });
+
+  it('record-volume-policy.hex names the writer, signed by the owner', () => {
+    const body = decodeRecord(readHex('record-volume-policy.hex'));
+    assert(body.case === 'volume');
+    const policy = { epoch: 1, writerKey: WRITER_KEY, historyDays: 30 };
+    assert.deepEqual(verifyPolicy(hex(VOLUME), OWNER_KEY, body.value), policy);
+  });
+
+  it('record-meta-file.hex and the fchunks make a file', () => {
+    const records = ['meta-file', 'fchunk', 'fchunk-end'].map((n) => readHex(`record-${n}.hex`));
+    const [metaBytes, fchunk, end] = records;
+    assert(metaBytes && fchunk && end);
+    const meta = decodeMeta(metaBytes, LogKind.FILE);
+    assert.deepEqual(meta.nonce, counting(0x20));
+    assert.equal(meta.createdMs, 1_790_000_001_000n);
+    assert.equal(meta.chunkSize, 262_144);
+    assert.equal(hexEncode(logName(metaBytes)), FILE_LOG);
+    const data = utf8Encode('second chunk');
+    const chunk = { offset: 11, length: 12, checksum: crc32(data), digest: sha256(data) };
+    assert.deepEqual(decodeFchunk(fchunk), chunk);
+    const nothing = { offset: 64, length: 0, checksum: 0, digest: new Uint8Array(0) };
+    assert.deepEqual(decodeFchunk(end), nothing);
+    assert.deepEqual(foldFileLog(records), { size: 64, chunks: [chunk] });
+  });
+
+  it('record-dentry-*.hex say what names stand for', () => {
+    assert.deepEqual(fields(readDentry('directory')), {
+      ...NO_DENTRY,
+      name: 'models',
+      kind: NodeKind.DIRECTORY,
+      mode: 0o755,
+      mtimeUs: 1_790_000_001_000_007n,
+    });
+    assert.deepEqual(fields(readDentry('file')), {
+      ...NO_DENTRY,
+      parent: 2n,
+      name: 'weights-\u00fcn\u00ef.bin',
+      kind: NodeKind.FILE,
+      log: hex(FILE_LOG),
+      logCount: 3n,
+      size: 23n,
+      root: hex('4b3bedb9720a811614a5cbbc3be15e879942f181e975a907d207797866cabc00'),
+      content: hex('a5f030fc29a90638c66de73f4a0513705bcf5de312f7c66eccb0970cd747e71f'),
+      mode: 0o640,
+      mtimeUs: 1_790_000_001_000_007n,
+    });
+    assert.deepEqual(fields(readDentry('symlink')), {
+      ...NO_DENTRY,
+      name: 'latest',
+      kind: NodeKind.SYMLINK,
+      target: 'models/weights-\u00fcn\u00ef.bin',
+      mode: 0o777,
+      mtimeUs: -1n,
+    });
+    assert.deepEqual(fields(readDentry('removed')), {
+      ...NO_DENTRY,
+      name: 'latest',
+      node: 4n,
+      kind: NodeKind.SYMLINK,
+      removed: true,
+    });
+  });
+
+  it('record-system-volume.hex gives the volume an alias', () => {
+    const body = decodeRecord(readHex('record-system-volume.hex'));
+    assert(body.case === 'system' && body.value.body.case === 'volume');
+    const entry = { name: hex(VOLUME), alias: 'vision', owner: 'alice' };
+    assert.deepEqual(fields(body.value.body.value), entry);
+  });
+
+  it('commit-first.hex and commit-second.hex verify, pin their file, and encode to the same bytes', () => {
+    let state: ChainState | undefined;
+    const logs = new FileLogs();
+    for (const name of ['commit-first.hex', 'commit-second.hex']) {
+      const bytes = readHex(name);
+      const commit = decodeCommit(bytes);
+      state = verifyCommit(state, commit);
+      assert.deepEqual(encodeCommit(commit, commit.checkpoint).bytes, bytes);
+      const files = checkPins(commit, logs).flatMap(({ manifest }) => manifest ?? []);
+      assert.deepEqual(
+        files.map(({ size }) => size),
+        name === 'commit-first.hex' ? [] : [23],
+      );
+    }
+    assert.deepEqual([state?.count, state?.epoch, state?.timeMs], [5, 1, 1_790_000_001_000]);
+  });
+
+  it('the roots in record-dentry-file.hex are those of its log', () => {
+    const { records } = decodeCommit(readHex('commit-second.hex')).parts[0] ?? { records: [] };
+    const dentry = readDentry('file');
+    assert.deepEqual(dentry.root, merkleRoot(records.map(leafHash)));
+    assert.deepEqual(dentry.content, contentRoot(foldFileLog(records)));
+  });
+
+  it('store/segments/0000000001.seg has a sound header, its frames, and a table that lists them', async () => {
+    const reader = openSegments();
+    const file = await reader.file(1);
+    const header = await checkHeaderPage(file, 1);
+    assert.deepEqual(header, { storeId: counting(0x30), durable: TABLE_OFFSET, problems: [] });
+    const end = (await file.size()) - FOOTER_BYTES;
+    const scanned = await scan(file, 1, end);
+    const { commit, chunk, table } = FRAME_KIND;
+    assert.deepEqual(
+      scanned.map(({ header: { kind } }) => kind),
+      [commit, commit, commit, chunk, chunk, commit, table],
+    );
+    const { entries, tableOffset } = await readTable(reader, 1);
+    assert.equal(tableOffset, TABLE_OFFSET);
+    const headers = scanned.slice(0, -1).map(({ header: { kind, offset, length } }) => ({
+      kind,
+      offset,
+      length,
+    }));
+    assert.deepEqual(
+      entries.map(({ kind, offset, length }) => ({ kind, offset, length })),
+      headers,
+    );
+    const chunks = entries.filter(({ kind }) => kind === chunk);
+    const texts = ['first chunk', 'second chunk'];
+    assert.deepEqual(
+      chunks.map(({ volume, digest }) => ({ volume, digest })),
+      texts.map((text) => ({ volume: hex(VOLUME), digest: sha256(utf8Encode(text)) })),
+    );
+    const { commit: bytes, results } = decodeCommitPayload(scanned[5]?.payload ?? hex(''));
+    assert.deepEqual(bytes, readHex('commit-second.hex'));
+    assert.deepEqual(decodeResults(results), [
+      {
+        principal: 'alice',
+        id: 'put-0001',
+        fingerprint: sha256(utf8Encode('what was asked')),
+        timeMs: 1_790_000_001_000,
+        body: utf8Encode('{"seq":4,"node":4,"count":3}'),
+      },
+    ]);
+    await reader.close();
+  });
+
+  it('store/segments/0000000002.open goes on behind it, durable to its end', async () => {
+    const reader = openSegments();
+    const file = await reader.file(2);
+    const end = await file.size();
+    const header = await checkHeaderPage(file, 2);
+    assert.deepEqual(header, { storeId: counting(0x30), durable: end, problems: [] });
+    const [chunk, commit] = await scan(file, 2, end);
+    assert.equal(utf8Decode(chunk?.payload.subarray(64) ?? hex('')), 'behind a hole');
+    const { firstSeq, parts } = decodeCommit(
+      decodeCommitPayload(commit?.payload ?? hex('')).commit,
+    );
+    assert.equal(firstSeq, 5);
+    assert.deepEqual(
+      parts.map(({ log, firstSeq, records }) => [hexEncode(log), firstSeq, records.length]),
+      [[FILE_LOG, 3, 2]],
+    );
+    await reader.close();
+  });
+
+  it('the two segments are a store without a fault that opens and serves its files', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gdpfs-fixtures-'));
+    try {
+      const directory = join(folder, 'store');
+      cpSync(STORE, directory, { recursive: true });
+      const { problems, notes, ...counts } = await fsckStore({ directory });
+      assert.deepEqual([problems, notes], [[], []]);
+      assert.deepEqual(counts, {
+        segments: 2,
+        volumes: 2,
+        commits: 5,
+        records: 15,
+        chunks: 3,
+        bytes: 36,
+      });
+      await checkServed({ directory, keysDirectory: join(folder, 'keys') });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('every fixture is decoded here and has the bytes it was made with', () => {
+    assert.deepEqual(Object.keys(FIXTURES).sort(), [...used].sort());
+    const files = readdirSync(DIRECTORY, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name !== 'README.md')
+      .map(({ parentPath, name }) => relative(fileURLToPath(DIRECTORY), join(parentPath, name)));
+    const hashes = files.map((name) => [name, hexEncode(sha256(read(name)))]);
+    assert.deepEqual(Object.fromEntries(hashes), FIXTURES);
   });
 });
+
+/** The stored tree, now and as it was, through the file system. */
+async function checkServed(folders: {
+  readonly directory: string;
+  readonly keysDirectory: string;
+}): Promise<void> {
+  const clock = { now: () => 1_790_000_003_000 };
+  await using opened = await openFileSystem({ ...folders, clock, warn: assert.fail });
+  const { fs, system } = opened;
+  const { name, owner, count } = fs.resolveVolume('vision');
+  assert.deepEqual([hexEncode(name), owner, count], [VOLUME, 'alice', 8]);
+  assert.equal(system.view.isRevoked({ principal: 'bob', enrolment: counting(0x80) }), true);
+  const paths = (seq: number): string[] => {
+    const options = { recursive: true, limit: 10, at: { kind: 'seq', seq } } as const;
+    return fs.list(name, '', options).entries.map(({ path }) => path);
+  };
+  const file = 'weights-\u00fcn\u00ef.bin';
+  assert.deepEqual(paths(4), ['latest', 'models', `models/${file}`]);
+  assert.deepEqual(paths(7), ['archive', `archive/${file}`]);
+  const entry = fs.stat(name, `archive/${file}`);
+  assert.deepEqual([entry.node, entry.seq, entry.size], [3, 5, 64]);
+  const texts: string[] = [];
+  for (const chunk of await fs.manifest(name, entry)) {
+    texts.push(`${chunk.offset}: ${utf8Decode(await fs.readChunk(name, chunk))}`);
+  }
+  assert.deepEqual(texts, ['0: first chunk', '11: second chunk', '32: behind a hole']);
+}
+
+const SEGMENTS = ['store/segments/0000000001.seg', 'store/segments/0000000002.open'];
+const STORE = fileURLToPath(new URL('store', DIRECTORY));
+
+function openSegments(): SegmentReader {
+  for (const name of SEGMENTS) used.add(name);
+  return new SegmentReader(openNodeDisk(STORE));
+}
+
+type Frame = Extract<Scanned, { kind: 'frame' }>;
+
+/** Every frame of a segment up to `end`; there must be nothing else. */
+async function scan(file: DiskFile, segment: number, end: number): Promise<Frame[]> {
+  const from = SEGMENT_HEADER_BYTES;
+  const frames: Frame[] = [];
+  for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: from })) {
+    assert(item.kind === 'frame', 'no damage');
+    frames.push(item);
+  }
+  return frames;
+}
+
+class FileLogs implements FileLogRecords {
+  readonly #logs = new Map<string, readonly Uint8Array[]>();
+
+  read(log: Uint8Array): readonly Uint8Array[] {
+    return this.#logs.get(hexEncode(log)) ?? [];
+  }
+
+  append(log: Uint8Array, records: readonly Uint8Array[]): void {
+    this.#logs.set(hexEncode(log), [...this.read(log), ...records]);
+  }
+}
+
+/** 16 bytes from `first` on upwards. */
+function counting(first: number): Uint8Array {
+  return Uint8Array.from({ length: 16 }, (_, index) => first + index);
+}
+
+/** The fields of a decoded message, without the library's own. */
+function fields(message: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(message).filter(([name]) => !name.startsWith('$')));
+}
+
+/** A dentry that says nothing but who wrote it. */
+const NO_DENTRY = {
+  parent: 0n,
+  log: new Uint8Array(0),
+  size: 0n,
+  root: new Uint8Array(0),
+  logCount: 0n,
+  content: new Uint8Array(0),
+  mode: 0,
+  mtimeUs: 0n,
+  author: 'alice',
+  removed: false,
+  target: '',
+};
+
+function readDentry(name: string): GDPfsDentry {
+  const body = decodeRecord(readHex(`record-dentry-${name}.hex`));
+  assert(body.case === 'dentry');
+  return body.value;
+}
 
 function read(name: string): Uint8Array {
   used.add(name);

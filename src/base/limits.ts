@@ -114,6 +114,8 @@ export const LIMITS = {
   /** Files of a tree that are sent or fetched chunk by chunk at the same time. */
   largeFilesInFlight: 4,
   retriesMax: 6,
+  /** Fetching chunks again that came with a wrong digest: on a wire that happens, in a store it stays. */
+  badDataRetriesMax: 3,
   retryDelayMsMin: 100,
   retryDelayMsMax: 10_000,
   connectTimeoutMs: 10_000,

@@ -2,7 +2,7 @@ import type { Replace } from '../client/placement.ts';
 import { copy, type CopyResult } from '../client/transfer.ts';
 import type { Context } from './context.ts';
 import { openEndpoint } from './endpoints.ts';
-import { ProgressLine, startSummary } from './progress.ts';
+import { ProgressLine, startSummary, type Summary } from './progress.ts';
 import type { Servers } from './servers.ts';
 
 export interface CopyRequest {
@@ -26,22 +26,35 @@ export async function copyReported(
   request: CopyRequest,
   output: CopyOutput,
 ): Promise<CopyResult> {
-  const { destination, ...options } = request;
-  const line = new ProgressLine(context.stderr);
   const summary = startSummary();
-  const sources = await Promise.all(request.sources.map((text) => openEndpoint(servers, text)));
-  const result = await copy({
-    ...options,
-    sources,
-    destination: await openEndpoint(servers, destination),
-    intoDirectory: destination.endsWith('/'),
-    onProgress: (progress) => line.show(summary(progress)),
-    signal: context.signal,
-  }).finally(() => line.clear());
+  const result = await copyWithProgress(context, servers, { request, summary });
   for (const { path, error } of result.errors) await context.report.error(error, path);
   const { errors: _, ...counts } = result;
   if (output.json) await context.stdout.write(`${JSON.stringify(counts)}\n`);
   else if (output.verbose) await context.stdout.write(`copied ${summary(result)}\n`);
   else if (context.stderr.isTerminal) await context.report.note(`copied ${summary(result)}`);
   return result;
+}
+
+async function copyWithProgress(
+  context: Context,
+  servers: Servers,
+  { request, summary }: { readonly request: CopyRequest; readonly summary: Summary },
+): Promise<CopyResult> {
+  const { destination, ...options } = request;
+  const sources = await Promise.all(request.sources.map((text) => openEndpoint(servers, text)));
+  const target = await openEndpoint(servers, destination);
+  const line = new ProgressLine(context.stderr);
+  try {
+    return await copy({
+      ...options,
+      sources,
+      destination: target,
+      intoDirectory: destination.endsWith('/'),
+      onProgress: (progress) => line.show(summary(progress)),
+      signal: context.signal,
+    });
+  } finally {
+    await line.clear();
+  }
 }

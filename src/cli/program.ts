@@ -6,8 +6,8 @@ import { readVersion } from './version.ts';
 
 /** Runs one command; reports its errors; resolves to the exit code. */
 export async function runProgram(args: readonly string[], context: Context): Promise<number> {
-  const program = await createProgram(args, context);
   try {
+    const program = await createProgram(args, context);
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) await context.report.error(error);

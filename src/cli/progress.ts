@@ -34,8 +34,10 @@ export class ProgressLine {
   }
 }
 
-/** Says how much was transferred since it was made, and how fast: `3 files, 1.20 GB, 412 MB/s`. */
-export function startSummary(): (progress: Pick<Progress, 'files' | 'bytes'>) => string {
+/** How much was transferred since the start, and how fast: `3 files, 1.20 GB, 412 MB/s`. */
+export type Summary = (progress: Pick<Progress, 'files' | 'bytes'>) => string;
+
+export function startSummary(): Summary {
   const startMs = performance.now();
   return ({ files, bytes }) => {
     const elapsedMs = performance.now() - startMs;

@@ -54,12 +54,11 @@ export class Servers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const opened = await Promise.allSettled(this.#opened.values());
-    await Promise.all(
-      opened.map((result) =>
-        result.status === 'fulfilled' ? result.value.session[Symbol.asyncDispose]() : undefined,
-      ),
-    );
+    for (const opening of this.#opened.values()) {
+      // One that did not open has said so to whoever asked for it.
+      const opened = await opening.catch(() => undefined);
+      await opened?.session[Symbol.asyncDispose]();
+    }
   }
 
   #open(profileName: string | undefined): Promise<{ profile: Profile; session: Session }> {

@@ -1,6 +1,7 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { crc32, sha256Async } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
 import type { StorageFileChunksGetQuery } from '../wire/generated/api.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
@@ -24,10 +25,11 @@ export async function fetchChunks(
 ): Promise<ChunkBody> {
   const body = new ChunkBody(bytes, chunks);
   try {
-    await withRetry(async () => {
+    const fetchOnce = async (): Promise<void> => {
       await receive(session, version, { chunks, body });
       await check(version.path, chunks, body);
-    }, version.signal);
+    };
+    await withRetry(fetchOnce, { signal: version.signal, retriesMax: LIMITS.badDataRetriesMax });
   } catch (error) {
     if (!isGdpfsError(error, 'bad_chunk')) throw error;
     throw new GdpfsError('corrupt', error.message, { cause: error });

@@ -25,22 +25,25 @@ export async function readCommits(
   },
 ): Promise<void> {
   const { volume, next, take, signal } = options;
-  await withRetry(async () => {
-    const frames = new SizedFrames(LIMITS.commitBytesMax);
-    const from = next();
-    const query: VolumeCommitsGetQuery = { from };
-    await session.request({
-      method: 'GET',
-      route: `/api/v1/volumes/${encodeURIComponent(volume)}/commits`,
-      query,
-      accept: MEDIA_TYPES.commits,
-      onData: (piece) => {
-        for (const bytes of frames.push(piece)) take(decodeCommit(bytes));
-      },
-      signal,
-    });
-    frames.end();
-  }, signal);
+  await withRetry(
+    async () => {
+      const frames = new SizedFrames(LIMITS.commitBytesMax);
+      const from = next();
+      const query: VolumeCommitsGetQuery = { from };
+      await session.request({
+        method: 'GET',
+        route: `/api/v1/volumes/${encodeURIComponent(volume)}/commits`,
+        query,
+        accept: MEDIA_TYPES.commits,
+        onData: (piece) => {
+          for (const bytes of frames.push(piece)) take(decodeCommit(bytes));
+        },
+        signal,
+      });
+      frames.end();
+    },
+    { signal },
+  );
 }
 
 /** Finds `uint32 length | bytes` in a stream of pieces of any size. */

@@ -45,7 +45,7 @@ export class LocalTree {
 
   /** Makes the directory and its parents where they are missing. */
   makeDirectory(relative: string): void {
-    parsePath(relative);
+    requireRelative(relative);
     let directory = '';
     for (const name of splitPath(relative)) {
       directory = joinPath(directory, name);
@@ -57,9 +57,9 @@ export class LocalTree {
 
   /** Where a file below here is to be written; makes its directory. */
   prepare(relative: string): string {
-    const parsed = parsePath(relative);
-    this.makeDirectory(parentPath(parsed));
-    return join(this.#root, parsed);
+    requireRelative(relative);
+    this.makeDirectory(parentPath(relative));
+    return join(this.#root, relative);
   }
 
   /** Creates or replaces a file, whole or not at all. Not synced to the disk. */
@@ -115,6 +115,12 @@ export class LocalTree {
       );
     }
   }
+}
+
+/** Throws `bad_request` for a name that no listing can have: absolute, with `..`, with NUL. */
+function requireRelative(relative: string): void {
+  if (parsePath(relative) === relative) return;
+  throw new GdpfsError('bad_request', `cannot write ${quote(relative)}: need a relative path`);
 }
 
 /** What an earlier run left behind under the same name is thrown away. */

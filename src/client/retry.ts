@@ -5,18 +5,27 @@ import { LIMITS } from '../base/limits.ts';
 /** Where a server said how long to wait, in seconds (RFC 9110 section 10.2.3). */
 export const RETRY_AFTER = 'retryAfterSeconds';
 
+export interface RetryOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Attempts beside the first. */
+  readonly retriesMax?: number;
+}
+
 /**
  * Runs `attempt` until it succeeds, fails with an error that the table does not let retry, or has
- * failed `LIMITS.retriesMax` times more. Waits longer each time, with jitter, so that many clients
- * of a restarted server do not come back at once.
+ * failed `retriesMax` times more. Waits longer each time, with jitter, so that many clients of a
+ * restarted server do not come back at once.
  */
-export async function withRetry<T>(attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function withRetry<T>(
+  attempt: () => Promise<T>,
+  { signal, retriesMax = LIMITS.retriesMax }: RetryOptions = {},
+): Promise<T> {
   for (let retries = 0; ; retries += 1) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof GdpfsError) || !error.traits.retry) throw error;
-      if (retries === LIMITS.retriesMax) throw error;
+      if (retries === retriesMax) throw error;
       await delay(retryDelayMs(retries, error), undefined, signal === undefined ? {} : { signal });
     }
   }

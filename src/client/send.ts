@@ -39,9 +39,15 @@ async function sendFile(call: SendCall, { path, existing }: RemoteTarget): Promi
     tally.skipped += 1;
     return;
   }
-  const onProgress = (bytes: number): void => tally.addBytes(bytes);
-  const options = { source, path, parents: true, onProgress, signal };
-  const result = await uploadFile(session, options);
+  const result = await uploadFile(session, {
+    source,
+    path,
+    parents: true,
+    // Somebody else may be faster.
+    ifAbsent: existing === undefined && replace === 'never',
+    onProgress: (bytes) => tally.addBytes(bytes),
+    signal,
+  });
   tally.files += 1;
   tally.bytesSent += result.bytesSent;
   tally.bytesReused += result.bytesReused;

@@ -88,7 +88,7 @@ async function send(connection: Connection, request: ApiRequest): Promise<ApiAns
     if (answer.status < 200 || answer.status > 299) throw errorOf(answer);
     return answer;
   };
-  return onData === undefined ? await withRetry(attempt, signal) : await attempt();
+  return onData === undefined ? await withRetry(attempt, { signal }) : await attempt();
 }
 
 function bodyOf(request: ApiRequest): ApiRequest['body'] {

@@ -5,7 +5,7 @@ import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { type EntryRow, ROOT_NODE } from './entry-table.ts';
 import { checkPrecondition, type Planner, sameContent } from './planner.ts';
 import type { PreparedFile } from './prepare.ts';
-import { isBelow, listRecursive, notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
+import { isBelow, isInTree, listRecursive, notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
 import type { Change } from './types.ts';
 
 /** A change whose file logs have been folded and whose moments are counts of records. */
@@ -86,11 +86,9 @@ function planPut(planner: Planner, change: Kind<'put'>): void {
   checkPrecondition(path, row, change.precondition);
   planner.requireChunks(prepared);
   // The same log pinned again is the same commit, sent twice under different request ids.
-  if (row?.log !== undefined && bytesEqual(row.log, prepared.log)) {
-    if (row.logCount === prepared.logCount) {
-      planner.node = row.node;
-      return;
-    }
+  if (row?.root !== undefined && bytesEqual(row.root, prepared.root)) {
+    planner.node = row.node;
+    return;
   }
   // A file keeps its node and its mode when its content is replaced; anything else is replaced.
   const old = row?.kind === NodeKind.FILE ? row : undefined;
@@ -141,9 +139,11 @@ function resolveTarget(planner: Planner, path: string, parents = false): Resolve
 
 function planRename(planner: Planner, change: Kind<'rename'>): void {
   const { path, to } = change;
+  const { content, absent } = change.precondition ?? {};
   const row = planner.existing(path);
-  checkPrecondition(path, row, change.precondition);
+  if (content !== undefined) checkPrecondition(path, row, { content });
   const target = planner.resolve(to);
+  if (absent !== undefined) checkPrecondition(to, target.row, { absent });
   if (target.row?.node === row.node) {
     planner.node = row.node;
     return;
@@ -276,6 +276,9 @@ function planRemove(planner: Planner, change: Kind<'remove'>): void {
 
 function planRestore(planner: Planner, change: Kind<'restore'>): void {
   const { path } = change;
+  if (path === '') {
+    throw new GdpfsError('bad_request', 'cannot restore the root directory of a volume');
+  }
   const { row: old } = resolve(viewAt(planner, change.atCount), path);
   if (old === undefined) throw notFound(path, path);
   const { row, ...place } = planner.resolve(path);
@@ -285,7 +288,7 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
     });
   }
   const { entries, volume } = planner.context;
-  const isElsewhere = row === undefined && entries.byNode(volume, old.node) !== undefined;
+  const isElsewhere = row === undefined && isInTree(entries, volume, old.node);
   if (isElsewhere && old.kind === NodeKind.DIRECTORY) {
     throw new GdpfsError('exists', `cannot restore "${path}": the directory was moved, not removed`);
   }

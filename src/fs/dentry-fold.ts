@@ -1,5 +1,6 @@
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
+import { parseName } from '../format/path.ts';
 import type { DentryInit } from '../format/records.ts';
 import { type EntryRow, type EntryTable, ROOT_NODE } from './entry-table.ts';
 import { isBelow } from './tree.ts';
@@ -21,19 +22,30 @@ export function foldDentry(
     entries.retire({ volume, parent: current.parent, name: current.name }, seq);
     return;
   }
+  checkName(row);
   checkParent(entries, volume, row);
-  if (dentry.node !== undefined && current === undefined) {
-    if (entries.lastPast(volume, row.node) === undefined) {
-      throw corrupt(seq, `node ${row.node} is unknown`);
-    }
+  if (dentry.node !== undefined) {
+    const known = current ?? entries.lastPast(volume, row.node);
+    if (known === undefined) throw corrupt(seq, `node ${row.node} is unknown`);
+    if (known.kind !== row.kind) throw corrupt(seq, `it changes the kind of node ${row.node}`);
+  } else if (row.kind === NodeKind.UNSPECIFIED) {
+    throw corrupt(seq, 'it has no kind');
   }
   if (current !== undefined) {
-    if (current.kind !== row.kind) throw corrupt(seq, `it changes the kind of node ${row.node}`);
     entries.retire({ volume, parent: current.parent, name: current.name }, seq);
   }
   const place = { volume, parent: row.parent, name: row.name };
   if (entries.byName(place) !== undefined) entries.retire(place, seq);
   entries.insert(volume, row);
+}
+
+function checkName(row: EntryRow): void {
+  try {
+    parseName(row.name);
+  } catch (error) {
+    if (!isGdpfsError(error)) throw error;
+    throw corrupt(row.seq, error.message);
+  }
 }
 
 function checkParent(entries: EntryTable, volume: number, row: EntryRow): void {

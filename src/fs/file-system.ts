@@ -10,7 +10,7 @@ import type { VolumeRow } from '../log/volume-table.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
-import { Planner } from './planner.ts';
+import { checkPrecondition, Planner } from './planner.ts';
 import { type PreparedFile, prepareFile } from './prepare.ts';
 import { listChildren, listRecursive, notADirectory, notFound, resolve, type View } from './tree.ts';
 import { forkLog, truncation } from './truncate.ts';
@@ -31,6 +31,9 @@ import type { Volumes } from './volumes.ts';
 
 /** Attempts to append to a file that others keep changing. */
 const CONFLICT_RETRIES = 8;
+
+/** Does an extended file go on in the log that it has, if nobody else has, or in one of its own? */
+type FileLogs = 'shared' | 'own';
 
 /**
  * Volumes, paths, files and their history, on signed logs. Every `volume` argument is the 32-byte
@@ -126,9 +129,35 @@ export class FileSystem {
 
   /** Makes the change, atomically, and answers when it is durable. A refused change has no effect. */
   async apply(volume: Uint8Array, change: Change, context: ChangeContext): Promise<ChangeResult> {
+    const repeated = this.firstResult(context);
+    if (repeated !== undefined) return repeated;
     const row = this.#volumes.byName(volume);
-    const prepared = await this.#prepare(row, change);
-    const { author, request } = context;
+    const apply = async (logs: FileLogs): Promise<ChangeResult> =>
+      this.#applyPrepared(row, await this.#prepare(row, change, logs), context);
+    try {
+      return await apply('shared');
+    } catch (error) {
+      if (!isGdpfsError(error, 'busy')) throw error;
+      // Another change of this moment was first to continue a file log.
+      return await apply('own');
+    }
+  }
+
+  /**
+   * The answer that the request got when it was made before. `apply` and `truncate` look here first;
+   * it is for those who must look at the state before they can say what to change.
+   */
+  firstResult({ author, request }: ChangeContext): ChangeResult | undefined {
+    if (request === undefined) return undefined;
+    const first = this.#engine.firstResult({ principal: author, ...request });
+    return first as ChangeResult | undefined;
+  }
+
+  async #applyPrepared(
+    row: VolumeRow,
+    change: PreparedChange,
+    { author, request }: ChangeContext,
+  ): Promise<ChangeResult> {
     return await this.#engine.run(
       (transaction) => {
         const planner = new Planner({
@@ -139,7 +168,7 @@ export class FileSystem {
           author,
           nowUs: this.#clock.now() * 1000,
         });
-        planChange(planner, prepared);
+        planChange(planner, change);
         const seq = transaction.nextSeq(row.id) - 1;
         return { seq, node: planner.node, count: planner.count };
       },
@@ -157,6 +186,8 @@ export class FileSystem {
     size: number,
     context: ChangeContext,
   ): Promise<ChangeResult> {
+    const repeated = this.firstResult(context);
+    if (repeated !== undefined) return repeated;
     for (let attempt = 1; ; attempt++) {
       const entry = this.stat(volume, path);
       const state = requireFile(entry);
@@ -266,12 +297,12 @@ export class FileSystem {
     return await this.#engine.readFileLog(volume, log, logCount);
   }
 
-  async #prepare(row: VolumeRow, change: Change): Promise<PreparedChange> {
+  async #prepare(row: VolumeRow, change: Change, logs: FileLogs): Promise<PreparedChange> {
     switch (change.kind) {
       case 'put':
         return { ...change, prepared: prepareFile(change.file) };
       case 'extend':
-        return { ...change, prepared: await this.#prepareExtend(row, change) };
+        return { ...change, prepared: await this.#prepareExtend(row, change, logs) };
       case 'copy':
       case 'restore': {
         const atCount = this.#count(row, change.at);
@@ -279,7 +310,7 @@ export class FileSystem {
       }
       case 'many': {
         const changes: PreparedChange[] = [];
-        for (const one of change.changes) changes.push(await this.#prepare(row, one));
+        for (const one of change.changes) changes.push(await this.#prepare(row, one, logs));
         return { kind: 'many', changes };
       }
       default:
@@ -293,15 +324,17 @@ export class FileSystem {
    */
   async #prepareExtend(
     row: VolumeRow,
-    change: Extract<Change, { kind: 'extend' }>,
+    { path, file, precondition }: Extract<Change, { kind: 'extend' }>,
+    logs: FileLogs,
   ): Promise<PreparedFile> {
-    const entry = this.#stat(row, change.path, this.#view(row, undefined));
-    const { log, logCount } = requireFile(entry);
+    const entry = this.#stat(row, path, this.#view(row, undefined));
+    const state = requireFile(entry);
+    // Planning checks it again: equal content means that the fold still holds.
+    checkPrecondition(path, state, precondition);
     const existing = await this.#records(row.id, entry);
-    if (this.#engine.fileLogCount(row.id, log) === logCount) {
-      return prepareFile(change.file, existing);
+    if (logs === 'shared' && this.#engine.fileLogCount(row.id, state.log) === state.logCount) {
+      return prepareFile(file, existing);
     }
-    const { file } = change;
     const records = [...forkLog(existing), ...file.records];
     const { content } = file;
     return prepareFile(content === undefined ? { records } : { records, content });

@@ -8,6 +8,7 @@ import type { Fold, PlacedRecord } from '../log/fold.ts';
 import { KeyStore } from '../log/key-store.ts';
 import { openLog } from '../log/open.ts';
 import type { Disk } from '../storage/disk.ts';
+import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { foldDentry } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { FileSystem } from './file-system.ts';
@@ -28,6 +29,8 @@ export interface OpenOptions {
   readonly rebuild?: boolean;
   /** Another disk for the segments; by default the folder itself. */
   readonly disk?: Disk;
+  /** When a segment is full; by default that of LIMITS. */
+  readonly segmentLimits?: SegmentLimits;
 }
 
 /** An open store. Dispose of it to finish what was accepted and release its lock. */

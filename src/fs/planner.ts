@@ -157,7 +157,7 @@ export function sameContent(row: EntryRow): DentryInit {
 /** Throws `exists` or `changed` if what stands at `path` is not what the caller expects. */
 export function checkPrecondition(
   path: string,
-  row: EntryRow | undefined,
+  row: { readonly content: Uint8Array | undefined } | undefined,
   precondition: Precondition = {},
 ): void {
   if (precondition.absent === true && row !== undefined) {

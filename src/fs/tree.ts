@@ -60,6 +60,17 @@ export function isBelow(
   return false;
 }
 
+/** Does a path lead to the node? Not if it was removed, or is below a directory that was. */
+export function isInTree(entries: EntryTable, volume: number, node: number): boolean {
+  let above = node;
+  for (let depth = 0; above !== ROOT_NODE; depth++) {
+    const row = entries.byNode(volume, above);
+    if (row === undefined || depth > LIMITS.treeDepthMax) return false;
+    above = row.parent;
+  }
+  return true;
+}
+
 /** An entry with its path relative to where a walk began. */
 export interface Walked {
   readonly path: string;

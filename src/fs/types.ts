@@ -58,7 +58,10 @@ export interface ListPage {
   readonly seq: number;
 }
 
-/** Conditions on the target of a change, from If-Match and If-None-Match. */
+/**
+ * Conditions on the target of a change, from If-Match and If-None-Match. For a rename `content` is
+ * that of what is renamed.
+ */
 export interface Precondition {
   /** The file there must have this content root, else `changed`. */
   readonly content?: Uint8Array;
@@ -89,7 +92,7 @@ export type Change =
   /** Creates the file or replaces its content, with a new file log. Every chunk must be stored. */
   | ({ readonly kind: 'put'; readonly path: string; readonly file: FileContent; readonly parents?: boolean; readonly precondition?: Precondition } & Attributes)
   /** Adds records to the file's log; `precondition.content` names what they continue. */
-  | ({ readonly kind: 'extend'; readonly path: string; readonly file: FileContent; readonly precondition: Precondition } & Attributes)
+  | ({ readonly kind: 'extend'; readonly path: string; readonly file: FileContent; readonly precondition: { readonly content: Uint8Array } } & Attributes)
   | { readonly kind: 'rename'; readonly path: string; readonly to: string; readonly precondition?: Precondition }
   /** A second name with the same content, no bytes moved; directories with `recursive`. */
   | { readonly kind: 'copy'; readonly path: string; readonly to: string; readonly recursive?: boolean; readonly at?: Moment; readonly precondition?: Precondition }

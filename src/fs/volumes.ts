@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { asBuffer, base64urlEncode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { ZERO_DIGEST } from '../format/commit.ts';
 import { Chunking, Custody, HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
@@ -124,7 +124,8 @@ export class Volumes {
         request === undefined ? {} : { request: { principal, ...request } },
       );
     } catch (error) {
-      this.#keys.remove(name);
+      // If the volume may have become durable all the same, it needs its keys.
+      if (isGdpfsError(error) && error.traits.mutated === 'no') this.#keys.remove(name);
       throw error;
     }
     // A repeated request was answered with the volume of the first one.

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { crc32, formatDigest } from '../base/digest.ts';
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
 import type { Chunk } from '../format/manifest.ts';
@@ -10,7 +10,7 @@ import { CHUNK_PREFIX_BYTES, decodeCommitPayload, FRAME_KIND } from '../format/s
 import { type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
 import type { ChunkTable } from './chunk-table.ts';
-import type { CommitIndex } from './commit-index.ts';
+import { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
 import { sealCommit } from './seal.ts';
@@ -38,11 +38,13 @@ const SQL = {
 export interface RunOptions {
   readonly urgent?: boolean;
   /** A repeat of this request gets the first answer; its result must be JSON. */
-  readonly request?: {
-    readonly principal: string;
-    readonly id: string;
-    readonly fingerprint: Uint8Array;
-  };
+  readonly request?: RequestKey;
+}
+
+export interface RequestKey {
+  readonly principal: string;
+  readonly id: string;
+  readonly fingerprint: Uint8Array;
 }
 
 /** The log engine: chunks and commits go in, are durable when acknowledged, and can be read back. */
@@ -50,6 +52,8 @@ export class LogEngine {
   readonly #index: IndexDatabase;
   readonly #segments: SegmentStore;
   readonly #commits: CommitIndex;
+  /** The same tables as they are committed, for reading. */
+  readonly #committed: CommitIndex;
   readonly #clock: Clock;
   readonly #signer: Signer;
   readonly #fold: Fold;
@@ -77,6 +81,7 @@ export class LogEngine {
     this.#index = parts.index;
     this.#segments = parts.segments;
     this.#commits = parts.commits;
+    this.#committed = new CommitIndex(parts.index.reader);
     this.#clock = parts.clock;
     this.#signer = parts.signer;
     this.#fold = parts.fold;
@@ -95,23 +100,22 @@ export class LogEngine {
     const { request, urgent } = options;
     if (request === undefined) return await this.#sequencer.run(plan, urgent);
     return await this.#sequencer.run((transaction) => {
-      const first = this.#commits.findResult(request.principal, request.id);
-      if (first !== undefined) {
-        if (bytesEqual(first.fingerprint, request.fingerprint)) {
-          return JSON.parse(utf8Decode(first.body)) as T;
-        }
-        throw new GdpfsError(
-          'request_reused',
-          `cannot repeat request "${request.id}": it was another request before`,
-          { hint: 'use a new Idempotency-Key for every new request' },
-        );
-      }
+      const first = firstResult(this.#commits, request);
+      if (first !== undefined) return first as T;
       const result = plan(transaction);
       const body = utf8Encode(JSON.stringify(result));
       const kept = { ...request, timeMs: this.#clock.now(), body };
       if (transaction.keepResult(kept)) this.#commits.addResult(kept);
       return result;
     }, urgent);
+  }
+
+  /**
+   * The durable first answer to a request that was made before; for those who must look at the state
+   * before they can ask for a change. Throws `request_reused`.
+   */
+  firstResult(request: RequestKey): unknown {
+    return firstResult(this.#committed, request);
   }
 
   /** Does an index write that is no log's business with the next transaction. */
@@ -180,7 +184,7 @@ export class LogEngine {
         offset: Number(row['offset']),
         length: Number(row['length']),
       };
-      commits.push(decodeCommitPayload(await this.#segments.read(location)).commit);
+      commits.push(decodeCommitPayload(await this.#segments.readFrame(location)).commit);
     }
     return commits;
   }
@@ -270,6 +274,17 @@ export class LogEngine {
   }
 }
 
+function firstResult(commits: CommitIndex, request: RequestKey): unknown {
+  const first = commits.findResult(request.principal, request.id);
+  if (first === undefined) return undefined;
+  if (bytesEqual(first.fingerprint, request.fingerprint)) return JSON.parse(utf8Decode(first.body));
+  throw new GdpfsError(
+    'request_reused',
+    `cannot repeat request "${request.id}": it was another request before`,
+    { hint: 'use a new Idempotency-Key for every new request' },
+  );
+}
+
 interface Planned {
   readonly job: Job;
   readonly result: unknown;
@@ -300,6 +315,8 @@ function runPlans(transaction: Transaction, jobs: readonly Job[]): Batch {
     } catch (error) {
       database.exec('ROLLBACK TO change; RELEASE change');
       transaction.rollback(mark);
+      // What does not fit beside others may fit alone.
+      if (isGdpfsError(error, 'body_too_large') && taken > 1) return { taken: taken - 1, planned };
       job.reject(error);
     }
   }

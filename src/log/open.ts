@@ -6,6 +6,7 @@ import { openIndexDatabase, removeIndex } from '../storage/index-db.ts';
 import { lockStore } from '../storage/lock.ts';
 import { openNodeDisk } from '../storage/node-disk.ts';
 import { openSegmentStore, type Position } from '../storage/segment-store.ts';
+import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { ChunkTable } from './chunk-table.ts';
 import { CommitIndex } from './commit-index.ts';
 import { LogEngine } from './engine.ts';
@@ -28,6 +29,7 @@ export interface OpenLogOptions {
   readonly warn: (message: string) => void;
   /** Another disk for the segments; by default the folder itself. */
   readonly disk?: Disk;
+  readonly segmentLimits?: SegmentLimits;
 }
 
 export interface OpenedLog extends AsyncDisposable {
@@ -56,7 +58,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     const index = openIndexDatabase(indexPath(directory), [LOG_SCHEMA, options.schema]);
     const chunks = new ChunkTable(index);
     const commits = new CommitIndex(index.writer);
-    const { fold, clock, warn } = options;
+    const { fold, clock, warn, segmentLimits } = options;
     const replay = new Replay({ index, commits, chunks, fold, nowMs: clock.now(), warn });
     const from = readPosition(index.reader);
     let segments: Awaited<ReturnType<typeof openSegmentStore>>;
@@ -66,6 +68,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
         visitor: replay,
         warn,
         ...(from === undefined ? {} : { from }),
+        ...(segmentLimits === undefined ? {} : { limits: segmentLimits }),
       });
     } catch (error) {
       index.close();

@@ -11,7 +11,7 @@ import type { FrameLocation } from '../storage/segment-writer.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
-import { VolumeTable } from './volume-table.ts';
+import { type VolumeRow, VolumeTable } from './volume-table.ts';
 
 /** Frames replayed between two commits of the index: bounds the memory of its transaction. */
 const REPLAY_FRAMES = 2000;
@@ -63,10 +63,12 @@ export class Replay implements ReplayVisitor {
 
   commit(payload: Uint8Array, location: FrameLocation): void {
     const { writer } = this.#options.index;
+    let name: Uint8Array | undefined;
     writer.exec('SAVEPOINT replay');
     try {
       const { commit: bytes, results } = decodeCommitPayload(payload);
       const commit = decodeCommit(bytes);
+      name = commit.volume;
       this.#apply(commit, commit.places, location);
       for (const result of decodeResults(results)) {
         const isFresh = result.timeMs > this.#options.nowMs - LIMITS.requestResultKeepMs;
@@ -76,7 +78,7 @@ export class Replay implements ReplayVisitor {
     } catch (error) {
       writer.exec('ROLLBACK TO replay; RELEASE replay');
       if (!isGdpfsError(error)) throw error;
-      this.#markDamaged(error.message, payload.subarray(4, 36), location);
+      this.#refuse(error.message, name, location);
     }
     this.#count();
   }
@@ -94,13 +96,22 @@ export class Replay implements ReplayVisitor {
     }
   }
 
+  /** A commit that is as it was written, but does not follow what is there. */
+  #refuse(reason: string, name: Uint8Array | undefined, location: FrameLocation): void {
+    const row = name === undefined ? undefined : this.#volumes.byName(name);
+    // Behind known damage that is no news: what it follows is lost.
+    const isKnown = row === undefined ? this.#damageCount > 0 : row.damage !== undefined;
+    if (name === undefined || !isKnown) this.#markDamaged(reason, row, location);
+  }
+
   #apply(commit: Commit, places: readonly PartPlace[], location: FrameLocation): void {
     const { writer } = this.#options.index;
     const row = this.#volumes.byName(commit.volume);
     // Already applied: the index had stored more than its position says.
     if (row !== undefined && commit.firstSeq + commit.records.length <= row.count) return;
-    if (row?.damage !== undefined) return;
     const state = verifyCommit(row, commit);
+    // It follows what is there, so whatever was damaged before it was not part of this log.
+    if (row?.damage !== undefined) this.#volumes.clearDamage(row.id);
     const meta = commit.records[0] ?? new Uint8Array(0);
     const volume = row?.id ?? this.#volumes.insert(state, meta);
     for (const [index, bytes] of commit.records.entries()) {
@@ -113,9 +124,9 @@ export class Replay implements ReplayVisitor {
     this.#options.commits.add(volume, state, { commit, places, location });
   }
 
-  #markDamaged(reason: string, name: Uint8Array | undefined, place: FrameLocation): void {
+  /** Of all volumes if it is not known of which: any of them may have lost a commit. */
+  #markDamaged(reason: string, row: VolumeRow | undefined, place: FrameLocation): void {
     this.#damageCount += 1;
-    const row = name === undefined ? undefined : this.#volumes.byName(name);
     const which = row === undefined ? 'all volumes' : `volume ${base64urlEncode(row.name)}`;
     this.#options.warn(`${which} opened read-only: ${reason}`);
     const where = `segment ${place.segment} at ${place.offset}`;
@@ -153,7 +164,7 @@ export class Replay implements ReplayVisitor {
 const IDS_CACHED_MAX = 10_000;
 
 function frameName(kind: number): string {
-  for (const [name, value] of Object.entries(FRAME_KIND)) if (value === kind) return `${name} bytes`;
+  for (const [name, value] of Object.entries(FRAME_KIND))
+    if (value === kind) return `${name} bytes`;
   return 'bytes';
 }
-

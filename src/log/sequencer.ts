@@ -4,7 +4,7 @@ import type { Transaction } from './transaction.ts';
 
 /** A change waiting for its turn. */
 export interface Job {
-  /** Appends what the change adds, or throws to refuse it. Runs at most once. */
+  /** Appends what the change adds, or throws to refuse it; again, if it did not fit into a batch. */
   readonly plan: (transaction: Transaction) => unknown;
   /** Frees space, so it may use the reserve of a full disk. */
   readonly urgent: boolean;

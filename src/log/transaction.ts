@@ -87,12 +87,19 @@ export class Transaction {
 
   /**
    * Adds records to a file log of the volume; their dentry is for the caller to append. Throws
-   * `busy` unless they begin where the log ends: another change of this moment was first.
+   * `busy` unless they begin where the log ends: another change of this moment was first. Throws
+   * `bad_request` for a new log that exists: its records are there for good.
    */
   appendPart(volume: number, part: FileLogPart): void {
     const staged = this.#stage(volume);
     const key = asBuffer(part.log).toString('latin1');
     const count = staged.logCounts.get(key) ?? this.#commits.fileLogCount(volume, part.log);
+    if (part.firstSeq === 0 && count > 0) {
+      throw new GdpfsError(
+        'bad_request',
+        'cannot make file log: it exists, need another nonce in its first record',
+      );
+    }
     if (part.firstSeq !== count) {
       throw new GdpfsError(
         'busy',

@@ -25,6 +25,7 @@ const SQL = {
     time_ms = ?, checkpoint = ? WHERE id = ?`,
   damage: 'UPDATE volume SET damage = ? WHERE id = ? AND damage IS NULL',
   damageAll: 'UPDATE volume SET damage = ? WHERE damage IS NULL',
+  clearDamage: 'UPDATE volume SET damage = NULL WHERE id = ?',
 } as const;
 
 /** Access to the volume table through one connection. */
@@ -82,6 +83,11 @@ export class VolumeTable {
   markDamaged(reason: string, id?: number): void {
     if (id === undefined) this.#sql.damageAll.run(reason);
     else this.#sql.damage.run(reason, id);
+  }
+
+  /** The volume turned out to be sound. */
+  clearDamage(id: number): void {
+    this.#sql.clearDamage.run(id);
   }
 }
 

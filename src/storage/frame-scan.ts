@@ -68,22 +68,28 @@ export async function* scanFrames(file: DiskFile, options: ScanOptions): AsyncGe
 /** Offset of the first frame header from `from` on, or `end`. */
 async function findFrame(window: Window, options: ScanOptions): Promise<number> {
   let offset = options.from;
-  while (offset < options.end) {
-    const bytes = asBuffer(await window.read(offset, WINDOW_BYTES));
-    const found = bytes.indexOf(FRAME_MAGIC_BYTES);
-    if (found < 0) {
-      offset += Math.max(1, bytes.length - FRAME_MAGIC_BYTES.length + 1);
-      continue;
-    }
-    offset += found;
-    const place = { segment: options.segment, offset };
-    const header = decodeFrameHeader(await window.read(offset, FRAME_HEADER_BYTES), place);
-    if (header !== undefined && offset + FRAME_HEADER_BYTES + header.length <= options.end) {
-      return offset;
-    }
-    offset += 1;
+  while (offset + FRAME_HEADER_BYTES <= options.end) {
+    const bytes = await window.read(offset, WINDOW_BYTES);
+    const found = findHeader(bytes, { ...options, from: offset });
+    if (found !== undefined) return found;
+    if (bytes.length < FRAME_HEADER_BYTES) break;
+    // A header that the end of the window cuts begins the next one.
+    offset += bytes.length - FRAME_HEADER_BYTES + 1;
   }
   return options.end;
+}
+
+/** The first header in `bytes`, which lie at `options.from`. Content may be full of false ones. */
+function findHeader(bytes: Uint8Array, options: ScanOptions): number | undefined {
+  const { segment, end } = options;
+  const buffer = asBuffer(bytes);
+  for (let at = buffer.indexOf(FRAME_MAGIC_BYTES); at >= 0; ) {
+    const offset = options.from + at;
+    const header = decodeFrameHeader(bytes.subarray(at), { segment, offset });
+    if (header !== undefined && offset + FRAME_HEADER_BYTES + header.length <= end) return offset;
+    at = buffer.indexOf(FRAME_MAGIC_BYTES, at + 1);
+  }
+  return undefined;
 }
 
 /** A window over the file that moves forward, so that small frames cost no read each. */

@@ -12,10 +12,14 @@ export function lockStore(directory: string): Disposable {
     database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
-    throw new GdpfsError('locked', `cannot open store "${directory}": another process has it open`, {
-      cause,
-      hint: 'stop the server that uses this folder, or give another folder with --data',
-    });
+    throw new GdpfsError(
+      'locked',
+      `cannot open store "${directory}": another process has it open`,
+      {
+        cause,
+        hint: 'stop the server that uses this folder, or give another folder with --data',
+      },
+    );
   }
   return {
     [Symbol.dispose]() {

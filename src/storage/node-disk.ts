@@ -26,10 +26,7 @@ export function openNodeDisk(root: string): Disk {
       }
     },
     async makeDirectory(directory) {
-      await failsAs(
-        `make "${directory}"`,
-        mkdir(at(directory), { recursive: true, mode: 0o700 }),
-      );
+      await failsAs(`make "${directory}"`, mkdir(at(directory), { recursive: true, mode: 0o700 }));
     },
     async rename(source, target) {
       await failsAs(`rename "${source}"`, rename(at(source), at(target)));

@@ -1,3 +1,4 @@
+import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Disk } from './disk.ts';
 
@@ -17,8 +18,7 @@ export class Reserve {
   }
 
   static async open(disk: Disk): Promise<Reserve> {
-    const isHeld = (await disk.list('')).includes(RESERVE_PATH);
-    const reserve = new Reserve(disk, isHeld);
+    const reserve = new Reserve(disk, await isWhole(disk));
     await reserve.hasRoomFor(0);
     return reserve;
   }
@@ -28,8 +28,7 @@ export class Reserve {
     const free = await this.#disk.freeBytes();
     if (this.#isHeld) return free >= bytes + LIMITS.freeBytesMin;
     if (free < bytes + 2 * (LIMITS.reserveBytes + LIMITS.freeBytesMin)) return false;
-    await this.#make();
-    return true;
+    return await this.#make();
   }
 
   /** Gives the reserve up for an urgent commit. */
@@ -38,16 +37,33 @@ export class Reserve {
     this.#isHeld = false;
   }
 
-  async #make(): Promise<void> {
+  /** False if something else took the space meanwhile. */
+  async #make(): Promise<boolean> {
     await this.#disk.remove(RESERVE_PATH);
     const file = await this.#disk.open(RESERVE_PATH, { create: true });
     try {
       // Real bytes, not zeros or a hole: some file systems store neither.
       const block = new Uint8Array(LIMITS.reserveBytes).fill(0x5a);
       await file.write([block], 0);
+      await file.sync();
       this.#isHeld = true;
+    } catch (error) {
+      if (!isGdpfsError(error, 'no_space')) throw error;
+      await this.#disk.remove(RESERVE_PATH);
     } finally {
       await file.close();
     }
+    return this.#isHeld;
+  }
+}
+
+/** A crash, or a disk that filled up, may have left less than the whole reserve. */
+async function isWhole(disk: Disk): Promise<boolean> {
+  if (!(await disk.list('')).includes(RESERVE_PATH)) return false;
+  const file = await disk.open(RESERVE_PATH);
+  try {
+    return (await file.size()) === LIMITS.reserveBytes;
+  } finally {
+    await file.close();
   }
 }

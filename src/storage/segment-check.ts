@@ -23,7 +23,8 @@ export async function checkHeaderPage(file: DiskFile, segment: number): Promise<
   const page = new Uint8Array(SEGMENT_HEADER_BYTES);
   const length = await file.read(page, 0);
   const problems: { offset: number; what: string }[] = [];
-  if (length < SEGMENT_HEADER_BYTES) problems.push({ offset: length, what: 'the header is cut off' });
+  if (length < SEGMENT_HEADER_BYTES)
+    problems.push({ offset: length, what: 'the header is cut off' });
   const rest = page.slice();
   let storeId: Uint8Array | undefined;
   try {

@@ -144,11 +144,11 @@ export class SegmentReader {
   }
 
   async #open(segment: number): Promise<DiskFile> {
-    // A segment is open or sealed, and may be renamed between the two attempts.
+    // It may be sealed between the two attempts, so the name that it has last is tried last.
     try {
-      return await this.#disk.open(segmentPath(segment, 'seg'));
-    } catch {
       return await this.#disk.open(segmentPath(segment, 'open'));
+    } catch {
+      return await this.#disk.open(segmentPath(segment, 'seg'));
     }
   }
 

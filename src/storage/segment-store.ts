@@ -1,3 +1,4 @@
+import { EMPTY_BYTES } from '../base/bytes.ts';
 import { crc32, DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -33,9 +34,12 @@ import {
   type FrameInput,
   type FrameLocation,
   type OpenSegment,
+  type SegmentLimits,
   SegmentWriter,
   sealSegment,
+  writeWatermark,
 } from './segment-writer.ts';
+import { cutTail, settleTail } from './torn-tail.ts';
 
 /** A place in the sequence of all frames. */
 export interface Position {
@@ -45,7 +49,7 @@ export interface Position {
 
 /** Bytes before the durable end that are not what was written there. */
 export interface Damage extends FrameLocation {
-  /** What the frame was, if its header can still be read. */
+  /** What the frame was, if that can still be read. */
   readonly frame?: FrameKind;
 }
 
@@ -66,15 +70,19 @@ export interface SegmentStoreOptions {
   readonly visitor: ReplayVisitor;
   /** Told of what recovery did that an operator should know. */
   readonly warn: (message: string) => void;
+  /** By default those of LIMITS. */
+  readonly limits?: SegmentLimits;
 }
 
 /** The segments of a store: the truth that everything else is derived from. */
 export interface SegmentStore {
   append(frames: readonly FrameInput[], options?: AppendOptions): Promise<FrameLocation[]>;
+  /** A frame's payload, its CRC checked; throws `corrupt`. */
+  readFrame(location: FrameLocation): Promise<Uint8Array>;
   /** `length` bytes of a frame's payload from `start` in it; the CRC is not checked. */
   read(
     location: FrameLocation,
-    range?: { readonly start: number; readonly length: number },
+    range: { readonly start: number; readonly length: number },
   ): Promise<Uint8Array>;
   /** Any bytes of a segment: for what a frame holds at a place known from elsewhere. */
   readBytes(place: FrameLocation): Promise<Uint8Array>;
@@ -90,36 +98,34 @@ export interface SegmentStore {
  */
 export async function openSegmentStore(options: SegmentStoreOptions): Promise<SegmentStore> {
   const { disk, visitor } = options;
-  const from = options.from ?? { segment: 1, offset: SEGMENT_HEADER_BYTES };
   await disk.makeDirectory(SEGMENTS_DIRECTORY);
   await disk.syncDirectory('');
-  const list = await listSegments(disk);
-  const last = list.open ?? list.sealed.length;
-  if (from.segment > Math.max(last, 1)) throw notAPlace(from);
   const reader = new SegmentReader(disk);
-  let storeId: Uint8Array | undefined;
-  for (const segment of list.sealed) {
-    const header = await readSegmentHeader(await reader.file(segment), segment);
-    storeId ??= header.storeId;
-    checkStoreId(header.storeId, storeId, segment);
-    if (segment >= from.segment) {
-      const offset = segment === from.segment ? from.offset : SEGMENT_HEADER_BYTES;
-      await replaySealed(reader, { segment, offset }, visitor);
-    }
+  let writer: SegmentWriter;
+  try {
+    const open = await replay(options, reader);
+    writer = new SegmentWriter({
+      disk,
+      storeId: open.storeId,
+      reserve: await Reserve.open(disk),
+      open,
+      limits: options.limits ?? LIMITS,
+      onDurable(entry, location) {
+        if (entry.kind === FRAME_KIND.chunk) visitor.chunk({ ...entry, ...location });
+      },
+    });
+  } catch (error) {
+    await reader.close();
+    throw error;
   }
-  const open = await openLast(options, { list, storeId, from });
-  const writer = new SegmentWriter({
-    disk,
-    storeId: open.storeId,
-    reserve: await Reserve.open(disk),
-    open,
-    onDurable(entry, location) {
-      if (entry.kind === FRAME_KIND.chunk) visitor.chunk({ ...entry, ...location });
-    },
-  });
   return {
     append: async (frames, appendOptions) => writer.append(frames, appendOptions),
-    async read(location, range = { start: 0, length: location.length }) {
+    async readFrame(location) {
+      const payload = await readPayload(reader, location);
+      if (payload === undefined) throw frameCorrupt(location);
+      return payload;
+    },
+    async read(location, range) {
       return await reader.read({
         segment: location.segment,
         offset: location.offset + FRAME_HEADER_BYTES + range.start,
@@ -135,6 +141,29 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
       await reader.close();
     },
   };
+}
+
+/** Replays everything behind the position, and returns the segment to go on writing. */
+async function replay(
+  options: SegmentStoreOptions,
+  reader: SegmentReader,
+): Promise<OpenSegment & { storeId: Uint8Array }> {
+  const list = await listSegments(options.disk);
+  const from = options.from ?? { segment: 1, offset: SEGMENT_HEADER_BYTES };
+  const last = list.open ?? list.sealed.length;
+  if (options.from !== undefined && from.segment > last) throw notAPlace(from);
+  let storeId: Uint8Array | undefined;
+  for (const segment of list.sealed) {
+    const header = await readSegmentHeader(await reader.file(segment), segment);
+    storeId ??= header.storeId;
+    checkStoreId(header.storeId, storeId, segment);
+    if (segment >= from.segment) {
+      const offset = segment === from.segment ? from.offset : SEGMENT_HEADER_BYTES;
+      const { durable } = header.watermark;
+      await replaySealed(reader, { segment, offset, durable }, options.visitor);
+    }
+  }
+  return await openLast(options, { list, storeId, from });
 }
 
 /** The segment to go on writing: the open one after recovery, or a new one. */
@@ -169,20 +198,32 @@ interface RecoveredSegment extends OpenSegment {
   readonly isComplete: boolean;
 }
 
+/** Reads the open segment: what is whole stays, what was torn while it was written is cut off. */
 async function recoverOpen(
   options: SegmentStoreOptions,
   at: { readonly segment: number; readonly from: Position },
 ): Promise<RecoveredSegment> {
-  const { segment, from } = at;
-  const path = segmentPath(segment, 'open');
-  const file = await options.disk.open(path);
+  const file = await options.disk.open(segmentPath(at.segment, 'open'));
+  try {
+    return await recoverFrames(options, { ...at, file });
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function recoverFrames(
+  options: SegmentStoreOptions,
+  at: { readonly segment: number; readonly from: Position; readonly file: DiskFile },
+): Promise<RecoveredSegment> {
+  const { segment, from, file } = at;
+  const { visitor } = options;
   const { storeId, watermark, damagedSlots } = await readSegmentHeader(file, segment);
   if (damagedSlots > 0) options.warn(`segment ${segment}: a watermark slot is damaged`);
+  const { durable } = watermark;
   const size = await file.size();
+  await settleTail(file, { from: durable, size });
   const start = from.segment === segment ? from.offset : SEGMENT_HEADER_BYTES;
-  if (watermark.durable > size || start > Math.max(size, SEGMENT_HEADER_BYTES)) {
-    options.visitor.damage({ segment, offset: size, length: watermark.durable - size });
-  }
   const table = new TableBuilder();
   let tail = SEGMENT_HEADER_BYTES;
   let isComplete = false;
@@ -196,8 +237,8 @@ async function recoverOpen(
     const offset = item.kind === 'frame' ? item.header.offset : item.offset;
     sawStart ||= offset === start;
     if (item.kind === 'damage') {
-      if (item.offset >= watermark.durable) break;
-      if (item.offset >= start) options.visitor.damage(asDamage(segment, item));
+      if (item.offset >= durable) break;
+      if (item.offset >= start) visitor.damage(asDamage(segment, item));
       tail = item.offset + item.length;
       continue;
     }
@@ -207,79 +248,76 @@ async function recoverOpen(
     }
     const entry = tableEntry(item.header, item.payload);
     table.add(entry);
-    if (offset >= start) replayFrame(options.visitor, { ...entry, segment }, item.payload);
+    if (offset >= start) replayFrame(visitor, { ...entry, segment }, item.payload);
     tail = offset + FRAME_HEADER_BYTES + item.header.length;
   }
   if (!sawStart && tail !== start) throw notAPlace(from);
+  if (durable > tail) visitor.damage({ segment, offset: tail, length: durable - tail });
   if (!isComplete && tail < size) await cutTail(options, { file, segment, tail, size });
-  return { segment, file, tail, watermarkCount: watermark.count, table, storeId, isComplete };
-}
-
-/** Moves what lies behind `tail` to a file of its own, then cuts it off. */
-async function cutTail(
-  options: SegmentStoreOptions,
-  torn: { file: DiskFile; segment: number; tail: number; size: number },
-): Promise<void> {
-  const { disk } = options;
-  const length = torn.size - torn.tail;
-  const name = `${String(torn.segment).padStart(10, '0')}-${torn.tail}.torn`;
-  const bytes = new Uint8Array(Math.min(length, LIMITS.segmentQueueBytesMax));
-  await torn.file.read(bytes, torn.tail);
-  options.warn(
-    `segment ${torn.segment}: ${length} bytes behind ${torn.tail} were never acknowledged: ` +
-      `moved to ${SEGMENTS_DIRECTORY}/${name}`,
-  );
-  const old = (await disk.list(SEGMENTS_DIRECTORY)).filter((other) => other.endsWith('.torn'));
-  for (const other of old.slice(0, Math.max(0, old.length + 1 - LIMITS.tornTailsMax))) {
-    await disk.remove(`${SEGMENTS_DIRECTORY}/${other}`);
+  let watermarkCount = watermark.count;
+  if (tail > durable) {
+    watermarkCount += 1;
+    await writeWatermark(file, { count: watermarkCount, durable: tail });
   }
-  await disk.remove(`${SEGMENTS_DIRECTORY}/${name}`);
-  const copy = await disk.open(`${SEGMENTS_DIRECTORY}/${name}`, { create: true });
-  await copy.write([bytes], 0);
-  await copy.close();
-  await torn.file.truncate(torn.tail);
-  await torn.file.sync();
+  return { segment, file, tail, watermarkCount, table, storeId, isComplete };
 }
 
 /** Replays a sealed segment from its table: chunk data is not read, commits are. */
 async function replaySealed(
   reader: SegmentReader,
-  from: Position,
+  from: Position & { readonly durable: number },
   visitor: ReplayVisitor,
 ): Promise<void> {
   const { segment } = from;
-  const { entries, tableOffset } = await listFrames(reader, segment);
+  const { entries, tableOffset } = await listFrames(reader, from);
   let end = from.offset;
-  let sawStart = from.offset === tableOffset;
+  let sawStart = from.offset === tableOffset || from.offset === SEGMENT_HEADER_BYTES;
   for (const entry of entries) {
     if (entry.offset < from.offset) continue;
     sawStart ||= entry.offset === from.offset;
     if (entry.offset > end) visitor.damage({ segment, offset: end, length: entry.offset - end });
     end = entry.offset + FRAME_HEADER_BYTES + entry.length;
-    if (entry.kind === FRAME_KIND.chunk) {
-      replayFrame(visitor, { ...entry, segment }, new Uint8Array(0));
-      continue;
-    }
-    const bytes = await reader.read({ segment, offset: entry.offset, length: end - entry.offset });
-    const header = decodeFrameHeader(bytes, { segment, offset: entry.offset });
-    const payload = bytes.subarray(FRAME_HEADER_BYTES);
-    if (header === undefined || header.length !== entry.length) {
-      visitor.damage({ segment, offset: entry.offset, length: end - entry.offset, frame: entry.kind });
-    } else if (crc32(payload) !== header.checksum) {
-      visitor.damage({ segment, offset: entry.offset, length: end - entry.offset, frame: entry.kind });
+    const payload =
+      entry.kind === FRAME_KIND.chunk
+        ? EMPTY_BYTES
+        : await readPayload(reader, { ...entry, segment });
+    if (payload === undefined) {
+      visitor.damage({
+        segment,
+        offset: entry.offset,
+        length: end - entry.offset,
+        frame: entry.kind,
+      });
     } else {
       replayFrame(visitor, { ...entry, segment }, payload);
     }
   }
   if (end < tableOffset) visitor.damage({ segment, offset: end, length: tableOffset - end });
-  if (!sawStart && from.offset !== SEGMENT_HEADER_BYTES) throw notAPlace(from);
+  if (!sawStart) throw notAPlace(from);
 }
 
-/** The frames of a sealed segment, from its table or, should that be damaged, from their headers. */
+/** The payload of the frame at a place, or undefined if that frame is not there as it was written. */
+async function readPayload(
+  reader: SegmentReader,
+  location: FrameLocation,
+): Promise<Uint8Array | undefined> {
+  const length = FRAME_HEADER_BYTES + location.length;
+  const bytes = await reader.read({ ...location, length });
+  const header = decodeFrameHeader(bytes, location);
+  const payload = bytes.subarray(FRAME_HEADER_BYTES);
+  const isWhole = header?.length === location.length && crc32(payload) === header.checksum;
+  return isWhole ? payload : undefined;
+}
+
+/**
+ * The frames of a sealed segment and where they end: from its table or, should that be damaged, from
+ * their headers; then its last watermark says up to where frames must be found.
+ */
 async function listFrames(
   reader: SegmentReader,
-  segment: number,
+  place: { readonly segment: number; readonly durable: number },
 ): Promise<{ entries: TableEntry[]; tableOffset: number }> {
+  const { segment } = place;
   try {
     return await readTable(reader, segment);
   } catch (error) {
@@ -289,13 +327,16 @@ async function listFrames(
   const end = await file.size();
   const entries: TableEntry[] = [];
   const from = SEGMENT_HEADER_BYTES;
+  let tableOffset = Math.max(from, place.durable);
   for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: end })) {
     if (item.kind === 'damage') continue;
     if (item.header.kind === FRAME_KIND.table) return { entries, tableOffset: item.header.offset };
     entries.push(tableEntry(item.header, item.payload));
+    tableOffset = Math.max(
+      tableOffset,
+      item.header.offset + FRAME_HEADER_BYTES + item.header.length,
+    );
   }
-  const last = entries.at(-1);
-  const tableOffset = last === undefined ? from : last.offset + FRAME_HEADER_BYTES + last.length;
   return { entries, tableOffset };
 }
 
@@ -352,10 +393,18 @@ function asDamage(
   return item.header === undefined ? place : { ...place, frame: item.header.kind };
 }
 
-function notAPlace(position: Position): GdpfsError {
+function notAPlace({ segment, offset }: Position): GdpfsError {
   return new GdpfsError(
     'corrupt',
-    `cannot replay from segment ${position.segment} at ${position.offset}: no frame begins there`,
+    `cannot replay from segment ${segment} at ${offset}: no frame begins there`,
+    { hint: 'run `gdpfs fsck` to see what is missing, then `gdpfs index rebuild`' },
+  );
+}
+
+function frameCorrupt({ segment, offset }: Position): GdpfsError {
+  return new GdpfsError(
+    'corrupt',
+    `cannot read segment ${segment}: its frame at ${offset} is damaged`,
   );
 }
 

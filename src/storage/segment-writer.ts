@@ -43,6 +43,15 @@ export interface OpenSegment {
   readonly table: TableBuilder;
 }
 
+/** When a segment is full, and how much may wait for it. Tests make them small. */
+export interface SegmentLimits {
+  readonly segmentBytesMax: number;
+  /** Frames. */
+  readonly segmentEntriesMax: number;
+  /** Bytes accepted but not yet durable. */
+  readonly segmentQueueBytesMax: number;
+}
+
 export interface AppendOptions {
   /** Removals and the like, which free space: they may use the reserve of a full disk. */
   readonly urgent?: boolean;
@@ -70,6 +79,7 @@ export class SegmentWriter {
   readonly #disk: Disk;
   readonly #storeId: Uint8Array;
   readonly #reserve: Reserve;
+  readonly #limits: SegmentLimits;
   readonly #onDurable: (entry: TableEntry, location: FrameLocation) => void;
   #open: OpenSegment;
   /** The open segment has been sealed and its successor does not exist yet. */
@@ -87,12 +97,14 @@ export class SegmentWriter {
     readonly storeId: Uint8Array;
     readonly reserve: Reserve;
     readonly open: OpenSegment;
+    readonly limits: SegmentLimits;
     /** Called for every frame in order, before `position` moves past it. */
     readonly onDurable: (entry: TableEntry, location: FrameLocation) => void;
   }) {
     this.#disk = options.disk;
     this.#storeId = options.storeId;
     this.#reserve = options.reserve;
+    this.#limits = options.limits;
     this.#onDurable = options.onDurable;
     this.#open = options.open;
   }
@@ -103,15 +115,15 @@ export class SegmentWriter {
   }
 
   /**
-   * Resolves with the frames' places once they are durable. Waits while LIMITS.segmentQueueBytesMax
-   * are on their way. Throws `no_space` when the disk is full (nothing is kept, and a later append
+   * Resolves with the frames' places once they are durable. Waits while more than
+   * `segmentQueueBytesMax` are on their way. Throws `no_space` when the disk is full (nothing is kept, and a later append
    * may succeed), `unavailable` after a failure that needs a restart.
    */
   async append(
     frames: readonly FrameInput[],
     options: AppendOptions = {},
   ): Promise<FrameLocation[]> {
-    while (this.#waitingBytes > LIMITS.segmentQueueBytesMax) {
+    while (this.#waitingBytes > this.#limits.segmentQueueBytesMax) {
       await new Promise<void>((resolve) => this.#spaceWaiters.push(resolve));
     }
     if (this.#closed) throw new GdpfsError('unavailable', 'cannot append: the store is closed');
@@ -140,24 +152,40 @@ export class SegmentWriter {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const all = this.#waiting;
-      this.#waiting = [];
-      const group = await this.#admit(all);
-      try {
-        const locations = group.length > 0 ? await this.#writeGroup(group) : [];
-        for (const [index, waiting] of group.entries()) waiting.resolve(locations[index] ?? []);
-      } catch (error) {
-        const failure = await this.#recover(error);
-        for (const waiting of group) waiting.reject(failure);
-      }
+      const all = this.#takeGroup();
+      await this.#settle(all);
       for (const waiting of all) this.#waitingBytes -= waiting.bytes;
       for (const wake of this.#spaceWaiters.splice(0)) wake();
     }
     this.#running = undefined;
   }
 
+  /** What is written next: all that waits, as far as one segment's table can list it. */
+  #takeGroup(): readonly Waiting[] {
+    let frames = 0;
+    const tooMany = this.#waiting.findIndex((waiting, index) => {
+      frames += waiting.frames.length;
+      return index > 0 && frames > this.#limits.segmentEntriesMax;
+    });
+    return this.#waiting.splice(0, tooMany < 0 ? this.#waiting.length : tooMany);
+  }
+
+  /** Answers everyone in the group. Never throws. */
+  async #settle(all: readonly Waiting[]): Promise<void> {
+    let group = all;
+    try {
+      group = await this.#admit(all);
+      const locations = group.length > 0 ? await this.#writeGroup(group) : [];
+      for (const [index, waiting] of group.entries()) waiting.resolve(locations[index] ?? []);
+    } catch (error) {
+      const failure = await this.#recover(error);
+      for (const waiting of group) waiting.reject(failure);
+    }
+  }
+
   /** Refuses what does not fit on the disk before anything of it is written. */
   async #admit(all: readonly Waiting[]): Promise<readonly Waiting[]> {
+    if (this.#poison !== undefined) throw this.#poison;
     const bytes = all.reduce((sum, waiting) => sum + waiting.bytes, 0);
     if (await this.#reserve.hasRoomFor(bytes)) return all;
     const error = new GdpfsError('no_space', 'cannot store data: the disk is full', {
@@ -170,8 +198,7 @@ export class SegmentWriter {
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<FrameLocation[][]> {
-    if (this.#poison !== undefined) throw this.#poison;
-    if (this.#isFull()) await this.#seal();
+    if (this.#isFull(group)) await this.#seal();
     if (this.#isSealed) await this.#begin();
     const { segment, file, table, watermarkCount } = this.#open;
     const start = this.#open.tail;
@@ -205,10 +232,13 @@ export class SegmentWriter {
     return locations;
   }
 
-  #isFull(): boolean {
+  /** A table never lists more than the limit, or it could not be read. */
+  #isFull(group: readonly Waiting[]): boolean {
     const { tail, table } = this.#open;
-    if (this.#isSealed) return false;
-    return tail >= LIMITS.segmentBytesMax || table.count >= LIMITS.segmentEntriesMax;
+    if (this.#isSealed || table.count === 0) return false;
+    const frames = group.reduce((sum, waiting) => sum + waiting.frames.length, 0);
+    const { segmentBytesMax, segmentEntriesMax } = this.#limits;
+    return tail >= segmentBytesMax || table.count + frames > segmentEntriesMax;
   }
 
   async #seal(): Promise<void> {
@@ -229,27 +259,33 @@ export class SegmentWriter {
   }
 
   /**
-   * After a failed write the file is cut back to what is durable, and work may go on. After a failed
-   * sync the kernel may have dropped dirty pages and called them clean, so nothing may be written
-   * until a restart has looked at what is there.
+   * On a full disk the file is cut back to what was acknowledged, for good: `no_space` promises that
+   * nothing happened. After any other failure nobody knows what is on the disk (a failed sync may have
+   * dropped dirty pages and called them clean), so nothing is written until a restart has looked.
    */
   async #recover(error: unknown): Promise<GdpfsError> {
-    const failure = isGdpfsError(error)
-      ? error
-      : new GdpfsError('internal', 'cannot append: unexpected failure', { cause: error });
-    if (failure.code === 'no_space') {
+    if (this.#poison !== undefined) return this.#poison;
+    let failure = error;
+    if (isGdpfsError(error, 'no_space')) {
       try {
-        if (!this.#isSealed) await this.#open.file.truncate(this.#open.tail);
-        return failure;
-      } catch {
-        // The file cannot be brought back to a known state: fall through.
+        await this.#cutBack();
+        return error;
+      } catch (cutError) {
+        failure = cutError;
       }
     }
-    this.#poison ??= new GdpfsError('unavailable', `cannot write: the store failed before`, {
+    this.#poison = new GdpfsError('unavailable', 'cannot write: the store failed', {
       cause: failure,
       hint: 'restart the server; it checks and repairs its newest segment at start',
     });
-    return failure;
+    return this.#poison;
+  }
+
+  async #cutBack(): Promise<void> {
+    const { file, tail } = this.#open;
+    if (this.#isSealed || (await file.size()) === tail) return;
+    await file.truncate(tail);
+    await file.sync();
   }
 }
 
@@ -262,7 +298,8 @@ function frameHeader(
   return { kind: frame.kind, ...place, length, checksum: payloadChecksum(frame.payload) };
 }
 
-async function writeWatermark(
+/** Notes how far the segment is durable. It need not be synced: an older watermark is true as well. */
+export async function writeWatermark(
   file: DiskFile,
   watermark: { readonly count: number; readonly durable: number },
 ): Promise<void> {
@@ -313,7 +350,12 @@ export async function sealSegment(
   await open.file.write([header, ...payload, encodeFooter(open.tail)], open.tail);
   await open.file.truncate(open.tail + FRAME_HEADER_BYTES + length + FOOTER_BYTES);
   await open.file.sync();
-  await disk.rename(segmentPath(open.segment, 'open'), segmentPath(open.segment, 'seg'));
-  await disk.syncDirectory(SEGMENTS_DIRECTORY);
+  try {
+    await disk.rename(segmentPath(open.segment, 'open'), segmentPath(open.segment, 'seg'));
+    await disk.syncDirectory(SEGMENTS_DIRECTORY);
+  } catch (cause) {
+    // Whatever it was, even a full disk: the file may have either name now.
+    throw new GdpfsError('local_io', `cannot seal segment ${open.segment}`, { cause });
+  }
   await open.file.close();
 }

@@ -65,6 +65,11 @@ export class HttpClient implements AsyncDisposable {
     return { status: answer.statusCode, headers: answer.headers, bytes, text, json: parsed, code };
   }
 
+  /** The same caller on a connection of its own. */
+  another(): HttpClient {
+    return new HttpClient(this.options);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.destroy();
   }

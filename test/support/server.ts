@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
+import type { OpenedFileSystem } from '../../src/fs/open.ts';
 import { startServer } from '../../src/server/server.ts';
 import type { Enrollment, Invitation } from '../../src/wire/generated/api.ts';
 import { createCertificateRequest, generateKey, privateKeyPem } from '../../src/wire/x509.ts';
@@ -41,19 +42,22 @@ export interface ServerInProcessOptions {
   readonly clock?: Clock;
   /** Collects the server's log lines. */
   readonly logLines?: string[];
+  /** An open store, for tests that must reach behind the API. */
+  readonly store?: OpenedFileSystem;
 }
 
 /** Starts the real server in this process. */
 export async function startServerHere(
   dataDirectory: string,
-  { clock = systemClock, logLines }: ServerInProcessOptions = {},
+  { clock = systemClock, logLines, store }: ServerInProcessOptions = {},
 ): Promise<TestServer> {
   const logger =
     logLines === undefined
       ? pino({ level: 'silent' })
       : pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const listen = { host: '127.0.0.1', port: 0 };
-  const server = await startServer({ dataDirectory, listen, names: [], logger, clock });
+  const given = store === undefined ? {} : { store };
+  const server = await startServer({ dataDirectory, listen, names: [], logger, clock, ...given });
   const { url, adminToken } = server;
   const ca = await readFile(server.caFile, 'utf8');
   return { url, dataDirectory, ca, adminToken, [Symbol.asyncDispose]: () => server.stop() };

@@ -2,18 +2,12 @@ import { Command, Option } from 'commander';
 import { invite } from '../../client/volumes.ts';
 import type { Role } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { DATA_FOLDER_DEFAULT, requireDataFolder } from '../data-folder.ts';
 import { formatTime } from '../format.ts';
 import { Servers } from '../servers.ts';
+import { adminTokenCommand } from './admin-token.ts';
 
 interface InviteOptions extends GlobalOptions {
   readonly role?: Role;
-  readonly json?: boolean;
-}
-
-interface TokenOptions {
-  readonly data: string;
-  readonly name: string;
   readonly json?: boolean;
 }
 
@@ -21,7 +15,7 @@ export function adminCommand(context: Context): Command {
   return new Command('admin')
     .description('Invite users to a server.')
     .addCommand(inviteCommand(context))
-    .addCommand(tokenCommand(context));
+    .addCommand(adminTokenCommand(context));
 }
 
 function inviteCommand(context: Context): Command {
@@ -48,28 +42,5 @@ function inviteCommand(context: Context): Command {
       await context.report.note(
         `${principal} logs in with "gdpfs login ${session.url} TOKEN", until ${formatTime(invitation.expiresMs)}`,
       );
-    });
-}
-
-function tokenCommand(context: Context): Command {
-  return new Command('token')
-    .summary('make a token for an admin, on the server itself')
-    .description(
-      "Make a new token for an admin, on the server's machine while the server is stopped: for when " +
-        'the first one got lost.',
-    )
-    .option('--data <folder>', 'the folder of the server', DATA_FOLDER_DEFAULT)
-    .option('--name <name>', 'the admin', 'admin')
-    .option('--json', 'as a JSON object (Invitation of the API)')
-    .action(async ({ data, name, json }: TokenOptions) => {
-      const { makeAdminToken } = await import('../../server/admin-token.ts');
-      const invitation = await makeAdminToken({
-        ...requireDataFolder(data),
-        principal: name,
-        // Nothing waits for the warnings, and they come in order.
-        warn: (message) => void context.report.warning(message),
-      });
-      const text = json ? JSON.stringify(invitation) : invitation.token;
-      await context.stdout.write(`${text}\n`);
     });
 }

@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
-import { Servers } from '../servers.ts';
 import { copyReported } from '../copy-reported.ts';
+import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
+import { addRecursiveOption } from '../recursive.ts';
+import { Servers } from '../servers.ts';
 
 interface CpOptions extends GlobalOptions {
   readonly recursive?: boolean;
@@ -20,12 +21,13 @@ export function cpCommand(context: Context): Command {
         'directory that exists, or a path with "/" at the end, gets the sources under their own ' +
         'names, anything else is the name of the copy.',
     )
-    .argument('<path...>', 'sources and the destination; gdp://VOLUME/PATH, or local')
-    .option('-r, -R, --recursive', 'copy directories with everything below')
+    .usage('[options] <source...> <destination>')
+    .argument('<path...>', 'gdp://VOLUME/PATH, or local')
     .option('-v, --verbose', 'say what was copied')
     .option('--at <moment>', 'sources as they were after this seq, or at this time (RFC 3339)')
     .option('--json', 'say what was copied as a JSON object')
     .addHelpText('after', OVERWRITE_HELP);
+  addRecursiveOption(command, 'copy directories with everything below');
   const replace = addOverwriteOptions(command, context);
   return command.action(async (paths: string[]) => {
     const { profile, recursive = false, at, verbose, json } = command.optsWithGlobals<CpOptions>();

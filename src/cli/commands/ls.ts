@@ -7,6 +7,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatMode, formatTime } from '../format.ts';
 import { printable } from '../output.ts';
+import { addRecursiveOption } from '../recursive.ts';
 import { type RemoteFile, Servers } from '../servers.ts';
 
 interface LsOptions extends GlobalOptions {
@@ -17,22 +18,26 @@ interface LsOptions extends GlobalOptions {
 }
 
 export function lsCommand(context: Context): Command {
-  return new Command('ls')
+  const command = new Command('ls')
     .description('List what is in directories, in the order of the names.')
     .argument('<path...>', 'directories or files, gdp://VOLUME/PATH')
     .option('-l, --long', 'with mode, author, size and time')
-    .option('-r, -R, --recursive', 'with everything below')
     .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
-    .option('--json', 'one JSON object (Entry of the API) for each line')
-    .action(async (paths: string[], _: object, command: Command) => {
-      const options = command.optsWithGlobals<LsOptions>();
-      await using servers = new Servers(context.home, options.profile);
-      await forEachReported(context, paths, async (text) => {
-        const file = await servers.locateText(text);
-        if (paths.length > 1 && !options.json) await context.stdout.write(`${text}:\n`);
-        await list(context, file, options);
-      });
+    .option('--json', 'one JSON object (Entry of the API) for each line');
+  return addRecursiveOption(command, 'with everything below').action(async (paths: string[]) => {
+    const options = command.optsWithGlobals<LsOptions>();
+    await using servers = new Servers(context.home, options.profile);
+    let isFirst = true;
+    await forEachReported(context, paths, async (text) => {
+      const file = await servers.locateText(text);
+      if (paths.length > 1 && !options.json) {
+        const heading = printable(text, context.stdout);
+        await context.stdout.write(`${isFirst ? '' : '\n'}${heading}:\n`);
+      }
+      isFirst = false;
+      await list(context, file, options);
     });
+  });
 }
 
 async function list(context: Context, file: RemoteFile, options: LsOptions): Promise<void> {
@@ -57,8 +62,8 @@ interface Lines {
 async function print(context: Context, { entries, file, options }: Lines): Promise<void> {
   const lines = entries.map((entry) => {
     if (options.json) return `${JSON.stringify(entry)}\n`;
-    const name = printable(nameBelow(file, entry), context.stdout);
-    return options.long ? `${longLine(entry, name)}\n` : `${name}${markOf(entry)}\n`;
+    const name = nameBelow(file, entry) + (entry.kind === 'directory' ? '/' : '');
+    return `${printable(options.long ? longLine(entry, name) : name, context.stdout)}\n`;
   });
   await context.stdout.write(lines.join(''));
 }
@@ -71,17 +76,13 @@ function nameBelow(file: RemoteFile, entry: Entry): string {
   return below === '' ? baseName(path) : below;
 }
 
-function markOf(entry: Entry): string {
-  return entry.kind === 'directory' ? '/' : '';
-}
-
 function longLine(entry: Entry, name: string): string {
   const columns = [
     formatMode(entry.kind, entry.mode),
     entry.author.padEnd(8),
     String(entry.size).padStart(12),
     formatTime(entry.mtimeUs / 1000),
-    name + markOf(entry),
+    name,
   ];
   const target = entry.target === undefined ? '' : ` -> ${entry.target}`;
   return columns.join('  ') + target;

@@ -7,6 +7,7 @@ import { Servers } from '../servers.ts';
 interface MkdirOptions extends GlobalOptions {
   readonly parents?: boolean;
   readonly verbose?: boolean;
+  readonly json?: boolean;
 }
 
 export function mkdirCommand(context: Context): Command {
@@ -15,13 +16,15 @@ export function mkdirCommand(context: Context): Command {
     .argument('<path...>', 'gdp://VOLUME/PATH')
     .option('-p, --parents', 'make missing parents too; no error if the directory exists')
     .option('-v, --verbose', 'show what was made')
+    .option('--json', 'one JSON object (Entry of the API) for each directory')
     .action(async (paths: string[], _: object, command: Command) => {
-      const { parents = false, verbose, profile } = command.optsWithGlobals<MkdirOptions>();
+      const { parents = false, verbose, json, profile } = command.optsWithGlobals<MkdirOptions>();
       await using servers = new Servers(context.home, profile);
       await forEachReported(context, paths, async (path) => {
         const { session, apiPath, text } = await servers.locateText(path);
-        await makeDirectory(session, apiPath, { parents, signal: context.signal });
-        if (verbose) await context.stdout.write(`made ${text}\n`);
+        const entry = await makeDirectory(session, apiPath, { parents, signal: context.signal });
+        if (json) await context.stdout.write(`${JSON.stringify(entry)}\n`);
+        else if (verbose) await context.stdout.write(`made ${text}\n`);
       });
     });
 }

@@ -31,7 +31,8 @@ export function mvCommand(context: Context): Command {
         'out of one: then they are copied, verified, and removed at the source. The last path is the ' +
         'destination, as for cp.',
     )
-    .argument('<path...>', 'sources and the destination; gdp://VOLUME/PATH, or local')
+    .usage('[options] <source...> <destination>')
+    .argument('<path...>', 'gdp://VOLUME/PATH, or local')
     .option('-v, --verbose', 'show what was moved')
     .addHelpText('after', OVERWRITE_HELP);
   const replace = addOverwriteOptions(command, context);

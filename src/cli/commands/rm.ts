@@ -3,35 +3,45 @@ import { isGdpfsError } from '../../base/errors.ts';
 import { remove } from '../../client/files.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
-import { Servers } from '../servers.ts';
+import { addRecursiveOption } from '../recursive.ts';
+import { type RemoteFile, Servers } from '../servers.ts';
 
 interface RmOptions extends GlobalOptions {
   readonly recursive?: boolean;
   readonly force?: boolean;
   readonly verbose?: boolean;
+  readonly json?: boolean;
 }
 
 export function rmCommand(context: Context): Command {
-  return new Command('rm')
+  const command = new Command('rm')
     .description('Remove files, and with -r directories. History keeps what they were.')
     .argument('<path...>', 'gdp://VOLUME/PATH')
-    .option('-r, -R, --recursive', 'remove directories with everything below')
     .option('-f, --force', 'no error if there is nothing to remove')
     .option('-v, --verbose', 'show what was removed')
-    .action(async (paths: string[], _: object, command: Command) => {
-      const { recursive, force, verbose, profile } = command.optsWithGlobals<RmOptions>();
-      await using servers = new Servers(context.home, profile);
-      await forEachReported(context, paths, async (path) => {
-        const { session, apiPath, text } = await servers.locateText(path);
-        // Without -r a directory is refused, also an empty one.
-        const how = recursive ? { recursive } : { only: 'file' as const };
-        try {
-          await remove(session, apiPath, { ...how, signal: context.signal });
-        } catch (error) {
-          if (force && isGdpfsError(error, 'not_found')) return;
-          throw error;
-        }
-        if (verbose) await context.stdout.write(`removed ${text}\n`);
-      });
+    .option('--json', 'one JSON object (path, seq, node, count) for each path');
+  addRecursiveOption(command, 'remove directories with everything below');
+  return command.action(async (paths: string[]) => {
+    const options = command.optsWithGlobals<RmOptions>();
+    await using servers = new Servers(context.home, options.profile);
+    await forEachReported(context, paths, async (text) => {
+      await removeOne(context, await servers.locateText(text), options);
     });
+  });
+}
+
+async function removeOne(
+  context: Context,
+  { session, apiPath, text }: RemoteFile,
+  { recursive, force, verbose, json }: RmOptions,
+): Promise<void> {
+  // Without -r a directory is refused, also an empty one.
+  const how = recursive ? { recursive } : { only: 'file' as const };
+  try {
+    const result = await remove(session, apiPath, { ...how, signal: context.signal });
+    if (json) await context.stdout.write(`${JSON.stringify({ path: text, ...result })}\n`);
+    else if (verbose) await context.stdout.write(`removed ${text}\n`);
+  } catch (error) {
+    if (!force || !isGdpfsError(error, 'not_found')) throw error;
+  }
 }

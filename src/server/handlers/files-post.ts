@@ -42,7 +42,7 @@ function creation(
   body: CreateDirectory | CreateFile | CreateSymlink,
   path: string,
   clock: Clock,
-): Change {
+): Extract<Change, { kind: 'mkdir' | 'symlink' | 'put' }> {
   switch (body.kind) {
     case 'directory':
       return { kind: 'mkdir', path };

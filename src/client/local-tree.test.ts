@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { isGdpfsError } from '../base/errors.ts';
+import { attributesOf } from './local-attributes.ts';
+import { LocalTree } from './local-tree.ts';
+
+const ATTRIBUTES = { mode: 0o644, mtimeUs: 1_600_000_000_123_456 };
+const DATA = Buffer.from('data');
+
+/** `root` inside of an otherwise empty directory. */
+function newRoot(context: TestContext): { readonly outside: string; readonly root: string } {
+  const outside = mkdtempSync(join(tmpdir(), 'gdpfs-tree-'));
+  context.after(() => rmSync(outside, { recursive: true }));
+  const root = join(outside, 'root');
+  mkdirSync(root);
+  return { outside, root };
+}
+
+test('LocalTree refuses names that lead out of its root', (context) => {
+  const { outside, root } = newRoot(context);
+  const tree = new LocalTree(root);
+  const names = ['../x', 'a/../../x', '..', '.', './x', 'a//x', '', 'a\0b', '/absolute', 'a/'];
+  for (const name of names) {
+    assert.throws(() => tree.writeFile(name, DATA, ATTRIBUTES), isGdpfsError, name);
+    assert.throws(() => tree.writeLink(name, 'x', ATTRIBUTES), isGdpfsError, name);
+  }
+  for (const name of ['../x', 'a/..', 'a//x']) {
+    assert.throws(() => tree.makeDirectory(name), isGdpfsError, name);
+  }
+  assert.deepEqual(readdirSync(outside), ['root']);
+  assert.deepEqual(readdirSync(root), []);
+});
+
+test('LocalTree does not write through a symbolic link below its root', (context) => {
+  const { outside, root } = newRoot(context);
+  mkdirSync(join(outside, 'elsewhere'));
+  symlinkSync('../elsewhere', join(root, 'link'));
+  symlinkSync('../victim', join(root, 'file'));
+  writeFileSync(join(outside, 'victim'), 'old');
+  const tree = new LocalTree(root);
+  assert.throws(() => tree.writeFile('link/x', DATA, ATTRIBUTES), { code: 'not_a_directory' });
+  assert.throws(() => tree.makeDirectory('link/x'), { code: 'not_a_directory' });
+  tree.writeFile('file', DATA, ATTRIBUTES);
+  assert.deepEqual(readdirSync(join(outside, 'elsewhere')), []);
+  assert.equal(readFileSync(join(outside, 'victim'), 'utf8'), 'old');
+  assert(lstatSync(join(root, 'file')).isFile(), 'the link was replaced');
+});
+
+test('LocalTree replaces files and links whole and leaves nothing else behind', (context) => {
+  const { root } = newRoot(context);
+  const tree = new LocalTree(root);
+  for (const text of ['first', 'second, longer', '']) {
+    tree.writeFile('a/b', Buffer.from(text), ATTRIBUTES);
+    assert.equal(readFileSync(join(root, 'a/b'), 'utf8'), text);
+    tree.writeLink('a/link', `${text}/target`, ATTRIBUTES);
+    assert.equal(readlinkSync(join(root, 'a/link')), `${text}/target`);
+  }
+  assert.deepEqual(readdirSync(join(root, 'a')), ['b', 'link']);
+});
+
+test('LocalTree says what is in the way', (context) => {
+  const { root } = newRoot(context);
+  mkdirSync(join(root, 'directory'));
+  writeFileSync(join(root, 'file'), '');
+  const tree = new LocalTree(root);
+  assert.throws(() => tree.writeFile('directory', DATA, ATTRIBUTES), { code: 'is_a_directory' });
+  assert.throws(() => tree.writeFile('file/x', DATA, ATTRIBUTES), { code: 'not_a_directory' });
+  assert.deepEqual(readdirSync(root), ['directory', 'file']);
+});
+
+test('LocalTree sets times and modes, never those that run a file as somebody else', (context) => {
+  const { root } = newRoot(context);
+  const tree = new LocalTree(root);
+  fc.assert(
+    fc.property(fc.nat(0o7777), fc.integer({ min: 0, max: 4e15 }), (mode, mtimeUs) => {
+      tree.makeDirectory('directory');
+      tree.writeFile('file', DATA, { mode, mtimeUs });
+      tree.finishDirectory('directory', { mode, mtimeUs });
+      for (const name of ['file', 'directory']) {
+        const actual = attributesOf(lstatSync(join(root, name), { bigint: true }));
+        assert.deepEqual(actual, { mode: mode & 0o1777, mtimeUs }, name);
+      }
+    }),
+    { numRuns: 50 },
+  );
+  tree.writeFile('old', DATA, { mode: 0o600, mtimeUs: -1_500_000 });
+  const old = attributesOf(lstatSync(join(root, 'old'), { bigint: true }));
+  assert.equal(old.mtimeUs, -1_500_000);
+  assert(!existsSync(join(root, 'none')));
+});

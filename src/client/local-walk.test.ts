@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { walk } from './local-walk.ts';
+
+function newDirectory(context: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'gdpfs-walk-'));
+  context.after(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+test('walk() finds everything, a directory before its content, and follows no link', (context) => {
+  const root = newDirectory(context);
+  mkdirSync(join(root, 'b', 'empty'), { recursive: true });
+  mkdirSync(join(root, 'a'));
+  writeFileSync(join(root, 'a', 'file'), '');
+  symlinkSync('..', join(root, 'a', 'up'));
+  symlinkSync('/', join(root, 'c'));
+  const found = [...walk(root)].map(({ kind, relative }) => `${kind} ${relative}`);
+  assert.deepEqual(found, [
+    'directory a',
+    'file a/file',
+    'symlink a/up',
+    'directory b',
+    'directory b/empty',
+    'symlink c',
+  ]);
+});
+
+test('walk() names every thing that cannot be copied, and goes on', (context) => {
+  const root = newDirectory(context);
+  const bytes = (text: string): Buffer => Buffer.from(`${root}/${text}`, 'latin1');
+  writeFileSync(bytes('bad\xff'), '');
+  mkdirSync(bytes('bad-directory\xff'));
+  symlinkSync(Buffer.from('bad\xff', 'latin1'), join(root, 'link'));
+  execFileSync('mkfifo', [join(root, 'fifo')]);
+  writeFileSync(join(root, 'good\uFFFD'), '');
+  const faults = [];
+  const good = [];
+  for (const item of walk(root)) {
+    if (item.kind === 'fault') faults.push(item.error.message);
+    else good.push(item.relative);
+  }
+  assert.deepEqual(good, ['good\uFFFD']);
+  assert.deepEqual(faults.toSorted(), [
+    'cannot copy "bad-directory\uFFFD": its name is not UTF-8',
+    'cannot copy "bad\uFFFD": its name is not UTF-8',
+    'cannot copy "fifo": it is a fifo',
+    'cannot copy "link": its target is not UTF-8',
+  ]);
+});
+
+test('walk() of something that is not there has one fault', (context) => {
+  const items = [...walk(join(newDirectory(context), 'none'))];
+  assert.equal(items.length, 1);
+  assert(items[0]?.kind === 'fault');
+  assert.equal(items[0].error.code, 'not_found');
+});

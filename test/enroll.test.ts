@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createServer } from 'node:net';
+import { after, before, test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
+import { systemClock } from '../src/base/clock.ts';
+import { type ErrorCode, isGdpfsError } from '../src/base/errors.ts';
+import { enroll, serverUrl } from '../src/client/enroll.ts';
+import { openHome } from '../src/client/home.ts';
+import { openSession } from '../src/client/session.ts';
+import { whoami } from '../src/client/volumes.ts';
+import { openCertificateAuthority } from '../src/server/ca.ts';
+import { decodeToken, encodeToken } from '../src/wire/token.ts';
+import { addInvitation, startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';

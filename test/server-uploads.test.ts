@@ -1,0 +1,407 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, beforeEach, test } from 'node:test';
+import { concatBytes } from '../src/base/bytes.ts';
+import { formatDigest } from '../src/base/digest.ts';
+import { LIMITS } from '../src/base/limits.ts';
+import { encodeChunkHeader } from '../src/format/chunk-frame.ts';
+import { encodeRecords } from '../src/format/commit.ts';
+import type {
+  ArrivedPage,
+  ChangeResult,
+  ChunkPage,
+  Entry,
+  Missing,
+  Upload,
+} from '../src/wire/generated/api.ts';
+import {
+  commitOf,
+  digestsOf,
+  type FilePlan,
+  framesOf,
+  planAppend,
+  planFile,
+} from './support/file-plan.ts';
+import type { HttpAnswer, HttpClient } from './support/http-client.ts';
+import { addUser, enrol, startServerHere, temporaryDirectory } from './support/server.ts';
+import { assertRefused } from './support/volume-state.ts';
+
+const KIB = 1024;
+const CHUNK = 64 * KIB;
+const CHUNKS = 'application/vnd.gdpfs.chunks';
+
+let stack: AsyncDisposableStack;
+let alice: HttpClient;
+let filesMade = 0;
+let path = '';
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  const directory = stack.use(await temporaryDirectory()).path;
+  const server = stack.use(await startServerHere(directory));
+  const admin = stack.use(await enrol(server, server.adminToken ?? ''));
+  alice = stack.use(await addUser(server, admin, 'alice'));
+});
+after(() => stack.disposeAsync());
+beforeEach(() => {
+  filesMade += 1;
+  path = `/alice/file-${filesMade}`;
+});
+
+async function open(size: number, chunkSize = CHUNK): Promise<Upload> {
+  const json = { path, kind: 'upload', size, chunkSize };
+  const answer = await alice.send('POST', '/api/v1/files', { json });
+  assert.equal(answer.status, 201, answer.text);
+  return answer.json as Upload;
+}
+
+function send(upload: string, body: Uint8Array): Promise<HttpAnswer> {
+  const request = { query: { upload }, body, type: CHUNKS };
+  return alice.send('POST', '/api/v1/storage/file/chunks', request);
+}
+
+function commit(plan: FilePlan, upload: string, key?: string): Promise<HttpAnswer> {
+  const headers = key === undefined ? {} : { 'idempotency-key': key };
+  return alice.send('PATCH', '/api/v1/files', { ...commitOf(plan, { path, upload }), headers });
+}
+
+async function read(): Promise<HttpAnswer> {
+  return await alice.send('GET', '/api/v1/storage/files', { query: { path } });
+}
+
+/** A whole upload. */
+async function put(plan: FilePlan): Promise<void> {
+  const { upload } = await open(plan.bytes.length);
+  const sent = await send(upload, framesOf(plan));
+  assert.equal(sent.status, 200, sent.text);
+  const committed = await commit(plan, upload);
+  assert.equal(committed.status, 200, committed.text);
+}
+
+for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 7]) {
+  test(`an upload of ${size} bytes is what is read afterwards`, async () => {
+    const plan = planFile(randomBytes(size), CHUNK);
+    const { upload } = await open(size);
+    const sent = await send(upload, framesOf(plan));
+    assert.deepEqual(sent.json, { received: plan.chunks.length, bytes: size });
+    assert.equal((await read()).status, 404, 'nothing is seen before the commit');
+    const committed = await commit(plan, upload);
+    assert.equal(committed.status, 200, committed.text);
+    assert.equal((committed.json as ChangeResult).count, 1);
+    const answer = await read();
+    assert.deepEqual(answer.bytes, new Uint8Array(plan.bytes));
+    assert.equal(answer.headers['etag'], `"${plan.content}"`);
+    const entry = (await alice.send('GET', '/api/v1/files', { query: { path } })).json as Entry;
+    assert.equal(entry.etag, plan.content);
+    assert.equal(entry.root, plan.root);
+    assert.equal(entry.size, size);
+  });
+}
+
+test('frames may arrive in several requests in any order, at the same time', async () => {
+  const plan = planFile(randomBytes(8 * CHUNK), CHUNK);
+  const { upload } = await open(plan.bytes.length);
+  const parts = [plan.chunks.slice(5), plan.chunks.slice(0, 2), plan.chunks.slice(2, 5)];
+  await using second = alice.another();
+  await using third = alice.another();
+  const answers = await Promise.all(
+    [alice, second, third].map((client, index) =>
+      client.send('POST', '/api/v1/storage/file/chunks', {
+        query: { upload },
+        body: framesOf(plan, parts[index]),
+        type: CHUNKS,
+      }),
+    ),
+  );
+  for (const answer of answers) assert.equal(answer.status, 200, answer.text);
+  await commit(plan, upload);
+  assert.deepEqual((await read()).bytes, new Uint8Array(plan.bytes));
+});
+
+test('an unfinished upload is found again, with what has arrived', async () => {
+  const plan = planFile(randomBytes(4 * CHUNK), CHUNK);
+  const { upload } = await open(plan.bytes.length);
+  await send(upload, framesOf(plan, plan.chunks.slice(0, 2)));
+  const json = { path, kind: 'upload', size: plan.bytes.length, chunkSize: CHUNK };
+  const again = await alice.send('POST', '/api/v1/files', { json });
+  assert.equal(again.status, 200);
+  const { kind: _, ...asked } = json;
+  assert.deepEqual(again.json, { upload, ...asked, empty: false });
+  const lacks = await alice.send('POST', '/api/v1/file/chunks', {
+    query: { upload },
+    body: digestsOf(plan.chunks),
+    type: 'application/vnd.gdpfs.digests',
+  });
+  assert.deepEqual((lacks.json as Missing).missing, [2, 3]);
+  const arrived = await alice.send('GET', '/api/v1/file/chunks', { query: { upload, limit: 1 } });
+  const { digests, cursor = '' } = arrived.json as ArrivedPage;
+  const rest = await alice.send('GET', '/api/v1/file/chunks', { query: { upload, cursor } });
+  assert.deepEqual(
+    [...digests, ...(rest.json as ArrivedPage).digests].sort(),
+    plan.chunks
+      .slice(0, 2)
+      .map(({ digest }) => formatDigest(digest))
+      .sort(),
+  );
+});
+
+test('the chunk list comes in pages, as JSON and as binary entries', async () => {
+  const plan = planFile(randomBytes(5 * CHUNK), CHUNK);
+  await put(plan);
+  const query = { path, limit: 3 };
+  const first = await alice.send('GET', '/api/v1/file/chunks', { query });
+  const page = first.json as ChunkPage;
+  assert.equal(page.size, plan.bytes.length);
+  assert.equal(page.etag, plan.content);
+  assert.equal(page.chunks.length, 3);
+  const { cursor = '' } = page;
+  const binary = await alice.send('GET', '/api/v1/file/chunks', {
+    query: { ...query, cursor },
+    headers: { accept: 'application/vnd.gdpfs.manifest', 'if-match': `"${page.etag}"` },
+  });
+  assert.equal(binary.headers['content-type'], 'application/vnd.gdpfs.manifest');
+  assert.equal(binary.headers['gdpfs-size'], String(plan.bytes.length));
+  assert.equal(binary.headers['gdpfs-cursor'], undefined);
+  assert.equal(binary.bytes.length, 2 * 48);
+  assert.deepEqual(binary.bytes.slice(16, 48), plan.chunks[3]?.digest);
+});
+
+test('frames of ranges are the whole chunks that overlap them, each once', async () => {
+  const plan = planFile(randomBytes(5 * CHUNK + 10), CHUNK);
+  await put(plan);
+  const ranges = `0:1,${CHUNK - 1}:2,${5 * CHUNK}:1`;
+  const answer = await alice.send('GET', '/api/v1/storage/file/chunks', {
+    query: { path, ranges },
+  });
+  const wanted = [0, 1, 5].flatMap((index) => plan.chunks[index] ?? []);
+  assert.deepEqual(answer.bytes, framesOf(plan, wanted));
+});
+
+test('an append continues the content that it names, once', async () => {
+  const plan = planFile(randomBytes(2 * CHUNK), CHUNK);
+  await put(plan);
+  const longer = planAppend(plan, randomBytes(CHUNK + 5), CHUNK);
+  const json = { path, kind: 'append', content: plan.content, size: longer.bytes.length };
+  const opened = await alice.send('POST', '/api/v1/files', { json });
+  assert.equal(opened.status, 201, opened.text);
+  const { upload } = opened.json as Upload;
+  await send(upload, framesOf(longer, longer.chunks.slice(2)));
+  const first = await commit(longer, upload, 'append-1');
+  assert.equal(first.status, 200, first.text);
+  assert.deepEqual((await read()).bytes, new Uint8Array(longer.bytes));
+  const repeated = await commit(longer, upload, 'append-1');
+  assert.equal(repeated.text, first.text);
+  await assertRefused(alice, { volume: 'alice', code: 'changed', status: 412 }, () =>
+    alice.send('POST', '/api/v1/files', { json }),
+  );
+});
+
+test('a repeated commit gets the first answer; the same key with another body is refused', async () => {
+  const plan = planFile(randomBytes(3 * CHUNK), CHUNK);
+  const { upload } = await open(plan.bytes.length);
+  await send(upload, framesOf(plan));
+  const first = await commit(plan, upload, 'commit-1');
+  assert.equal(first.status, 200, first.text);
+  const expected = { volume: 'alice', code: 'request_reused', status: 422 };
+  await assertRefused(alice, expected, () =>
+    commit(planFile(plan.bytes, CHUNK), upload, 'commit-1'),
+  );
+  assert.equal((await commit(plan, upload, 'commit-1')).text, first.text);
+});
+
+test('a chunk that the volume has need not be sent again', async () => {
+  const plan = planFile(randomBytes(2 * CHUNK), CHUNK);
+  await put(plan);
+  path = `${path}-copy`;
+  const { upload, empty } = await open(plan.bytes.length);
+  assert.equal(empty, false);
+  const answer = await commit(planFile(plan.bytes, CHUNK), upload);
+  assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual((await read()).bytes, new Uint8Array(plan.bytes));
+});
+
+interface BadFrames {
+  readonly what: string;
+  readonly code: string;
+  readonly status: number;
+  readonly body: (plan: FilePlan) => Uint8Array;
+}
+
+const BAD_FRAMES: readonly BadFrames[] = [
+  {
+    what: 'a wrong checksum',
+    code: 'bad_chunk',
+    status: 422,
+    body(plan) {
+      const frames = framesOf(plan);
+      frames[CHUNK + 16 + 100] = (frames[CHUNK + 16 + 100] ?? 0) ^ 1;
+      return frames;
+    },
+  },
+  {
+    what: 'frames that overlap',
+    code: 'bad_request',
+    status: 400,
+    body: (plan) => concatBytes([framesOf(plan), framesOf(plan, plan.chunks.slice(1))]),
+  },
+  {
+    what: 'frames in descending order',
+    code: 'bad_request',
+    status: 400,
+    body: (plan) => framesOf(plan, plan.chunks.toReversed()),
+  },
+  {
+    what: 'a frame beyond the size',
+    code: 'bad_request',
+    status: 400,
+    body: (plan) => framesOf(planAppend(plan, new Uint8Array(1), CHUNK)),
+  },
+  {
+    what: 'a body that ends inside a frame',
+    code: 'bad_request',
+    status: 400,
+    body: (plan) => framesOf(plan).slice(0, -1),
+  },
+  {
+    what: 'a body that ends inside a header',
+    code: 'bad_request',
+    status: 400,
+    body: (plan) => concatBytes([framesOf(plan), new Uint8Array(15)]),
+  },
+  {
+    what: 'a frame without data',
+    code: 'bad_request',
+    status: 400,
+    body: () => encodeChunkHeader({ offset: 0, checksum: 0, length: 0 }),
+  },
+  {
+    what: 'a frame that is too long',
+    code: 'bad_request',
+    status: 400,
+    body: () => encodeChunkHeader({ offset: 0, checksum: 0, length: LIMITS.chunkBytesMax + 1 }),
+  },
+  {
+    what: 'a negative offset',
+    code: 'bad_request',
+    status: 400,
+    body: () => new Uint8Array(17).fill(255, 0, 8).fill(1, 15, 16),
+  },
+  {
+    what: 'a body that is too long',
+    code: 'body_too_large',
+    status: 413,
+    body: () => new Uint8Array(LIMITS.chunkBodyBytesMax + 1),
+  },
+];
+
+for (const { what, code, status, body } of BAD_FRAMES) {
+  test(`${what} is refused with ${code}, and the upload can go on`, async () => {
+    const plan = planFile(randomBytes(2 * CHUNK), CHUNK);
+    const { upload } = await open(plan.bytes.length);
+    const refused = await assertRefused(alice, { volume: 'alice', code, status }, () =>
+      send(upload, body(plan)),
+    );
+    if (code === 'bad_chunk') {
+      assert.equal((refused.json as { offset?: number }).offset, CHUNK, 'names the chunk');
+    }
+    assert.equal((await send(upload, framesOf(plan))).status, 200);
+    assert.equal((await commit(plan, upload)).status, 200);
+    assert.deepEqual((await read()).bytes, new Uint8Array(plan.bytes));
+  });
+}
+
+interface BadCommit {
+  readonly what: string;
+  readonly code: string;
+  readonly status: number;
+  readonly change: (good: ReturnType<typeof commitOf>, plan: FilePlan) => object;
+}
+
+const zeros = `sha256:${'0'.repeat(64)}`;
+const BAD_COMMITS: readonly BadCommit[] = [
+  {
+    what: 'a wrong log root',
+    code: 'wrong_root',
+    status: 422,
+    change: ({ query }) => ({ query: { ...query, root: zeros } }),
+  },
+  {
+    what: 'a wrong content root',
+    code: 'wrong_root',
+    status: 422,
+    change: ({ query }) => ({ query: { ...query, content: zeros } }),
+  },
+  {
+    what: 'another size',
+    code: 'bad_request',
+    status: 400,
+    change: ({ query }) => ({ query: { ...query, size: query.size - 1 } }),
+  },
+  {
+    what: 'records that end too early',
+    code: 'bad_request',
+    status: 400,
+    change: (_, plan) => ({ body: encodeRecords(plan.records.slice(0, -1)) }),
+  },
+  {
+    what: 'records without meta',
+    code: 'bad_request',
+    status: 400,
+    change: (_, plan) => ({ body: encodeRecords(plan.records.slice(1)) }),
+  },
+  {
+    what: 'no records',
+    code: 'bad_request',
+    status: 400,
+    change: () => ({ body: new Uint8Array(0) }),
+  },
+];
+
+for (const { what, code, status, change } of BAD_COMMITS) {
+  test(`a commit with ${what} is refused with ${code}, and the right one still works`, async () => {
+    const plan = planFile(randomBytes(2 * CHUNK), CHUNK);
+    const { upload } = await open(plan.bytes.length);
+    await send(upload, framesOf(plan));
+    const good = commitOf(plan, { path, upload });
+    await assertRefused(alice, { volume: 'alice', code, status }, () =>
+      alice.send('PATCH', '/api/v1/files', { ...good, ...change(good, plan) }),
+    );
+    assert.equal((await commit(plan, upload)).status, 200);
+  });
+}
+
+test('a commit with chunks that are not there names them', async () => {
+  const plan = planFile(randomBytes(3 * CHUNK), CHUNK);
+  const { upload } = await open(plan.bytes.length);
+  await send(upload, framesOf(plan, plan.chunks.slice(1, 2)));
+  const expected = { volume: 'alice', code: 'chunk_missing', status: 409 };
+  const refused = await assertRefused(alice, expected, () => commit(plan, upload));
+  const { missing } = refused.json as { missing: string[] };
+  const wanted = [plan.chunks[0], plan.chunks[2]].flatMap((chunk) => chunk?.digest ?? []);
+  assert.deepEqual(missing, wanted.map(formatDigest));
+});
+
+test('a commit over a file keeps to If-Match and If-None-Match', async () => {
+  const old = planFile(randomBytes(10), CHUNK);
+  await put(old);
+  const plan = planFile(randomBytes(CHUNK), CHUNK);
+  const { upload } = await open(plan.bytes.length);
+  await send(upload, framesOf(plan));
+  const good = commitOf(plan, { path, upload });
+  const attempt = (headers: Record<string, string>) =>
+    alice.send('PATCH', '/api/v1/files', { ...good, headers });
+  await assertRefused(alice, { volume: 'alice', code: 'exists', status: 409 }, () =>
+    attempt({ 'if-none-match': '*' }),
+  );
+  await assertRefused(alice, { volume: 'alice', code: 'changed', status: 412 }, () =>
+    attempt({ 'if-match': `"${plan.content}"` }),
+  );
+  assert.equal((await attempt({ 'if-match': `"${old.content}"` })).status, 200);
+});
+
+test('a new upload at a path inherits the chunk size of the content there', async () => {
+  await put(planFile(randomBytes(3 * CHUNK), CHUNK));
+  const json = { path, kind: 'upload', size: 2 ** 30 };
+  const answer = await alice.send('POST', '/api/v1/files', { json });
+  assert.equal((answer.json as Upload).chunkSize, CHUNK);
+});
