@@ -80,6 +80,8 @@ export const LIMITS = {
   bodiesBytesMax: 96 * MIB,
   /** Chunks of one request on their way into the store. */
   requestChunkBytesMax: 8 * MIB,
+  /** Free memory that is kept for the chunks to come. */
+  chunkPoolBytesMax: 32 * MIB,
   /** Chunks that a download reads ahead of what the client has taken. */
   readAheadBytesMax: 4 * MIB,
   readAheadChunksMax: 4,
@@ -99,6 +101,8 @@ export const LIMITS = {
   listPageDefault: 1000,
   listPageMax: 10_000,
   manifestPageMax: 65_536,
+  /** Manifests of large files kept in memory by the server. */
+  manifestCacheBytesMax: 16 * MIB,
   rangesMax: 64,
   shutdownGraceMs: 10_000,
 
@@ -122,7 +126,7 @@ export const LIMITS = {
   /** Connections of one client; exchanges beyond them wait. */
   clientConnectionsMax: 8,
   /** A process waits this long for another that writes the configuration, a matter of milliseconds. */
-  configLockMs: 5000,
+  configLockMs: 2000,
   /** A response that is held in memory whole, such as a page of a listing or a tar stream. */
   responseBytesMax: 32 * MIB,
 

@@ -11,7 +11,7 @@ const CLEAR_LINE = '\r\u001b[K';
 /** One line on a terminal that says how something long goes; nothing anywhere else. */
 export class ProgressLine {
   readonly #output: Output;
-  #drawnMs = 0;
+  #drawnMs = Number.NEGATIVE_INFINITY;
   #isShown = false;
 
   constructor(output: Output) {

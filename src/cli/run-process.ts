@@ -33,12 +33,18 @@ async function confirm(question: string, signal: AbortSignal): Promise<boolean> 
 
 /** `gdpfs ls | head` ends when head has seen enough; that is no error. */
 function quietWhenNobodyReads(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error) => {
-      if ('code' in error && error.code === 'EPIPE') process.exit(0);
-      throw error;
-    });
-  }
+  process.stdout.on('error', (error) => {
+    if (!isBrokenPipe(error)) throw error;
+    process.exit(0);
+  });
+  // Errors count even when nobody wants to hear of them.
+  process.stderr.on('error', (error) => {
+    if (!isBrokenPipe(error)) throw error;
+  });
+}
+
+function isBrokenPipe(error: Error): boolean {
+  return 'code' in error && error.code === 'EPIPE';
 }
 
 /** Aborted by the first SIGINT or SIGTERM, so that a command can end in order; a second one kills. */

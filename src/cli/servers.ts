@@ -86,7 +86,7 @@ export class Servers implements AsyncDisposable {
 }
 
 /** Throws `usage` for a local path. */
-export function requireRemote(text: string): RemotePath {
+function requireRemote(text: string): RemotePath {
   const remote = parseRemotePath(text);
   if (remote !== undefined) return remote;
   throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)}: need "gdp://VOLUME/PATH"`);

@@ -124,6 +124,18 @@ test('rememberVolume() loses none of many that are remembered at once', async ()
   assert.deepEqual(Object.keys((await home.profile()).volumes).sort(), aliases.sort());
 });
 
+test('rememberVolume() gives up when a crash has left the lock behind, and says which file it is', async () => {
+  const home = newHome();
+  await home.saveProfile(login());
+  await writeFile(join(home.directory, 'config.json.lock'), '');
+  const remembered = home.rememberVolume(await home.profile(), { alias: 'vision', name: NAME });
+  await assert.rejects(
+    remembered,
+    (error) => isGdpfsError(error, 'locked') && /config\.json\.lock/.test(error.message),
+  );
+  assert.deepEqual((await home.profile()).volumes, {});
+});
+
 test('saveProfile() keeps known volumes for the same server and forgets them for another', async () => {
   const home = newHome();
   await home.saveProfile(login());

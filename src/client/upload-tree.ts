@@ -57,7 +57,12 @@ export async function uploadTree(session: Session, options: UploadTreeOptions): 
 async function* partsOf(ask: () => Promise<TreePart>): AsyncGenerator<TreePart, void, void> {
   const asked: Promise<TreePart>[] = [];
   for (;;) {
-    while (asked.length < PARTS_AHEAD) asked.push(ask());
+    while (asked.length < PARTS_AHEAD) {
+      const part = ask();
+      // It is awaited below, unless the transfer ends before.
+      part.catch(() => {});
+      asked.push(part);
+    }
     const part = await asked.shift();
     if (part === undefined) return;
     yield part;

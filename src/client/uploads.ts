@@ -1,4 +1,6 @@
 import { concatBytes } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type {
   ChangeResult,
   ChunksReceived,
@@ -25,7 +27,12 @@ export async function openUpload(
   const { signal, ...rest } = options;
   const json: OpenUpload = { kind: 'upload', ...rest };
   const request = { method: 'POST', route: FILES, json, changes: true, signal } as const;
-  return jsonOf(await session.request(request));
+  const upload = jsonOf<Upload>(await session.request(request));
+  const { chunkSize } = upload;
+  if (Number.isSafeInteger(chunkSize) && chunkSize >= 1 && chunkSize <= LIMITS.chunkBytesMax) {
+    return upload;
+  }
+  throw new GdpfsError('corrupt', `cannot use response: chunks of ${chunkSize} bytes`);
 }
 
 /** Indexes of the digests whose chunks must be sent, at most `LIMITS.missingDigestsMax` at once. */

@@ -36,11 +36,17 @@ export function encodeChunkHeader(header: ChunkFrameHeader): Uint8Array {
  * memory of its own. So at most one chunk is held here. After an error the decoder is of no use.
  */
 export class ChunkFrameDecoder {
+  readonly #allocate: (length: number) => Uint8Array;
   readonly #header = new Uint8Array(CHUNK_HEADER_BYTES);
   #headerLength = 0;
   #frame: ChunkFrameHeader | undefined;
   #data: Uint8Array | undefined;
   #dataLength = 0;
+
+  /** `allocate` gives the memory of a frame's own, with any content. */
+  constructor(allocate = (length: number): Uint8Array => new Uint8Array(length)) {
+    this.#allocate = allocate;
+  }
 
   /** The frames that `piece` completes. Throws `bad_request` on an impossible header. */
   push(piece: Uint8Array): ChunkFrame[] {
@@ -88,7 +94,7 @@ export class ChunkFrameDecoder {
     if (this.#data === undefined && piece.length >= length) {
       return { bytes: piece.subarray(0, length), taken: length };
     }
-    this.#data ??= new Uint8Array(length);
+    this.#data ??= this.#allocate(length);
     const taken = Math.min(length - this.#dataLength, piece.length);
     this.#data.set(piece.subarray(0, taken), this.#dataLength);
     this.#dataLength += taken;

@@ -2,7 +2,7 @@ import { DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { ByteWriter } from './byte-writer.ts';
-import type { Chunk, Manifest } from './manifest.ts';
+import type { Chunk, ChunkSequence, Manifest } from './manifest.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
 
 /** What a file log says: the fold of its fchunks to the file's content (DESIGN §3). */
@@ -69,13 +69,13 @@ export function chunkSizeFor(size: number): number {
 
 /** The chunks that hold a byte of the range. `chunks` are ascending and do not overlap. */
 export function overlapping(
-  chunks: readonly Chunk[],
+  chunks: ChunkSequence,
   range: { readonly offset: number; readonly length: number },
 ): Chunk[] {
   const end = range.offset + range.length;
   const found: Chunk[] = [];
   for (let index = firstEndingBehind(chunks, range.offset); index < chunks.length; index += 1) {
-    const chunk = chunks[index];
+    const chunk = chunks.at(index);
     if (chunk === undefined || chunk.offset >= end) break;
     found.push(chunk);
   }
@@ -83,14 +83,14 @@ export function overlapping(
 }
 
 /** Index of the first chunk that ends behind `offset`; the number of chunks if there is none. */
-function firstEndingBehind(chunks: readonly Chunk[], offset: number): number {
+function firstEndingBehind(chunks: ChunkSequence, offset: number): number {
   // Most logs only append: then nothing needs to be searched.
   if (endsUpTo(chunks.at(-1), offset)) return chunks.length;
   let low = 0;
   let high = chunks.length - 1;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    if (endsUpTo(chunks[middle], offset)) low = middle + 1;
+    if (endsUpTo(chunks.at(middle), offset)) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -14,6 +14,14 @@ export interface Chunk {
   readonly digest: Uint8Array;
 }
 
+/** Chunks in order, however they are kept; an array of them is one. */
+export interface ChunkSequence extends Iterable<Chunk> {
+  readonly length: number;
+  /** As of arrays: a negative index counts from the end. */
+  at(index: number): Chunk | undefined;
+  slice(start?: number, end?: number): Chunk[];
+}
+
 /** A file's content: its live chunks in ascending order, without overlap, all below `size`. */
 export interface Manifest {
   readonly size: number;

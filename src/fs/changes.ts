@@ -142,13 +142,16 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
   const { content, absent } = change.precondition ?? {};
   const row = planner.existing(path);
   if (content !== undefined) checkPrecondition(path, row, { content });
+  if (to === '') {
+    throw new GdpfsError('exists', `cannot rename "${path}" to the root directory: it exists`);
+  }
   const target = planner.resolve(to);
   if (absent !== undefined) checkPrecondition(to, target.row, { absent });
   if (target.row?.node === row.node) {
     planner.node = row.node;
     return;
   }
-  checkReplace(planner, { path, to }, row, target);
+  if (target.row !== undefined) checkReplace(planner, to, row, target.row);
   const moved = { node: row.node, parent: target.parent };
   if (row.kind === NodeKind.DIRECTORY) {
     if (isBelow(planner.context.entries, planner.context.volume, moved)) {
@@ -167,26 +170,15 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
 }
 
 /** rename(2): a directory replaces only an empty directory, anything else only a non-directory. */
-function checkReplace(
-  planner: Planner,
-  paths: { readonly path: string; readonly to: string },
-  source: EntryRow,
-  target: Resolved,
-): void {
-  const { to } = paths;
+function checkReplace(planner: Planner, to: string, source: EntryRow, target: EntryRow): void {
+  const { entries, volume } = planner.context;
   const sourceIsDirectory = source.kind === NodeKind.DIRECTORY;
-  const targetIsDirectory = to === '' || target.row?.kind === NodeKind.DIRECTORY;
+  const targetIsDirectory = target.kind === NodeKind.DIRECTORY;
   if (targetIsDirectory && !sourceIsDirectory) {
     throw new GdpfsError('is_a_directory', `cannot replace "${to}": it is a directory`);
   }
-  if (sourceIsDirectory && target.row !== undefined && !targetIsDirectory) {
-    throw notADirectory(to, to);
-  }
-  const node = target.row?.node ?? ROOT_NODE;
-  if (targetIsDirectory && planner.context.entries.hasChildren(planner.context.volume, node)) {
-    throw notEmpty(to);
-  }
-  if (to === '') throw new GdpfsError('exists', 'cannot replace the root directory of a volume');
+  if (sourceIsDirectory && !targetIsDirectory) throw notADirectory(to, to);
+  if (targetIsDirectory && entries.hasChildren(volume, target.node)) throw notEmpty(to);
 }
 
 function planCopy(planner: Planner, change: Kind<'copy'>): void {

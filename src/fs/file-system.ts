@@ -1,15 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { bytesEqual } from '../base/bytes.ts';
+import { asBuffer, bytesEqual } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { contentRoot } from '../format/content.ts';
 import { foldFileLog } from '../format/file-pins.ts';
-import type { Chunk, Manifest } from '../format/manifest.ts';
+import type { Chunk, ChunkSequence, Manifest } from '../format/manifest.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
+import { ManifestCache } from './manifest-cache.ts';
 import { checkPrecondition, Planner } from './planner.ts';
 import { type PreparedFile, prepareFile } from './prepare.ts';
 import { listChildren, listRecursive, notADirectory, notFound, resolve, type View } from './tree.ts';
@@ -46,6 +47,7 @@ export class FileSystem {
   readonly #clock: Clock;
   readonly #committed: EntryTable;
   readonly #pending: EntryTable;
+  readonly #manifests = new ManifestCache();
 
   constructor(parts: {
     readonly engine: LogEngine;
@@ -117,14 +119,22 @@ export class FileSystem {
   }
 
   /** Live chunks of the file version that `entry` describes. Throws `not_a_file`, `corrupt`. */
-  async manifest(volume: Uint8Array, entry: Entry): Promise<readonly Chunk[]> {
-    const records = await this.#records(this.#volumes.id(volume), entry);
-    return foldRecords(entry.path, requireFile(entry), records).chunks;
+  async manifest(volume: Uint8Array, entry: Entry): Promise<ChunkSequence> {
+    const id = this.#volumes.id(volume);
+    const state = requireFile(entry);
+    const key = `${id}:${asBuffer(state.root).toString('latin1')}`;
+    const cached = this.#manifests.get(key);
+    if (cached !== undefined) return cached;
+    const records = await this.#records(id, entry);
+    return this.#manifests.add(key, foldRecords(entry.path, state, records).chunks);
   }
 
-  /** A chunk's bytes, their CRC-32 checked. Throws `corrupt`, naming the chunk. */
-  async readChunk(volume: Uint8Array, chunk: Chunk): Promise<Uint8Array> {
-    return await this.#engine.readChunk(this.#volumes.id(volume), chunk);
+  /**
+   * A chunk's bytes, their CRC-32 checked, in `target` if given, which must be as long. Throws
+   * `corrupt`, naming the chunk.
+   */
+  async readChunk(volume: Uint8Array, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
+    return await this.#engine.readChunk(this.#volumes.id(volume), chunk, target);
   }
 
   /** Makes the change, atomically, and answers when it is durable. A refused change has no effect. */
@@ -203,7 +213,10 @@ export class FileSystem {
       try {
         return await this.apply(volume, { kind: 'extend', path, file, precondition }, context);
       } catch (error) {
-        if (!isGdpfsError(error, 'changed') || attempt === CONFLICT_RETRIES) throw error;
+        if (!isGdpfsError(error, 'changed')) throw error;
+        if (attempt === CONFLICT_RETRIES) {
+          throw new GdpfsError('busy', `cannot truncate "${path}": others keep changing it`);
+        }
       }
     }
   }

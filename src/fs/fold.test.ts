@@ -1,4 +1,4 @@
-/** One test for each row of the tables in docs/fold.md, which name them. */
+/** One test for each row of the tables in docs/formats.md, which name them. */
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';

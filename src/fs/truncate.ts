@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { crc32, sha256Async } from '../base/digest.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
-import type { Chunk } from '../format/manifest.ts';
+import { overlapping } from '../format/content.ts';
+import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import { decodeMeta, encodeFchunk, encodeFileMeta, NONCE_BYTES } from '../format/records.ts';
 
 const NO_DIGEST = new Uint8Array(0);
@@ -11,7 +12,7 @@ const NO_DIGEST = new Uint8Array(0);
  * that must be stored first if the end falls inside one.
  */
 export async function truncation(options: {
-  readonly chunks: readonly Chunk[];
+  readonly chunks: ChunkSequence;
   readonly size: number;
   readonly read: (chunk: Chunk) => Promise<Uint8Array>;
 }): Promise<{
@@ -19,8 +20,8 @@ export async function truncation(options: {
   readonly cut: (Chunk & { readonly data: Uint8Array }) | undefined;
 }> {
   const { chunks, size, read } = options;
-  const hit = chunks.find(({ offset, length }) => offset < size && size < offset + length);
-  if (hit === undefined) {
+  const [hit] = overlapping(chunks, { offset: size, length: 1 });
+  if (hit === undefined || hit.offset === size) {
     const end = { offset: size, length: 0, checksum: 0, digest: NO_DIGEST };
     return { record: encodeFchunk(end), cut: undefined };
   }

@@ -140,12 +140,16 @@ export class LogEngine {
     if (this.chunks.pendingCount === PENDING_MAX) void this.flush().catch(() => undefined);
   }
 
-  /** A chunk's bytes, their CRC-32 checked. Throws `corrupt`. */
-  async readChunk(volume: number, chunk: Chunk): Promise<Uint8Array> {
+  /** A chunk's bytes, their CRC-32 checked, in `target` if given. Throws `corrupt`. */
+  async readChunk(volume: number, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
     const location = this.chunks.find(volume, chunk.digest);
     if (location === undefined) throw chunkCorrupt(chunk, 'it is not stored');
     if (location.length !== CHUNK_PREFIX_BYTES + chunk.length) throw chunkCorrupt(chunk, 'its length');
-    const range = { start: CHUNK_PREFIX_BYTES, length: chunk.length };
+    const range = {
+      start: CHUNK_PREFIX_BYTES,
+      length: chunk.length,
+      ...(target === undefined ? {} : { target }),
+    };
     const data = await this.#segments.read(location, range);
     if (crc32(data) !== chunk.checksum) throw chunkCorrupt(chunk, 'its bytes have changed');
     return data;

@@ -10,9 +10,12 @@ export interface ChunkSinkTarget {
   readonly upload?: Upload;
 }
 
+type SinkServices = Pick<Services, 'fs' | 'chunkBudget' | 'buffers'>;
+
 /** A piece of a file as it arrived. */
 export interface ArrivedChunk {
   readonly offset: number;
+  /** The sink's from now on; goes back to the pool if it is from there. */
   readonly data: Uint8Array;
   /** What the sender says the CRC-32 is. */
   readonly checksum?: number;
@@ -23,14 +26,14 @@ export interface ArrivedChunk {
  * and for all together. Chunks that were stored before a failure stay; nothing names them.
  */
 export class ChunkSink {
-  readonly #services: Pick<Services, 'fs' | 'chunkBudget'>;
+  readonly #services: SinkServices;
   readonly #target: ChunkSinkTarget;
   readonly #stored: Promise<Chunk>[] = [];
   #inFlightBytes = 0;
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(services: Pick<Services, 'fs' | 'chunkBudget'>, target: ChunkSinkTarget) {
+  constructor(services: SinkServices, target: ChunkSinkTarget) {
     this.#services = services;
     this.#target = target;
   }
@@ -73,6 +76,8 @@ export class ChunkSink {
     const digest = await sha256Async(data);
     const { volume, upload } = this.#target;
     await this.#services.fs.putChunk(volume.name, { digest }, data, upload);
+    // Only now: after a failure a write may still be under way.
+    this.#services.buffers.give(data);
     return { offset, length: data.length, checksum, digest };
   }
 

@@ -6,6 +6,7 @@ import { parentPath } from '../format/path.ts';
 import { formatETag } from '../wire/headers.ts';
 import { authorizePath } from './authorize.ts';
 import { announcedLength, forEachPiece } from './body.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { ChunkSink } from './chunk-sink.ts';
 import { requireDirectory } from './content.ts';
@@ -29,7 +30,7 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const size = announcedLength(request) ?? UNKNOWN_LENGTH_BYTES;
   const chunkSize = await successorChunkSize(exchange, target, { existing, size });
   const sink = new ChunkSink(services, { volume });
-  const splitter = new Splitter(chunkSize, sink);
+  const splitter = new Splitter(chunkSize, { sink, buffers: services.buffers });
   await forEachPiece(exchange, (piece) => {
     splitter.push(piece);
     return sink.room();
@@ -57,20 +58,25 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
 class Splitter {
   readonly #chunkSize: number;
   readonly #sink: ChunkSink;
+  readonly #buffers: BufferPool;
   #chunk: Uint8Array | undefined;
   #filled = 0;
   #offset = 0;
   #count = 0;
 
-  constructor(chunkSize: number, sink: ChunkSink) {
+  constructor(
+    chunkSize: number,
+    parts: { readonly sink: ChunkSink; readonly buffers: BufferPool },
+  ) {
     this.#chunkSize = chunkSize;
-    this.#sink = sink;
+    this.#sink = parts.sink;
+    this.#buffers = parts.buffers;
   }
 
   push(piece: Uint8Array): void {
     let rest = piece;
     while (rest.length > 0) {
-      this.#chunk ??= new Uint8Array(this.#chunkSize);
+      this.#chunk ??= this.#buffers.take(this.#chunkSize);
       const taken = Math.min(rest.length, this.#chunkSize - this.#filled);
       this.#chunk.set(rest.subarray(0, taken), this.#filled);
       this.#filled += taken;
@@ -81,7 +87,7 @@ class Splitter {
 
   /** Returns the bytes of the whole. */
   end(): number {
-    if (this.#chunk !== undefined) this.#emit(this.#chunk.slice(0, this.#filled));
+    if (this.#chunk !== undefined) this.#emit(this.#chunk.subarray(0, this.#filled));
     return this.#offset;
   }
 

@@ -2,7 +2,7 @@ import { bytesEqual } from '../base/bytes.ts';
 import { formatDigest, sha256Async } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { overlapping } from '../format/content.ts';
-import type { Chunk } from '../format/manifest.ts';
+import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { Entry, FileState, VolumeInfo } from '../fs/types.ts';
 import type { ByteRange } from '../wire/headers.ts';
@@ -47,7 +47,7 @@ export async function readVerifiedChunk(
 
 /** The bytes of `range`, verified, in pieces; holes as zeros. */
 export async function* readContent(
-  chunks: readonly Chunk[],
+  chunks: ChunkSequence,
   range: ByteRange,
   read: (chunk: Chunk) => Promise<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {

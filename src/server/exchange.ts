@@ -7,6 +7,7 @@ import type { System } from '../fs/system.ts';
 import type { Contract, Operation } from '../wire/contract.ts';
 import type { OperationQueries } from '../wire/generated/api.ts';
 import type { OperationId } from '../wire/openapi.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
 import type { Caller } from './identity.ts';
@@ -23,6 +24,7 @@ export interface Services {
   readonly bodyBudget: ByteBudget;
   /** Chunks on their way from a body to the store. */
   readonly chunkBudget: ByteBudget;
+  readonly buffers: BufferPool;
   /** Is the server on its way down? */
   isStopping(): boolean;
 }

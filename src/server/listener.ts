@@ -41,6 +41,10 @@ export function createListener({ identity, caPem, onRequest }: ListenerOptions):
   server.maxConnections = LIMITS.connectionsMax;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     cutWhenStalled(request, response);
+    // A closed server's kept-alive connections are of no more use once their request is answered.
+    response.once('close', () => {
+      if (!server.listening) server.closeIdleConnections();
+    });
     void onRequest(request, response);
   });
   server.on('clientError', answerMalformed);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { GdpfsError } from '../base/errors.ts';
 import type { Services } from './exchange.ts';
 
@@ -14,6 +15,9 @@ export interface RequestLog {
 const processId = randomUUID().slice(0, 8);
 let requestCount = 0;
 
+/** Bytes of a connection that are in the lines of earlier requests. */
+const counted = new WeakMap<Socket, { readonly bytesIn: number; readonly bytesOut: number }>();
+
 export function startRequestLog(
   { logger, clock }: Services,
   request: IncomingMessage,
@@ -22,7 +26,7 @@ export function startRequestLog(
   requestCount += 1;
   const startMs = clock.now();
   const { socket } = request;
-  const before = { in: socket.bytesRead, out: socket.bytesWritten };
+  const before = counted.get(socket) ?? { bytesIn: 0, bytesOut: 0 };
   let failure: GdpfsError | undefined;
   const log: RequestLog = {
     id: `${processId}-${requestCount}`,
@@ -35,6 +39,8 @@ export function startRequestLog(
     },
   };
   response.once('close', () => {
+    const total = { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
+    counted.set(socket, total);
     logger.info(
       {
         request: log.id,
@@ -45,8 +51,8 @@ export function startRequestLog(
         ...(failure === undefined ? {} : { code: failure.code }),
         ...(response.writableFinished ? {} : { cut: true }),
         ms: clock.now() - startMs,
-        bytesIn: socket.bytesRead - before.in,
-        bytesOut: socket.bytesWritten - before.out,
+        bytesIn: total.bytesIn - before.bytesIn,
+        bytesOut: total.bytesOut - before.bytesOut,
       },
       'request',
     );

@@ -9,6 +9,7 @@ import { LIMITS } from '../base/limits.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import { type OpenedFileSystem, openFileSystem } from '../fs/open.ts';
 import { loadContract } from '../wire/contract.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
 import { dispatch } from './dispatch.ts';
@@ -65,6 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       logger,
       bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
       chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
+      buffers: new BufferPool(),
       isStopping: () => isStopping,
     };
     checkHandlers(services.contract);

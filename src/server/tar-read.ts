@@ -148,7 +148,7 @@ async function loadFile(
   entry: FileEntry,
 ): Promise<Pick<TarFile, 'data' | 'digest' | 'manifest'>> {
   if (entry.size === 0) return { data: EMPTY_BYTES, digest: EMPTY_DIGEST };
-  const chunks = await fs.manifest(volume.name, entry);
+  const chunks = (await fs.manifest(volume.name, entry)).slice();
   const [first] = chunks;
   if (first !== undefined && first.length === entry.size) {
     return { data: await readVerifiedChunk(fs, volume, first), digest: first.digest };

@@ -106,14 +106,13 @@ export class SegmentReader {
     this.#disk = disk;
   }
 
-  /** Bytes of the range; throws `corrupt` if the segment is shorter. */
-  async read(place: {
-    readonly segment: number;
-    readonly offset: number;
-    readonly length: number;
-  }): Promise<Uint8Array<ArrayBuffer>> {
+  /** Bytes of the range, in `target` if given; throws `corrupt` if the segment is shorter. */
+  async read(
+    place: { readonly segment: number; readonly offset: number; readonly length: number },
+    target?: Uint8Array,
+  ): Promise<Uint8Array> {
     const file = await this.file(place.segment);
-    const bytes = new Uint8Array(place.length);
+    const bytes = target ?? new Uint8Array(place.length);
     const length = await file.read(bytes, place.offset);
     if (length < place.length) {
       throw new GdpfsError(

@@ -79,10 +79,13 @@ export interface SegmentStore {
   append(frames: readonly FrameInput[], options?: AppendOptions): Promise<FrameLocation[]>;
   /** A frame's payload, its CRC checked; throws `corrupt`. */
   readFrame(location: FrameLocation): Promise<Uint8Array>;
-  /** `length` bytes of a frame's payload from `start` in it; the CRC is not checked. */
+  /**
+   * `length` bytes of a frame's payload from `start` in it, in `target` if given; the CRC is not
+   * checked.
+   */
   read(
     location: FrameLocation,
-    range: { readonly start: number; readonly length: number },
+    range: { readonly start: number; readonly length: number; readonly target?: Uint8Array },
   ): Promise<Uint8Array>;
   /** Any bytes of a segment: for what a frame holds at a place known from elsewhere. */
   readBytes(place: FrameLocation): Promise<Uint8Array>;
@@ -126,11 +129,12 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
       return payload;
     },
     async read(location, range) {
-      return await reader.read({
+      const place = {
         segment: location.segment,
         offset: location.offset + FRAME_HEADER_BYTES + range.start,
         length: range.length,
-      });
+      };
+      return await reader.read(place, range.target);
     },
     readBytes: async (place) => reader.read(place),
     get position() {

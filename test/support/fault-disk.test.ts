@@ -134,6 +134,23 @@ describe('FaultDisk.crash()', () => {
   });
 });
 
+describe('FaultDisk.restart()', () => {
+  it('shows the next process all that was written, and a power loss may still take it', async () => {
+    const sizes = new Set<number | undefined>();
+    for (let seed = 0; seed < 50; seed++) {
+      const disk = new FaultDisk({ seed });
+      const file = await disk.open('a', { create: true });
+      await disk.syncDirectory('');
+      await file.write([OLD], 0);
+      disk.stop();
+      const next = disk.restart();
+      assert.deepEqual(await content(next, 'a'), OLD);
+      sizes.add((await content(next.crash().disk, 'a'))?.length);
+    }
+    assert.deepEqual(sizes, new Set([0, OLD.length]));
+  });
+});
+
 describe('FaultDisk.stopAfter()', () => {
   it('ends every operation from then on, those in flight included', async () => {
     const disk = new FaultDisk({ seed: 1 });

@@ -18,6 +18,9 @@ export type Operation =
   | 'truncate'
   | 'write';
 
+/** Where a fault can be: any operation, or a write that makes its file larger. */
+export type FaultPoint = Operation | 'grow';
+
 export interface Fault {
   readonly code: Extract<ErrorCode, 'no_space' | 'local_io'>;
   /** What the failing operation does all the same. `half` is for writes. */
@@ -76,7 +79,7 @@ export class FaultDisk implements Disk {
   readonly #random: Random;
   readonly #honorsSync: boolean;
   readonly #root: Directory;
-  readonly #faults: { readonly operation: Operation; readonly fault: Fault }[] = [];
+  readonly #faults: { readonly point: FaultPoint; readonly fault: Fault }[] = [];
   #operationsLeft = Number.POSITIVE_INFINITY;
   #onStop: () => void = () => undefined;
   #free = Number.MAX_SAFE_INTEGER;
@@ -107,8 +110,8 @@ export class FaultDisk implements Disk {
   }
 
   /** The next operation of this kind fails; several calls queue up. */
-  failNext(operation: Operation, fault: Fault): void {
-    this.#faults.push({ operation, fault });
+  failNext(point: FaultPoint, fault: Fault): void {
+    this.#faults.push({ point, fault });
   }
 
   /** After this many more operations the machine stops: `onStop` runs, and nothing works any more. */
@@ -139,6 +142,15 @@ export class FaultDisk implements Disk {
     const disk = new FaultDisk({ seed, honorsSync: this.#honorsSync }, root);
     disk.setFreeBytes(this.#free);
     return { disk, report };
+  }
+
+  /** The disk as the next process finds it after a kill: nothing is lost, nothing is synced. */
+  restart(): FaultDisk {
+    abandonFiles(this.#root);
+    const seed = this.#random.integer(0, 2 ** 31);
+    const disk = new FaultDisk({ seed, honorsSync: this.#honorsSync }, this.#root);
+    disk.setFreeBytes(this.#free);
+    return disk;
   }
 
   async open(path: string, options?: { readonly create?: boolean }): Promise<DiskFile> {
@@ -222,13 +234,14 @@ export class FaultDisk implements Disk {
       if (!isOpen) throw ioError('use file: it is closed');
     };
     return {
-      read: async (target, position) =>
-        await this.#operate('read', () => {
-          requireOpen();
+      read: async (target, position) => {
+        requireOpen();
+        return await this.#operate('read', () => {
           const bytes = file.cached.read(position, target.length);
           target.set(bytes);
           return bytes.length;
-        }),
+        });
+      },
       write: async (parts, position) => {
         requireOpen();
         await this.#write(file, Buffer.concat(parts), position);
@@ -239,8 +252,8 @@ export class FaultDisk implements Disk {
       },
       size: async () => await this.#operate('size', () => file.cached.size),
       truncate: async (size) => {
+        requireOpen();
         await this.#operate('truncate', () => {
-          requireOpen();
           this.#free += Math.max(0, file.cached.size - size);
           file.begin({ kind: 'truncate', size })();
         });
@@ -255,8 +268,8 @@ export class FaultDisk implements Disk {
 
   async #write(file: FaultFile, bytes: Uint8Array, offset: number): Promise<void> {
     this.bytesWritten += bytes.length;
-    const fault = this.#start('write');
     const growth = Math.max(0, offset + bytes.length - file.cached.size);
+    const fault = this.#start('write') ?? (growth > 0 ? this.#takeFault('grow') : undefined);
     const fits = Math.max(0, bytes.length - Math.max(0, growth - this.#free));
     const written =
       fault?.effect === 'none' ? 0 : fault?.effect === 'half' ? bytes.length >> 1 : fits;
@@ -291,7 +304,11 @@ export class FaultDisk implements Disk {
     if (this.isStopped) throw new MachineStopped();
     this.counts[operation] += 1;
     this.#operationsLeft -= 1;
-    const index = this.#faults.findIndex((each) => each.operation === operation);
+    return this.#takeFault(operation);
+  }
+
+  #takeFault(point: FaultPoint): Fault | undefined {
+    const index = this.#faults.findIndex((each) => each.point === point);
     return index < 0 ? undefined : this.#faults.splice(index, 1)[0]?.fault;
   }
 
@@ -344,6 +361,13 @@ function crashDirectory(
     survivors.set(name, survivor);
   }
   return new Directory(survivors);
+}
+
+function abandonFiles(directory: Directory): void {
+  for (const node of directory.cached.values()) {
+    if (node instanceof FaultFile) node.abandon();
+    else abandonFiles(node);
+  }
 }
 
 function injected(operation: Operation, fault: Fault): GdpfsError {

@@ -3,35 +3,46 @@ import type { Random } from './random.ts';
 /** Bytes that grow and shrink; what was never written reads as zeros. */
 class Bytes {
   #buffer = new Uint8Array(0);
+  /** The buffer belongs to a clone too: it is copied before the next change. */
+  #isShared = false;
   size = 0;
 
   clone(): Bytes {
     const copy = new Bytes();
-    copy.#buffer = this.#buffer.slice(0, this.size);
+    copy.#buffer = this.#buffer;
+    copy.#isShared = true;
+    this.#isShared = true;
     copy.size = this.size;
     return copy;
   }
 
   write(bytes: Uint8Array, offset: number): void {
     const end = offset + bytes.length;
-    if (end > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(end, this.#buffer.length * 2));
-      larger.set(this.#buffer.subarray(0, this.size));
-      this.#buffer = larger;
-    }
+    this.#own(end);
     this.#buffer.set(bytes, offset);
     this.size = Math.max(this.size, end);
   }
 
   truncate(size: number): void {
-    if (size > this.size) this.write(new Uint8Array(size - this.size), this.size);
-    else this.#buffer.fill(0, size, this.size);
+    this.#own(size);
+    this.#buffer.fill(0, size, this.size);
     this.size = size;
   }
 
   /** A view: shorter at the end. */
   read(offset: number, length: number): Uint8Array {
     return this.#buffer.subarray(offset, Math.max(offset, Math.min(offset + length, this.size)));
+  }
+
+  #own(capacity: number): void {
+    if (!this.#isShared && capacity <= this.#buffer.length) return;
+    const isTooSmall = capacity > this.#buffer.length;
+    const larger = new Uint8Array(
+      isTooSmall ? Math.max(capacity, this.#buffer.length * 2) : this.#buffer.length,
+    );
+    larger.set(this.#buffer.subarray(0, this.size));
+    this.#buffer = larger;
+    this.#isShared = false;
   }
 }
 
@@ -81,6 +92,11 @@ export class FaultFile {
     return () => {
       begun.isDone = true;
     };
+  }
+
+  /** Whoever waited for the changes in flight is gone; the kernel has finished them. */
+  abandon(): void {
+    for (const begun of this.#changes) begun.isDone = true;
   }
 
   /** What was done when this is called will be durable after `finish`, or forgotten after `fail`. */

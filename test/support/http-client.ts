@@ -44,9 +44,8 @@ export class HttpClient implements AsyncDisposable {
 
   async send(method: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
     const { query = {}, headers, json, body, type } = request;
-    const search = new URLSearchParams(
-      Object.entries(query).map(([name, value]) => [name, String(value)]),
-    );
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) search.set(name, String(value));
     const contentType = json === undefined ? type : 'application/json';
     const answer = await this.#client.request({
       method: method as Dispatcher.HttpMethod,

@@ -68,7 +68,7 @@ export async function startServerProcess(dataDirectory: string): Promise<ServerP
   const child = spawn(
     process.execPath,
     ['src/cli/main.ts', 'serve', '--json', '--data', dataDirectory, '--listen', '127.0.0.1:0'],
-    { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] },
+    { cwd: PROJECT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const line = await firstLine(child);
   const ready = JSON.parse(line) as { url: string; ca: string; token?: string };
@@ -88,15 +88,22 @@ export async function startServerProcess(dataDirectory: string): Promise<ServerP
   };
 }
 
+/** The line that says that the server is ready. Its log is dropped, unless it does not start. */
 async function firstLine(child: ChildProcess): Promise<string> {
-  assert(child.stdout !== null);
-  const lines = createInterface({ input: child.stdout });
+  const { stdout, stderr } = child;
+  assert(stdout !== null && stderr !== null);
+  let log = '';
+  const keepLog = (piece: Buffer): void => {
+    log += piece.toString();
+  };
+  stderr.on('data', keepLog);
   const signal = AbortSignal.timeout(START_TIMEOUT_MS);
-  const line = await Promise.race([
-    once(lines, 'line', { signal }),
-    once(child, 'exit', { signal }).then(([code]) => assert.fail(`the server ended: ${code}`)),
+  const [line] = await Promise.race([
+    once(createInterface({ input: stdout }), 'line', { signal }),
+    once(child, 'exit', { signal }).then(([code]) => assert.fail(`it ended with ${code}: ${log}`)),
   ]);
-  return String(line[0]);
+  stderr.off('data', keepLog).resume();
+  return String(line);
 }
 
 /** A client without certificate. */

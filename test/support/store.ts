@@ -182,7 +182,7 @@ export class TestStore implements AsyncDisposable {
   }
 
   async manifest(path: string, at?: Moment): Promise<readonly Chunk[]> {
-    return await this.fs.manifest(this.volume, this.stat(path, at));
+    return (await this.fs.manifest(this.volume, this.stat(path, at))).slice();
   }
 
   /** A whole file, its holes as zeros. */

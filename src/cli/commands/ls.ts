@@ -27,45 +27,46 @@ export function lsCommand(context: Context): Command {
   return addRecursiveOption(command, 'with everything below').action(async (paths: string[]) => {
     const options = command.optsWithGlobals<LsOptions>();
     await using servers = new Servers(context.home, options.profile);
-    let isFirst = true;
+    let listed = 0;
     await forEachReported(context, paths, async (text) => {
       const file = await servers.locateText(text);
-      if (paths.length > 1 && !options.json) {
-        const heading = printable(text, context.stdout);
-        await context.stdout.write(`${isFirst ? '' : '\n'}${heading}:\n`);
-      }
-      isFirst = false;
-      await list(context, file, options);
+      const name = `${listed === 0 ? '' : '\n'}${printable(text, context.stdout)}:\n`;
+      const heading = paths.length > 1 && !options.json ? name : '';
+      await list(context, file, { ...options, heading });
+      listed += 1;
     });
   });
 }
 
-async function list(context: Context, file: RemoteFile, options: LsOptions): Promise<void> {
+interface ListingOptions extends LsOptions {
+  /** What stands above the listing of one of several paths. */
+  readonly heading: string;
+}
+
+async function list(context: Context, file: RemoteFile, options: ListingOptions): Promise<void> {
   const { recursive = false, at } = options;
   const { signal } = context;
+  let { heading } = options;
+  const print = async (entries: readonly Entry[]): Promise<void> => {
+    const lines = entries.map((entry) => {
+      return `${printable(lineOf(entry, file, options), context.stdout)}\n`;
+    });
+    await context.stdout.write(heading + lines.join(''));
+    heading = '';
+  };
   try {
     const pages = listPages(file.session, file.apiPath, { recursive, at, signal });
-    for await (const { entries } of pages) await print(context, { entries, file, options });
+    for await (const { entries } of pages) await print(entries);
   } catch (error) {
     if (!isGdpfsError(error, 'not_a_directory')) throw error;
-    const entry = await stat(file.session, file.apiPath, { at, signal });
-    await print(context, { entries: [entry], file, options });
+    await print([await stat(file.session, file.apiPath, { at, signal })]);
   }
 }
 
-interface Lines {
-  readonly entries: readonly Entry[];
-  readonly file: RemoteFile;
-  readonly options: LsOptions;
-}
-
-async function print(context: Context, { entries, file, options }: Lines): Promise<void> {
-  const lines = entries.map((entry) => {
-    if (options.json) return `${JSON.stringify(entry)}\n`;
-    const name = nameBelow(file, entry) + (entry.kind === 'directory' ? '/' : '');
-    return `${printable(options.long ? longLine(entry, name) : name, context.stdout)}\n`;
-  });
-  await context.stdout.write(lines.join(''));
+function lineOf(entry: Entry, file: RemoteFile, { json, long }: LsOptions): string {
+  if (json) return JSON.stringify(entry);
+  const name = nameBelow(file, entry) + (entry.kind === 'directory' ? '/' : '');
+  return long ? longLine(entry, name) : name;
 }
 
 /** The path below what was listed; the entry's own name if it is that itself. */

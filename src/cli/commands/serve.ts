@@ -59,7 +59,7 @@ function readyLine(server: RunningServer, host: string, { name, json }: ServeOpt
 }
 
 /** `HOST:PORT`, an IPv6 address in brackets. Throws `usage`. */
-export function parseListen(text: string): { readonly host: string; readonly port: number } {
+function parseListen(text: string): { readonly host: string; readonly port: number } {
   const [, bracketed, plain, digits = ''] =
     /^(?:\[([^\]]+)\]|([^:[\]]+)):([0-9]{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;

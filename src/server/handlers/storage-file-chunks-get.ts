@@ -1,8 +1,8 @@
 import { LIMITS } from '../../base/limits.ts';
 import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../../format/chunk-frame.ts';
 import { overlapping } from '../../format/content.ts';
-import type { Chunk } from '../../format/manifest.ts';
-import { formatETag } from '../../wire/headers.ts';
+import type { Chunk, ChunkSequence } from '../../format/manifest.ts';
+import { type ByteRange, formatETag } from '../../wire/headers.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizePath } from '../authorize.ts';
 import { requireFile } from '../content.ts';
@@ -25,8 +25,7 @@ export async function storageFileChunksGet(
   requireMatch(request, entry);
   const ranges = parseRanges(query.ranges, { size: entry.size, countMax: LIMITS.rangesMax });
   const manifest = await services.fs.manifest(volume.name, entry);
-  // A chunk that overlaps two ranges is sent once.
-  const chunks = [...new Set(ranges.flatMap((range) => overlapping(manifest, range)))];
+  const chunks = chunksOf(manifest, ranges);
   const head = {
     'Content-Type': MEDIA_TYPES.chunks,
     'Content-Length': chunks.reduce((sum, { length }) => sum + CHUNK_HEADER_BYTES + length, 0),
@@ -43,4 +42,13 @@ export async function storageFileChunksGet(
   }
   if (!response.headersSent) response.writeHead(200, head);
   response.end();
+}
+
+/** The chunks that overlap the ranges; one that overlaps several is sent once. */
+function chunksOf(manifest: ChunkSequence, ranges: readonly ByteRange[]): Chunk[] {
+  const found = new Map<number, Chunk>();
+  for (const range of ranges) {
+    for (const chunk of overlapping(manifest, range)) found.set(chunk.offset, chunk);
+  }
+  return [...found.values()];
 }

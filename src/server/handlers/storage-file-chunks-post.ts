@@ -11,8 +11,9 @@ export async function storageFileChunksPost(
   exchange: Exchange<'storageFileChunksPost'>,
 ): Promise<void> {
   const { upload, volume } = authorizeUpload(exchange, exchange.query.upload);
-  const decoder = new ChunkFrameDecoder();
-  const sink = new ChunkSink(exchange.services, { volume, upload });
+  const { services } = exchange;
+  const decoder = new ChunkFrameDecoder((length) => services.buffers.take(length));
+  const sink = new ChunkSink(services, { volume, upload });
   let end = 0;
   let bytes = 0;
   await forEachPiece(exchange, (piece) => {

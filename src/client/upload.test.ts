@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { formatDigest, sha256 } from '../base/digest.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { startServerHere, temporaryDirectory, type TestServer } from '../../test/support/server.ts';
+import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { stat } from './files.ts';
+import type { ApiRequest, Session } from './session.ts';
+import { uploadFile } from './upload.ts';
+
+const CHUNK = LIMITS.chunkBytesDefault;
+
+let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
+let server: TestServer;
+let client: TestSession;
+
+before(async () => {
+  folder = await temporaryDirectory();
+  server = await startServerHere(join(folder.path, 'data'));
+  client = await openTestSession(server);
+});
+
+after(async () => {
+  await client[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+function newSource(name: string, size: number): string {
+  const path = join(folder.path, name);
+  writeFileSync(path, randomBytes(size));
+  return path;
+}
+
+/** The real session, with a look at each request before it is sent. */
+function watched(look: (request: ApiRequest) => void): Session {
+  const { session } = client;
+  return {
+    ...session,
+    request: async (request) => {
+      look(request);
+      return await session.request(request);
+    },
+  };
+}
+
+function isFrames({ method, route }: ApiRequest): boolean {
+  return method === 'POST' && route === '/api/v1/storage/file/chunks';
+}
+
+async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert(isGdpfsError(error));
+    assert.equal(error.code, code, error.message);
+    return true;
+  });
+}
+
+test('uploadFile() commits nothing if the source changes meanwhile', async () => {
+  const changes: ((path: string) => void)[] = [
+    (path) => appendFileSync(path, 'x'),
+    (path) => writeFileSync(path, randomBytes(10)),
+    (path) => utimesSync(path, 1, 1),
+  ];
+  for (const [index, changeSource] of changes.entries()) {
+    const source = newSource(`changed-${index}`, 20 * CHUNK);
+    const path = `/${VOLUME}/changed-${index}`;
+    const session = watched((request) => {
+      if (isFrames(request)) changeSource(source);
+    });
+    await rejectsWith(uploadFile(session, { source, path }), 'source_changed');
+    await rejectsWith(stat(client.session, path), 'not_found');
+  }
+});
+
+test('uploadFile() sends every chunk once, then goes on with what is there', async () => {
+  const source = newSource('once', 20 * CHUNK);
+  const path = `/${VOLUME}/once`;
+  let sent = 0;
+  const broken = watched((request) => {
+    if (!isFrames(request)) return;
+    sent += 1;
+    if (sent === 2) throw new Error('unplugged');
+  });
+  await assert.rejects(uploadFile(broken, { source, path }), /unplugged/);
+  await rejectsWith(stat(client.session, path), 'not_found');
+  const result = await uploadFile(client.session, { source, path });
+  assert(result.bytesReused >= 8 * CHUNK, `only ${result.bytesReused} bytes were there`);
+  assert.equal(result.bytesSent + result.bytesReused, 20 * CHUNK);
+  const entry = await stat(client.session, path);
+  assert.deepEqual([entry.etag, entry.size, entry.seq], [result.etag, 20 * CHUNK, result.seq]);
+});
+
+test('uploadFile() sends again what the server turns out to miss', async () => {
+  const source = newSource('missing', 3 * CHUNK);
+  const chunk = readFileSync(source).subarray(CHUNK, 2 * CHUNK);
+  const missing = [formatDigest(sha256(chunk))];
+  const bodies: number[] = [];
+  let commits = 0;
+  const session = watched((request) => {
+    if (isFrames(request)) bodies.push(request.body?.bytes.length ?? 0);
+    if (request.method !== 'PATCH') return;
+    commits += 1;
+    const details = { missing };
+    if (commits === 1) throw new GdpfsError('chunk_missing', 'cannot commit', { details });
+  });
+  await uploadFile(session, { source, path: `/${VOLUME}/missing` });
+  assert.equal(commits, 2);
+  assert.deepEqual(bodies, [3 * (CHUNK + 16), CHUNK + 16]);
+});
+
+test('uploadFile() gives up when the server misses the same chunk again and again', async () => {
+  const source = newSource('rotten', CHUNK);
+  const missing = [formatDigest(sha256(readFileSync(source)))];
+  const session = watched(({ method }) => {
+    const details = { missing };
+    if (method === 'PATCH') throw new GdpfsError('chunk_missing', 'cannot commit', { details });
+  });
+  await rejectsWith(uploadFile(session, { source, path: `/${VOLUME}/rotten` }), 'chunk_missing');
+});
+
+test('uploadFile() reports progress that adds up to the file', async () => {
+  const source = newSource('progress', 5 * CHUNK + 1);
+  let progress = 0;
+  const onProgress = (bytes: number): void => void (progress += bytes);
+  await uploadFile(client.session, { source, path: `/${VOLUME}/progress`, onProgress });
+  assert.equal(progress, 5 * CHUNK + 1);
+});
+
+test('uploadFile() does not replace what exists with `ifAbsent`', async () => {
+  const source = newSource('absent', 10);
+  const options = { source, path: `/${VOLUME}/absent`, ifAbsent: true };
+  const { etag } = await uploadFile(client.session, options);
+  writeFileSync(source, 'other');
+  await rejectsWith(uploadFile(client.session, options), 'exists');
+  assert.equal((await stat(client.session, options.path)).etag, etag);
+});
+
+test('uploadFile() refuses what is no regular file', async () => {
+  const path = `/${VOLUME}/special`;
+  await rejectsWith(uploadFile(client.session, { source: folder.path, path }), 'is_a_directory');
+  await rejectsWith(uploadFile(client.session, { source: '/dev/null', path }), 'not_a_file');
+  const source = join(folder.path, 'none');
+  await rejectsWith(uploadFile(client.session, { source, path }), 'not_found');
+});
+
+test('uploadFile() ends when it is aborted', async () => {
+  const source = newSource('aborted', 20 * CHUNK);
+  const controller = new AbortController();
+  const session = watched((request) => {
+    if (isFrames(request)) controller.abort(new Error('enough'));
+  });
+  const { signal } = controller;
+  const path = `/${VOLUME}/aborted`;
+  await assert.rejects(uploadFile(session, { source, path, signal }), /enough/);
+});

@@ -1,0 +1,43 @@
+import { LIMITS } from '../base/limits.ts';
+
+/** Smaller buffers are not worth keeping. */
+const POOLED_BYTES_MIN = 64 * 1024;
+
+/**
+ * Memory for chunks, used again and again. Without it every chunk would be megabytes of garbage, and
+ * the collector, which watches such memory closely, would be the busiest part of the server.
+ */
+export class BufferPool {
+  /** Free buffers by their capacity, a power of two. */
+  readonly #free = new Map<number, ArrayBuffer[]>();
+  readonly #own = new WeakSet<ArrayBufferLike>();
+  #freeBytes = 0;
+
+  /** `length` bytes with any content. */
+  take(length: number): Uint8Array {
+    if (length < POOLED_BYTES_MIN) return new Uint8Array(length);
+    const capacity = 2 ** Math.ceil(Math.log2(length));
+    const buffer = this.#free.get(capacity)?.pop();
+    if (buffer !== undefined) {
+      this.#freeBytes -= capacity;
+      return new Uint8Array(buffer, 0, length);
+    }
+    const made = new ArrayBuffer(capacity);
+    this.#own.add(made);
+    return new Uint8Array(made, 0, length);
+  }
+
+  /**
+   * Takes back what `take` gave: nobody may read or write it any more. Memory from elsewhere is
+   * left alone.
+   */
+  give({ buffer }: Uint8Array): void {
+    if (!(buffer instanceof ArrayBuffer) || !this.#own.has(buffer)) return;
+    const capacity = buffer.byteLength;
+    if (this.#freeBytes + capacity > LIMITS.chunkPoolBytesMax) return;
+    const free = this.#free.get(capacity) ?? [];
+    free.push(buffer);
+    this.#free.set(capacity, free);
+    this.#freeBytes += capacity;
+  }
+}

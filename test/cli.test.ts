@@ -1,0 +1,375 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { createServer } from 'node:tls';
+import { runCli, spawnCli } from './support/cli.ts';
+import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
+
+/** Transcripts of the real command line against the real server, each in a process of its own. */
+
+let stack: AsyncDisposableStack;
+let folder: string;
+let home: string;
+let server: ServerProcess;
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  folder = stack.use(await temporaryDirectory()).path;
+  home = join(folder, 'home');
+  server = stack.use(await startServerProcess(join(folder, 'data')));
+  await mkdir(join(folder, 'local'));
+  await succeeds(['login', server.url, '-'], { input: `${server.adminToken}\n` });
+});
+after(() => stack.disposeAsync());
+
+interface RunOptions {
+  readonly home?: string;
+  readonly input?: string;
+}
+
+async function run(args: readonly string[], options: RunOptions = {}) {
+  return await runCli(args, { home, cwd: join(folder, 'local'), ...options });
+}
+
+/** Standard output of a command that must succeed and have nothing to complain of. */
+async function succeeds(args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const { code, stdout, stderr } = await run(args, options);
+  assert.deepEqual([code, stderr], [0, ''], `gdpfs ${args.join(' ')}\n${stderr}`);
+  return stdout;
+}
+
+/** Standard error of a command that must fail with `code` and print no data. */
+async function fails(args: readonly string[], code: number): Promise<string> {
+  const result = await run(args);
+  assert.deepEqual(
+    [result.code, result.stdout],
+    [code, ''],
+    `gdpfs ${args.join(' ')}\n${result.stderr}`,
+  );
+  assert.match(result.stderr, /^gdpfs: error: /);
+  return result.stderr;
+}
+
+function local(...names: string[]): string {
+  return join(folder, 'local', ...names);
+}
+
+async function newVolume(alias: string): Promise<string> {
+  await succeeds(['volume', 'create', alias]);
+  return `gdp://${alias}`;
+}
+
+/** A small tree with everything in it that a volume can hold. */
+async function writeTree(name: string): Promise<string> {
+  await mkdir(local(name, 'sub', 'empty'), { recursive: true });
+  await writeFile(local(name, 'a.txt'), 'hello\n', { mode: 0o640 });
+  await writeFile(local(name, 'large.bin'), Buffer.alloc(600_000, 'gdpfs'));
+  await writeFile(local(name, 'sub', 'naïve name'), '');
+  await symlink('a.txt', local(name, 'link'));
+  await utimes(local(name, 'a.txt'), 1_700_000_000, 1_700_000_000);
+  return local(name);
+}
+
+test('gdpfs whoami and volume ls show what login and volume create did', async () => {
+  const me = JSON.parse(await succeeds(['whoami', '--json']));
+  assert.deepEqual([me.url, me.principal, me.role], [server.url, 'admin', 'admin']);
+  assert.match(
+    await succeeds(['whoami']),
+    /^admin \(admin\) at https:\S+, certificate valid until 20/,
+  );
+  const created = JSON.parse(await succeeds(['volume', 'create', 'created', '--json']));
+  const lines = (await succeeds(['volume', 'ls', '--json'])).trim().split('\n');
+  const listed = lines.map((line) => JSON.parse(line)).find(({ alias }) => alias === 'created');
+  assert.deepEqual(listed, created);
+  assert.match(
+    await succeeds(['volume', 'ls']),
+    new RegExp(`^created +admin .* ${created.name}$`, 'm'),
+  );
+  assert.match(await fails(['volume', 'create', 'created'], 73), /taken/);
+});
+
+test('gdpfs copies a tree into a volume and back, and shows it', async () => {
+  const volume = await newVolume('tree');
+  const source = await writeTree('tree');
+  const sent = JSON.parse(await succeeds(['cp', '-r', '--json', source, `${volume}/copy`]));
+  assert.deepEqual([sent.files, sent.links, sent.skipped, sent.verified], [3, 1, 0, true]);
+  assert.equal(sent.bytes, 600_006);
+  assert.equal(
+    await succeeds(['ls', '-r', volume]),
+    'copy/\ncopy/a.txt\ncopy/large.bin\ncopy/link\ncopy/sub/\ncopy/sub/empty/\ncopy/sub/naïve name\n',
+  );
+  const [first, , third] = (await succeeds(['ls', '-l', `${volume}/copy`])).split('\n');
+  assert.equal(first, '-rw-r-----  admin                6  2023-11-14 22:13:20  a.txt');
+  assert.match(third ?? '', /^lrwxrwxrwx .* link -> a\.txt$/);
+  assert.equal(
+    await succeeds(['cat', `${volume}/copy/a.txt`, `${volume}/copy/sub/naïve name`]),
+    'hello\n',
+  );
+  const range = ['cat', '--offset', '599998', '--length', '9', `${volume}/copy/large.bin`];
+  assert.equal(await succeeds(range), 'fs');
+  const entry = JSON.parse(await succeeds(['stat', '--json', `${volume}/copy/a.txt`]));
+  assert.deepEqual([entry.kind, entry.size, entry.mtimeUs], ['file', 6, 1_700_000_000_000_000]);
+  assert.match(await succeeds(['stat', `${volume}/copy/a.txt`]), /^size: +6$/m);
+
+  assert.equal(await succeeds(['cp', '-R', `${volume}/copy`, local('back')]), '');
+  for (const name of ['a.txt', 'large.bin', 'link', 'sub/naïve name']) {
+    assert.deepEqual(
+      await readFile(local('back', name)),
+      await readFile(local('tree', name)),
+      name,
+    );
+  }
+  assert.equal((await stat(local('back', 'a.txt'))).mode & 0o777, 0o640);
+  assert((await stat(local('back', 'sub', 'empty'))).isDirectory());
+  assert.match(
+    await succeeds(['verify', volume]),
+    /^gdp:\/\/tree\/: good, \d+ records, .* 3 files, 600 KB\n$/,
+  );
+  const report = JSON.parse(await succeeds(['verify', '--json', volume]));
+  assert.deepEqual([report.verified, report.files, report.problems], [true, 3, []]);
+});
+
+test('gdpfs cp puts several sources into a directory and never onto one name', async () => {
+  const volume = await newVolume('several');
+  await writeFile(local('one'), '1');
+  await writeFile(local('two'), '2');
+  await succeeds(['cp', 'one', 'two', `${volume}/into/`]);
+  assert.equal(await succeeds(['cat', `${volume}/into/one`, `${volume}/into/two`]), '12');
+  await succeeds(['cp', 'one', `${volume}/file`]);
+  assert.match(
+    await fails(['cp', 'one', 'two', `${volume}/file`], 73),
+    /not a directory|it is a file/,
+  );
+  assert.equal(await succeeds(['cat', `${volume}/file`]), '1');
+  await mkdir(local('many'));
+  await succeeds(['cp', `${volume}/into/one`, `${volume}/into/two`, 'many']);
+  assert.equal(await readFile(local('many', 'two'), 'utf8'), '2');
+  await succeeds(['cp', `${volume}/into/one`, `${volume}/within`]);
+  assert.equal(await succeeds(['cat', `${volume}/within`]), '1');
+  assert.match(
+    await fails(['cp', `${volume}/into`, 'x'], 73),
+    /it is a directory\ngdpfs: hint: use -r/,
+  );
+});
+
+test('gdpfs cp obeys the last of -f and -n, both ways and for trees', async () => {
+  const volume = await newVolume('clobber');
+  await mkdir(local('new'));
+  for (const [name, content] of [
+    ['old', 'old'],
+    ['new/old', 'new'],
+    ['new/other', 'new'],
+  ] as const) {
+    await writeFile(local(name), content);
+  }
+  const show = () => succeeds(['cat', `${volume}/d/old`]);
+  await succeeds(['cp', 'old', `${volume}/d/old`]);
+  const kept = JSON.parse(
+    await succeeds(['cp', '-f', '-n', '--json', 'new/old', `${volume}/d/old`]),
+  );
+  assert.deepEqual([kept.files, kept.skipped, await show()], [0, 1, 'old']);
+  await succeeds(['cp', '-r', '-n', 'new/.', `${volume}/d`]);
+  assert.equal(await succeeds(['cat', `${volume}/d/old`, `${volume}/d/other`]), 'oldnew');
+  await succeeds(['cp', '-nf', 'new/old', `${volume}/d`]);
+  assert.equal(await show(), 'new');
+
+  await mkdir(local('down'));
+  await writeFile(local('down', 'old'), 'mine');
+  await succeeds(['cp', '-n', `${volume}/d/old`, 'down/old']);
+  await succeeds(['cp', '-rn', `${volume}/d`, 'down']);
+  assert.equal(await readFile(local('down', 'old'), 'utf8'), 'mine');
+  await writeFile(local('down', 'd', 'old'), 'mine');
+  await succeeds(['cp', '-rn', `${volume}/d`, 'down']);
+  assert.equal(await readFile(local('down', 'd', 'old'), 'utf8'), 'mine');
+  await succeeds(['cp', '-r', `${volume}/d`, 'down']);
+  assert.equal(await readFile(local('down', 'd', 'old'), 'utf8'), 'new');
+});
+
+test('gdpfs mv renames in one step, and moves in and out', async () => {
+  const volume = await newVolume('moves');
+  await writeFile(local('m1'), 'one');
+  await writeFile(local('m2'), 'two');
+  await succeeds(['mv', 'm1', 'm2', `${volume}/in/`]);
+  await assert.rejects(stat(local('m1')), { code: 'ENOENT' });
+  assert.equal(
+    await succeeds(['mv', '-v', `${volume}/in`, `${volume}/out`]),
+    'renamed gdp://moves/in to gdp://moves/out\n',
+  );
+  await succeeds(['mv', '-n', `${volume}/out/m1`, `${volume}/out/m2`]);
+  assert.equal(await succeeds(['cat', `${volume}/out/m1`, `${volume}/out/m2`]), 'onetwo');
+  await succeeds(['mv', `${volume}/out/m1`, `${volume}/out/m2`]);
+  assert.equal(await succeeds(['cat', `${volume}/out/m2`]), 'one');
+  await succeeds(['mv', `${volume}/out`, 'came-out']);
+  assert.equal(await readFile(local('came-out', 'm2'), 'utf8'), 'one');
+  assert.equal(await succeeds(['ls', volume]), '');
+  await fails(['mv', `${volume}/nothing`, `${volume}/x`], 66);
+});
+
+test('gdpfs mkdir and rm do what their names say, and refuse the rest', async () => {
+  const volume = await newVolume('dirs');
+  await fails(['mkdir', `${volume}/a/b`], 66);
+  assert.equal(await succeeds(['mkdir', '-pv', `${volume}/a/b`]), 'made gdp://dirs/a/b\n');
+  await succeeds(['mkdir', '-p', `${volume}/a/b`]);
+  assert.match(await fails(['mkdir', `${volume}/a/b`], 73), /exists/);
+  assert.match(await fails(['rm', `${volume}/a/b`], 73), /directory/);
+  const before = JSON.parse(await succeeds(['stat', '--json', `${volume}/a`])).seq;
+  assert.equal(await succeeds(['rm', '-rv', `${volume}/a`]), 'removed gdp://dirs/a\n');
+  await fails(['rm', '-r', `${volume}/a`], 66);
+  await succeeds(['rm', '-rf', `${volume}/a`]);
+  assert.equal(await succeeds(['ls', '-r', '--at', String(before + 1), volume]), 'a/\na/b/\n');
+});
+
+test('gdpfs does what it can of many paths and reports the others one by one', async () => {
+  const volume = await newVolume('partial');
+  await succeeds(['mkdir', `${volume}/d`]);
+  await writeFile(local('f'), 'data');
+  await succeeds(['cp', 'f', volume]);
+  const listing = await run(['ls', `${volume}/gone`, volume, 'gdp://no-such-volume']);
+  assert.deepEqual([listing.code, listing.stdout], [66, `${volume}:\nd/\nf\n`]);
+  assert.equal(listing.stderr.match(/^gdpfs: error: /gm)?.length, 2);
+  const mixed = await run(['cat', `${volume}/gone`, `${volume}/f`, `${volume}/d`]);
+  assert.deepEqual([mixed.code, mixed.stdout], [74, 'data']);
+  const copied = await run(['cp', 'f', 'gone', `${volume}/d`]);
+  assert.equal(copied.code, 66);
+  assert.equal(await succeeds(['cat', `${volume}/d/f`]), 'data');
+});
+
+test('gdpfs reads the /pfs/ spelling, with the profile that it names', async () => {
+  await newVolume('spelled');
+  await writeFile(local('s'), 'data');
+  await succeeds(['cp', 's', '/pfs/default/home/spelled/s']);
+  assert.equal(await succeeds(['cat', 'gdp://spelled/s']), 'data');
+  const stderr = await fails(['cat', '/pfs/lab/home/spelled/s'], 66);
+  assert.match(
+    stderr,
+    /cannot use profile "lab": there is none\ngdpfs: hint: the profiles are: default/,
+  );
+});
+
+test('gdpfs admin invite prints a token, and nothing else, with which a user gets a home volume', async () => {
+  const invited = await run(['admin', 'invite', 'alice']);
+  assert.match(invited.stdout, /^gdpfs1\.[\w-]{64}\n$/);
+  assert.match(invited.stderr, /^gdpfs: alice logs in with "gdpfs login https:/);
+  const hers = { home: join(folder, 'alice') };
+  await succeeds(['login', server.url, invited.stdout.trim()], hers);
+  assert.deepEqual(JSON.parse(await succeeds(['whoami', '--json'], hers)).volumes, ['alice']);
+  await succeeds(['mkdir', 'gdp://alice/data'], hers);
+  await newVolume('not-hers');
+  for (const args of [
+    ['ls', 'gdp://not-hers'],
+    ['admin', 'invite', 'bob'],
+  ]) {
+    const refused = await run(args, hers);
+    assert.deepEqual([refused.code, refused.stdout], [77, '']);
+  }
+  const { stderr } = await run(['login', server.url, invited.stdout.trim()], hers);
+  assert.match(stderr, /cannot enrol with the token: it was used already/);
+});
+
+test('gdpfs refuses a volume that is another than the one it knows by that alias', async () => {
+  await newVolume('known');
+  await succeeds(['ls', 'gdp://known']);
+  const path = join(home, 'config.json');
+  const config = JSON.parse(await readFile(path, 'utf8'));
+  config.profiles.default.volumes.known = 'A'.repeat(43);
+  await writeFile(path, JSON.stringify(config));
+  assert.match(
+    await fails(['ls', 'gdp://known'], 76),
+    /another volume there now\ngdpfs: hint: .*config\.json/,
+  );
+});
+
+test('gdpfs is quiet when nobody reads its output any more', async () => {
+  const volume = await newVolume('quiet');
+  await writeFile(local('long'), Buffer.alloc(8_000_000, 'x'));
+  await succeeds(['cp', 'long', volume]);
+  const child = spawnCli(['cat', `${volume}/long`], { home });
+  const stderr = text(child.stderr);
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  assert.deepEqual([(await ended)[0], await stderr], [0, '']);
+});
+
+test('gdpfs stops at SIGINT while a server does not answer, with exit code 130', async () => {
+  const keys = join(server.dataDirectory, 'keys');
+  const silent = createServer({
+    key: await readFile(join(keys, 'server.key')),
+    cert: await readFile(join(keys, 'server.crt')),
+  });
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const other = join(folder, 'silent');
+  const { stdout: token } = await run(['admin', 'invite', 'sam']);
+  await succeeds(['login', server.url, token.trim()], { home: other });
+  const path = join(other, 'config.json');
+  const config = await readFile(path, 'utf8');
+  await writeFile(path, config.replaceAll(server.url, `https://127.0.0.1:${port}`));
+  const child = spawnCli(['whoami'], { home: other });
+  const stderr = text(child.stderr);
+  const ended = once(child, 'exit');
+  const [socket] = await once(silent, 'secureConnection');
+  await once(socket, 'data');
+  child.kill('SIGINT');
+  assert.deepEqual(
+    [(await ended)[0], await stderr],
+    [130, 'gdpfs: error: stopped before the end\n'],
+  );
+  socket.destroy();
+  silent.close();
+});
+
+test('gdpfs serve prints one line when it is ready, logs to standard error, and ends in order', async () => {
+  const data = join(folder, 'data-2');
+  const args = ['serve', '--data', data, '--listen', '0.0.0.0:0', '--name', 'files.example.org'];
+  const child = spawnCli(args, { home });
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+  const ended = once(child, 'exit');
+  const [line] = await once(child.stdout, 'data');
+  const port = /^ready at https:\/\/files\.example\.org:(\d+), /.exec(String(line))?.[1];
+  assert(port !== undefined, String(line));
+  const taken = await run([
+    'serve',
+    '--data',
+    join(folder, 'data-3'),
+    '--listen',
+    `0.0.0.0:${port}`,
+  ]);
+  assert.deepEqual([taken.code, taken.stdout], [74, '']);
+  assert.match(taken.stderr, /^gdpfs: error: cannot listen on 0\.0\.0\.0:\d+: .*EADDRINUSE/m);
+  child.kill('SIGTERM');
+  assert.equal((await ended)[0], 0);
+  const pattern = `^ready at \\S+, CA certificate ${data}/keys/ca\\.crt, first admin: gdpfs login \\S+ gdpfs1\\.\\S+\n$`;
+  assert.match(await stdout, new RegExp(pattern));
+  const logged = (await stderr)
+    .trim()
+    .split('\n')
+    .map((each) => JSON.parse(each).msg);
+  assert.deepEqual(logged, ['listening', 'stopped']);
+});
+
+test('gdpfs keeps off the data of a running server, and checks and repairs that of a stopped one', async () => {
+  const data = ['--data', join(folder, 'data')];
+  for (const verb of [['fsck'], ['index', 'rebuild'], ['admin', 'token'], ['serve']]) {
+    assert.match(await fails([...verb, ...data], 75), /another|in use|lock/);
+  }
+  const volume = await newVolume('kept');
+  await succeeds(['mkdir', `${volume}/d`]);
+  await server[Symbol.asyncDispose]();
+  assert.match(await fails(['ls', volume], 69), /nothing listens there/);
+
+  assert.match(await succeeds(['fsck', ...data]), /^no damage: /);
+  assert.deepEqual(JSON.parse(await succeeds(['fsck', '--json', ...data])).problems, []);
+  assert.match(await succeeds(['index', 'rebuild', ...data]), /^rebuilt the index: \d+ volumes\n$/);
+  const token = (await succeeds(['admin', 'token', ...data])).trim();
+
+  server = stack.use(await startServerProcess(join(folder, 'data')));
+  assert.equal(server.adminToken, undefined);
+  await succeeds(['login', server.url, token]);
+  assert.equal(await succeeds(['ls', volume]), 'd/\n');
+});

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CrashRun, type CrashTotals } from '../support/crash-run.ts';
+
+/**
+ * Power losses and kills at random operations of the disk, under a random load (DESIGN §9). Each seed
+ * is the life of one store. GDPFS_SEED=n repeats one of them.
+ */
+
+const SEEDS_MAX = 400;
+const SEEDS_MIN = 20;
+const TIME_MS = 25_000;
+
+describe('a store after power losses', () => {
+  it('holds everything that was acknowledged, nothing by halves, and goes on', async () => {
+    const totals = emptyTotals();
+    const only = process.env['GDPFS_SEED'];
+    const started = performance.now();
+    let seeds = 0;
+    while (seeds < (only === undefined ? SEEDS_MAX : 1)) {
+      if (seeds >= SEEDS_MIN && performance.now() - started > TIME_MS) break;
+      seeds += 1;
+      await runSeed({ seed: only === undefined ? seeds : Number(only) }, totals);
+    }
+    console.log(`${seeds} seeds: ${JSON.stringify(totals)}`);
+    if (only === undefined) assertNotVacuous(totals);
+  });
+
+  it('is found wanting when the disk lies about syncs: the checks can fail', async () => {
+    let failed = 0;
+    for (let seed = 1; seed <= 10; seed++) {
+      try {
+        await runSeed({ seed, honorsSync: false }, emptyTotals());
+      } catch {
+        failed += 1;
+      }
+    }
+    assert(failed >= 8, `only ${failed} of 10 runs on a lying disk failed`);
+  });
+});
+
+async function runSeed(
+  options: { readonly seed: number; readonly honorsSync?: boolean },
+  totals: CrashTotals,
+): Promise<void> {
+  using run = new CrashRun(options, totals);
+  try {
+    await run.run();
+  } catch (cause) {
+    throw new Error(`GDPFS_SEED=${options.seed} fails`, { cause });
+  }
+}
+
+function assertNotVacuous(totals: CrashTotals): void {
+  assert(totals.acknowledged > 500, 'too few acknowledged changes');
+  assert(totals.interrupted > 50, 'too few changes were on their way');
+  assert(totals.foundDone > 0 && totals.foundDone < totals.interrupted, 'always the same end');
+  assert(totals.lossyPowerLosses > 10, 'too few power losses took something');
+  assert(totals.tornTails > 0, 'no torn tail was cut');
+  assert(totals.sealedSegments > 0, 'no segment was sealed');
+  assert(totals.kills > 0 && totals.stopsInRecovery > 0 && totals.failedSyncs > 0, 'too tame');
+  assert(totals.refusedForSpace > 0, 'the disk was never full');
+  const { deleted, older, current } = totals.index;
+  assert(deleted > 0 && older > 0 && current > 0, 'the index was always the same');
+}
+
+function emptyTotals(): CrashTotals {
+  return {
+    rounds: 0,
+    acknowledged: 0,
+    interrupted: 0,
+    foundDone: 0,
+    powerLosses: 0,
+    lossyPowerLosses: 0,
+    kills: 0,
+    stopsInRecovery: 0,
+    tornTails: 0,
+    sealedSegments: 0,
+    refusedForSpace: 0,
+    failedSyncs: 0,
+    index: { deleted: 0, older: 0, current: 0 },
+  };
+}

@@ -1,0 +1,87 @@
+/** The real command line and the real server, as child processes: for the demo and the benchmarks. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { buffer, text } from 'node:stream/consumers';
+
+const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
+
+/** One user's command line: where its logins are kept. */
+export interface User {
+  /** GDPFS_HOME. */
+  readonly home: string;
+  readonly signal: AbortSignal;
+}
+
+export interface Finished {
+  readonly output: Buffer;
+  /** `output` as text. */
+  readonly stdout: string;
+  readonly elapsedMs: number;
+}
+
+/** Runs `gdpfs …args` to its end. Throws with what it said if it fails. */
+export async function run(user: User, ...args: readonly string[]): Promise<Finished> {
+  const startMs = performance.now();
+  const child = start(user, args);
+  const [output, stderr] = await Promise.all([
+    buffer(child.stdout),
+    text(child.stderr),
+    ended(child),
+  ]);
+  if (child.exitCode !== 0) throw new Error(`gdpfs ${args.join(' ')}\n${stderr.trim()}`);
+  return { output, stdout: output.toString(), elapsedMs: performance.now() - startMs };
+}
+
+/** Starts `gdpfs …args` without waiting for its end. */
+export function start(
+  { home, signal }: User,
+  args: readonly string[],
+): ReturnType<typeof spawnPiped> {
+  const child = spawnPiped(args, { ...process.env, GDPFS_HOME: home });
+  const kill = (): void => void child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
+  child.once('exit', () => signal.removeEventListener('abort', kill));
+  return child;
+}
+
+// biome-ignore format: the inferred type says which streams are pipes
+function spawnPiped(args: readonly string[], env: NodeJS.ProcessEnv) {
+  return spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+export interface ServerProcess extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  /** For the first admin. */
+  readonly token: string;
+}
+
+/** Starts `gdpfs serve` on a free port with its data in `folder`; resolves when it is ready. */
+export async function startServer(user: User, folder: string): Promise<ServerProcess> {
+  const args = ['serve', '--json', '--data', folder, '--listen', '127.0.0.1:0'];
+  const child = start(user, args);
+  const errors = text(child.stderr);
+  const lines = createInterface({ input: child.stdout });
+  const [line] = await Promise.race([
+    once(lines, 'line'),
+    ended(child).then(async () => {
+      throw new Error(`gdpfs serve ended\n${await errors}`);
+    }),
+  ]);
+  const { url, token } = JSON.parse(String(line)) as { url: string; token: string };
+  return {
+    url,
+    token,
+    pid: child.pid ?? 0,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      await ended(child);
+    },
+  };
+}
