@@ -88,7 +88,8 @@ test('a whole file may come without its length, with attributes and parents', as
 });
 
 test('a repeated whole file with the same key has one effect; other bytes are refused', async () => {
-  const request = { query: { path: '/alice/r' }, headers: { 'idempotency-key': 'whole-1' } };
+  const headers = { 'idempotency-key': 'whole-1', 'if-none-match': '*' };
+  const request = { query: { path: '/alice/r' }, headers };
   const first = await alice.send('POST', STORAGE, { ...request, body: content });
   const second = await alice.send('POST', STORAGE, { ...request, body: content });
   assert.equal(second.text, first.text);
@@ -326,14 +327,19 @@ test('a tar replaces files, twice the same way', async () => {
 
 test('a repeated tar with the same key gets the first answer', async () => {
   const body = await encodeTar([file('k', small)]);
+  await alice.send('POST', '/api/v1/files', { json: { path: '/alice/moved', kind: 'directory' } });
   const request = {
-    query: { path: '/alice' },
+    query: { path: '/alice/moved' },
     body,
     type: TAR,
     headers: { 'idempotency-key': 'tar-1' },
   };
   const first = await alice.send('POST', STORAGE, request);
   assert.equal(first.status, 201, first.text);
+  await alice.send('PATCH', '/api/v1/files', {
+    query: { path: '/alice/moved' },
+    json: { op: 'rename', to: '/alice/elsewhere' },
+  });
   assert.equal((await alice.send('POST', STORAGE, request)).text, first.text);
 });
 

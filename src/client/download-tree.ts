@@ -78,9 +78,10 @@ class TreeDownload {
     this.#directories.push(...directories);
     const tar = small.length === 0 ? undefined : await this.#fetchTar(window);
     const request: WriteRequest = { kind: 'files', directories, small, large };
-    const answer = await this.#worker.ask(tar === undefined ? request : { ...request, tar }, [
-      ...(tar === undefined ? [] : [tar.buffer]),
-    ]);
+    const answer =
+      tar === undefined
+        ? await this.#worker.ask(request)
+        : await this.#worker.ask({ ...request, tar }, [tar.buffer]);
     this.#count(answer);
     await concurrently(answer.pending, LIMITS.largeFilesInFlight, ({ file, path }) =>
       this.#fetchFile(window, file, path),

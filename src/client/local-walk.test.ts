@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -30,13 +31,15 @@ test('walk() finds everything, a directory before its content, and follows no li
   ]);
 });
 
-test('walk() names every thing that cannot be copied, and goes on', (context) => {
+test('walk() names every thing that cannot be copied, and goes on', async (context) => {
   const root = newDirectory(context);
   const bytes = (text: string): Buffer => Buffer.from(`${root}/${text}`, 'latin1');
   writeFileSync(bytes('bad\xff'), '');
   mkdirSync(bytes('bad-directory\xff'));
   symlinkSync(Buffer.from('bad\xff', 'latin1'), join(root, 'link'));
-  execFileSync('mkfifo', [join(root, 'fifo')]);
+  const listener = createServer().listen(join(root, 'socket'));
+  context.after(() => listener.close());
+  await once(listener, 'listening');
   writeFileSync(join(root, 'good\uFFFD'), '');
   const faults = [];
   const good = [];
@@ -48,8 +51,8 @@ test('walk() names every thing that cannot be copied, and goes on', (context) =>
   assert.deepEqual(faults.toSorted(), [
     'cannot copy "bad-directory\uFFFD": its name is not UTF-8',
     'cannot copy "bad\uFFFD": its name is not UTF-8',
-    'cannot copy "fifo": it is a fifo',
     'cannot copy "link": its target is not UTF-8',
+    'cannot copy "socket": it is a socket',
   ]);
 });
 

@@ -101,7 +101,7 @@ function targetOf({ route, query = {} }: ApiRequest): string {
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) parameters.set(name, String(value));
   }
-  return parameters.size === 0 ? route : `${route}?${parameters}`;
+  return parameters.size === 0 ? route : `${route}?${parameters.toString()}`;
 }
 
 function headersOf(request: ApiRequest, body: ApiRequest['body']): Record<string, string> {

@@ -12,17 +12,9 @@ export function readSmallFile(path: string, stats: BigIntStats): Uint8Array<Arra
   try {
     const file = openSync(path, FLAGS);
     try {
-      const size = Number(stats.size);
-      const bytes = new Uint8Array(size);
-      let length = 0;
-      while (length < size) {
-        const bytesRead = readSync(file, bytes, length, size - length, null);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-      }
-      if (length < size || !isSame(stats, fstatSync(file, { bigint: true }))) {
-        throw sourceChanged(path);
-      }
+      const bytes = new Uint8Array(Number(stats.size));
+      const isWhole = fill(file, bytes) && isSame(stats, fstatSync(file, { bigint: true }));
+      if (!isWhole) throw sourceChanged(path);
       return bytes;
     } finally {
       closeSync(file);
@@ -30,4 +22,15 @@ export function readSmallFile(path: string, stats: BigIntStats): Uint8Array<Arra
   } catch (cause) {
     throw localError('read', path, cause);
   }
+}
+
+/** False if the file ends before. */
+function fill(file: number, bytes: Uint8Array): boolean {
+  let length = 0;
+  while (length < bytes.length) {
+    const bytesRead = readSync(file, bytes, length, bytes.length - length, null);
+    if (bytesRead === 0) return false;
+    length += bytesRead;
+  }
+  return true;
 }

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { compareNames } from '../format/path.ts';
 import {
   type ServerProcess,
   startServerProcess,
@@ -215,7 +216,8 @@ test('copy() names the copy as cp does', async () => {
   await copyOne(remote('naming/a'), remote('naming/copy/b'), { intoDirectory: true });
   const target = newDirectory('naming-back');
   await copyOne(remote('naming'), local(target));
-  assert.deepEqual(readdirSync(join(target, 'naming'), { recursive: true }).sort(), [
+  const names = readdirSync(join(target, 'naming'), { recursive: true, encoding: 'utf8' });
+  assert.deepEqual(names.toSorted(compareNames), [
     'a',
     'content',
     'content/file',

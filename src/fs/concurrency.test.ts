@@ -38,6 +38,7 @@ async function verifyVolume(
   assert(state !== undefined, 'the volume has commits');
   assert(bytesEqual(state.name, volume));
   assert(bytesEqual(checkpoint, store.fs.checkpoint(volume)), 'the newest checkpoint covers all');
+  await store.checkClosed();
   return { commits, records: state.count };
 }
 

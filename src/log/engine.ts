@@ -224,6 +224,7 @@ export class LogEngine {
         database,
         volumes: this.#writerVolumes,
         commits: this.#commits,
+        signer: this.#signer,
         fold: this.#fold,
       });
       batch = runPlans(transaction, jobs);

@@ -7,6 +7,7 @@ import { encodeRecord, type RecordInit } from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
+import type { Signer } from './key-store.ts';
 import type { VolumeRow, VolumeTable } from './volume-table.ts';
 
 /** What a transaction adds to one log; becomes one commit. */
@@ -36,6 +37,7 @@ export class Transaction {
   readonly volumes: VolumeTable;
   readonly #fold: Fold;
   readonly #commits: CommitIndex;
+  readonly #signer: Signer;
   readonly #staged = new Map<number, Staged>();
   #bytes = 0;
   #lastVolume: number | undefined;
@@ -44,12 +46,14 @@ export class Transaction {
     readonly database: DatabaseSync;
     readonly volumes: VolumeTable;
     readonly commits: CommitIndex;
+    readonly signer: Signer;
     readonly fold: Fold;
   }) {
     this.database = options.database;
     this.volumes = options.volumes;
     this.#fold = options.fold;
     this.#commits = options.commits;
+    this.#signer = options.signer;
   }
 
   /** Bytes of records staged. */
@@ -162,6 +166,8 @@ export class Transaction {
           hint: 'run `gdpfs fsck --data DIR` on the server to see what is damaged',
         });
       }
+      // A log that cannot be signed refuses its own changes, not the batch that they are in.
+      this.#signer.writerKey(row.name);
       staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [] };
       this.#staged.set(volume, staged);
     }

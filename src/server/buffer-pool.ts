@@ -10,21 +10,19 @@ const POOLED_BYTES_MIN = 64 * 1024;
 export class BufferPool {
   /** Free buffers by their capacity, a power of two. */
   readonly #free = new Map<number, ArrayBuffer[]>();
-  readonly #own = new WeakSet<ArrayBufferLike>();
+  /** Buffers in use. One that is given back twice must not be handed out twice. */
+  readonly #lent = new WeakSet<ArrayBufferLike>();
   #freeBytes = 0;
 
   /** `length` bytes with any content. */
   take(length: number): Uint8Array {
     if (length < POOLED_BYTES_MIN) return new Uint8Array(length);
     const capacity = 2 ** Math.ceil(Math.log2(length));
-    const buffer = this.#free.get(capacity)?.pop();
-    if (buffer !== undefined) {
-      this.#freeBytes -= capacity;
-      return new Uint8Array(buffer, 0, length);
-    }
-    const made = new ArrayBuffer(capacity);
-    this.#own.add(made);
-    return new Uint8Array(made, 0, length);
+    const free = this.#free.get(capacity)?.pop();
+    if (free !== undefined) this.#freeBytes -= capacity;
+    const buffer = free ?? new ArrayBuffer(capacity);
+    this.#lent.add(buffer);
+    return new Uint8Array(buffer, 0, length);
   }
 
   /**
@@ -32,7 +30,7 @@ export class BufferPool {
    * left alone.
    */
   give({ buffer }: Uint8Array): void {
-    if (!(buffer instanceof ArrayBuffer) || !this.#own.has(buffer)) return;
+    if (!(buffer instanceof ArrayBuffer) || !this.#lent.delete(buffer)) return;
     const capacity = buffer.byteLength;
     if (this.#freeBytes + capacity > LIMITS.chunkPoolBytesMax) return;
     const free = this.#free.get(capacity) ?? [];

@@ -66,6 +66,7 @@ test('issueClientCertificate() certifies the key of the request, under a new ser
 });
 
 test('issueClientCertificate() takes a key on P-384 and refuses RSA keys', async () => {
+  // Made with OpenSSL; the one on P-384 asks to be "root", in its subject and as a principal.
   const fixtures = join(import.meta.dirname, '../../test/fixtures/csr');
   const init = { principal: 'alice', enrolment };
   const p384 = await readFile(join(fixtures, 'p384-with-subject.csr'), 'utf8');

@@ -2,13 +2,12 @@ import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodeRecords } from '../format/commit.ts';
 import { decodeFchunk } from '../format/records.ts';
-import type { FileSystem } from '../fs/file-system.ts';
-import type { Change, ChangeContext, ChangeResult, FileContent, Upload } from '../fs/types.ts';
+import type { Change, ChangeResult, FileContent, Upload } from '../fs/types.ts';
 import type { FilesPatchQuery } from '../wire/generated/api.ts';
-import { authorizePath, authorizeUpload, type Target } from './authorize.ts';
+import { authorizePath, authorizeUpload } from './authorize.ts';
 import { withBody } from './body.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
-import { callerOf, type Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { attributesOf, digestOf } from './request-values.ts';
 
 /** PATCH /api/v1/files with records: the upload becomes the file, or its continuation. */
@@ -19,7 +18,8 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
   const { id, root, content, size } = requireCommitParameters(query);
   return await withBody(exchange, async (body) => {
     const context = changeContext(exchange, body);
-    const repeated = await firstResult(exchange, target, { id, context });
+    // Before the upload is looked for: the first request may have closed it.
+    const repeated = fs.firstResult(context);
     if (repeated !== undefined) return repeated;
     const { upload, volume } = authorizeUpload(exchange, id);
     if (volume.alias !== target.volume.alias || upload.path !== target.path) {
@@ -31,31 +31,6 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
     await fs.closeUpload(upload);
     return result;
   });
-}
-
-/**
- * The answer to the first request with this id, where the upload it committed is gone. A change of
- * nothing asks for it: it is answered with the first result, if there is one, and has no effect.
- */
-async function firstResult(
-  { services: { fs }, caller }: Exchange,
-  { volume }: Target,
-  { id, context }: { readonly id: string; readonly context: ChangeContext },
-): Promise<ChangeResult | undefined> {
-  if (context.request === undefined || hasUpload(fs, id, callerOf({ caller }).principal)) {
-    return undefined;
-  }
-  const result = await fs.apply(volume.name, { kind: 'many', changes: [] }, context);
-  return result.count === 0 ? undefined : result;
-}
-
-function hasUpload(fs: FileSystem, id: string, principal: string): boolean {
-  try {
-    return fs.upload(id, principal) !== undefined;
-  } catch (error) {
-    if (isGdpfsError(error, 'upload_not_found')) return false;
-    throw error;
-  }
 }
 
 function changeOf(exchange: Exchange<'filesPatch'>, upload: Upload, file: FileContent): Change {

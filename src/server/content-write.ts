@@ -14,7 +14,7 @@ import type { Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
 import { replyJson } from './reply.ts';
 import { attributesOf } from './request-values.ts';
-import { checkTarget, successorChunkSize } from './uploads.ts';
+import { checkTarget, findEntry, successorChunkSize } from './uploads.ts';
 
 /** What a body of unknown length is taken for when its chunk size is chosen: 1 GiB. */
 const UNKNOWN_LENGTH_BYTES = 1024 ** 3;
@@ -24,9 +24,11 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const { query, request, services } = exchange;
   const target = authorizePath(exchange, query.path);
   const { volume, path } = target;
-  const existing = checkTarget(exchange, target);
   const parents = query.parents ?? false;
-  if (!parents) requireDirectory(services.fs.stat(volume.name, parentPath(path)));
+  // Refused early if it must be; but what may be a repeated request must get its first answer.
+  const mayRepeat = request.headers['idempotency-key'] !== undefined;
+  const existing = mayRepeat ? findEntry(services.fs, target) : checkTarget(exchange, target);
+  if (!parents && !mayRepeat) requireDirectory(services.fs.stat(volume.name, parentPath(path)));
   const size = announcedLength(request) ?? UNKNOWN_LENGTH_BYTES;
   const chunkSize = await successorChunkSize(exchange, target, { existing, size });
   const sink = new ChunkSink(services, { volume });

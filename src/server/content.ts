@@ -34,13 +34,14 @@ export function requireDirectory(entry: Entry): Entry {
   );
 }
 
-/** A chunk's bytes, checked against its SHA-256. Throws `corrupt`. */
+/** A chunk's bytes, in `target` if given, checked against its SHA-256. Throws `corrupt`. */
 export async function readVerifiedChunk(
   fs: FileSystem,
   volume: VolumeInfo,
   chunk: Chunk,
+  target?: Uint8Array,
 ): Promise<Uint8Array> {
-  const data = await fs.readChunk(volume.name, chunk);
+  const data = await fs.readChunk(volume.name, chunk, target);
   if (bytesEqual(await sha256Async(data), chunk.digest)) return data;
   throw new GdpfsError('corrupt', `cannot read chunk ${formatDigest(chunk.digest)}: it is damaged`);
 }

@@ -39,9 +39,16 @@ export function replyJson(
  * Writes `piece` to the answer; resolves when more may follow. Throws `unavailable` if the client
  * went away.
  */
-export async function writePiece(response: ServerResponse, piece: Uint8Array): Promise<void> {
+export async function writePiece(
+  response: ServerResponse,
+  piece: Uint8Array,
+  onWritten: () => void = () => undefined,
+): Promise<void> {
   if (response.destroyed || response.closed) throw clientGone();
-  if (response.write(piece)) return;
+  const hasRoom = response.write(piece, (error) => {
+    if (error === undefined || error === null) onWritten();
+  });
+  if (hasRoom) return;
   await new Promise<void>((resolve, reject) => {
     const onDrain = (): void => {
       response.off('close', onClose);

@@ -26,10 +26,12 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
     throw new GdpfsError('bad_request', 'cannot use If-Match or If-None-Match with many files');
   }
   const target = authorizePath(exchange, query.path);
-  if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
   const result = await withBody(exchange, async (body) => {
-    const entries = await decodeTar(body);
     const context = changeContext(exchange, await sha256Async(body));
+    const repeated = fs.firstResult(context);
+    if (repeated !== undefined) return repeated;
+    if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
+    const entries = await decodeTar(body);
     const changes = await changesOf(exchange, target, entries);
     return await fs.apply(target.volume.name, { kind: 'many', changes }, context);
   });

@@ -18,7 +18,7 @@ export function findEntry(fs: FileSystem, { volume, path }: Target): Entry | und
   try {
     return fs.stat(volume.name, path);
   } catch (error) {
-    if (isGdpfsError(error, 'not_found')) return undefined;
+    if (isGdpfsError(error, 'not_found', 'not_a_directory')) return undefined;
     throw error;
   }
 }

@@ -96,11 +96,18 @@ export function checkStoreId(storeId: Uint8Array, expected: Uint8Array, segment:
   }
 }
 
+interface OpenFile {
+  readonly file: Promise<DiskFile>;
+  /** Reads that are under way. */
+  readers: number;
+  isEvicted: boolean;
+}
+
 /** Reads from segments by number, with a bounded number of files kept open. */
 export class SegmentReader {
   readonly #disk: Disk;
   /** Least recently used first. */
-  readonly #files = new Map<number, Promise<DiskFile>>();
+  readonly #files = new Map<number, OpenFile>();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -111,9 +118,16 @@ export class SegmentReader {
     place: { readonly segment: number; readonly offset: number; readonly length: number },
     target?: Uint8Array,
   ): Promise<Uint8Array> {
-    const file = await this.file(place.segment);
     const bytes = target ?? new Uint8Array(place.length);
-    const length = await file.read(bytes, place.offset);
+    const opened = this.#take(place.segment);
+    opened.readers += 1;
+    let length: number;
+    try {
+      length = await (await opened.file).read(bytes, place.offset);
+    } finally {
+      opened.readers -= 1;
+      closeIfUnused(opened);
+    }
     if (length < place.length) {
       throw new GdpfsError(
         'corrupt',
@@ -123,37 +137,47 @@ export class SegmentReader {
     return bytes;
   }
 
+  /** The segment's file, for one who reads segments one after the other: the next call may close it. */
   async file(segment: number): Promise<DiskFile> {
-    let file = this.#files.get(segment);
-    if (file !== undefined) this.#files.delete(segment);
-    else file = this.#open(segment);
-    this.#files.set(segment, file);
-    for (const [oldest, handle] of this.#files) {
+    return await this.#take(segment).file;
+  }
+
+  #take(segment: number): OpenFile {
+    let opened = this.#files.get(segment);
+    this.#files.delete(segment);
+    opened ??= { file: this.#open(segment), readers: 0, isEvicted: false };
+    this.#files.set(segment, opened);
+    for (const [oldest, other] of this.#files) {
       if (this.#files.size <= LIMITS.segmentsOpenMax) break;
       this.#files.delete(oldest);
-      // Readers that already hold the handle finish first: close waits for pending operations.
-      void handle.then(async (opened) => opened.close()).catch(() => undefined);
+      other.isEvicted = true;
+      closeIfUnused(other);
     }
+    return opened;
+  }
+
+  async #open(segment: number): Promise<DiskFile> {
     try {
-      return await file;
+      // It may be sealed between the two attempts, so the name that it has last is tried last.
+      try {
+        return await this.#disk.open(segmentPath(segment, 'open'));
+      } catch {
+        return await this.#disk.open(segmentPath(segment, 'seg'));
+      }
     } catch (error) {
       this.#files.delete(segment);
       throw error;
     }
   }
 
-  async #open(segment: number): Promise<DiskFile> {
-    // It may be sealed between the two attempts, so the name that it has last is tried last.
-    try {
-      return await this.#disk.open(segmentPath(segment, 'open'));
-    } catch {
-      return await this.#disk.open(segmentPath(segment, 'seg'));
-    }
-  }
-
   async close(): Promise<void> {
     const files = [...this.#files.values()];
     this.#files.clear();
-    for (const file of files) await (await file).close();
+    for (const { file } of files) await (await file).close();
   }
+}
+
+function closeIfUnused({ isEvicted, readers, file }: OpenFile): void {
+  if (!isEvicted || readers > 0) return;
+  void file.then(async (opened) => opened.close()).catch(() => undefined);
 }

@@ -332,7 +332,6 @@ describe('SegmentStore.read()', () => {
     const disk = new FaultDisk({ seed: 22 });
     const written = await fill(disk, { count: 400, limits: { segmentEntriesMax: 4 } });
     const { store } = await openSegments(disk, { limits: { segmentEntriesMax: 4 } });
-    const open = (): number => disk.counts.open - disk.counts.close;
     const random = new Random(4);
     for (let round = 0; round < 5; round++) {
       await Promise.all(
@@ -342,7 +341,7 @@ describe('SegmentStore.read()', () => {
           assert.deepEqual(payload, Buffer.concat(frame.payload));
         }),
       );
-      assert(open() <= LIMITS.segmentsOpenMax + 1, `${open()} files are open`);
+      assert(disk.openFiles <= LIMITS.segmentsOpenMax + 1, `${disk.openFiles} files are open`);
     }
     await store.close();
   });

@@ -151,6 +151,8 @@ export class SegmentWriter {
   }
 
   async #run(): Promise<void> {
+    // What comes in the same turn of the event loop shares the sync.
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const all = this.#takeGroup();
       await this.#settle(all);

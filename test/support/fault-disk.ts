@@ -102,6 +102,7 @@ export class FaultDisk implements Disk {
   };
   /** Bytes handed to `write`. */
   bytesWritten = 0;
+  openFiles = 0;
 
   constructor(options: FaultDiskOptions, root: Directory = new Directory()) {
     this.#random = new Random(options.seed);
@@ -230,6 +231,7 @@ export class FaultDisk implements Disk {
 
   #handle(file: FaultFile): DiskFile {
     let isOpen = true;
+    this.openFiles += 1;
     const requireOpen = (): void => {
       if (!isOpen) throw ioError('use file: it is closed');
     };
@@ -261,6 +263,7 @@ export class FaultDisk implements Disk {
       close: async () => {
         // Closing works on a stopped machine too: the process that would have to do it is gone.
         this.counts.close += 1;
+        if (isOpen) this.openFiles -= 1;
         isOpen = false;
       },
     };

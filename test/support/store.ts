@@ -32,6 +32,7 @@ import type {
   Moment,
   Precondition,
 } from '../../src/fs/types.ts';
+import { fsckStore } from '../../src/log/fsck.ts';
 
 /** Stands still until it is moved. */
 export class ManualClock implements Clock {
@@ -122,6 +123,15 @@ export class TestStore implements AsyncDisposable {
   async reopen(options: { readonly rebuild?: boolean } = {}): Promise<void> {
     await this.#opened[Symbol.asyncDispose]();
     this.#opened = await this.#open(options.rebuild === true);
+  }
+
+  /** Closes the store, reads every byte of it and opens it again. Throws if anything is wrong. */
+  async checkClosed(): Promise<void> {
+    await this.#opened[Symbol.asyncDispose]();
+    const { problems, notes } = await fsckStore({ directory: join(this.#folder, 'store') });
+    this.#opened = await this.#open(false);
+    assert.deepEqual({ problems, notes }, { problems: [], notes: [] });
+    assert.equal(this.damageCount, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -33,12 +33,14 @@ export async function storageFileChunksGet(
     ETag: formatETag(entry.file.content),
   };
   if (request.method === 'HEAD') return void response.writeHead(200, head).end();
-  const read = (chunk: Chunk): Promise<Uint8Array> => services.fs.readChunk(volume.name, chunk);
+  const { fs, buffers } = services;
+  const read = (chunk: Chunk): Promise<Uint8Array> =>
+    fs.readChunk(volume.name, chunk, buffers.take(chunk.length));
   for await (const { chunk, data } of readAhead(chunks, read)) {
     // Not before the first chunk is there: until then a failure gets a proper answer.
     if (!response.headersSent) response.writeHead(200, head);
     response.write(encodeChunkHeader(chunk));
-    await writePiece(response, data);
+    await writePiece(response, data, () => buffers.give(data));
   }
   if (!response.headersSent) response.writeHead(200, head);
   response.end();

@@ -54,11 +54,13 @@ async function replyFile(exchange: Exchange<'storageFilesGet'>): Promise<void> {
   const status = part === undefined ? 200 : 206;
   if (request.method === 'HEAD') return void response.writeHead(status, head).end();
   const chunks = await fs.manifest(volume.name, entry);
-  const read = (chunk: Chunk): Promise<Uint8Array> => readVerifiedChunk(fs, volume, chunk);
+  const { buffers } = services;
+  const read = (chunk: Chunk): Promise<Uint8Array> =>
+    readVerifiedChunk(fs, volume, chunk, buffers.take(chunk.length));
   for await (const piece of readContent(chunks, range, read)) {
     // Not before the first bytes are verified: until then damage gets a proper answer.
     if (!response.headersSent) response.writeHead(status, head);
-    await writePiece(response, piece);
+    await writePiece(response, piece, () => buffers.give(piece));
   }
   if (!response.headersSent) response.writeHead(status, head);
   response.end();

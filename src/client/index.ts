@@ -1,0 +1,33 @@
+/** The TypeScript SDK: what `import … from 'gdpfs'` gives. */
+
+export { ERRORS, type ErrorCode, GdpfsError, isGdpfsError } from '../base/errors.ts';
+export {
+  formatRemotePath,
+  parseRemotePath,
+  type RemotePath,
+  type VolumePath,
+} from '../format/path.ts';
+export type { Entry, Listing, Volume, Whoami } from '../wire/generated/api.ts';
+export { type ConnectionOptions } from './connection.ts';
+export { downloadFile, type DownloadOptions, type DownloadResult } from './download.ts';
+export { enroll, type Enrolled, type EnrollOptions } from './enroll.ts';
+export {
+  change,
+  listPage,
+  listPages,
+  makeDirectory,
+  remove,
+  stat,
+  type ListOptions,
+  type StatOptions,
+} from './files.ts';
+export { type Home, homeDirectory, openHome, type Profile } from './home.ts';
+export type { Replace } from './placement.ts';
+export { readFile, type ReadOptions } from './read.ts';
+export { openSession, type Session } from './session.ts';
+export type { Progress, TransferFailure } from './tally.ts';
+export { copy, type CopyOptions, type CopyResult, type Endpoint } from './transfer.ts';
+export { uploadFile, type UploadOptions, type UploadResult } from './upload.ts';
+export type { VerifyProblem, VerifyReport } from './verification.ts';
+export { verifyVolume, type VerifyOptions } from './verify.ts';
+export { createVolume, getVolume, invite, listVolumes, whoami } from './volumes.ts';

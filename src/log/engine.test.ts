@@ -1,0 +1,364 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { outcome } from '../../test/support/store.ts';
+import { bytesEqual, utf8Encode } from '../base/bytes.ts';
+import { crc32, sha256 } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { parseCheckpoint } from '../format/checkpoint.ts';
+import { decodeCommit, ZERO_DIGEST } from '../format/commit.ts';
+import { HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
+import { MerkleFrontier } from '../format/merkle.ts';
+import { encodePolicyRecord } from '../format/policy.ts';
+import { encodeFileMeta, encodeRecord, FORMAT_VERSION, logName } from '../format/records.ts';
+import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
+import type { Fold, PlacedRecord } from './fold.ts';
+import { KeyStore } from './key-store.ts';
+import { type OpenedLog, openLog } from './open.ts';
+import type { Transaction } from './transaction.ts';
+
+/** The layer above, as simple as it can be: a table of the names that were appended. */
+class NameFold implements Fold {
+  #insert: StatementSync | undefined;
+
+  apply(database: DatabaseSync, { volume, seq, body }: PlacedRecord): void {
+    if (body.case !== 'dentry') return;
+    const { name = '' } = body.value;
+    if (name === 'unfoldable') throw new GdpfsError('corrupt', 'cannot fold it');
+    this.#insert ??= database.prepare('INSERT INTO name (volume, seq, name) VALUES (?, ?, ?)');
+    this.#insert.run(volume, seq, name);
+  }
+}
+
+const SCHEMA = 'CREATE TABLE name (volume INTEGER, seq INTEGER, name TEXT)';
+
+/** A log engine in a folder of its own, with one log. */
+class Fixture implements AsyncDisposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'gdpfs-log-'));
+  keys = new KeyStore(join(this.#folder, 'keys'));
+  nowMs = 1_000_000;
+  /** Name of the log, and its number in the index. */
+  log: Uint8Array = new Uint8Array(0);
+  id = 0;
+  #opened: OpenedLog | undefined;
+
+  static async open(): Promise<Fixture> {
+    const fixture = new Fixture();
+    await fixture.reopen();
+    const { state, records } = newLog(fixture.keys);
+    fixture.log = state.name;
+    fixture.id = await fixture.engine.run((transaction) => transaction.createLog(state, records));
+    return fixture;
+  }
+
+  get opened(): OpenedLog {
+    assert(this.#opened !== undefined, 'it is open');
+    return this.#opened;
+  }
+
+  get engine(): OpenedLog['engine'] {
+    return this.opened.engine;
+  }
+
+  async openAgain(rebuild: boolean): Promise<OpenedLog> {
+    return await openLog({
+      directory: join(this.#folder, 'store'),
+      signer: this.keys,
+      clock: { now: () => this.nowMs },
+      fold: new NameFold(),
+      schema: SCHEMA,
+      warn: () => undefined,
+      rebuild,
+    });
+  }
+
+  async reopen(rebuild = false): Promise<void> {
+    await this.#opened?.[Symbol.asyncDispose]();
+    this.keys = new KeyStore(join(this.#folder, 'keys'));
+    this.#opened = await this.openAgain(rebuild);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.opened[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Appends dentries with these names as one change; returns the last seq. */
+  append(transaction: Transaction, ...names: string[]): number {
+    let seq = -1;
+    for (const name of names)
+      seq = transaction.append(this.id, { case: 'dentry', value: { name } });
+    return seq;
+  }
+
+  async run(...names: string[]): Promise<number> {
+    return await this.engine.run((transaction) => this.append(transaction, ...names));
+  }
+
+  /** What the layer above has folded and committed. */
+  names(): string[] {
+    const rows = this.opened.reader.prepare('SELECT name FROM name ORDER BY seq').all();
+    return rows.map((row) => String(row['name']));
+  }
+
+  /** Checks all commits of the log; returns their times and how many records each has. */
+  async verify(): Promise<{ readonly timesMs: number[]; readonly counts: number[] }> {
+    let state: ChainState | undefined;
+    const timesMs: number[] = [];
+    const counts: number[] = [];
+    for (const bytes of await this.engine.readCommits(this.id, { seq: 0, limit: 1000 })) {
+      const commit = decodeCommit(bytes);
+      state = verifyCommit(state, commit);
+      timesMs.push(parseCheckpoint(commit.checkpoint).checkpoint.timeMs);
+      counts.push(commit.records.length);
+    }
+    assert.equal(state?.count, this.engine.volumes.byName(this.log)?.count);
+    return { timesMs, counts };
+  }
+}
+
+function newLog(keys: KeyStore): { readonly state: ChainState; readonly records: Uint8Array[] } {
+  const owner = keys.create();
+  const writer = keys.create();
+  const meta = encodeRecord({
+    case: 'meta',
+    value: {
+      version: FORMAT_VERSION,
+      kind: LogKind.DIRECTORY,
+      hash: HashAlgorithm.SHA256,
+      nonce: new Uint8Array(randomBytes(16)),
+      ownerKey: owner.publicKey,
+    },
+  });
+  const name = logName(meta);
+  const policy = encodePolicyRecord({
+    volume: name,
+    policy: { epoch: 1, writerKey: writer.publicKey, historyDays: 30 },
+    ownerKey: owner.privateKey,
+  });
+  keys.save(name, { owner, writer });
+  const state: ChainState = {
+    name,
+    kind: LogKind.DIRECTORY,
+    ownerKey: owner.publicKey,
+    writerKey: writer.publicKey,
+    epoch: 1,
+    count: 0,
+    frontier: new MerkleFrontier().encode(),
+    previous: ZERO_DIGEST,
+    timeMs: 0,
+  };
+  return { state, records: [meta, policy] };
+}
+
+function chunkOf(text: string): { readonly data: Uint8Array; readonly digest: Uint8Array } {
+  const data = utf8Encode(text);
+  return { data, digest: sha256(data) };
+}
+
+/** A file log's first records. */
+function fileLog(nonce: number): { readonly log: Uint8Array; readonly records: Uint8Array[] } {
+  const meta = encodeFileMeta({
+    nonce: new Uint8Array(16).fill(nonce),
+    createdMs: 0,
+    chunkSize: 1024,
+  });
+  return { log: logName(meta), records: [meta, utf8Encode('second')] };
+}
+
+describe('LogEngine.run()', () => {
+  it('commits the changes of one turn together', async () => {
+    await using fixture = await Fixture.open();
+    const seqs = await Promise.all([fixture.run('a', 'b'), fixture.run('c'), fixture.run('d')]);
+    assert.deepEqual(seqs, [3, 4, 5]);
+    assert.deepEqual(fixture.names(), ['a', 'b', 'c', 'd']);
+    assert.deepEqual((await fixture.verify()).counts, [2, 4]);
+  });
+
+  it('leaves no trace of a change that is refused, and keeps those around it', async () => {
+    await using fixture = await Fixture.open();
+    const { log, records } = fileLog(1);
+    const refused = async (): Promise<unknown> =>
+      fixture.engine.run((transaction) => {
+        transaction.appendPart(fixture.id, { log, firstSeq: 0, records });
+        fixture.append(transaction, 'x', 'y');
+        throw new GdpfsError('exists', 'cannot do it');
+      });
+    const unfoldable = async (): Promise<unknown> => fixture.run('z', 'unfoldable');
+    const outcomes = await Promise.all([
+      outcome(fixture.run('a')),
+      outcome(refused()),
+      outcome(fixture.run('b')),
+      outcome(unfoldable()),
+      outcome(fixture.run('c')),
+    ]);
+    assert.deepEqual(outcomes, ['ok', 'exists', 'ok', 'corrupt', 'ok']);
+    assert.deepEqual(fixture.names(), ['a', 'b', 'c']);
+    assert.equal(fixture.engine.fileLogCount(fixture.id, log), 0);
+    assert.deepEqual((await fixture.verify()).counts, [2, 3]);
+    await fixture.reopen(true);
+    assert.deepEqual(fixture.names(), ['a', 'b', 'c']);
+  });
+
+  it('writes nothing for changes that append nothing', async () => {
+    await using fixture = await Fixture.open();
+    assert.equal(await fixture.engine.run(() => 'nothing'), 'nothing');
+    assert.deepEqual((await fixture.verify()).counts, [2]);
+  });
+
+  it('puts changes that do not fit into one commit into several', async () => {
+    await using fixture = await Fixture.open();
+    const count = Math.floor(LIMITS.commitRecordsMax * 0.6);
+    const many = async (letter: string): Promise<number> =>
+      fixture.run(...new Array<string>(count).fill(letter));
+    await Promise.all([many('a'), many('b'), fixture.run('c')]);
+    const { counts } = await fixture.verify();
+    assert.deepEqual(counts, [2, count, count + 1]);
+  });
+
+  it('refuses a change that is too large for a commit, and goes on', async () => {
+    await using fixture = await Fixture.open();
+    const names = new Array<string>(LIMITS.commitRecordsMax + 1).fill('x');
+    const outcomes = await Promise.all([
+      outcome(fixture.run('a')),
+      outcome(fixture.run(...names)),
+      outcome(fixture.run('b')),
+    ]);
+    assert.deepEqual(outcomes, ['ok', 'body_too_large', 'ok']);
+    assert.deepEqual(fixture.names(), ['a', 'b']);
+  });
+
+  it('shows pending state to later changes of the batch, and to readers only what is durable', async () => {
+    await using fixture = await Fixture.open();
+    const count = (database: DatabaseSync): number =>
+      Number(database.prepare('SELECT count(*) AS n FROM name').get()?.['n']);
+    const [, seen] = await Promise.all([
+      fixture.run('a'),
+      fixture.engine.run(({ database }) => [count(database), count(fixture.opened.reader)]),
+    ]);
+    assert.deepEqual(seen, [1, 0]);
+  });
+
+  it('never lets time run backwards in a log', async () => {
+    await using fixture = await Fixture.open();
+    for (const [name, nowMs] of [
+      ['a', 5_000_000],
+      ['b', 3_000_000],
+      ['c', 6_000_000],
+    ] as const) {
+      fixture.nowMs = nowMs;
+      await fixture.run(name);
+    }
+    const { timesMs } = await fixture.verify();
+    assert.deepEqual(timesMs, [1_000_000, 5_000_000, 5_000_000, 6_000_000]);
+    const counts = [999_999, 1_000_000, 4_999_999, 5_000_000, 7_000_000].map((timeMs) =>
+      fixture.engine.countAt(fixture.id, timeMs),
+    );
+    assert.deepEqual(counts, [0, 2, 2, 4, 5]);
+  });
+
+  it('refuses the changes of a log whose key is missing, and not those beside them', async () => {
+    await using fixture = await Fixture.open();
+    fixture.keys.remove(fixture.log);
+    await fixture.reopen();
+    const { state, records } = newLog(fixture.keys);
+    const other = async (): Promise<unknown> =>
+      fixture.engine.run((transaction) => transaction.createLog(state, records));
+    const outcomes = await Promise.all([outcome(fixture.run('a')), outcome(other())]);
+    assert.deepEqual(outcomes, ['read_only', 'ok']);
+    assert.deepEqual(fixture.names(), []);
+    assert.equal(fixture.engine.volumes.byName(state.name)?.count, 2);
+  });
+});
+
+describe('file logs', () => {
+  it('are written once, and go on only where they end', async () => {
+    await using fixture = await Fixture.open();
+    const { log, records } = fileLog(1);
+    const add = async (firstSeq: number, added: readonly Uint8Array[]): Promise<unknown> =>
+      fixture.engine.run((transaction) => {
+        transaction.appendPart(fixture.id, { log, firstSeq, records: added });
+        fixture.append(transaction, `from ${firstSeq}`);
+      });
+    const third = [utf8Encode('third')];
+    const outcomes = await Promise.all([
+      outcome(add(1, third)),
+      outcome(add(0, records)),
+      outcome(add(0, records)),
+      outcome(add(2, third)),
+      outcome(add(2, third)),
+      outcome(add(4, third)),
+    ]);
+    assert.deepEqual(outcomes, ['busy', 'ok', 'bad_request', 'ok', 'busy', 'busy']);
+    for (const rebuild of [undefined, false, true]) {
+      if (rebuild !== undefined) await fixture.reopen(rebuild);
+      assert.equal(await outcome(add(2, third)), 'busy');
+      const read = await fixture.engine.readFileLog(fixture.id, log, 3);
+      assert.deepEqual(read.map(Buffer.from), [...records, ...third].map(Buffer.from));
+      const { length } = await fixture.engine.readFileLog(fixture.id, log, 2);
+      assert.equal(length, 2);
+      const tooMany = fixture.engine.readFileLog(fixture.id, log, 4);
+      assert.equal(await outcome(tooMany), 'corrupt');
+    }
+  });
+});
+
+describe('chunks', () => {
+  it('are there once they are durable, more than wait for the index too, also after a restart', async () => {
+    await using fixture = await Fixture.open();
+    const chunks = Array.from({ length: 1500 }, (_, index) => chunkOf(`chunk ${index}`));
+    await Promise.all(chunks.map(async (chunk) => fixture.engine.appendChunk(fixture.log, chunk)));
+    for (const rebuild of [undefined, false, true]) {
+      if (rebuild !== undefined) await fixture.reopen(rebuild);
+      for (const { data, digest } of chunks) {
+        const chunk = { offset: 0, length: data.length, checksum: crc32(data), digest };
+        const read = await fixture.engine.readChunk(fixture.id, chunk);
+        assert(bytesEqual(read, data));
+      }
+      assert.equal(fixture.engine.chunks.isEmpty(fixture.id), false);
+    }
+  });
+
+  it('that are not stored, or not what is expected, are corrupt', async () => {
+    await using fixture = await Fixture.open();
+    const { data, digest } = chunkOf('data');
+    await fixture.engine.appendChunk(fixture.log, { data, digest });
+    const good = { offset: 0, length: 4, checksum: crc32(data), digest };
+    const read = async (chunk: typeof good) => outcome(fixture.engine.readChunk(fixture.id, chunk));
+    assert.equal(await read(good), 'ok');
+    assert.equal(await read({ ...good, checksum: 1 }), 'corrupt');
+    assert.equal(await read({ ...good, length: 3 }), 'corrupt');
+    assert.equal(await read({ ...good, digest: sha256(digest) }), 'corrupt');
+  });
+});
+
+describe('openLog()', () => {
+  it('refuses a store that is open already', async () => {
+    await using fixture = await Fixture.open();
+    assert.equal(await outcome(fixture.openAgain(false)), 'locked');
+    await fixture.reopen();
+    await fixture.run('a');
+  });
+
+  it('brings back tables, logs and answers to requests from the segments alone', async () => {
+    await using fixture = await Fixture.open();
+    const request = { principal: 'alice', id: 'r', fingerprint: sha256(utf8Encode('asked')) };
+    const first = await fixture.engine.run((transaction) => fixture.append(transaction, 'a', 'b'), {
+      request,
+    });
+    const before = fixture.engine.volumes.byName(fixture.log);
+    await fixture.reopen(true);
+    assert.deepEqual(fixture.engine.volumes.byName(fixture.log), before);
+    assert.deepEqual(fixture.names(), ['a', 'b']);
+    assert.equal(fixture.engine.firstResult(request), first);
+    const again = await fixture.engine.run(() => assert.fail('it ran twice'), { request });
+    assert.equal(again, first);
+    const other = { ...request, fingerprint: ZERO_DIGEST };
+    assert.throws(() => fixture.engine.firstResult(other), { code: 'request_reused' });
+  });
+});
