@@ -22,7 +22,7 @@ export function sha256Parts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
 
 /** SHA-256 on a thread of the libuv pool, so that several run beside the event loop. */
 export async function sha256Async(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  return sha256(bytes);
+  if (bytes.length < ASYNC_HASH_BYTES_MIN) return sha256(bytes);
   return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 }
 

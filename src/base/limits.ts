@@ -13,8 +13,6 @@ export const LIMITS = {
   nameBytesMax: 255,
   pathBytesMax: 4096,
   pathDepthMax: 256,
-  /** Levels of a tree; renames may make it deeper than any path that can be asked for. */
-  treeDepthMax: 65_536,
   aliasLengthMax: 32,
   symlinkTargetBytesMax: 4095,
   principalLengthMax: 64,

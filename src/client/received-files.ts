@@ -32,7 +32,18 @@ export function hasContent(
   const areGood = chunks.every(({ offset, length, digest }) => {
     return bytesEqual(sha256(data.subarray(offset, offset + length)), digest);
   });
-  return areGood && formatDigest(contentRoot({ size: data.length, chunks })) === expected.etag;
+  if (!areGood || !areZeros(data, chunks)) return false;
+  return formatDigest(contentRoot({ size: data.length, chunks })) === expected.etag;
+}
+
+/** Is everything between the chunks zero? No digest covers the holes of a file. */
+function areZeros(data: Uint8Array, chunks: readonly Chunk[]): boolean {
+  let end = 0;
+  for (const { offset, length } of [...chunks, { offset: data.length, length: 0 }]) {
+    if (data.subarray(end, offset).some((byte) => byte !== 0)) return false;
+    end = offset + length;
+  }
+  return true;
 }
 
 function wholeChunk(data: Uint8Array): Chunk[] {

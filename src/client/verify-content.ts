@@ -1,6 +1,7 @@
 import { formatDigest } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { Dentry } from '../format/dentry.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import type { Entry } from '../wire/generated/api.ts';
 import { BodyPool, groupChunks } from './chunk-body.ts';
@@ -13,7 +14,7 @@ import { hasContent, unpackFiles } from './received-files.ts';
 import type { Session } from './session.ts';
 import { fetchTar, isSmall, relativeTo, type TreeWindow, treeWindows } from './tree-windows.ts';
 import type { Verification } from './verification.ts';
-import type { TreeNode, VolumeTree } from './volume-tree.ts';
+import type { VolumeTree } from './volume-tree.ts';
 
 interface ContentOptions extends CallOptions {
   /** 43-character name. */
@@ -33,8 +34,8 @@ export async function verifyContent(
   verification: Verification,
 ): Promise<void> {
   const { volume, seq, tree, data, signal } = options;
-  const expected = new Map<string, TreeNode>();
-  for (const node of tree.walk()) expected.set(node.path, node);
+  const expected = new Map<string, Dentry>();
+  for (const { path, dentry } of tree.walk()) expected.set(path, dentry);
   const check = new ContentCheck(session, verification, signal);
   const windows = treeWindows(session, { path: `/${volume}`, at: String(seq), signal });
   await concurrently(windows, LIMITS.tarStreamsInFlight, async (window) => {
@@ -56,19 +57,14 @@ const KINDS = {
   [NodeKind.FILE]: 'file',
   [NodeKind.DIRECTORY]: 'directory',
   [NodeKind.SYMLINK]: 'symlink',
-  [NodeKind.UNSPECIFIED]: '',
 } as const;
 
-function isSame(entry: Entry, node: TreeNode | undefined): boolean {
-  if (node === undefined) return false;
-  const { dentry } = node;
-  const kind = KINDS[dentry.kind ?? NodeKind.UNSPECIFIED];
-  if (entry.kind !== kind || entry.node !== node.node) return false;
-  if (entry.mode !== dentry.mode || BigInt(entry.mtimeUs) !== dentry.mtimeUs) return false;
-  if (kind === 'symlink') return entry.target === dentry.target;
-  if (kind === 'directory') return true;
-  const content = dentry.content === undefined ? '' : formatDigest(dentry.content);
-  return entry.etag === content && BigInt(entry.size) === dentry.size;
+function isSame(entry: Entry, dentry: Dentry | undefined): boolean {
+  if (dentry === undefined) return false;
+  if (entry.kind !== KINDS[dentry.kind] || entry.node !== dentry.node) return false;
+  if (entry.mode !== dentry.mode || entry.mtimeUs !== dentry.mtimeUs) return false;
+  if (entry.target !== dentry.target || entry.size !== dentry.size) return false;
+  return entry.etag === (dentry.file && formatDigest(dentry.file.content));
 }
 
 /** Fetches and checks files; nothing is kept. */

@@ -67,7 +67,7 @@ class VerifiedLog {
     if (state.kind !== LogKind.DIRECTORY || base64urlEncode(state.name) !== this.#name) {
       throw new GdpfsError('untrusted', `cannot verify "${this.#name}": the log is another`);
     }
-    for (const { seq, dentry } of checkPins(commit, this.#logs)) this.tree.apply(seq, dentry);
+    for (const { dentry } of checkPins(commit, this.#logs)) this.tree.apply(dentry);
     this.#state = state;
     this.#verification.records = state.count;
     this.#verification.checkpoints += 1;

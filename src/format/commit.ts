@@ -1,6 +1,6 @@
 import { utf8Decode, utf8Encode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
-import { GdpfsError } from '../base/errors.ts';
+import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -103,6 +103,7 @@ export function encodeResults(results: readonly RequestResult[]): Uint8Array<Arr
   const writer = new ByteWriter();
   writer.uint32(results.length);
   for (const result of results) {
+    assert(result.body.length <= LIMITS.resultBytesMax, 'answers to requests are short');
     writer.sizedBytes(utf8Encode(result.principal)).sizedBytes(utf8Encode(result.id));
     writer.bytes(result.fingerprint).uint64(result.timeMs).sizedBytes(result.body);
   }

@@ -1,12 +1,12 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import type { Commit } from './commit.ts';
 import { ContentFold, contentRoot } from './content.ts';
-import { LogKind, NodeKind } from './generated/gdpfs_pb.js';
+import { decodeDentry, type Dentry, type Removal } from './dentry.ts';
+import { LogKind } from './generated/gdpfs_pb.js';
 import type { Manifest } from './manifest.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
-import { decodeFchunk, decodeMeta, decodeRecord, type DentryInit, logName } from './records.ts';
+import { decodeFchunk, decodeMeta, decodeRecord, logName } from './records.ts';
 
 /** The records of file logs seen so far, kept by whoever verifies a volume. */
 export interface FileLogRecords {
@@ -17,8 +17,7 @@ export interface FileLogRecords {
 
 /** A dentry of a commit, and for a file what its pinned log says. */
 export interface CheckedDentry {
-  readonly seq: number;
-  readonly dentry: DentryInit;
+  readonly dentry: Dentry | Removal;
   readonly manifest?: Manifest;
 }
 
@@ -43,31 +42,27 @@ export function checkPins(commit: Commit, logs: FileLogRecords): CheckedDentry[]
   for (const [index, bytes] of commit.records.entries()) {
     const body = decodeRecord(bytes);
     if (body.case !== 'dentry') continue;
-    const seq = commit.firstSeq + index;
-    const dentry = body.value;
-    const isFile = dentry.kind === NodeKind.FILE && !dentry.removed;
-    checked.push(isFile ? { seq, dentry, manifest: checkFile(commit, dentry, logs) } : { seq, dentry });
+    const dentry = decodeDentry(commit.firstSeq + index, body.value);
+    const isFile = !('removed' in dentry) && dentry.file !== undefined;
+    checked.push(isFile ? { dentry, manifest: checkFile(commit, dentry, logs) } : { dentry });
   }
   return checked;
 }
 
-function checkFile(commit: Commit, dentry: DentryInit, logs: FileLogRecords): Manifest {
-  const { log, root, content } = dentry;
-  const count = Number(dentry.logCount ?? 0n);
-  if (log === undefined || root === undefined || content === undefined) {
-    throw untrusted(commit, 'a file has no content');
-  }
-  if (count < 1 || count > LIMITS.fileRecordsMax) throw untrusted(commit, 'a log count is wrong');
-  const records = logs.read(log).slice(0, count);
-  if (records.length < count) throw untrusted(commit, 'records of a file log are missing');
+function checkFile(commit: Commit, { file, size }: Dentry, logs: FileLogRecords): Manifest {
+  if (file === undefined) throw untrusted(commit, 'a file has no content');
+  const { log, logCount, root, content } = file;
+  const records = logs.read(log).slice(0, logCount);
+  if (records.length < logCount) throw untrusted(commit, 'records of a file log are missing');
   const frontier = new MerkleFrontier();
   for (const record of records) frontier.append(leafHash(record));
-  if (!bytesEqual(frontier.root(), root)) throw untrusted(commit, 'the root of a file log is wrong');
+  if (!bytesEqual(frontier.root(), root))
+    throw untrusted(commit, 'the root of a file log is wrong');
   const manifest = foldFileLog(records);
   if (!bytesEqual(contentRoot(manifest), content)) {
     throw untrusted(commit, 'the content of a file is not what its log says');
   }
-  if (BigInt(manifest.size) !== dentry.size) throw untrusted(commit, 'the size of a file is wrong');
+  if (manifest.size !== size) throw untrusted(commit, 'the size of a file is wrong');
   return manifest;
 }
 

@@ -25,6 +25,7 @@ export {
   type FileLogPart,
 } from './commit.ts';
 export { ContentFold, chunkSizeFor, contentRoot, overlapping } from './content.ts';
+export { type Dentry, decodeDentry, type FilePin, type Removal } from './dentry.ts';
 export {
   type CheckedDentry,
   checkPins,

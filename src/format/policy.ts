@@ -4,7 +4,7 @@ import { base64urlEncode, concatBytes, utf8Encode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { publicKeyFromRaw } from './ed25519.ts';
-import { type GDPfsVolume, VolumePolicySchema } from './generated/gdpfs_pb.js';
+import { type GDPfsVolume, type VolumePolicy, VolumePolicySchema } from './generated/gdpfs_pb.js';
 import { encodeRecord, safeInteger } from './records.ts';
 
 /** What a volume's owner has signed: who may write, and how long history is kept. */
@@ -39,6 +39,14 @@ export function encodePolicyRecord(options: {
   return encodeRecord({ case: 'volume', value: { policy, ownerSignature } });
 }
 
+function decodePolicy(bytes: Uint8Array): VolumePolicy {
+  try {
+    return fromBinary(VolumePolicySchema, bytes);
+  } catch (cause) {
+    throw new GdpfsError('corrupt', 'cannot decode volume policy: not a VolumePolicy', { cause });
+  }
+}
+
 /** Throws `untrusted` unless the owner signed this policy for this volume. */
 export function verifyPolicy(
   volume: Uint8Array,
@@ -49,7 +57,7 @@ export function verifyPolicy(
   if (!verify(null, signed, publicKeyFromRaw(ownerKey), record.ownerSignature)) {
     throw new GdpfsError('untrusted', 'cannot accept volume policy: not signed by the owner');
   }
-  const policy = fromBinary(VolumePolicySchema, record.policy);
+  const policy = decodePolicy(record.policy);
   if (policy.writerKey.length !== DIGEST_BYTES) {
     throw new GdpfsError('corrupt', 'cannot decode volume policy: the key has a wrong length');
   }

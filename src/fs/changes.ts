@@ -2,10 +2,19 @@ import { bytesEqual } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
-import { type EntryRow, ROOT_NODE } from './entry-table.ts';
+import { parseLinkTarget } from '../format/dentry.ts';
+import { isBelow, isInTree, ROOT_NODE } from '../format/tree-fold.ts';
+import type { EntryRow } from './entry-table.ts';
 import { checkPrecondition, type Planner, sameContent } from './planner.ts';
 import type { PreparedFile } from './prepare.ts';
-import { isBelow, isInTree, listRecursive, notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
+import {
+  listRecursive,
+  notADirectory,
+  notFound,
+  type Resolved,
+  resolve,
+  type View,
+} from './tree.ts';
 import type { Change } from './types.ts';
 
 /** A change whose file logs have been folded and whose moments are counts of records. */
@@ -68,7 +77,8 @@ function planMkdir(planner: Planner, change: Kind<'mkdir'>): void {
 }
 
 function planSymlink(planner: Planner, change: Kind<'symlink'>): void {
-  const { path, target } = change;
+  const { path } = change;
+  const target = parseLinkTarget(change.target);
   const resolved = resolveTarget(planner, path, change.parents);
   checkPrecondition(path, resolved.row, change.precondition);
   const kept = resolved.row?.kind === NodeKind.SYMLINK ? { node: BigInt(resolved.row.node) } : {};
@@ -154,7 +164,7 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
   if (target.row !== undefined) checkReplace(planner, to, row, target.row);
   const moved = { node: row.node, parent: target.parent };
   if (row.kind === NodeKind.DIRECTORY) {
-    if (isBelow(planner.context.entries, planner.context.volume, moved)) {
+    if (isBelow(planner.nodes, moved)) {
       throw new GdpfsError(
         'bad_request',
         `cannot rename "${path}": "${to}" is inside it, need a place outside`,
@@ -202,7 +212,7 @@ function planCopy(planner: Planner, change: Kind<'copy'>): void {
     throw new GdpfsError('exists', `cannot copy to "${to}": it exists`);
   }
   const node = row?.node ?? ROOT_NODE;
-  if (node === ROOT_NODE || isBelow(planner.context.entries, planner.context.volume, { node, parent: target.parent })) {
+  if (node === ROOT_NODE || isBelow(planner.nodes, { node, parent: target.parent })) {
     throw new GdpfsError('bad_request', `cannot copy "${path}": "${to}" is inside it`);
   }
   copyTree(planner, { source, node, row }, target);
@@ -279,10 +289,12 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
       hint: 'rename or remove what is there first',
     });
   }
-  const { entries, volume } = planner.context;
-  const isElsewhere = row === undefined && isInTree(entries, volume, old.node);
+  const isElsewhere = row === undefined && isInTree(planner.nodes, old.node);
   if (isElsewhere && old.kind === NodeKind.DIRECTORY) {
-    throw new GdpfsError('exists', `cannot restore "${path}": the directory was moved, not removed`);
+    throw new GdpfsError(
+      'exists',
+      `cannot restore "${path}": the directory was moved, not removed`,
+    );
   }
   // A removed node comes back as itself, with all that is below it; a moved file as a copy.
   const node = row?.node ?? (isElsewhere ? undefined : old.node);

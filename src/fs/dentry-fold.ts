@@ -1,86 +1,61 @@
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import { NodeKind } from '../format/generated/gdpfs_pb.js';
-import { parseName } from '../format/path.ts';
+import { decodeDentry, type Dentry } from '../format/dentry.ts';
+import type { NodeKind } from '../format/generated/gdpfs_pb.js';
 import type { DentryInit } from '../format/records.ts';
-import { type EntryRow, type EntryTable, ROOT_NODE } from './entry-table.ts';
-import { isBelow } from './tree.ts';
+import { foldIntoTree, type TreeNode, type TreeNodes } from '../format/tree-fold.ts';
+import type { EntryTable } from './entry-table.ts';
 
-/**
- * The fold from dentries to a tree (docs/formats.md has it as a table). Throws `corrupt` for a
- * dentry that cannot follow what is there; a writer checks first and never makes one.
- */
+/** Folds a dentry into the tables of a volume. Throws `corrupt` for one that cannot follow. */
 export function foldDentry(
   entries: EntryTable,
   at: { readonly volume: number; readonly seq: number },
   dentry: DentryInit,
 ): void {
-  const { volume, seq } = at;
-  const row = asRow(seq, dentry);
-  const current = dentry.node === undefined ? undefined : entries.byNode(volume, row.node);
-  if (dentry.removed === true) {
-    if (current === undefined) throw corrupt(seq, `it removes node ${row.node}, which is not there`);
-    entries.retire({ volume, parent: current.parent, name: current.name }, seq);
-    return;
-  }
-  checkName(row);
-  checkParent(entries, volume, row);
-  if (dentry.node !== undefined) {
-    const known = current ?? entries.lastPast(volume, row.node);
-    if (known === undefined) throw corrupt(seq, `node ${row.node} is unknown`);
-    if (known.kind !== row.kind) throw corrupt(seq, `it changes the kind of node ${row.node}`);
-  } else if (row.kind === NodeKind.UNSPECIFIED) {
-    throw corrupt(seq, 'it has no kind');
-  }
-  if (current !== undefined) {
-    entries.retire({ volume, parent: current.parent, name: current.name }, seq);
-  }
-  const place = { volume, parent: row.parent, name: row.name };
-  if (entries.byName(place) !== undefined) entries.retire(place, seq);
-  entries.insert(volume, row);
+  foldIntoTree(new VolumeNodes(entries, at.volume), decodeDentry(at.seq, dentry));
 }
 
-function checkName(row: EntryRow): void {
-  try {
-    parseName(row.name);
-  } catch (error) {
-    if (!isGdpfsError(error)) throw error;
-    throw corrupt(row.seq, error.message);
-  }
-}
+/** The nodes of one volume, by its index id. */
+export class VolumeNodes implements TreeNodes {
+  readonly #entries: EntryTable;
+  readonly #volume: number;
 
-function checkParent(entries: EntryTable, volume: number, row: EntryRow): void {
-  if (row.parent !== ROOT_NODE) {
-    const parent = entries.byNode(volume, row.parent);
-    if (parent?.kind !== NodeKind.DIRECTORY) {
-      throw corrupt(row.seq, `its parent ${row.parent} is not a directory`);
-    }
+  constructor(entries: EntryTable, volume: number) {
+    this.#entries = entries;
+    this.#volume = volume;
   }
-  if (row.kind === NodeKind.DIRECTORY && isBelow(entries, volume, row)) {
-    throw corrupt(row.seq, `directory ${row.node} would be inside itself`);
+
+  byNode(node: number): TreeNode | undefined {
+    return this.#entries.byNode(this.#volume, node);
   }
-}
 
-function asRow(seq: number, dentry: DentryInit): EntryRow {
-  const kind = dentry.kind ?? NodeKind.UNSPECIFIED;
-  const isFile = kind === NodeKind.FILE;
-  return {
-    parent: Number(dentry.parent ?? 0n),
-    name: dentry.name ?? '',
-    seq,
-    node: dentry.node === undefined ? seq : Number(dentry.node),
-    kind,
-    log: isFile ? dentry.log : undefined,
-    logCount: Number(dentry.logCount ?? 0n),
-    size: Number(dentry.size ?? 0n),
-    root: isFile ? dentry.root : undefined,
-    content: isFile ? dentry.content : undefined,
-    mode: dentry.mode ?? 0,
-    mtimeUs: Number(dentry.mtimeUs ?? 0n),
-    author: dentry.author ?? '',
-    target: kind === NodeKind.SYMLINK ? (dentry.target ?? '') : undefined,
-  };
-}
+  byName(parent: number, name: string): TreeNode | undefined {
+    return this.#entries.byName({ volume: this.#volume, parent, name });
+  }
 
-function corrupt(seq: number, why: string): GdpfsError {
-  return new GdpfsError('corrupt', `cannot apply dentry ${seq}: ${why}`);
+  pastKind(node: number): NodeKind | undefined {
+    return this.#entries.lastPast(this.#volume, node)?.kind;
+  }
+
+  retire(place: { readonly parent: number; readonly name: string }, seq: number): void {
+    const { parent, name } = place;
+    this.#entries.retire({ volume: this.#volume, parent, name }, seq);
+  }
+
+  insert(dentry: Dentry): void {
+    this.#entries.insert(this.#volume, {
+      parent: dentry.parent,
+      name: dentry.name,
+      seq: dentry.seq,
+      node: dentry.node,
+      kind: dentry.kind,
+      log: dentry.file?.log,
+      logCount: dentry.file?.logCount ?? 0,
+      size: dentry.size,
+      root: dentry.file?.root,
+      content: dentry.file?.content,
+      mode: dentry.mode,
+      mtimeUs: dentry.mtimeUs,
+      author: dentry.author,
+      target: dentry.target,
+    });
+  }
 }

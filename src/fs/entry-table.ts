@@ -2,9 +2,6 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import type { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { prepareAll } from '../storage/index-db.ts';
 
-/** Number of every volume's root directory. It has no dentry. */
-export const ROOT_NODE = 0;
-
 /** One version of a name, as a dentry made it. */
 export interface EntryRow {
   readonly parent: number;
@@ -156,4 +153,3 @@ function orNull(value: Uint8Array | string | undefined): SQLInputValue {
 function orUndefined(value: SQLOutputValue | undefined): Uint8Array | undefined {
   return value instanceof Uint8Array ? value : undefined;
 }
-

@@ -1,8 +1,8 @@
 import { LogKind, NodeKind } from '../format/generated/gdpfs_pb.js';
 import { joinPath } from '../format/path.ts';
 import { decodeMeta } from '../format/records.ts';
+import { ROOT_NODE } from '../format/tree-fold.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
-import { ROOT_NODE } from './entry-table.ts';
 import type { Walked } from './tree.ts';
 import type { Entry } from './types.ts';
 

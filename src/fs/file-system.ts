@@ -13,7 +13,14 @@ import { EntryTable } from './entry-table.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { checkPrecondition, Planner } from './planner.ts';
 import { type PreparedFile, prepareFile } from './prepare.ts';
-import { listChildren, listRecursive, notADirectory, notFound, resolve, type View } from './tree.ts';
+import {
+  listChildren,
+  listRecursive,
+  notADirectory,
+  notFound,
+  resolve,
+  type View,
+} from './tree.ts';
 import { forkLog, truncation } from './truncate.ts';
 import type {
   Change,
@@ -364,15 +371,10 @@ function requireFile(entry: Entry): FileState {
   return entry.file;
 }
 
-function foldRecords(
-  path: string,
-  state: FileState,
-  records: readonly Uint8Array[],
-): Manifest {
+function foldRecords(path: string, state: FileState, records: readonly Uint8Array[]): Manifest {
   const manifest = foldFileLog(records);
   if (!bytesEqual(contentRoot(manifest), state.content)) {
     throw new GdpfsError('corrupt', `cannot read "${path}": its log is not what was signed`);
   }
   return manifest;
 }
-

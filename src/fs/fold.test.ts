@@ -331,8 +331,11 @@ describe('foldDentry()', () => {
     database.exec(FS_SCHEMA);
     const entries = new EntryTable(database);
     let seq = 1;
+    const digest = new Uint8Array(32);
+    const pin = { log: digest, root: digest, content: digest, logCount: 1n };
     const fold = (dentry: DentryInit): EntryTable => {
-      foldDentry(entries, { volume: 7, seq }, dentry);
+      const pinned = dentry.kind === FILE ? { ...pin, ...dentry } : dentry;
+      foldDentry(entries, { volume: 7, seq }, pinned);
       seq += 1;
       return entries;
     };

@@ -88,7 +88,10 @@ async function systemVolume(
   const [existing] = engine.volumes.all(LogKind.SYSTEM);
   if (existing !== undefined) return existing.id;
   if (options.damageCount > 0) {
-    throw new GdpfsError('corrupt', 'cannot open store: its system log is damaged from the start');
+    throw new GdpfsError(
+      'corrupt',
+      'cannot open store: its system log is damaged, or signed by a key that is not in the keys folder',
+    );
   }
   const log = newLog({ kind: LogKind.SYSTEM, ...options });
   options.keys.save(log.state.name, log);

@@ -6,6 +6,7 @@ import { baseName, parentPath } from '../format/path.ts';
 import type { DentryInit } from '../format/records.ts';
 import type { ChunkTable } from '../log/chunk-table.ts';
 import type { Transaction } from '../log/transaction.ts';
+import { VolumeNodes } from './dentry-fold.ts';
 import type { EntryRow, EntryTable } from './entry-table.ts';
 import type { PreparedFile } from './prepare.ts';
 import { notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
@@ -32,6 +33,7 @@ export interface PlannerContext {
 export class Planner {
   readonly context: PlannerContext;
   readonly view: View;
+  readonly nodes: VolumeNodes;
   /** Dentries appended. */
   count = 0;
   /** Node that the change is about. */
@@ -42,6 +44,7 @@ export class Planner {
   constructor(context: PlannerContext) {
     this.context = context;
     this.view = { entries: context.entries, volume: context.volume };
+    this.nodes = new VolumeNodes(context.entries, context.volume);
   }
 
   /** Follows a path; with `parents`, missing directories on the way are made. */
@@ -173,4 +176,3 @@ export function checkPrecondition(
     );
   }
 }
-

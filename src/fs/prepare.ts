@@ -28,10 +28,7 @@ export interface PreparedFile {
  * `bad_request` for records that cannot follow, `wrong_root` if they do not add up to the roots that
  * the caller computed.
  */
-export function prepareFile(
-  file: FileContent,
-  existing: readonly Uint8Array[] = [],
-): PreparedFile {
+export function prepareFile(file: FileContent, existing: readonly Uint8Array[] = []): PreparedFile {
   const all = [...existing, ...file.records];
   if (all.length > LIMITS.fileRecordsMax) {
     throw new GdpfsError('body_too_large', `cannot write file: ${all.length} records`);

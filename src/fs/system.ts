@@ -132,7 +132,10 @@ export class System {
    * Durable when this resolves; if `plan` throws, nothing happened.
    */
   async change<T>(
-    plan: (state: SystemView) => { readonly records: readonly SystemRecordInit[]; readonly result: T },
+    plan: (state: SystemView) => {
+      readonly records: readonly SystemRecordInit[];
+      readonly result: T;
+    },
     options: RunOptions = {},
   ): Promise<T> {
     return await this.#engine.run((transaction) => {
@@ -187,7 +190,12 @@ export class SystemFold {
         return;
       }
       case 'certificate': {
-        const { serial = NOTHING, principal = '', expiresMs = 0n, enrolment = NOTHING } = body.value;
+        const {
+          serial = NOTHING,
+          principal = '',
+          expiresMs = 0n,
+          enrolment = NOTHING,
+        } = body.value;
         this.#sql.certificate.run(serial, principal, expiresMs, enrolment);
         return;
       }

@@ -1,8 +1,8 @@
-import { LIMITS } from '../base/limits.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { joinPath, splitPath } from '../format/path.ts';
-import { type EntryRow, type EntryTable, ROOT_NODE } from './entry-table.ts';
+import { ROOT_NODE } from '../format/tree-fold.ts';
+import type { EntryRow, EntryTable } from './entry-table.ts';
 
 /** A volume's tree at a moment: `at` is a count of records, undefined means now. */
 export interface View {
@@ -44,33 +44,6 @@ export function lookup(view: View, parent: number, name: string): EntryRow | und
   return view.entries.byName({ volume: view.volume, parent, name }, view.at);
 }
 
-/** Would `row`, a directory, lie below itself at its parent? Also true for its own parent. */
-export function isBelow(
-  entries: EntryTable,
-  volume: number,
-  row: { readonly node: number; readonly parent: number },
-): boolean {
-  let node = row.parent;
-  for (let depth = 0; node !== ROOT_NODE; depth++) {
-    if (node === row.node || depth > LIMITS.treeDepthMax) return true;
-    const parent = entries.byNode(volume, node);
-    if (parent === undefined) return false;
-    node = parent.parent;
-  }
-  return false;
-}
-
-/** Does a path lead to the node? Not if it was removed, or is below a directory that was. */
-export function isInTree(entries: EntryTable, volume: number, node: number): boolean {
-  let above = node;
-  for (let depth = 0; above !== ROOT_NODE; depth++) {
-    const row = entries.byNode(volume, above);
-    if (row === undefined || depth > LIMITS.treeDepthMax) return false;
-    above = row.parent;
-  }
-  return true;
-}
-
 /** An entry with its path relative to where a walk began. */
 export interface Walked {
   readonly path: string;
@@ -84,9 +57,7 @@ export function listChildren(
   page: { readonly after: string; readonly limit: number },
 ): Walked[] {
   const place = { volume: view.volume, parent: directory, name: page.after };
-  return view.entries
-    .children(place, page.limit, view.at)
-    .map((row) => ({ path: row.name, row }));
+  return view.entries.children(place, page.limit, view.at).map((row) => ({ path: row.name, row }));
 }
 
 /** A directory on the way down: what was fetched of it, and behind which name to go on. */
@@ -171,4 +142,3 @@ export function notADirectory(path: string, blocking: string): GdpfsError {
       : `cannot find "${path}": "${blocking}" is not a directory`,
   );
 }
-

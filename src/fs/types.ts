@@ -88,16 +88,56 @@ export interface Attributes {
  */
 export type Change =
   | ({ readonly kind: 'mkdir'; readonly path: string; readonly parents?: boolean } & Attributes)
-  | ({ readonly kind: 'symlink'; readonly path: string; readonly target: string; readonly parents?: boolean; readonly precondition?: Precondition } & Attributes)
+  | ({
+      readonly kind: 'symlink';
+      readonly path: string;
+      readonly target: string;
+      readonly parents?: boolean;
+      readonly precondition?: Precondition;
+    } & Attributes)
   /** Creates the file or replaces its content, with a new file log. Every chunk must be stored. */
-  | ({ readonly kind: 'put'; readonly path: string; readonly file: FileContent; readonly parents?: boolean; readonly precondition?: Precondition } & Attributes)
+  | ({
+      readonly kind: 'put';
+      readonly path: string;
+      readonly file: FileContent;
+      readonly parents?: boolean;
+      readonly precondition?: Precondition;
+    } & Attributes)
   /** Adds records to the file's log; `precondition.content` names what they continue. */
-  | ({ readonly kind: 'extend'; readonly path: string; readonly file: FileContent; readonly precondition: { readonly content: Uint8Array } } & Attributes)
-  | { readonly kind: 'rename'; readonly path: string; readonly to: string; readonly precondition?: Precondition }
+  | ({
+      readonly kind: 'extend';
+      readonly path: string;
+      readonly file: FileContent;
+      readonly precondition: { readonly content: Uint8Array };
+    } & Attributes)
+  | {
+      readonly kind: 'rename';
+      readonly path: string;
+      readonly to: string;
+      readonly precondition?: Precondition;
+    }
   /** A second name with the same content, no bytes moved; directories with `recursive`. */
-  | { readonly kind: 'copy'; readonly path: string; readonly to: string; readonly recursive?: boolean; readonly at?: Moment; readonly precondition?: Precondition }
-  | { readonly kind: 'remove'; readonly path: string; readonly recursive?: boolean; readonly only?: 'file' | 'directory'; readonly precondition?: Precondition }
-  | { readonly kind: 'set'; readonly path: string; readonly attributes: Attributes; readonly precondition?: Precondition }
+  | {
+      readonly kind: 'copy';
+      readonly path: string;
+      readonly to: string;
+      readonly recursive?: boolean;
+      readonly at?: Moment;
+      readonly precondition?: Precondition;
+    }
+  | {
+      readonly kind: 'remove';
+      readonly path: string;
+      readonly recursive?: boolean;
+      readonly only?: 'file' | 'directory';
+      readonly precondition?: Precondition;
+    }
+  | {
+      readonly kind: 'set';
+      readonly path: string;
+      readonly attributes: Attributes;
+      readonly precondition?: Precondition;
+    }
   /** Undelete or roll back: `path` becomes again what it was at `at`. */
   | { readonly kind: 'restore'; readonly path: string; readonly at: Moment }
   | { readonly kind: 'many'; readonly changes: readonly Change[] };

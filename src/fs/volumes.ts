@@ -7,7 +7,13 @@ import { Chunking, Custody, HashAlgorithm, LogKind } from '../format/generated/g
 import { MerkleFrontier } from '../format/merkle.ts';
 import { isAlias, parseVolumeReference } from '../format/path.ts';
 import { encodePolicyRecord } from '../format/policy.ts';
-import { decodeMeta, encodeRecord, FORMAT_VERSION, logName, NONCE_BYTES } from '../format/records.ts';
+import {
+  decodeMeta,
+  encodeRecord,
+  FORMAT_VERSION,
+  logName,
+  NONCE_BYTES,
+} from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { KeyStore, SigningKey } from '../log/key-store.ts';
@@ -137,9 +143,7 @@ export class Volumes {
   resolve(reference: string): VolumeRow {
     const parsed = parseVolumeReference(reference);
     const name =
-      parsed.kind === 'name'
-        ? parsed.name
-        : this.#system.view.volumeByAlias(parsed.alias)?.name;
+      parsed.kind === 'name' ? parsed.name : this.#system.view.volumeByAlias(parsed.alias)?.name;
     const row = name === undefined ? undefined : this.#engine.volumes.byName(name);
     if (row?.kind !== LogKind.DIRECTORY) {
       throw new GdpfsError('not_found', `cannot find volume "${reference}": it does not exist`);

@@ -85,4 +85,3 @@ export class ChunkTable {
 function key(volume: number, digest: Uint8Array): string {
   return `${volume}:${asBuffer(digest).toString('latin1')}`;
 }
-

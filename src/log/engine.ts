@@ -144,7 +144,8 @@ export class LogEngine {
   async readChunk(volume: number, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
     const location = this.chunks.find(volume, chunk.digest);
     if (location === undefined) throw chunkCorrupt(chunk, 'it is not stored');
-    if (location.length !== CHUNK_PREFIX_BYTES + chunk.length) throw chunkCorrupt(chunk, 'its length');
+    if (location.length !== CHUNK_PREFIX_BYTES + chunk.length)
+      throw chunkCorrupt(chunk, 'its length');
     const range = {
       start: CHUNK_PREFIX_BYTES,
       length: chunk.length,

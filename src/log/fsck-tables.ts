@@ -70,8 +70,7 @@ export class FsckTables implements Disposable {
   fileLogs(volume: Uint8Array): FileLogRecords {
     const counts = new Map<string, number>();
     return {
-      read: (log) =>
-        this.#sql.readLog.all(volume, log).map((row) => row['bytes'] as Uint8Array),
+      read: (log) => this.#sql.readLog.all(volume, log).map((row) => row['bytes'] as Uint8Array),
       append: (log, records) => {
         const key = Buffer.from(log).toString('latin1');
         let seq = counts.get(key) ?? this.#sql.readLog.all(volume, log).length;

@@ -135,7 +135,8 @@ class StoreCheck {
     const size = await file.size();
     this.#segments += 1;
     const page = await checkHeaderPage(file, segment);
-    for (const problem of page.problems) this.#problem({ segment, offset: problem.offset }, problem.what);
+    for (const problem of page.problems)
+      this.#problem({ segment, offset: problem.offset }, problem.what);
     this.#storeId ??= page.storeId;
     if (page.storeId !== undefined && !bytesEqual(page.storeId, this.#storeId ?? page.storeId)) {
       this.#problem({ segment, offset: 0 }, 'the segment belongs to another store');
@@ -151,7 +152,9 @@ class StoreCheck {
       if (item.kind === 'damage') {
         const isTail = state === 'open' && item.offset >= page.durable;
         if (isTail) {
-          this.#notes.push(`segment ${segment}: ${size - item.offset} bytes were never acknowledged`);
+          this.#notes.push(
+            `segment ${segment}: ${size - item.offset} bytes were never acknowledged`,
+          );
           break;
         }
         this.#problem({ segment, offset: item.offset }, `${item.length} bytes are damaged`);
@@ -217,7 +220,11 @@ class StoreCheck {
 
   async #checkTable(
     segment: number,
-    found: { readonly frames: readonly TableEntry[]; readonly sawTable: boolean; readonly size: number },
+    found: {
+      readonly frames: readonly TableEntry[];
+      readonly sawTable: boolean;
+      readonly size: number;
+    },
   ): Promise<void> {
     if (!found.sawTable) this.#problem({ segment, offset: found.size }, 'the table is missing');
     const { entries, tableOffset } = await readTable(this.#reader, segment);

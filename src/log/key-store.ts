@@ -1,8 +1,17 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { base64urlEncode } from '../base/bytes.ts';
-import { GdpfsError } from '../base/errors.ts';
+import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { rawPublicKey } from '../format/ed25519.ts';
 
 /** Keys kept in memory. */
@@ -21,6 +30,8 @@ export interface SigningKey {
 export interface Signer {
   /** The key whose public half the volume's policy names. Throws `read_only` if there is none. */
   writerKey(volume: Uint8Array): KeyObject;
+  /** Is the private half of `publicKey` here, as the writer key of the log? */
+  isOwn(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): boolean;
 }
 
 /** Private keys of the volumes, owner's and writer's (PKCS #8 PEM, 0600), in a folder apart from the data. */
@@ -40,7 +51,10 @@ export class KeyStore implements Signer {
   }
 
   /** Durable when it returns: a volume must never exist whose key could be lost. */
-  save(volume: Uint8Array, keys: { readonly owner: SigningKey; readonly writer: SigningKey }): void {
+  save(
+    volume: Uint8Array,
+    keys: { readonly owner: SigningKey; readonly writer: SigningKey },
+  ): void {
     saveKey(this.#path(volume, 'owner'), keys.owner);
     saveKey(this.#path(volume, 'writer'), keys.writer);
     const directory = openSync(this.#directory, 'r');
@@ -53,7 +67,17 @@ export class KeyStore implements Signer {
 
   /** Of a volume that was never made. */
   remove(volume: Uint8Array): void {
-    for (const role of ['owner', 'writer'] as const) rmSync(this.#path(volume, role), { force: true });
+    for (const role of ['owner', 'writer'] as const)
+      rmSync(this.#path(volume, role), { force: true });
+  }
+
+  isOwn(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): boolean {
+    try {
+      return bytesEqual(rawPublicKey(this.writerKey(log.name)), log.writerKey);
+    } catch (error) {
+      if (!isGdpfsError(error, 'read_only')) throw error;
+      return false;
+    }
   }
 
   writerKey(volume: Uint8Array): KeyObject {

@@ -58,8 +58,16 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     const index = openIndexDatabase(indexPath(directory), [LOG_SCHEMA, options.schema]);
     const chunks = new ChunkTable(index);
     const commits = new CommitIndex(index.writer);
-    const { fold, clock, warn, segmentLimits } = options;
-    const replay = new Replay({ index, commits, chunks, fold, nowMs: clock.now(), warn });
+    const { fold, signer, clock, warn, segmentLimits } = options;
+    const replay = new Replay({
+      index,
+      commits,
+      chunks,
+      fold,
+      signer,
+      nowMs: clock.now(),
+      warn,
+    });
     const from = readPosition(index.reader);
     let segments: Awaited<ReturnType<typeof openSegmentStore>>;
     try {
@@ -76,7 +84,6 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     }
     commits.setPosition(segments.position);
     replay.finish();
-    const { signer } = options;
     const engine = new LogEngine({ index, segments, commits, chunks, clock, signer, fold });
     return {
       engine,
@@ -99,4 +106,3 @@ function readPosition(reader: DatabaseSync): Position | undefined {
   if (row === undefined) return undefined;
   return { segment: Number(row['segment']), offset: Number(row['offset']) };
 }
-

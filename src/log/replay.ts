@@ -1,7 +1,8 @@
 import { asBuffer, base64urlEncode } from '../base/bytes.ts';
-import { isGdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Commit, decodeCommit, decodeResults, type PartPlace } from '../format/commit.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { verifyCommit } from '../format/volume-chain.ts';
@@ -11,6 +12,7 @@ import type { FrameLocation } from '../storage/segment-writer.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
+import type { Signer } from './key-store.ts';
 import { type VolumeRow, VolumeTable } from './volume-table.ts';
 
 /** Frames replayed between two commits of the index: bounds the memory of its transaction. */
@@ -21,6 +23,7 @@ export interface ReplayOptions {
   readonly commits: CommitIndex;
   readonly chunks: ChunkTable;
   readonly fold: Fold;
+  readonly signer: Signer;
   readonly nowMs: number;
   readonly warn: (message: string) => void;
 }
@@ -69,8 +72,8 @@ export class Replay implements ReplayVisitor {
       const { commit: bytes, results } = decodeCommitPayload(payload);
       const commit = decodeCommit(bytes);
       name = commit.volume;
-      this.#apply(commit, commit.places, location);
-      for (const result of decodeResults(results)) {
+      const isNew = this.#apply(commit, commit.places, location);
+      for (const result of isNew ? decodeResults(results) : []) {
         const isFresh = result.timeMs > this.#options.nowMs - LIMITS.requestResultKeepMs;
         if (isFresh) this.#options.commits.addResult(result);
       }
@@ -104,12 +107,16 @@ export class Replay implements ReplayVisitor {
     if (name === undefined || !isKnown) this.#markDamaged(reason, row, location);
   }
 
-  #apply(commit: Commit, places: readonly PartPlace[], location: FrameLocation): void {
+  #apply(commit: Commit, places: readonly PartPlace[], location: FrameLocation): boolean {
     const { writer } = this.#options.index;
     const row = this.#volumes.byName(commit.volume);
     // Already applied: the index had stored more than its position says.
-    if (row !== undefined && commit.firstSeq + commit.records.length <= row.count) return;
+    if (row !== undefined && commit.firstSeq + commit.records.length <= row.count) return false;
     const state = verifyCommit(row, commit);
+    if (row === undefined && state.kind === LogKind.SYSTEM && !this.#options.signer.isOwn(state)) {
+      // Whoever can write to the store could put a log there that makes them admin.
+      throw new GdpfsError('untrusted', 'cannot accept system log: signed by a foreign key');
+    }
     // It follows what is there, so whatever was damaged before it was not part of this log.
     if (row?.damage !== undefined) this.#volumes.clearDamage(row.id);
     const meta = commit.records[0] ?? new Uint8Array(0);
@@ -122,6 +129,7 @@ export class Replay implements ReplayVisitor {
       }
     }
     this.#options.commits.add(volume, state, { commit, places, location });
+    return true;
   }
 
   /** Of all volumes if it is not known of which: any of them may have lost a commit. */

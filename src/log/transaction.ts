@@ -120,6 +120,9 @@ export class Transaction {
   keepResult(result: RequestResult): boolean {
     const staged = this.#lastVolume === undefined ? undefined : this.#staged.get(this.#lastVolume);
     if (staged === undefined) return false;
+    if (result.body.length > LIMITS.resultBytesMax) {
+      throw new GdpfsError('bad_request', 'cannot keep the answer to a request: it is too long');
+    }
     staged.results.push(result);
     return true;
   }
@@ -189,4 +192,3 @@ function tooLarge(): GdpfsError {
     { hint: 'split it into several changes' },
   );
 }
-

@@ -46,6 +46,16 @@ export async function forEachPiece(
 }
 
 /**
+ * Frees the memory of a piece now, for whoever has copied all of it. The collector would free it too,
+ * but each body is thousands of pieces, and watching them go by would cost it more than all else that
+ * an upload does.
+ */
+export function discardPiece({ buffer, length }: Uint8Array): void {
+  // Not if the piece is a part of something larger: that is not ours.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
+}
+
+/**
  * Reads the whole body and passes it to `use`; the memory counts against the common budget until
  * `use` is done.
  */
@@ -85,7 +95,10 @@ async function readBody(exchange: Exchange): Promise<Uint8Array> {
     return undefined;
   });
   const [first] = pieces;
-  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
+  if (pieces.length === 1 && first !== undefined) return first;
+  const body = Buffer.concat(pieces);
+  for (const piece of pieces) discardPiece(piece);
+  return body;
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -5,7 +5,7 @@ import { contentRoot } from '../format/content.ts';
 import { parentPath } from '../format/path.ts';
 import { formatETag } from '../wire/headers.ts';
 import { authorizePath } from './authorize.ts';
-import { announcedLength, forEachPiece } from './body.ts';
+import { announcedLength, discardPiece, forEachPiece } from './body.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { ChunkSink } from './chunk-sink.ts';
@@ -85,6 +85,7 @@ class Splitter {
       rest = rest.subarray(taken);
       if (this.#filled === this.#chunkSize) this.#emit(this.#chunk);
     }
+    discardPiece(piece);
   }
 
   /** Returns the bytes of the whole. */

@@ -3,9 +3,16 @@ import { describe, it } from 'node:test';
 import { FaultDisk } from '../../test/support/fault-disk.ts';
 import { Random } from '../../test/support/random.ts';
 import { chunkFrame, commitFrame, openSegments, replayed } from '../../test/support/segments.ts';
+import { concatBytes } from '../base/bytes.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { FOOTER_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts';
+import {
+  encodeFrameHeader,
+  FOOTER_BYTES,
+  FRAME_HEADER_BYTES,
+  payloadChecksum,
+  SEGMENT_HEADER_BYTES,
+} from '../format/segment.ts';
 import type { Disk } from './disk.ts';
 import { SegmentReader } from './segment-files.ts';
 import { type Position, readTable } from './segment-store.ts';
@@ -159,6 +166,33 @@ describe('a torn tail', () => {
     await store.close();
     const torn = (await disk.list('segments')).filter((name) => name.endsWith('.torn'));
     assert.equal(torn.length, LIMITS.tornTailsMax);
+  });
+
+  it('never comes back behind what is written in its place', async () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const disk = new FaultDisk({ seed });
+      const written = await fill(disk, { count: 2, limits: {} });
+      const tail = await sizeOf(disk, OPEN);
+      // Of a group of three, power went before the one in the middle was on the disk.
+      const group = [1, 2, 3].map((byte) => chunkFrame(new Uint8Array(600).fill(byte)));
+      const bytes = encodeFrames(group, tail);
+      bytes.fill(0, bytes.length / 3, (bytes.length / 3) * 2);
+      await patch(disk, OPEN, tail, bytes);
+      const { store, frames } = await openSegments(disk);
+      assert.equal(frames.length, written.length + 1);
+      disk.stopAfter(new Random(seed).integer(1, 6));
+      const replacement = chunkFrame(new Uint8Array(600).fill(4));
+      await Promise.allSettled([store.append([replacement])]);
+      await store.close();
+      disk.stop();
+      const after = await openSegments(disk.crash().disk);
+      const offset = tail + bytes.length / 3;
+      const more = after.frames.slice(frames.length);
+      assert.deepEqual(after.frames.slice(0, frames.length), frames);
+      assert(more.length <= 1, 'the third frame of the torn group is back');
+      for (const each of more) assert.equal(each, replayed(replacement, { segment: 1, offset }));
+      assert.deepEqual(after.damages, []);
+    }
   });
 
   it('that is whole stays, durable before anyone sees it', async () => {
@@ -389,6 +423,22 @@ async function fill(
   }
   await store.close();
   return written;
+}
+
+/** Frames as they lie in segment 1 from `offset` on. */
+function encodeFrames(frames: readonly FrameInput[], offset: number): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let place = offset;
+  for (const { kind, payload } of frames) {
+    const length = payload.reduce((sum, part) => sum + part.length, 0);
+    const checksum = payloadChecksum(payload);
+    parts.push(
+      encodeFrameHeader({ kind, segment: 1, offset: place, length, checksum }),
+      ...payload,
+    );
+    place += FRAME_HEADER_BYTES + length;
+  }
+  return concatBytes(parts);
 }
 
 function names(written: readonly Written[]): string[] {

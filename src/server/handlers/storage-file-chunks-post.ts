@@ -1,7 +1,7 @@
 import { GdpfsError } from '../../base/errors.ts';
 import { ChunkFrameDecoder, type ChunkFrame } from '../../format/chunk-frame.ts';
 import { authorizeUpload } from '../authorize.ts';
-import { forEachPiece } from '../body.ts';
+import { discardPiece, forEachPiece } from '../body.ts';
 import { ChunkSink } from '../chunk-sink.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
@@ -17,12 +17,15 @@ export async function storageFileChunksPost(
   let end = 0;
   let bytes = 0;
   await forEachPiece(exchange, (piece) => {
-    for (const frame of decoder.push(piece)) {
+    const frames = decoder.push(piece);
+    for (const frame of frames) {
       checkPlace(frame, { end, size: upload.size });
       end = frame.offset + frame.length;
       bytes += frame.length;
       sink.put(frame);
     }
+    const isShared = frames.some((frame) => frame.data.buffer === piece.buffer);
+    if (!isShared) discardPiece(piece);
     return sink.room();
   });
   decoder.end();
