@@ -1,6 +1,7 @@
-import { createHash, hash, webcrypto } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { hexDecode, hexEncode } from './bytes.ts';
+import { sha256OnThread } from './digest-threads.ts';
 
 /** Bytes of a SHA-256 digest. */
 export const DIGEST_BYTES = 32;
@@ -20,10 +21,20 @@ export function sha256Parts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   return new Uint8Array(state.digest());
 }
 
-/** SHA-256 on a thread of the libuv pool, so that several run beside the event loop. */
-export async function sha256Async(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  if (bytes.length < ASYNC_HASH_BYTES_MIN) return sha256(bytes);
-  return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+/** Memory that `sha256Async` can hash on another thread. */
+export function sharedBytes(length: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(length));
+}
+
+/**
+ * SHA-256, on another thread if `bytes` are large and lie in `sharedBytes`, so that several run
+ * beside the event loop; otherwise here and now. They must not change before it resolves.
+ */
+export async function sha256Async(bytes: Uint8Array): Promise<Uint8Array> {
+  if (bytes.length < ASYNC_HASH_BYTES_MIN || !(bytes.buffer instanceof SharedArrayBuffer)) {
+    return sha256(bytes);
+  }
+  return await sha256OnThread(bytes);
 }
 
 /** CRC-32 (ISO-HDLC, as in zlib); `seed` continues an earlier value. */

@@ -1,4 +1,4 @@
-import { crc32, sha256Async } from '../base/digest.ts';
+import { crc32, sha256Async, sharedBytes } from '../base/digest.ts';
 import { assert } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../format/chunk-frame.ts';
@@ -15,14 +15,14 @@ export interface Extent {
  * to where it is sent from, and written right from where it was received to, without a copy.
  */
 export class ChunkBody {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #bytes: Uint8Array;
   readonly #extents: readonly Extent[];
   readonly #positions: readonly number[];
   /** Bytes of all frames. */
   readonly size: number;
 
   /** `extents` are ascending, and `sizeOfBody` of them is at most the length of `bytes`. */
-  constructor(bytes: Uint8Array<ArrayBuffer>, extents: readonly Extent[]) {
+  constructor(bytes: Uint8Array, extents: readonly Extent[]) {
     this.#bytes = bytes;
     this.#extents = extents;
     const positions: number[] = [];
@@ -37,7 +37,7 @@ export class ChunkBody {
   }
 
   /** The frames. */
-  get bytes(): Uint8Array<ArrayBuffer> {
+  get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.size);
   }
 
@@ -128,12 +128,12 @@ function isFull(group: readonly unknown[]): boolean {
  * what bounds the memory, and with it the number of bodies in flight, of all transfers that share it.
  */
 export class BodyPool {
-  readonly #free: Uint8Array<ArrayBuffer>[] = [];
-  readonly #waiting: ((bytes: Uint8Array<ArrayBuffer>) => void)[] = [];
+  readonly #free: Uint8Array[] = [];
+  readonly #waiting: ((bytes: Uint8Array) => void)[] = [];
   #made = 0;
 
   /** Runs `use` with a buffer that is its own until it settles. */
-  async with<T>(use: (bytes: Uint8Array<ArrayBuffer>) => Promise<T>): Promise<T> {
+  async with<T>(use: (bytes: Uint8Array) => Promise<T>): Promise<T> {
     const bytes = await this.#take();
     try {
       return await use(bytes);
@@ -144,12 +144,12 @@ export class BodyPool {
     }
   }
 
-  #take(): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer> {
+  #take(): Promise<Uint8Array> | Uint8Array {
     const free = this.#free.pop();
     if (free !== undefined) return free;
     if (this.#made < LIMITS.transferConcurrency) {
       this.#made += 1;
-      return Buffer.allocUnsafeSlow(BODY_BYTES_MAX);
+      return sharedBytes(BODY_BYTES_MAX);
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

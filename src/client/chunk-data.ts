@@ -21,7 +21,7 @@ export async function fetchChunks(
   session: Session,
   version: FileVersion,
   chunks: readonly Chunk[],
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
 ): Promise<ChunkBody> {
   const body = new ChunkBody(bytes, chunks);
   try {

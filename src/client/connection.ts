@@ -24,7 +24,7 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
   /** Takes the body of a successful response, which must fit. Otherwise memory is allocated. */
-  readonly into?: Uint8Array<ArrayBuffer> | undefined;
+  readonly into?: Uint8Array | undefined;
   /** Takes the body of a successful response piece by piece. Throwing ends the exchange. */
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -34,7 +34,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** Empty if it went to `onData`, a view of `into` if that was given. */
-  readonly body: Uint8Array<ArrayBuffer>;
+  readonly body: Uint8Array;
 }
 
 /**

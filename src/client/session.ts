@@ -31,7 +31,7 @@ export interface ApiRequest {
   readonly ifAbsent?: boolean | undefined;
   /** Changes something: gets an Idempotency-Key, the same through all retries. */
   readonly changes?: boolean | undefined;
-  readonly into?: Uint8Array<ArrayBuffer> | undefined;
+  readonly into?: Uint8Array | undefined;
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,7 +39,7 @@ export interface ApiRequest {
 /** A successful answer. */
 export interface ApiAnswer {
   readonly headers: IncomingHttpHeaders;
-  readonly body: Uint8Array<ArrayBuffer>;
+  readonly body: Uint8Array;
 }
 
 /** A server, reached as one principal. Close it, or its connections keep the process alive. */

@@ -67,7 +67,7 @@ export async function fetchTar(
   session: Session,
   window: TreeWindow,
   signal: AbortSignal | undefined,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Uint8Array> {
   const query: MaybeUndefined<StorageFilesGetQuery> = {
     path: window.root,
     at: window.at,

@@ -116,7 +116,7 @@ class ChunkUpload {
     }
   }
 
-  async #read(bytes: Uint8Array<ArrayBuffer>, extents: readonly Extent[]): Promise<ChunkBody> {
+  async #read(bytes: Uint8Array, extents: readonly Extent[]): Promise<ChunkBody> {
     const [first] = extents;
     assert(first !== undefined, 'a group has chunks');
     const body = new ChunkBody(bytes, extents);

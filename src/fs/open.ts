@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError } from '../base/errors.ts';
@@ -44,7 +43,6 @@ export interface OpenedFileSystem extends AsyncDisposable {
 /** Opens the store in a folder, recovering it first. Throws `locked`, `corrupt`. */
 export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSystem> {
   const { clock } = options;
-  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   const keys = new KeyStore(options.keysDirectory);
   const fold = new FileSystemFold();
   const { keysDirectory: _, ...logOptions } = options;

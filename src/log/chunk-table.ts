@@ -7,13 +7,18 @@ const SQL = {
   get: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND digest = ?',
   any: 'SELECT 1 FROM chunk WHERE volume = ? LIMIT 1',
   put: 'INSERT OR REPLACE INTO chunk (volume, digest, segment, offset, length) VALUES (?, ?, ?, ?, ?)',
+  remove: 'DELETE FROM chunk WHERE volume = ? AND digest = ?',
 } as const;
 
 interface Pending {
   readonly volume: number;
   readonly digest: Uint8Array;
-  readonly location: FrameLocation;
+  /** Undefined for a chunk that is found no more. */
+  readonly location: FrameLocation | undefined;
 }
+
+/** What a flush has written, for `forget`. */
+export type FlushedChunks = ReadonlyMap<string, Pending>;
 
 /**
  * Where chunk bytes lie, by volume and digest. A chunk is found from the moment it is durable: what
@@ -22,7 +27,7 @@ interface Pending {
 export class ChunkTable {
   readonly #reader: ReturnType<typeof prepareAll<keyof typeof SQL>>;
   readonly #writer: ReturnType<typeof prepareAll<keyof typeof SQL>>;
-  #pending = new Map<string, Pending>();
+  readonly #pending = new Map<string, Pending>();
 
   constructor(index: Pick<IndexDatabase, 'reader' | 'writer'>) {
     this.#reader = prepareAll(index.reader, SQL);
@@ -36,6 +41,13 @@ export class ChunkTable {
   /** A chunk frame became durable. */
   add(volume: number, digest: Uint8Array, location: FrameLocation): void {
     this.#pending.set(key(volume, digest), { volume, digest, location });
+  }
+
+  /** The bytes at the place are not those of the chunk: it counts as missing until it comes again. */
+  removeRotten(volume: number, digest: Uint8Array, location: FrameLocation): void {
+    const found = this.find(volume, digest);
+    const isSame = found?.segment === location.segment && found.offset === location.offset;
+    if (isSame) this.#pending.set(key(volume, digest), { volume, digest, location: undefined });
   }
 
   /** The chunk's frame, or undefined. */
@@ -58,7 +70,9 @@ export class ChunkTable {
   }
 
   isEmpty(volume: number): boolean {
-    for (const pending of this.#pending.values()) if (pending.volume === volume) return false;
+    for (const pending of this.#pending.values()) {
+      if (pending.volume === volume && pending.location !== undefined) return false;
+    }
     return this.#reader.any.get(volume) === undefined;
   }
 
@@ -66,19 +80,23 @@ export class ChunkTable {
    * Writes what is pending through the open transaction of the writer; `forget` afterwards, once the
    * transaction is committed.
    */
-  flush(): ReadonlySet<string> {
-    const keys = new Set<string>();
-    for (const [name, { volume, digest, location }] of this.#pending) {
-      const { segment, offset, length } = location;
-      this.#writer.put.run(volume, digest, segment, offset, length);
-      keys.add(name);
+  flush(): FlushedChunks {
+    for (const { volume, digest, location } of this.#pending.values()) {
+      if (location === undefined) {
+        this.#writer.remove.run(volume, digest);
+      } else {
+        const { segment, offset, length } = location;
+        this.#writer.put.run(volume, digest, segment, offset, length);
+      }
     }
-    return keys;
+    return new Map(this.#pending);
   }
 
-  forget(keys: ReadonlySet<string>): void {
-    if (keys.size === this.#pending.size) this.#pending = new Map();
-    else for (const name of keys) this.#pending.delete(name);
+  forget(flushed: FlushedChunks): void {
+    // A chunk that came again meanwhile stays: the index has its old place.
+    for (const [name, pending] of flushed) {
+      if (this.#pending.get(name) === pending) this.#pending.delete(name);
+    }
   }
 }
 

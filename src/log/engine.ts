@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
+import { asBuffer, bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { crc32, formatDigest } from '../base/digest.ts';
+import { crc32, formatDigest, sha256 } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
@@ -9,14 +9,14 @@ import type { Chunk } from '../format/manifest.ts';
 import { CHUNK_PREFIX_BYTES, decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
-import type { ChunkTable } from './chunk-table.ts';
+import type { ChunkTable, FlushedChunks } from './chunk-table.ts';
 import { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
 import { sealCommit } from './seal.ts';
 import { type Job, Sequencer } from './sequencer.ts';
 import { Transaction } from './transaction.ts';
-import { VolumeTable } from './volume-table.ts';
+import { volumeDamaged, VolumeTable } from './volume-table.ts';
 
 /** Bytes of records after which a batch takes no further change. */
 const BATCH_BYTES = 8 * 1024 * 1024;
@@ -65,6 +65,8 @@ export class LogEngine {
   #batches = 0;
   /** Set when the index failed behind a durable commit: only a restart knows what it holds. */
   #failure: GdpfsError | undefined;
+  /** Why volumes are closed for writing, by name. */
+  readonly #damaged: ReadonlyMap<string, string>;
   /** What is committed and durable. */
   readonly volumes: VolumeTable;
   readonly chunks: ChunkTable;
@@ -87,6 +89,7 @@ export class LogEngine {
     this.#fold = parts.fold;
     this.chunks = parts.chunks;
     this.volumes = new VolumeTable(parts.index.reader);
+    this.#damaged = this.volumes.damaged();
     this.#writerVolumes = new VolumeTable(parts.index.writer);
     this.#sql = prepareAll(parts.index.reader, SQL);
     this.#sequencer = new Sequencer(async (jobs) => this.#runBatch(jobs));
@@ -135,12 +138,17 @@ export class LogEngine {
     chunk: { readonly digest: Uint8Array; readonly data: Uint8Array },
   ): Promise<void> {
     const { digest, data } = chunk;
+    const damage = this.#damaged.get(asBuffer(volume).toString('latin1'));
+    if (damage !== undefined) throw volumeDamaged(damage);
     const frame = { kind: FRAME_KIND.chunk, volume, digest };
     await this.#segments.append([{ ...frame, payload: [volume, digest, data] }]);
     if (this.chunks.pendingCount === PENDING_MAX) void this.flush().catch(() => undefined);
   }
 
-  /** A chunk's bytes, their CRC-32 checked, in `target` if given. Throws `corrupt`. */
+  /**
+   * A chunk's bytes, their CRC-32 checked, in `target` if given. Throws `corrupt`, and then the chunk
+   * counts as missing, so that an upload heals it.
+   */
   async readChunk(volume: number, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
     const location = this.chunks.find(volume, chunk.digest);
     if (location === undefined) throw chunkCorrupt(chunk, 'it is not stored');
@@ -152,7 +160,12 @@ export class LogEngine {
       ...(target === undefined ? {} : { target }),
     };
     const data = await this.#segments.read(location, range);
-    if (crc32(data) !== chunk.checksum) throw chunkCorrupt(chunk, 'its bytes have changed');
+    if (crc32(data) !== chunk.checksum) {
+      if (!bytesEqual(sha256(data), chunk.digest)) {
+        this.chunks.removeRotten(volume, chunk.digest, location);
+      }
+      throw chunkCorrupt(chunk, 'its bytes have changed');
+    }
     return data;
   }
 
@@ -245,7 +258,7 @@ export class LogEngine {
   }
 
   /** Index writes that rode on nobody's commit so far. */
-  #writePending(): ReadonlySet<string> {
+  #writePending(): FlushedChunks {
     const later = this.#later;
     this.#later = [];
     for (const write of later) write(this.#index.writer);

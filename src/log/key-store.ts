@@ -2,7 +2,6 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -13,6 +12,7 @@ import { join } from 'node:path';
 import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { rawPublicKey } from '../format/ed25519.ts';
+import { makeDurableDirectory, syncDirectory } from '../storage/durable-directory.ts';
 
 /** Keys kept in memory. */
 const KEYS_CACHED_MAX = 1024;
@@ -42,7 +42,7 @@ export class KeyStore implements Signer {
 
   constructor(directory: string) {
     this.#directory = join(directory, 'volumes');
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    makeDurableDirectory(this.#directory);
   }
 
   create(): SigningKey {
@@ -57,12 +57,7 @@ export class KeyStore implements Signer {
   ): void {
     saveKey(this.#path(volume, 'owner'), keys.owner);
     saveKey(this.#path(volume, 'writer'), keys.writer);
-    const directory = openSync(this.#directory, 'r');
-    try {
-      fsyncSync(directory);
-    } finally {
-      closeSync(directory);
-    }
+    syncDirectory(this.#directory);
   }
 
   /** Of a volume that was never made. */

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../storage/disk.ts';
+import { makeDurableDirectory } from '../storage/durable-directory.ts';
 import { openIndexDatabase, removeIndex } from '../storage/index-db.ts';
 import { lockStore } from '../storage/lock.ts';
 import { openNodeDisk } from '../storage/node-disk.ts';
@@ -51,7 +51,7 @@ export function indexPath(directory: string): string {
  */
 export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   const { directory } = options;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDurableDirectory(directory);
   const lock = lockStore(directory);
   try {
     if (options.rebuild === true) removeIndex(indexPath(directory));

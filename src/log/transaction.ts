@@ -8,7 +8,7 @@ import type { ChainState } from '../format/volume-chain.ts';
 import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
-import type { VolumeRow, VolumeTable } from './volume-table.ts';
+import { volumeDamaged, type VolumeRow, type VolumeTable } from './volume-table.ts';
 
 /** What a transaction adds to one log; becomes one commit. */
 export interface Staged {
@@ -164,11 +164,7 @@ export class Transaction {
     if (staged === undefined) {
       const row = this.volumes.byId(volume);
       if (row === undefined) throw new GdpfsError('not_found', 'cannot write volume: it is gone');
-      if (row.damage !== undefined) {
-        throw new GdpfsError('read_only', `cannot write volume: ${row.damage}`, {
-          hint: 'run `gdpfs fsck --data DIR` on the server to see what is damaged',
-        });
-      }
+      if (row.damage !== undefined) throw volumeDamaged(row.damage);
       // A log that cannot be signed refuses its own changes, not the batch that they are in.
       this.#signer.writerKey(row.name);
       staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [] };

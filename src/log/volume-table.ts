@@ -1,4 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { asBuffer } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import type { ChainState } from '../format/volume-chain.ts';
 import { prepareAll } from '../storage/index-db.ts';
@@ -25,6 +27,7 @@ const SQL = {
     time_ms = ?, checkpoint = ? WHERE id = ?`,
   damage: 'UPDATE volume SET damage = ? WHERE id = ? AND damage IS NULL',
   damageAll: 'UPDATE volume SET damage = ? WHERE damage IS NULL',
+  damaged: 'SELECT name, damage FROM volume WHERE damage IS NOT NULL',
   clearDamage: 'UPDATE volume SET damage = NULL WHERE id = ?',
 } as const;
 
@@ -85,10 +88,26 @@ export class VolumeTable {
     else this.#sql.damage.run(reason, id);
   }
 
+  /** The damage of each volume that has any, by name as latin1 text. */
+  damaged(): Map<string, string> {
+    return new Map(
+      this.#sql.damaged.all().map((row) => {
+        return [asBuffer(row['name'] as Uint8Array).toString('latin1'), String(row['damage'])];
+      }),
+    );
+  }
+
   /** The volume turned out to be sound. */
   clearDamage(id: number): void {
     this.#sql.clearDamage.run(id);
   }
+}
+
+/** A volume that has lost something is closed for writing: more would only bury it. */
+export function volumeDamaged(damage: string): GdpfsError {
+  return new GdpfsError('read_only', `cannot write volume: ${damage}`, {
+    hint: 'run `gdpfs fsck --data DIR` on the server to see what is damaged',
+  });
 }
 
 type Row = Record<string, SQLOutputValue>;

@@ -6,8 +6,7 @@ import { base64urlEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { parseApiPath } from '../format/path.ts';
 import type { Upload, VolumeInfo } from '../fs/types.ts';
-import { callerOf, type Exchange } from './exchange.ts';
-import type { Caller } from './identity.ts';
+import { type Caller, callerOf, type Exchange } from './exchange.ts';
 
 /** Something inside a volume that the caller may read and change. */
 export interface Target {

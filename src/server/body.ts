@@ -61,7 +61,7 @@ export function discardPiece({ buffer, length }: Uint8Array): void {
  */
 export async function withBody<T>(
   exchange: Exchange,
-  use: (body: Uint8Array) => Promise<T>,
+  use: (body: Uint8Array) => Promise<T> | T,
 ): Promise<T> {
   const { bytesMax } = bodyRule(exchange);
   checkAnnouncedLength(exchange.request, bytesMax);
@@ -80,12 +80,13 @@ export async function withBody<T>(
 export async function readJson<T>(
   exchange: Exchange,
 ): Promise<{ readonly value: T; readonly bytes: Uint8Array }> {
-  const bytes = await readBody(exchange);
-  const value = parseJson(bytes);
   const { check } = bodyRule(exchange);
   assert(check !== undefined, 'JSON bodies have a schema');
-  check(value);
-  return { value: value as T, bytes };
+  return await withBody(exchange, (bytes) => {
+    const value = parseJson(bytes);
+    check(value);
+    return { value: value as T, bytes };
+  });
 }
 
 async function readBody(exchange: Exchange): Promise<Uint8Array> {

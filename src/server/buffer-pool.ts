@@ -1,15 +1,16 @@
+import { sharedBytes } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
 
 /** Smaller buffers are not worth keeping. */
 const POOLED_BYTES_MIN = 64 * 1024;
 
 /**
- * Memory for chunks, used again and again. Without it every chunk would be megabytes of garbage, and
+ * Memory for chunks, used again and again, shared so that other threads can hash it. Without it every chunk would be megabytes of garbage, and
  * the collector, which watches such memory closely, would be the busiest part of the server.
  */
 export class BufferPool {
   /** Free buffers by their capacity, a power of two. */
-  readonly #free = new Map<number, ArrayBuffer[]>();
+  readonly #free = new Map<number, ArrayBufferLike[]>();
   /** Buffers in use. One that is given back twice must not be handed out twice. */
   readonly #lent = new WeakSet<ArrayBufferLike>();
   #freeBytes = 0;
@@ -20,7 +21,7 @@ export class BufferPool {
     const capacity = 2 ** Math.ceil(Math.log2(length));
     const free = this.#free.get(capacity)?.pop();
     if (free !== undefined) this.#freeBytes -= capacity;
-    const buffer = free ?? new ArrayBuffer(capacity);
+    const buffer = free ?? sharedBytes(capacity).buffer;
     this.#lent.add(buffer);
     return new Uint8Array(buffer, 0, length);
   }
@@ -30,7 +31,7 @@ export class BufferPool {
    * left alone.
    */
   give({ buffer }: Uint8Array): void {
-    if (!(buffer instanceof ArrayBuffer) || !this.#lent.delete(buffer)) return;
+    if (!this.#lent.delete(buffer)) return;
     const capacity = buffer.byteLength;
     if (this.#freeBytes + capacity > LIMITS.chunkPoolBytesMax) return;
     const free = this.#free.get(capacity) ?? [];

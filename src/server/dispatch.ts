@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import type { Operation, RouteMatch } from '../wire/contract.ts';
 import { essenceOf, MEDIA_TYPES } from '../wire/media-types.ts';
-import type { Exchange, Handler, Services } from './exchange.ts';
+import type { Caller, Exchange, Handler, Services } from './exchange.ts';
 import { HANDLERS } from './handlers.ts';
-import { type Caller, identify } from './identity.ts';
+import { identify } from './identity.ts';
 import { replyProblem } from './reply.ts';
 import { startRequestLog } from './request-log.ts';
 

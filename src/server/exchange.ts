@@ -10,7 +10,13 @@ import type { OperationId } from '../wire/openapi.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
-import type { Caller } from './identity.ts';
+
+/** Who sends a request, as the client's certificate and the system log say. */
+export interface Caller {
+  readonly principal: string;
+  readonly role: 'user' | 'admin';
+  readonly certificateExpiresMs: number;
+}
 
 /** What all requests share. */
 export interface Services {

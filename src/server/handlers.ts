@@ -55,5 +55,5 @@ export const HANDLERS: Handlers = {
 export function checkHandlers(contract: Contract): void {
   const wanted = contract.operations.map(({ id }) => id).sort();
   const present = Object.keys(HANDLERS).sort();
-  assert(wanted.join() === present.join(), `handlers for [${wanted}], have [${present}]`);
+  assert(wanted.join() === present.join(), `handlers for ${wanted.join()}, have ${present.join()}`);
 }

@@ -3,14 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import type { ClientIdentity } from './client-certificates.ts';
-import type { Services } from './exchange.ts';
-
-/** Who sends a request, as the client's certificate and the system log say. */
-export interface Caller {
-  readonly principal: string;
-  readonly role: 'user' | 'admin';
-  readonly certificateExpiresMs: number;
-}
+import type { Caller, Services } from './exchange.ts';
 
 /** What verifying a connection's certificate found: true as long as the connection lives. */
 const verified = new WeakMap<Socket, ClientIdentity>();

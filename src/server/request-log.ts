@@ -34,7 +34,8 @@ export function startRequestLog(
     principal: undefined,
     failed(error) {
       failure = error;
-      if (error.traits.status < 500 || error.code === 'busy') return;
+      // That a client went away is in the line below, and nothing to worry about.
+      if (error.traits.status < 500 || error.code === 'busy' || response.destroyed) return;
       logger.error({ request: log.id, err: error.cause ?? error }, error.message);
     },
   };

@@ -8,7 +8,7 @@ import { replyJson } from '../reply.ts';
 /** POST /api/v1/file/chunks: which of these digests does the upload lack? */
 export async function fileChunksPost(exchange: Exchange<'fileChunksPost'>): Promise<void> {
   const { volume } = authorizeUpload(exchange, exchange.query.upload);
-  const missing = await withBody(exchange, async (body) =>
+  const missing = await withBody(exchange, (body) =>
     exchange.services.fs.missing(volume.name, splitDigests(body)),
   );
   replyJson(exchange, { status: 200 }, { missing });

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { bytesEqual } from '../../src/base/bytes.ts';
+import { FRAME_HEADER_BYTES } from '../../src/format/segment.ts';
+import { fsckStore } from '../../src/log/fsck.ts';
+import { DamageLab, type Found, type Region } from '../support/damage-lab.ts';
+
+/**
+ * One damaged byte anywhere in the segments: fsck finds it, and the store neither gives it away as
+ * good nor drops what was acknowledged without a word. With the index kept, and with the index lost.
+ */
+
+describe('a damaged byte', () => {
+  let lab: DamageLab;
+  before(async () => {
+    lab = await DamageLab.create();
+  });
+  after(() => {
+    lab[Symbol.dispose]();
+  });
+
+  it('is nowhere in a store that is sound', async () => {
+    const { problems, chunks, commits } = await fsckStore({ directory: lab.directory });
+    assert.deepEqual(problems, []);
+    assert(chunks > 30 && commits > 20);
+    const names = lab.segmentNames();
+    assert(names.length >= 4 && names.filter((name) => name.endsWith('.open')).length === 1);
+    for (const drop of [false, true]) {
+      lab.restore();
+      if (drop) lab.dropIndex();
+      const found = await lab.look();
+      assert.deepEqual(found, { damageCount: 0, corrupt: [], missing: [], shortened: [] });
+    }
+  });
+
+  const every: readonly Region['what'][] = [
+    'header',
+    'unused',
+    'watermark',
+    'chunk',
+    'commit',
+    'table',
+    'footer',
+  ];
+  for (const what of every) {
+    it(`in a ${what} is found, and does no harm in silence`, async () => {
+      let flips = 0;
+      for (const region of lab.regions.filter((each) => each.what === what)) {
+        for (const offset of placesIn(region)) {
+          await assertContained(lab, region, () => {
+            lab.flip(region.path, offset);
+          });
+          flips += 1;
+        }
+      }
+      assert(flips >= 10, `only ${flips} flips`);
+    });
+  }
+
+  it('in the very last frames is found too', async () => {
+    const open = lab.regions.filter(({ path }) => path.endsWith('.open'));
+    const last = open.slice(-2);
+    assert.deepEqual(
+      last.map(({ what }) => what),
+      ['chunk', 'commit'],
+    );
+    for (const region of last) {
+      const step = Math.ceil(region.length / 8);
+      for (let offset = region.offset; offset < region.offset + region.length; offset += step) {
+        await assertContained(lab, region, () => {
+          lab.flip(region.path, offset);
+        });
+      }
+    }
+  });
+
+  it('in a chunk is healed by an upload, for good', async () => {
+    lab.restore();
+    const [file] = lab.files;
+    const digest = file?.digests[0];
+    assert(file && digest);
+    const region = lab.regions.find((each) => each.digest && bytesEqual(each.digest, digest));
+    assert(region);
+    lab.flip(region.path, region.offset + FRAME_HEADER_BYTES + 64);
+    const store = await lab.open();
+    const entry = store.fs.stat(file.volume, file.path);
+    const [chunk] = await store.fs.manifest(file.volume, entry);
+    assert(chunk);
+    assert.deepEqual(store.fs.missing(file.volume, [digest]), []);
+    await assert.rejects(store.fs.readChunk(file.volume, chunk), { code: 'corrupt' });
+    assert.deepEqual(store.fs.missing(file.volume, [digest]), [0]);
+    const data = file.bytes.slice(0, chunk.length);
+    await store.fs.putChunk(file.volume, { digest }, data);
+    assert.deepEqual(store.fs.missing(file.volume, [digest]), []);
+    assert.deepEqual(Buffer.from(await store.fs.readChunk(file.volume, chunk)), Buffer.from(data));
+    await store[Symbol.asyncDispose]();
+    for (const drop of [false, true]) {
+      if (drop) lab.dropIndex();
+      const { corrupt, missing } = await lab.look();
+      assert.deepEqual([corrupt, missing], [[], []]);
+    }
+  });
+});
+
+describe('a segment file that is cut or gone', () => {
+  let lab: DamageLab;
+  before(async () => {
+    lab = await DamageLab.create();
+  });
+  after(() => {
+    lab[Symbol.dispose]();
+  });
+
+  it('is found at any length, and nothing acknowledged goes without a word', async () => {
+    for (const name of lab.segmentNames()) {
+      const path = `segments/${name}`;
+      lab.restore();
+      const bytes = lab.read(path);
+      const boundaries = lab.regions
+        .filter((each) => each.path === path)
+        .map(({ offset }) => offset);
+      const cuts = [1, 24, 25, 200].map((count) => bytes.length - count);
+      for (const length of [...cuts, ...boundaries.filter((_, index) => index % 2 === 0)]) {
+        await assertFound(lab, () => {
+          lab.write(path, bytes.subarray(0, length));
+        });
+        for (const drop of [false, true]) {
+          prepare(lab, drop, () => {
+            lab.write(path, bytes.subarray(0, length));
+          });
+          assertSpoken(
+            await lab.look(),
+            `${name} cut to ${length}, index ${drop ? 'lost' : 'kept'}`,
+          );
+          assert(lab.size(path) >= length);
+        }
+      }
+    }
+  });
+
+  it('is refused when it is one in the row', async () => {
+    for (const name of lab.segmentNames().filter((each) => each.endsWith('.seg'))) {
+      const remove = (): void => {
+        lab.remove(`segments/${name}`);
+      };
+      await assertFound(lab, remove);
+      for (const drop of [false, true]) {
+        prepare(lab, drop, remove);
+        assert.equal((await lab.look()).damageCount, undefined);
+      }
+    }
+  });
+
+  it('is refused when it is the newest: the index knows of it', async () => {
+    prepare(lab, false, () => {
+      lab.remove(`segments/${lab.segmentNames().at(-1) ?? ''}`);
+    });
+    assert.equal((await lab.look()).damageCount, undefined);
+  });
+});
+
+/** Places to damage: both ends, the borders of what lies inside, and some between. */
+function placesIn({ what, offset, length }: Region): number[] {
+  const inside: Readonly<Record<Region['what'], readonly number[]>> = {
+    header: [0, 5, 8, 20, 27, 28, 31],
+    unused: [0, length >> 1, length - 1],
+    watermark: [0, 7, 8, 14, 16, 20, 23],
+    chunk: [3, 10, 30, 33, 70, 96, length - 1],
+    commit: [0, 7, 17, 31, 32, 40, 70, 80, 110, length >> 1, length - 120, length - 1],
+    table: [1, 16, 29, 33, 40, 60, 90, length - 1],
+    footer: [0, 7, 9, 14, 16, 23],
+  };
+  const places = inside[what].filter((place) => place >= 0 && place < length);
+  // Chunks are many and all alike: of each only some of the places, another each time.
+  const some = what === 'chunk' ? places.filter((_, index) => (index + offset) % 4 === 0) : places;
+  return some.map((place) => offset + place);
+}
+
+async function assertContained(lab: DamageLab, region: Region, damage: () => void): Promise<void> {
+  await assertFound(lab, damage);
+  for (const drop of [false, true]) {
+    prepare(lab, drop, damage);
+    const size = lab.size(region.path);
+    const found = await lab.look();
+    const where = `${region.what} of ${region.path} at ${region.offset}, index ${drop ? 'lost' : 'kept'}`;
+    assert(lab.size(region.path) >= size, `${where}: the file was cut`);
+    if (found.damageCount === undefined) {
+      assert.equal(region.what, 'header', `${where}: the store was refused`);
+      continue;
+    }
+    assertSpoken(found, where);
+    assertOnlyIn(region, found, where);
+  }
+}
+
+async function assertFound(lab: DamageLab, damage: () => void): Promise<void> {
+  prepare(lab, false, damage);
+  const { problems } = await fsckStore({ directory: lab.directory });
+  assert(problems.length > 0, 'fsck finds nothing');
+}
+
+function prepare(lab: DamageLab, dropIndex: boolean, damage: () => void): void {
+  lab.restore();
+  damage();
+  if (dropIndex) lab.dropIndex();
+}
+
+/** Files that are not listed any more, and history that is shorter, must have been reported. */
+function assertSpoken(found: Found, where: string): void {
+  if (found.damageCount !== 0) return;
+  assert.deepEqual(found.missing, [], `${where}: files are gone without a word`);
+}
+
+/** What is not damaged can be read. */
+function assertOnlyIn(region: Region, found: Found, where: string): void {
+  const { volume, digest } = region;
+  for (const file of [...found.corrupt, ...found.missing]) {
+    assert(volume && bytesEqual(file.volume, volume), `${where}: ${file.path} suffers`);
+    if (digest !== undefined) {
+      const isUsed = file.digests.some((each) => bytesEqual(each, digest));
+      assert(isUsed, `${where}: ${file.path} has another chunk`);
+    }
+  }
+  for (const name of found.shortened) {
+    const isOwn = region.what === 'commit' && volume !== undefined && bytesEqual(name, volume);
+    assert(isOwn, `${where}: a history suffers`);
+  }
+  if (digest !== undefined) assert.deepEqual(found.missing, [], where);
+}
