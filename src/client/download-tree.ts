@@ -102,7 +102,7 @@ class TreeDownload {
   }
 
   /** Undefined if it cannot be had whole: then the files come one by one, those that are good. */
-  async #fetchTar(window: TreeWindow): Promise<Uint8Array | undefined> {
+  async #fetchTar(window: TreeWindow): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
       return await fetchTar(this.#session, window, this.#options.signal);
     } catch (error) {

@@ -8,7 +8,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK |
  * The bytes of the file that `stats` describes. Throws `source_changed` if it is another by now or
  * changes meanwhile. Synchronous: for worker threads.
  */
-export function readSmallFile(path: string, stats: BigIntStats): Uint8Array {
+export function readSmallFile(path: string, stats: BigIntStats): Uint8Array<ArrayBuffer> {
   try {
     const file = openSync(path, FLAGS);
     try {

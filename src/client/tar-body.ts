@@ -2,7 +2,7 @@ import { encodeTar, type TarEntry } from '../wire/tar.ts';
 
 /** The body of one tar stream and what is in it. */
 export interface TarBody {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly files: number;
   readonly directories: number;
   readonly links: number;

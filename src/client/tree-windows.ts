@@ -67,7 +67,7 @@ export async function fetchTar(
   session: Session,
   window: TreeWindow,
   signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const query: MaybeUndefined<StorageFilesGetQuery> = {
     path: window.root,
     at: window.at,
@@ -83,5 +83,6 @@ export async function fetchTar(
     accept: MEDIA_TYPES.tar,
     signal,
   });
-  return answer.body;
+  // Memory of its own, not shared: nobody gave a buffer for the answer.
+  return answer.body as Uint8Array<ArrayBuffer>;
 }
