@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createPrivateKey } from 'node:crypto';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
@@ -35,7 +44,7 @@ import type { DiskFile } from '../src/storage/disk.ts';
 import { type Scanned, scanFrames } from '../src/storage/frame-scan.ts';
 import { openNodeDisk } from '../src/storage/node-disk.ts';
 import { checkHeaderPage } from '../src/storage/segment-check.ts';
-import { SegmentReader } from '../src/storage/segment-files.ts';
+import { SegmentReader, readSegmentHeader } from '../src/storage/segment-files.ts';
 import { readTable } from '../src/storage/segment-store.ts';
 
 /** Bytes of released versions stay readable: see test/fixtures/format/v1/README.md. */
@@ -63,9 +72,9 @@ const FIXTURES: Readonly<Record<string, string>> = {
   'record-system-volume.hex': '78caca23f9a672642a3f287ea06be59df798b459eddc6c8c257177cd4b116f0b',
   'record-volume-policy.hex': 'a422b3496b4a7f966c15703adda89be886f4baf972cffa54f8020182a53603a4',
   'store/segments/0000000001.seg':
-    '874073157925b8ceb7472bf5e7371d7c88f44aa2f45cc53911e4b9009b686742',
+    '977ee96d72103f9ce8f97dc161560a13deefb397f3ca2f7c0b85f4c8d8e6e030',
   'store/segments/0000000002.open':
-    '8a851c3078cb9eef529f81f0425d0f38d4d6dd6337115657211becfb1a38ba9e',
+    'f4f4faede84015452d9193640fc196423cb468016fc46aca030480deca825545',
 };
 
 const DIRECTORY = new URL('fixtures/format/v1/', import.meta.url);
@@ -80,11 +89,13 @@ const ROOT = '4fadaf65230be6227c00da655ea088f1038a3b3443350b3e6cf7062f2e03963a';
 const MANIFEST_SIZE = 2 ** 32 + 31;
 
 /** The volume of records, commits and segments; its keys are the first two of RFC 8032 section 7.1. */
+/** Name of the system log. */
+const SYSTEM_LOG = 'l2RrkEaeCJxwZg6EZ9x0THarB4_XKjbZHzPyjFT1Ico';
 const VOLUME = '9863ec89196e326f8f9a8c518f3ad32e96864b28469a96a2c628209996b072ce';
 const FILE_LOG = 'b0a7976d2ee34540b9434842ee5c98c2e6af8d4ebacda1a54857448652615009';
 const OWNER_KEY = KEY.publicKey;
 const WRITER_KEY = hex('3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c');
-const TABLE_OFFSET = 7077;
+const TABLE_OFFSET = 15269;
 
 describe('format version 1', () => {
   it('checkpoint.note verifies', () => {
@@ -334,6 +345,8 @@ describe('format version 1', () => {
     try {
       const directory = join(folder, 'store');
       cpSync(STORE, directory, { recursive: true });
+      const keysDirectory = join(folder, 'keys');
+      saveSystemKey(keysDirectory);
       const { problems, notes, ...counts } = await fsckStore({ directory });
       assert.deepEqual([problems, notes], [[], []]);
       assert.deepEqual(counts, {
@@ -344,7 +357,7 @@ describe('format version 1', () => {
         chunks: 3,
         bytes: 36,
       });
-      await checkServed({ directory, keysDirectory: join(folder, 'keys') });
+      await checkServed({ directory, keysDirectory });
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -359,6 +372,16 @@ describe('format version 1', () => {
     assert.deepEqual(Object.fromEntries(hashes), FIXTURES);
   });
 });
+
+/** A server believes a system log only if it has its key: here that of RFC 8032, 7.1, SHA(abc). */
+function saveSystemKey(keysDirectory: string): void {
+  const seed = '833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42';
+  const key = Buffer.from(`302e020100300506032b657004220420${seed}`, 'hex');
+  const pem = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  const path = join(keysDirectory, 'volumes', `${SYSTEM_LOG}.writer.key`);
+  mkdirSync(join(keysDirectory, 'volumes'), { recursive: true });
+  writeFileSync(path, pem.export({ format: 'pem', type: 'pkcs8' }));
+}
 
 /** The stored tree, now and as it was, through the file system. */
 async function checkServed(folders: {
@@ -400,8 +423,9 @@ type Frame = Extract<Scanned, { kind: 'frame' }>;
 /** Every frame of a segment up to `end`; there must be nothing else. */
 async function scan(file: DiskFile, segment: number, end: number): Promise<Frame[]> {
   const from = SEGMENT_HEADER_BYTES;
+  const { storeId } = await readSegmentHeader(file, segment);
   const frames: Frame[] = [];
-  for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: from })) {
+  for await (const item of scanFrames(file, { storeId, segment, from, end, payloadsFrom: from })) {
     assert(item.kind === 'frame', 'no damage');
     frames.push(item);
   }

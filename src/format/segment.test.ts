@@ -29,6 +29,7 @@ import {
   type TableEntry,
   WATERMARK_BYTES,
   WATERMARK_OFFSETS,
+  STORE_ID_BYTES,
 } from './segment.ts';
 
 const uint32 = fc.nat(2 ** 32 - 1);
@@ -123,12 +124,19 @@ describe('frame header', () => {
     checksum: 2 ** 31 + 1,
   };
 
+  const storeId = new Uint8Array(STORE_ID_BYTES).fill(7);
+  const encode = (header: FrameHeader): Uint8Array => encodeFrameHeader(header, storeId);
+  const decode = (
+    bytes: Uint8Array,
+    { segment, offset }: { readonly segment: number; readonly offset: number },
+  ): FrameHeader | undefined => decodeFrameHeader(bytes, { storeId, segment, offset });
+
   it('decodes at its place to what was encoded, whatever follows', () => {
     fc.assert(
       fc.property(headers, fc.uint8Array({ maxLength: 40 }), (header, more) => {
-        const encoded = encodeFrameHeader(header);
+        const encoded = encode(header);
         assert.equal(encoded.length, FRAME_HEADER_BYTES);
-        assert.deepEqual(decodeFrameHeader(concatBytes([encoded, more]), header), header);
+        assert.deepEqual(decode(concatBytes([encoded, more]), header), header);
       }),
     );
   });
@@ -137,37 +145,43 @@ describe('frame header', () => {
     fc.assert(
       fc.property(headers, uint32, fc.maxSafeNat(), (header, segment, offset) => {
         const isSame = segment === header.segment && offset === header.offset;
-        const found = decodeFrameHeader(encodeFrameHeader(header), { segment, offset });
+        const found = decode(encode(header), { segment, offset });
         assert.equal(found !== undefined, isSame);
       }),
     );
-    const encoded = encodeFrameHeader(HEADER);
+    const encoded = encode(HEADER);
     const { segment, offset } = HEADER;
-    assert.equal(decodeFrameHeader(encoded, { segment, offset: offset + 1 }), undefined);
-    assert.equal(decodeFrameHeader(encoded, { segment, offset: offset % 2 ** 32 }), undefined);
-    assert.equal(decodeFrameHeader(encoded, { segment: segment + 1, offset }), undefined);
+    assert.equal(decode(encoded, { segment, offset: offset + 1 }), undefined);
+    assert.equal(decode(encoded, { segment, offset: offset % 2 ** 32 }), undefined);
+    assert.equal(decode(encoded, { segment: segment + 1, offset }), undefined);
+  });
+
+  it('is none in another store', () => {
+    const place = { segment: HEADER.segment, offset: HEADER.offset };
+    const other = new Uint8Array(STORE_ID_BYTES).fill(8);
+    assert.equal(decodeFrameHeader(encode(HEADER), { ...place, storeId: other }), undefined);
   });
 
   it('is none with any bit flipped, or cut', () => {
-    const encoded = encodeFrameHeader(HEADER);
+    const encoded = encode(HEADER);
     for (const damaged of [...bitFlips(encoded), ...truncations(encoded)]) {
-      assert.equal(decodeFrameHeader(damaged, HEADER), undefined);
+      assert.equal(decode(damaged, HEADER), undefined);
     }
   });
 
   it('is none with a kind that is unknown or a payload over the limit', () => {
     const tooLong = { ...HEADER, length: LIMITS.frameBytesMax + 1 };
-    assert.equal(decodeFrameHeader(encodeFrameHeader(tooLong), tooLong), undefined);
+    assert.equal(decode(encode(tooLong), tooLong), undefined);
     for (const kind of [0, 4, 2 ** 31]) {
-      const unknown = encodeFrameHeader({ ...HEADER, kind: kind as FrameHeader['kind'] });
-      assert.equal(decodeFrameHeader(unknown, HEADER), undefined);
+      const unknown = encode({ ...HEADER, kind: kind as FrameHeader['kind'] });
+      assert.equal(decode(unknown, HEADER), undefined);
     }
   });
 
   it('is never found in other bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), uint32, (bytes, offset) => {
-        assert.equal(decodeFrameHeader(bytes, { segment: 1, offset }), undefined);
+        assert.equal(decode(bytes, { segment: 1, offset }), undefined);
       }),
     );
   });
@@ -248,7 +262,10 @@ describe('segment table', () => {
   });
 
   it('is refused when cut or continued', () => {
-    const encoded = encodeTable([entryAt(4096, 10), entryAt(5000, 0)]);
+    const encoded = encodeTable([
+      entryAt(SEGMENT_HEADER_BYTES, 10),
+      entryAt(SEGMENT_HEADER_BYTES + 900, 0),
+    ]);
     for (const damaged of [...truncations(encoded), concatBytes([encoded, new Uint8Array(90)])]) {
       assertCorrupt(() => decodeTable(damaged));
     }
@@ -256,13 +273,18 @@ describe('segment table', () => {
 
   it('is refused if frames overlap, descend, or lie in the header page', () => {
     for (const entries of [
-      [entryAt(4096, 10), entryAt(4096 + 41, 10)],
-      [entryAt(5000, 10), entryAt(4096, 10)],
+      [entryAt(SEGMENT_HEADER_BYTES, 10), entryAt(SEGMENT_HEADER_BYTES + 41, 10)],
+      [entryAt(SEGMENT_HEADER_BYTES + 900, 10), entryAt(SEGMENT_HEADER_BYTES, 10)],
       [entryAt(4095, 10)],
     ]) {
       assertCorrupt(() => decodeTable(encodeTable(entries)));
     }
-    assert.equal(decodeTable(encodeTable([entryAt(4096, 10), entryAt(4096 + 42, 1)])).length, 2);
+    assert.equal(
+      decodeTable(
+        encodeTable([entryAt(SEGMENT_HEADER_BYTES, 10), entryAt(SEGMENT_HEADER_BYTES + 42, 1)]),
+      ).length,
+      2,
+    );
   });
 
   it('is refused if it claims more entries than a segment has', () => {

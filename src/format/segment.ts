@@ -15,14 +15,15 @@ const FOOTER_MAGIC = utf8Encode('GDPFEND1');
 const FRAME_MAGIC = 0x47445046;
 
 export const STORE_ID_BYTES = 16;
-/** Frames begin here; the page before them holds the header and the two watermark slots. */
-export const SEGMENT_HEADER_BYTES = 4096;
+/** A unit that a disk may lose or tear as a whole; header and watermark slots have one each. */
+const PAGE_BYTES = 4096;
+/** Frames begin here, behind the pages of the header and of the two watermark slots. */
+export const SEGMENT_HEADER_BYTES = 3 * PAGE_BYTES;
 export const FRAME_HEADER_BYTES = 32;
 export const FOOTER_BYTES = 24;
 /** Of a chunk frame's payload, before the data: volume and digest. */
 export const CHUNK_PREFIX_BYTES = 2 * DIGEST_BYTES;
-/** The slots lie in sectors of their own, so that a torn write can damage only one. */
-export const WATERMARK_OFFSETS = [1024, 2048] as const;
+export const WATERMARK_OFFSETS = [PAGE_BYTES, 2 * PAGE_BYTES] as const;
 export const WATERMARK_BYTES = 24;
 
 /** Persisted: keep stable. */
@@ -106,21 +107,32 @@ export function decodeWatermark(slot: Uint8Array): Watermark | undefined {
   return watermark;
 }
 
-export function encodeFrameHeader(header: FrameHeader): Uint8Array<ArrayBuffer> {
+/**
+ * The CRC-32 of a frame header starts from that of the store's id, which no client knows: so nobody
+ * can upload a chunk that holds a frame for a place they guess.
+ */
+export function encodeFrameHeader(
+  header: FrameHeader,
+  storeId: Uint8Array,
+): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(FRAME_HEADER_BYTES);
   writer.uint32(FRAME_MAGIC).uint32(header.kind).uint32(header.segment).uint64(header.offset);
   writer.uint32(header.length).uint32(header.checksum);
-  return writer.uint32(crc32(writer.finish())).finish();
+  return writer.uint32(crc32(writer.finish(), crc32(storeId))).finish();
+}
+
+/** Where a frame must lie to be one. */
+export interface FramePlace {
+  readonly storeId: Uint8Array;
+  readonly segment: number;
+  readonly offset: number;
 }
 
 /**
- * Undefined unless `bytes` begin with a frame header made for this very place: its segment and
- * offset are part of it, so frame-like bytes inside a chunk are never mistaken for a frame.
+ * Undefined unless `bytes` begin with a frame header made for this very place: its store,
+ * segment and offset are part of it, so frame-like bytes inside a chunk are not taken for a frame.
  */
-export function decodeFrameHeader(
-  bytes: Uint8Array,
-  place: { readonly segment: number; readonly offset: number },
-): FrameHeader | undefined {
+export function decodeFrameHeader(bytes: Uint8Array, place: FramePlace): FrameHeader | undefined {
   if (bytes.length < FRAME_HEADER_BYTES) return undefined;
   const reader = new ByteReader(bytes.subarray(0, FRAME_HEADER_BYTES), 'frame header');
   if (reader.uint32() !== FRAME_MAGIC) return undefined;
@@ -129,7 +141,9 @@ export function decodeFrameHeader(
   const offset = reader.uint32() * 2 ** 32 + reader.uint32();
   const length = reader.uint32();
   const checksum = reader.uint32();
-  if (reader.uint32() !== crc32(bytes.subarray(0, FRAME_HEADER_BYTES - 4))) return undefined;
+  if (reader.uint32() !== crc32(bytes.subarray(0, FRAME_HEADER_BYTES - 4), crc32(place.storeId))) {
+    return undefined;
+  }
   if (segment !== place.segment || offset !== place.offset) return undefined;
   if (!isFrameKind(kind) || length > LIMITS.frameBytesMax) return undefined;
   return { kind, segment, offset, length, checksum };

@@ -277,15 +277,19 @@ describe('concurrent changes', () => {
   it('extend a file twice in one change: refused, for each must continue what is committed', async () => {
     await using store = await openTestStore();
     await store.put('f', 'base');
-    const { content } = fileOf(store.stat('f'));
-    const extend = async (offset: number, text: string) =>
+    await store.put('both', ['base', 'one']);
+    const extend = async (offset: number, text: string, content: Uint8Array) =>
       ({
         kind: 'extend',
         path: 'f',
         file: { records: await store.fchunks(offset, [text]) },
         precondition: { content },
       }) as const;
-    const changes = [await extend(4, 'one'), await extend(4, 'two')];
+    // Each names the content that it would find.
+    const changes = [
+      await extend(4, 'one', fileOf(store.stat('f')).content),
+      await extend(7, 'two', fileOf(store.stat('both')).content),
+    ];
     assert.equal(await outcome(store.apply({ kind: 'many', changes })), 'changed');
     assert.equal(await store.text('f'), 'base');
   });

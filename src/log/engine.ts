@@ -7,7 +7,7 @@ import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { CHUNK_PREFIX_BYTES, decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
-import { type IndexDatabase, prepareAll } from '../storage/index-db.ts';
+import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
 import type { ChunkTable, FlushedChunks } from './chunk-table.ts';
 import { CommitIndex } from './commit-index.ts';
@@ -243,12 +243,13 @@ export class LogEngine {
       });
       batch = runPlans(transaction, jobs);
       await this.#store(transaction, jobs[0]?.urgent === true);
-      isDurable = true;
+      isDurable = transaction.staged.length > 0;
       this.#commits.setPosition(position);
       database.exec('COMMIT');
       this.chunks.forget(flushed);
       for (const { job, result } of batch.planned) job.resolve(result);
-    } catch (error) {
+    } catch (cause) {
+      const error = asIndexError(cause);
       if (database.isTransaction) database.exec('ROLLBACK');
       if (this.#later !== later) this.#later.unshift(...later);
       if (isDurable) this.#fail(error);
@@ -336,7 +337,7 @@ function runPlans(transaction: Transaction, jobs: readonly Job[]): Batch {
       transaction.rollback(mark);
       // What does not fit beside others may fit alone.
       if (isGdpfsError(error, 'body_too_large') && taken > 1) return { taken: taken - 1, planned };
-      job.reject(error);
+      job.reject(asIndexError(error));
     }
   }
   return { taken, planned };

@@ -144,11 +144,19 @@ class StoreCheck {
     if (page.durable > size) {
       this.#problem({ segment, offset: size }, `${page.durable - size} durable bytes are cut off`);
     }
+    const storeId = page.storeId ?? this.#storeId;
+    if (storeId === undefined) return;
     const end = state === 'sealed' ? size - FOOTER_BYTES : size;
     const frames: TableEntry[] = [];
     let sawTable = false;
     const from = SEGMENT_HEADER_BYTES;
-    for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: from })) {
+    for await (const item of scanFrames(file, {
+      storeId,
+      segment,
+      from,
+      end,
+      payloadsFrom: from,
+    })) {
       if (item.kind === 'damage') {
         const isTail = state === 'open' && item.offset >= page.durable;
         if (isTail) {

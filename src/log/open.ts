@@ -5,6 +5,7 @@ import { makeDurableDirectory } from '../storage/durable-directory.ts';
 import { openIndexDatabase, removeIndex } from '../storage/index-db.ts';
 import { lockStore } from '../storage/lock.ts';
 import { openNodeDisk } from '../storage/node-disk.ts';
+import { makeRoomToOpen } from '../storage/reserve.ts';
 import { openSegmentStore, type Position } from '../storage/segment-store.ts';
 import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { ChunkTable } from './chunk-table.ts';
@@ -54,6 +55,8 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   makeDurableDirectory(directory);
   const lock = lockStore(directory);
   try {
+    const disk = options.disk ?? openNodeDisk(directory);
+    await makeRoomToOpen(disk);
     if (options.rebuild === true) removeIndex(indexPath(directory));
     const index = openIndexDatabase(indexPath(directory), [LOG_SCHEMA, options.schema]);
     const chunks = new ChunkTable(index);
@@ -72,7 +75,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     let segments: Awaited<ReturnType<typeof openSegmentStore>>;
     try {
       segments = await openSegmentStore({
-        disk: options.disk ?? openNodeDisk(directory),
+        disk,
         visitor: replay,
         warn,
         ...(from === undefined ? {} : { from }),

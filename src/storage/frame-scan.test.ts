@@ -108,13 +108,15 @@ function payloads(): fc.Arbitrary<Uint8Array[]> {
   return fc.array(payload, { minLength: 1, maxLength: 8 });
 }
 
+const STORE_ID = new Uint8Array(16).fill(7);
+
 /** Chunk frames of segment 1, from offset 0 on. */
 function encodeFrames(contents: readonly Uint8Array[]): Uint8Array {
   const parts: Uint8Array[] = [];
   let offset = 0;
   for (const content of contents) {
     const header = { kind: FRAME_KIND.chunk, segment: 1, offset, length: content.length };
-    parts.push(encodeFrameHeader({ ...header, checksum: crc32(content) }), content);
+    parts.push(encodeFrameHeader({ ...header, checksum: crc32(content) }, STORE_ID), content);
     offset += FRAME_HEADER_BYTES + content.length;
   }
   return concatBytes(parts);
@@ -133,7 +135,14 @@ async function scan(
   const file = await disk.open('a', { create: true });
   await file.write([bytes], 0);
   const found: Scanned[] = [];
-  const all = { segment: 1, from: 0, end: bytes.length, payloadsFrom: 0, ...options };
+  const all = {
+    storeId: STORE_ID,
+    segment: 1,
+    from: 0,
+    end: bytes.length,
+    payloadsFrom: 0,
+    ...options,
+  };
   for await (const item of scanFrames(file, all)) found.push(item);
   return found;
 }

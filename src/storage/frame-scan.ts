@@ -30,6 +30,7 @@ export type Scanned =
     };
 
 export interface ScanOptions {
+  readonly storeId: Uint8Array;
   readonly segment: number;
   /** A frame boundary. */
   readonly from: number;
@@ -43,7 +44,7 @@ export async function* scanFrames(file: DiskFile, options: ScanOptions): AsyncGe
   const window = new Window(file, options.end);
   let offset = options.from;
   while (offset < options.end) {
-    const place = { segment: options.segment, offset };
+    const place = { storeId: options.storeId, segment: options.segment, offset };
     const header = decodeFrameHeader(await window.read(offset, FRAME_HEADER_BYTES), place);
     const start = offset + FRAME_HEADER_BYTES;
     if (header === undefined || start + header.length > options.end) {
@@ -81,11 +82,11 @@ async function findFrame(window: Window, options: ScanOptions): Promise<number> 
 
 /** The first header in `bytes`, which lie at `options.from`. Content may be full of false ones. */
 function findHeader(bytes: Uint8Array, options: ScanOptions): number | undefined {
-  const { segment, end } = options;
+  const { storeId, segment, end } = options;
   const buffer = asBuffer(bytes);
   for (let at = buffer.indexOf(FRAME_MAGIC_BYTES); at >= 0; ) {
     const offset = options.from + at;
-    const header = decodeFrameHeader(bytes.subarray(at), { segment, offset });
+    const header = decodeFrameHeader(bytes.subarray(at), { storeId, segment, offset });
     if (header !== undefined && offset + FRAME_HEADER_BYTES + header.length <= end) return offset;
     at = buffer.indexOf(FRAME_MAGIC_BYTES, at + 1);
   }

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { GdpfsError } from '../base/errors.ts';
 
 /** Rises with every change of the tables: an index of another version is rebuilt from segments. */
 const INDEX_VERSION = 1;
@@ -88,6 +89,16 @@ function isCurrent(database: DatabaseSync): boolean {
 
 function isEmpty(database: DatabaseSync): boolean {
   return database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] === 0;
+}
+
+/** SQLite's result code for a full disk. */
+const SQLITE_FULL = 13;
+
+/** A failure of the index in our words if it is about space; any other error as it is. */
+export function asIndexError(error: unknown): unknown {
+  const isFull = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
+  if (!isFull) return error;
+  return new GdpfsError('no_space', 'cannot write index: the disk is full', { cause: error });
 }
 
 /** Prepares each statement of `sql` on `database`. */

@@ -57,6 +57,14 @@ export class Reserve {
   }
 }
 
+/**
+ * Before a start: the index needs a little room to be opened, and a server that does not start on a
+ * full disk cannot remove anything.
+ */
+export async function makeRoomToOpen(disk: Disk): Promise<void> {
+  if ((await disk.freeBytes()) < LIMITS.freeBytesMin) await disk.remove(RESERVE_PATH);
+}
+
 /** A crash, or a disk that filled up, may have left less than the whole reserve. */
 async function isWhole(disk: Disk): Promise<boolean> {
   if (!(await disk.list('')).includes(RESERVE_PATH)) return false;

@@ -12,9 +12,10 @@ import {
   FRAME_HEADER_BYTES,
   payloadChecksum,
   SEGMENT_HEADER_BYTES,
+  WATERMARK_OFFSETS,
 } from '../format/segment.ts';
 import type { Disk } from './disk.ts';
-import { SegmentReader } from './segment-files.ts';
+import { readSegmentHeader, SegmentReader } from './segment-files.ts';
 import { type Position, readTable } from './segment-store.ts';
 import type { FrameInput, FrameLocation } from './segment-writer.ts';
 
@@ -175,7 +176,7 @@ describe('a torn tail', () => {
       const tail = await sizeOf(disk, OPEN);
       // Of a group of three, power went before the one in the middle was on the disk.
       const group = [1, 2, 3].map((byte) => chunkFrame(new Uint8Array(600).fill(byte)));
-      const bytes = encodeFrames(group, tail);
+      const bytes = encodeFrames(group, { offset: tail, storeId: await storeIdOf(disk) });
       bytes.fill(0, bytes.length / 3, (bytes.length / 3) * 2);
       await patch(disk, OPEN, tail, bytes);
       const { store, frames } = await openSegments(disk);
@@ -318,7 +319,7 @@ describe('damage', () => {
   it('of a watermark costs nothing, and an operator is told', async () => {
     const disk = new FaultDisk({ seed: 19 });
     const written = await fill(disk, { count: 4, limits: {} });
-    for (const offset of [1024, 2048 + 9]) {
+    for (const offset of [WATERMARK_OFFSETS[0], WATERMARK_OFFSETS[1] + 9]) {
       const undo = await flip(disk, OPEN, offset);
       const { frames, damages, warnings, store } = await openSegments(disk);
       assert.deepEqual(frames, names(written));
@@ -425,15 +426,25 @@ async function fill(
   return written;
 }
 
+async function storeIdOf(disk: FaultDisk): Promise<Uint8Array> {
+  const file = await disk.open(OPEN);
+  const { storeId } = await readSegmentHeader(file, 1);
+  await file.close();
+  return storeId;
+}
+
 /** Frames as they lie in segment 1 from `offset` on. */
-function encodeFrames(frames: readonly FrameInput[], offset: number): Uint8Array {
+function encodeFrames(
+  frames: readonly FrameInput[],
+  { offset, storeId }: { readonly offset: number; readonly storeId: Uint8Array },
+): Uint8Array {
   const parts: Uint8Array[] = [];
   let place = offset;
   for (const { kind, payload } of frames) {
     const length = payload.reduce((sum, part) => sum + part.length, 0);
     const checksum = payloadChecksum(payload);
     parts.push(
-      encodeFrameHeader({ kind, segment: 1, offset: place, length, checksum }),
+      encodeFrameHeader({ kind, segment: 1, offset: place, length, checksum }, storeId),
       ...payload,
     );
     place += FRAME_HEADER_BYTES + length;

@@ -12,9 +12,11 @@ import {
   FRAME_KIND,
   type FrameHeader,
   type FrameKind,
+  type FramePlace,
   SEGMENT_HEADER_BYTES,
   TableBuilder,
   type TableEntry,
+  WATERMARK_OFFSETS,
 } from '../format/segment.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { scanFrames } from './frame-scan.ts';
@@ -105,11 +107,13 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
   await disk.syncDirectory('');
   const reader = new SegmentReader(disk);
   let writer: SegmentWriter;
+  let storeId: Uint8Array;
   try {
     const open = await replay(options, reader);
+    ({ storeId } = open);
     writer = new SegmentWriter({
       disk,
-      storeId: open.storeId,
+      storeId,
       reserve: await Reserve.open(disk),
       open,
       limits: options.limits ?? LIMITS,
@@ -124,7 +128,7 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
   return {
     append: async (frames, appendOptions) => writer.append(frames, appendOptions),
     async readFrame(location) {
-      const payload = await readPayload(reader, location);
+      const payload = await readPayload(reader, { ...location, storeId });
       if (payload === undefined) throw frameCorrupt(location);
       return payload;
     },
@@ -164,7 +168,7 @@ async function replay(
     if (segment >= from.segment) {
       const offset = segment === from.segment ? from.offset : SEGMENT_HEADER_BYTES;
       const { durable } = header.watermark;
-      await replaySealed(reader, { segment, offset, durable }, options.visitor);
+      await replaySealed(reader, { storeId, segment, offset, durable }, options.visitor);
     }
   }
   return await openLast(options, { list, storeId, from });
@@ -224,8 +228,9 @@ async function recoverFrames(
   const { visitor } = options;
   const { storeId, watermark, damagedSlots } = await readSegmentHeader(file, segment);
   if (damagedSlots > 0) options.warn(`segment ${segment}: a watermark slot is damaged`);
-  const { durable } = watermark;
   const size = await file.size();
+  // With neither slot nobody knows what was acknowledged: then nothing may be cut off.
+  const durable = damagedSlots === WATERMARK_OFFSETS.length ? size : watermark.durable;
   await settleTail(file, { from: durable, size });
   const start = from.segment === segment ? from.offset : SEGMENT_HEADER_BYTES;
   const table = new TableBuilder();
@@ -233,6 +238,7 @@ async function recoverFrames(
   let isComplete = false;
   let sawStart = start === tail;
   for await (const item of scanFrames(file, {
+    storeId,
     segment,
     from: tail,
     end: size,
@@ -269,10 +275,10 @@ async function recoverFrames(
 /** Replays a sealed segment from its table: chunk data is not read, commits are. */
 async function replaySealed(
   reader: SegmentReader,
-  from: Position & { readonly durable: number },
+  from: FramePlace & { readonly durable: number },
   visitor: ReplayVisitor,
 ): Promise<void> {
-  const { segment } = from;
+  const { storeId, segment } = from;
   const { entries, tableOffset } = await listFrames(reader, from);
   let end = from.offset;
   let sawStart = from.offset === tableOffset || from.offset === SEGMENT_HEADER_BYTES;
@@ -284,7 +290,7 @@ async function replaySealed(
     const payload =
       entry.kind === FRAME_KIND.chunk
         ? EMPTY_BYTES
-        : await readPayload(reader, { ...entry, segment });
+        : await readPayload(reader, { ...entry, storeId, segment });
     if (payload === undefined) {
       visitor.damage({
         segment,
@@ -303,7 +309,7 @@ async function replaySealed(
 /** The payload of the frame at a place, or undefined if that frame is not there as it was written. */
 async function readPayload(
   reader: SegmentReader,
-  location: FrameLocation,
+  location: FrameLocation & FramePlace,
 ): Promise<Uint8Array | undefined> {
   const length = FRAME_HEADER_BYTES + location.length;
   const bytes = await reader.read({ ...location, length });
@@ -319,9 +325,9 @@ async function readPayload(
  */
 async function listFrames(
   reader: SegmentReader,
-  place: { readonly segment: number; readonly durable: number },
+  place: Omit<FramePlace, 'offset'> & { readonly durable: number },
 ): Promise<{ entries: TableEntry[]; tableOffset: number }> {
-  const { segment } = place;
+  const { storeId, segment } = place;
   try {
     return await readTable(reader, segment);
   } catch (error) {
@@ -332,7 +338,7 @@ async function listFrames(
   const entries: TableEntry[] = [];
   const from = SEGMENT_HEADER_BYTES;
   let tableOffset = Math.max(from, place.durable);
-  for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: end })) {
+  for await (const item of scanFrames(file, { storeId, segment, from, end, payloadsFrom: end })) {
     if (item.kind === 'damage') continue;
     if (item.header.kind === FRAME_KIND.table) return { entries, tableOffset: item.header.offset };
     entries.push(tableEntry(item.header, item.payload));
@@ -349,13 +355,15 @@ export async function readTable(
   reader: SegmentReader,
   segment: number,
 ): Promise<{ entries: TableEntry[]; tableOffset: number }> {
-  const size = await (await reader.file(segment)).size();
+  const file = await reader.file(segment);
+  const { storeId } = await readSegmentHeader(file, segment);
+  const size = await file.size();
   const footer = await reader.read({ segment, offset: size - FOOTER_BYTES, length: FOOTER_BYTES });
   const offset = decodeFooter(footer);
   const length = size - FOOTER_BYTES - offset;
   if (length < FRAME_HEADER_BYTES) throw tableCorrupt(segment);
   const bytes = await reader.read({ segment, offset, length });
-  const header = decodeFrameHeader(bytes, { segment, offset });
+  const header = decodeFrameHeader(bytes, { storeId, segment, offset });
   const payload = bytes.subarray(FRAME_HEADER_BYTES);
   if (header?.kind !== FRAME_KIND.table || header.length !== payload.length) {
     throw tableCorrupt(segment);

@@ -143,7 +143,7 @@ describe('sealing', () => {
   it('ends a segment at its size, and lists in its table what it holds', async () => {
     const disk = new FaultDisk({ seed: 10 });
     const { store } = await openSegments(disk, {
-      limits: { segmentBytesMax: 4096 + 10 * FRAME_BYTES },
+      limits: { segmentBytesMax: SEGMENT_HEADER_BYTES + 10 * FRAME_BYTES },
     });
     const written: (FrameInput & FrameLocation)[] = [];
     for (let count = 0; count < 35; count++) {

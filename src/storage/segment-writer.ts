@@ -211,7 +211,7 @@ export class SegmentWriter {
       const placed: FrameLocation[] = [];
       for (const frame of waiting.frames) {
         const header = frameHeader(frame, { segment, offset: tail });
-        parts.push(encodeFrameHeader(header), ...frame.payload);
+        parts.push(encodeFrameHeader(header, this.#storeId), ...frame.payload);
         placed.push({ segment, offset: tail, length: header.length });
         tail += FRAME_HEADER_BYTES + header.length;
       }
@@ -244,7 +244,7 @@ export class SegmentWriter {
   }
 
   async #seal(): Promise<void> {
-    await sealSegment(this.#disk, this.#open);
+    await sealSegment(this.#disk, { ...this.#open, storeId: this.#storeId });
     this.#isSealed = true;
   }
 
@@ -338,17 +338,16 @@ async function writeInPieces(
 /** Writes table and footer behind the tail, then gives the file its sealed name. Repeatable. */
 export async function sealSegment(
   disk: Disk,
-  open: Pick<OpenSegment, 'segment' | 'file' | 'table' | 'tail'>,
+  open: Pick<OpenSegment, 'segment' | 'file' | 'table' | 'tail'> & { readonly storeId: Uint8Array },
 ): Promise<void> {
   const payload = open.table.payload();
   const length = payload.reduce((sum, part) => sum + part.length, 0);
-  const header = encodeFrameHeader({
-    kind: FRAME_KIND.table,
-    segment: open.segment,
-    offset: open.tail,
-    length,
-    checksum: payloadChecksum(payload),
-  });
+  const { storeId, segment, tail: offset } = open;
+  const checksum = payloadChecksum(payload);
+  const header = encodeFrameHeader(
+    { kind: FRAME_KIND.table, segment, offset, length, checksum },
+    storeId,
+  );
   await open.file.write([header, ...payload, encodeFooter(open.tail)], open.tail);
   await open.file.truncate(open.tail + FRAME_HEADER_BYTES + length + FOOTER_BYTES);
   await open.file.sync();

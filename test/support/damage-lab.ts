@@ -10,15 +10,20 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   SEGMENT_HEADER_BYTES,
+  WATERMARK_BYTES,
+  WATERMARK_OFFSETS,
 } from '../../src/format/segment.ts';
 import { type ChainState, verifyCommit } from '../../src/format/volume-chain.ts';
 import { type OpenedFileSystem, openFileSystem } from '../../src/fs/open.ts';
 import { indexPath } from '../../src/log/open.ts';
 import { scanFrames } from '../../src/storage/frame-scan.ts';
+import { readSegmentHeader } from '../../src/storage/segment-files.ts';
 import { openNodeDisk } from '../../src/storage/node-disk.ts';
 import { Random } from './random.ts';
 import { Scratch } from './scratch.ts';
 import { randomFile } from './workload.ts';
+
+const [SLOT_A, SLOT_B] = WATERMARK_OFFSETS;
 
 /** What lies at a range of a segment file. */
 export interface Region {
@@ -47,11 +52,21 @@ export interface Found {
   readonly corrupt: readonly StoredFile[];
   /** Files that are not there, by what the store says. */
   readonly missing: readonly StoredFile[];
-  /** Volumes that have fewer commits than were acknowledged, or give none. */
+  /** Volumes that give fewer commits than were acknowledged. */
   readonly shortened: readonly Uint8Array[];
+  /** Volumes whose commits answer `corrupt`. */
+  readonly unreadable: readonly Uint8Array[];
 }
 
-const LIMITS = { segmentBytesMax: 14_000, segmentEntriesMax: 1000, segmentQueueBytesMax: 2 ** 20 };
+export const SOUND: Found = {
+  damageCount: 0,
+  corrupt: [],
+  missing: [],
+  shortened: [],
+  unreadable: [],
+};
+
+const LIMITS = { segmentBytesMax: 20_000, segmentEntriesMax: 1000, segmentQueueBytesMax: 2 ** 20 };
 
 /** A store on a real folder, closed, whose files can be damaged and put back. */
 export class DamageLab implements Disposable {
@@ -72,7 +87,7 @@ export class DamageLab implements Disposable {
       lab.volumes.push((await store.fs.createVolume(options, { author: 'alice' })).name);
       lab.#commits.push(1);
     }
-    for (let count = 0; count < 24; count++) await lab.#addFile(store, count);
+    for (let count = 0; count < 20; count++) await lab.#addFile(store, count);
     await store[Symbol.asyncDispose]();
     for (const name of lab.segmentNames()) {
       lab.#pristine.set(`segments/${name}`, lab.read(`segments/${name}`));
@@ -148,7 +163,7 @@ export class DamageLab implements Disposable {
       store = await this.open();
     } catch (error) {
       assert(isGdpfsError(error, 'corrupt'), String(error));
-      return { damageCount: undefined, corrupt: [], missing: [], shortened: [] };
+      return { ...SOUND, damageCount: undefined };
     }
     try {
       const corrupt: StoredFile[] = [];
@@ -159,10 +174,13 @@ export class DamageLab implements Disposable {
         if (outcome === 'not_found') missing.push(file);
       }
       const shortened: Uint8Array[] = [];
+      const unreadable: Uint8Array[] = [];
       for (const [index, volume] of this.volumes.entries()) {
-        if ((await readHistory(store, volume)) !== this.#commits[index]) shortened.push(volume);
+        const count = await readHistory(store, volume);
+        if (count === 'corrupt') unreadable.push(volume);
+        else if (count !== this.#commits[index]) shortened.push(volume);
       }
-      return { damageCount: store.damageCount, corrupt, missing, shortened };
+      return { damageCount: store.damageCount, corrupt, missing, shortened, unreadable };
     } finally {
       await store[Symbol.asyncDispose]();
     }
@@ -189,15 +207,32 @@ export class DamageLab implements Disposable {
     const isSealed = path.endsWith('.seg');
     const regions: Region[] = [
       { path, what: 'header', offset: 0, length: 32 },
-      { path, what: 'unused', offset: 32, length: 1024 - 32 },
-      { path, what: 'watermark', offset: 1024, length: 24 },
-      { path, what: 'unused', offset: 1048, length: 1000 },
-      { path, what: 'watermark', offset: 2048, length: 24 },
-      { path, what: 'unused', offset: 2072, length: SEGMENT_HEADER_BYTES - 2072 },
+      { path, what: 'unused', offset: 32, length: SLOT_A - 32 },
+      { path, what: 'watermark', offset: SLOT_A, length: WATERMARK_BYTES },
+      {
+        path,
+        what: 'unused',
+        offset: SLOT_A + WATERMARK_BYTES,
+        length: SLOT_B - SLOT_A - WATERMARK_BYTES,
+      },
+      { path, what: 'watermark', offset: SLOT_B, length: WATERMARK_BYTES },
+      {
+        path,
+        what: 'unused',
+        offset: SLOT_B + WATERMARK_BYTES,
+        length: SEGMENT_HEADER_BYTES - SLOT_B - WATERMARK_BYTES,
+      },
     ];
+    const { storeId } = await readSegmentHeader(file, segment);
     const from = SEGMENT_HEADER_BYTES;
     const end = isSealed ? size - FOOTER_BYTES : size;
-    for await (const item of scanFrames(file, { segment, from, end, payloadsFrom: from })) {
+    for await (const item of scanFrames(file, {
+      storeId,
+      segment,
+      from,
+      end,
+      payloadsFrom: from,
+    })) {
       assert(item.kind === 'frame');
       const { kind, offset } = item.header;
       const place = { path, offset, length: FRAME_HEADER_BYTES + item.header.length };
@@ -235,15 +270,19 @@ async function readFile(
   }
 }
 
-/** Commits that the volume gives, each of them verified; none if it answers `corrupt`. */
-async function readHistory({ fs }: OpenedFileSystem, volume: Uint8Array): Promise<number> {
+/** Commits that the volume gives, each of them verified. */
+async function readHistory(
+  { fs }: OpenedFileSystem,
+  volume: Uint8Array,
+): Promise<number | 'corrupt'> {
   try {
     let state: ChainState | undefined;
     const commits = await fs.commits(volume, { seq: 0, limit: 1000 });
     for (const bytes of commits) state = verifyCommit(state, decodeCommit(bytes));
     return commits.length;
   } catch (error) {
-    assert(isGdpfsError(error, 'corrupt', 'not_found'), String(error));
+    if (isGdpfsError(error, 'corrupt')) return 'corrupt';
+    assert(isGdpfsError(error, 'not_found'), String(error));
     return 0;
   }
 }

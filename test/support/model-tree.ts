@@ -28,11 +28,6 @@ interface Attributes {
   readonly mtimeUs?: number;
 }
 
-/** Where an append begins: at the end, so many bytes behind it, or at or in the n-th live chunk. */
-export type Where =
-  | { readonly behindEnd: number }
-  | { readonly chunk: number; readonly inside: boolean };
-
 /** A state of the past, as an index into what the volume has been. */
 export interface PastState {
   readonly state: number;
@@ -123,6 +118,11 @@ export class ModelTree {
   file(path: string): ModelContent | undefined {
     const node = this.#lookup(path);
     return node?.kind === 'file' ? node.content : undefined;
+  }
+
+  /** Throws `Refused` unless `path` is a file that can be written. */
+  requireFile(path: string): void {
+    this.#writable(path);
   }
 
   /** Makes the change or throws `Refused`, perhaps half-way. */
