@@ -146,7 +146,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   #take(piece: Uint8Array): void {
     const { into, onData } = this.#exchange;
-    this.#received += piece.length;
+    this.#received += piece.length; (globalThis as any).__gc?.(piece.length);
     if (this.#succeeded && onData !== undefined) {
       onData(piece);
     } else if (this.#succeeded && into !== undefined) {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Scratch } from '../../test/support/scratch.ts';
 import { isGdpfsError } from '../base/errors.ts';
@@ -29,6 +31,15 @@ describe('lockStore()', () => {
     using scratch = new Scratch();
     using _lock = lockStore(scratch.path);
     await assert.rejects(holderIn(scratch.path));
+  });
+
+  it('says something else of a file that cannot be locked', () => {
+    using scratch = new Scratch();
+    writeFileSync(join(scratch.path, 'lock.sqlite'), 'no database'.repeat(100));
+    assert.throws(
+      () => lockStore(scratch.path),
+      (error) => isGdpfsError(error, 'local_io'),
+    );
   });
 });
 

@@ -20,7 +20,7 @@ import { type Position, readTable } from './segment-store.ts';
 import type { FrameInput, FrameLocation } from './segment-writer.ts';
 
 /** Small segments: a few frames fill one. */
-const SMALL = { segmentBytesMax: 6000, segmentEntriesMax: 8 };
+const SMALL = { segmentBytesMax: 14_200, segmentEntriesMax: 8 };
 const SEALED = 'segments/0000000001.seg';
 const OPEN = 'segments/0000000001.open';
 

@@ -5,7 +5,7 @@ import { Random } from '../../test/support/random.ts';
 import { chunkFrame, openSegments, replayed } from '../../test/support/segments.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { FRAME_HEADER_BYTES } from '../format/segment.ts';
+import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts';
 import { SegmentReader } from './segment-files.ts';
 import { readTable } from './segment-store.ts';
 import type { FrameInput, FrameLocation } from './segment-writer.ts';

@@ -66,7 +66,7 @@ export const SOUND: Found = {
   unreadable: [],
 };
 
-const LIMITS = { segmentBytesMax: 20_000, segmentEntriesMax: 1000, segmentQueueBytesMax: 2 ** 20 };
+const LIMITS = { segmentBytesMax: 28_200, segmentEntriesMax: 1000, segmentQueueBytesMax: 2 ** 20 };
 
 /** A store on a real folder, closed, whose files can be damaged and put back. */
 export class DamageLab implements Disposable {
