@@ -45,7 +45,7 @@ import { type Scanned, scanFrames } from '../src/storage/frame-scan.ts';
 import { openNodeDisk } from '../src/storage/node-disk.ts';
 import { checkHeaderPage } from '../src/storage/segment-check.ts';
 import { SegmentReader, readSegmentHeader } from '../src/storage/segment-files.ts';
-import { readTable } from '../src/storage/segment-store.ts';
+import { readTable } from '../src/storage/sealed-segment.ts';
 
 /** Bytes of released versions stay readable: see test/fixtures/format/v1/README.md. */
 

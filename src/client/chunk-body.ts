@@ -3,6 +3,7 @@ import { assert } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../format/chunk-frame.ts';
 import type { Chunk } from '../format/manifest.ts';
+import type { Session } from './session.ts';
 
 /** Where a chunk lies in its file, in bytes. */
 export interface Extent {
@@ -153,6 +154,18 @@ export class BodyPool {
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
+}
+
+const pools = new WeakMap<Session, BodyPool>();
+
+/** The buffers for all transfers of a session: together they take no more memory than one. */
+export function bodyPoolOf(session: Session): BodyPool {
+  let pool = pools.get(session);
+  if (pool === undefined) {
+    pool = new BodyPool();
+    pools.set(session, pool);
+  }
+  return pool;
 }
 
 /** Room for one chunk of the largest size or several that make `bodyBytesTarget`. */

@@ -3,6 +3,7 @@ import { type Dispatcher, Pool } from 'undici';
 import { concatBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { noteGarbage } from '../wire/young-garbage.ts';
 import { networkError } from './network-error.ts';
 
 /** What it takes to reach a server as somebody: PEM texts, and where it listens. */
@@ -146,7 +147,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   #take(piece: Uint8Array): void {
     const { into, onData } = this.#exchange;
-    this.#received += piece.length; (globalThis as any).__gc?.(piece.length);
+    this.#received += piece.length;
+    noteGarbage(piece.length);
     if (this.#succeeded && onData !== undefined) {
       onData(piece);
     } else if (this.#succeeded && into !== undefined) {

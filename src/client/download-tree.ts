@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Entry } from '../wire/generated/api.ts';
-import { BodyPool } from './chunk-body.ts';
 import { concurrently } from './concurrently.ts';
 import { downloadFile } from './download.ts';
 import type { ListedEntry, ListedFile, WriteAnswer, WriteRequest } from './download-worker.ts';
@@ -46,7 +45,6 @@ class TreeDownload {
   readonly #session: Session;
   readonly #worker: TreeWorker<WriteRequest, WriteAnswer>;
   readonly #options: DownloadTreeOptions;
-  readonly #pool = new BodyPool();
   readonly #directories: ListedEntry[] = [];
   readonly #links: (ListedEntry & { readonly target: string })[] = [];
 
@@ -120,7 +118,6 @@ class TreeDownload {
         path,
         target,
         version: { ...file, path, at: window.at },
-        pool: this.#pool,
         onProgress: (bytes) => {
           progress += bytes;
           tally.addBytes(bytes);

@@ -1,7 +1,7 @@
 import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
-import { BodyPool, type ChunkBody, groupChunks } from './chunk-body.ts';
+import { type BodyPool, bodyPoolOf, type ChunkBody, groupChunks } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { concurrently } from './concurrently.ts';
 import { type StatOptions, stat } from './files.ts';
@@ -17,8 +17,6 @@ export interface DownloadOptions extends StatOptions {
   readonly target: string;
   /** The version to fetch, where it is known; otherwise that at `at`, or the newest. */
   readonly version?: DownloadVersion;
-  /** Shared with other transfers to bound the memory of all. */
-  readonly pool?: BodyPool;
   /** Called with the bytes of the file that are written or found good since the last call. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -99,7 +97,7 @@ class ChunkDownload {
     this.#session = session;
     this.#version = version;
     this.#part = part;
-    this.#pool = options.pool ?? new BodyPool();
+    this.#pool = bodyPoolOf(session);
     this.#onProgress = options.onProgress ?? (() => {});
   }
 

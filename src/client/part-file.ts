@@ -29,7 +29,10 @@ export interface PartFile extends AsyncDisposable {
   readonly isResumed: boolean;
   /** Does the file have the bytes of `chunk` already? `scratch` has room for them. */
   has(chunk: Chunk, scratch: Uint8Array): Promise<boolean>;
-  /** Writes `views`, one behind the other, from `offset`. Calls may overlap. */
+  /**
+   * Writes `views`, one behind the other, from `offset`. Calls may overlap; they are done one after
+   * the other, as the system would, but without threads that spin on the file's lock.
+   */
   write(views: readonly Uint8Array[], offset: number): Promise<void>;
   /** Makes it durable under its final name, replacing what had it. */
   finish(attributes: LocalAttributes): Promise<void>;
@@ -45,10 +48,15 @@ export async function openPartFile(target: string, manifest: Manifest): Promise<
     const isResumed = stat.size > 0 && !hasHoles(manifest);
     if (!isResumed) await handle.truncate(0);
     await handle.truncate(manifest.size);
+    let last: Promise<void> = Promise.resolve();
     return {
       isResumed,
       has: (chunk, scratch) => hasChunk(handle, chunk, scratch),
-      write: (views, offset) => writeFully({ handle, path: target, views, offset }),
+      write: (views, offset) => {
+        const written = last.then(() => writeFully({ handle, path: target, views, offset }));
+        last = written.catch(() => {});
+        return written;
+      },
       finish: (attributes) => finish({ handle, path, target }, attributes),
       [Symbol.asyncDispose]: () => handle.close(),
     };

@@ -2,7 +2,6 @@ import { type ErrorCode, type GdpfsError, isGdpfsError } from '../base/errors.ts
 import { LIMITS } from '../base/limits.ts';
 import { decodeTar, type TarEntry } from '../wire/tar.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
-import { BodyPool } from './chunk-body.ts';
 import { concurrently } from './concurrently.ts';
 import { isFaultOfOne } from './fault-scope.ts';
 import type { CallOptions } from './files.ts';
@@ -48,8 +47,7 @@ export async function uploadTree(session: Session, options: UploadTreeOptions): 
     source: options.source,
     kept: options.kept,
   });
-  const pool = new BodyPool();
-  const upload = new TreeUpload(session, options, pool);
+  const upload = new TreeUpload(session, options);
   const parts = partsOf(() => worker.ask('next'));
   await concurrently(parts, LIMITS.tarStreamsInFlight, (part) => upload.sendPart(part));
 }
@@ -73,12 +71,10 @@ async function* partsOf(ask: () => Promise<TreePart>): AsyncGenerator<TreePart, 
 class TreeUpload {
   readonly #session: Session;
   readonly #options: UploadTreeOptions;
-  readonly #pool: BodyPool;
 
-  constructor(session: Session, options: UploadTreeOptions, pool: BodyPool) {
+  constructor(session: Session, options: UploadTreeOptions) {
     this.#session = session;
     this.#options = options;
-    this.#pool = pool;
   }
 
   async sendPart(part: TreePart): Promise<void> {
@@ -142,7 +138,6 @@ class TreeUpload {
         source: path,
         path: this.#remotePath(relative),
         parents: true,
-        pool: this.#pool,
         onProgress: (bytes) => {
           progress += bytes;
           tally.addBytes(bytes);

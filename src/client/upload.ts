@@ -9,7 +9,7 @@ import type { Chunk } from '../format/manifest.ts';
 import { leafHash, MerkleFrontier } from '../format/merkle.ts';
 import { encodeFchunk, encodeFileMeta, NONCE_BYTES } from '../format/records.ts';
 import type { ChangeResult, Upload } from '../wire/generated/api.ts';
-import { BodyPool, ChunkBody, type Extent, groupChunks } from './chunk-body.ts';
+import { type BodyPool, bodyPoolOf, ChunkBody, type Extent, groupChunks } from './chunk-body.ts';
 import { concurrently } from './concurrently.ts';
 import { type CallOptions, stat } from './files.ts';
 import type { Session } from './session.ts';
@@ -26,8 +26,6 @@ export interface UploadOptions extends CallOptions {
   readonly parents?: boolean;
   /** Throw `exists` if there is something at `path`. */
   readonly ifAbsent?: boolean;
-  /** Shared with other transfers to bound the memory of all. */
-  readonly pool?: BodyPool;
   /** Called with the bytes of the file that are safe with the server since the last call. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -85,7 +83,7 @@ class ChunkUpload {
     this.#source = source;
     this.#upload = upload;
     this.#options = options;
-    this.#pool = options.pool ?? new BodyPool();
+    this.#pool = bodyPoolOf(session);
     this.#extents = divide(source.size, upload.chunkSize);
   }
 

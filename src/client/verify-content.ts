@@ -4,7 +4,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Dentry } from '../format/dentry.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import type { Entry } from '../wire/generated/api.ts';
-import { BodyPool, groupChunks } from './chunk-body.ts';
+import { bodyPoolOf, groupChunks } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { concurrently } from './concurrently.ts';
 import { isFaultOfOne } from './fault-scope.ts';
@@ -72,7 +72,6 @@ class ContentCheck {
   readonly #session: Session;
   readonly #verification: Verification;
   readonly #signal: AbortSignal | undefined;
-  readonly #pool = new BodyPool();
 
   constructor(session: Session, verification: Verification, signal: AbortSignal | undefined) {
     this.#session = session;
@@ -119,7 +118,9 @@ class ContentCheck {
     try {
       const { chunks } = await fetchManifest(this.#session, version);
       await concurrently(groupChunks(chunks), LIMITS.transferConcurrency, async (group) => {
-        await this.#pool.with((bytes) => fetchChunks(this.#session, version, group, bytes));
+        await bodyPoolOf(this.#session).with((bytes) =>
+          fetchChunks(this.#session, version, group, bytes),
+        );
       });
       this.#count(entry, chunks.length);
     } catch (error) {

@@ -3,7 +3,7 @@ import type { Commit, PartPlace, RequestResult } from '../format/commit.ts';
 import { FRAME_HEADER_BYTES } from '../format/segment.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import { prepareAll } from '../storage/index-db.ts';
-import type { Position } from '../storage/segment-store.ts';
+import type { Position } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 import { VolumeTable } from './volume-table.ts';
 

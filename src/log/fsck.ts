@@ -23,7 +23,7 @@ import { lockStore } from '../storage/lock.ts';
 import { openNodeDisk } from '../storage/node-disk.ts';
 import { checkHeaderPage } from '../storage/segment-check.ts';
 import { listSegments, SegmentReader } from '../storage/segment-files.ts';
-import { readTable } from '../storage/segment-store.ts';
+import { readTable } from '../storage/sealed-segment.ts';
 import { FsckTables } from './fsck-tables.ts';
 
 /** Something that is not as it was written. */

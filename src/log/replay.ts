@@ -7,7 +7,7 @@ import { decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { verifyCommit } from '../format/volume-chain.ts';
 import type { IndexDatabase } from '../storage/index-db.ts';
-import type { Damage, ReplayVisitor } from '../storage/segment-store.ts';
+import type { Damage, ReplayVisitor } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import type { CommitIndex } from './commit-index.ts';

@@ -16,7 +16,8 @@ import {
 } from '../format/segment.ts';
 import type { Disk } from './disk.ts';
 import { readSegmentHeader, SegmentReader } from './segment-files.ts';
-import { type Position, readTable } from './segment-store.ts';
+import type { Position } from './replay-visitor.ts';
+import { readTable } from './sealed-segment.ts';
 import type { FrameInput, FrameLocation } from './segment-writer.ts';
 
 /** Small segments: a few frames fill one. */

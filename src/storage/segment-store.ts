@@ -1,25 +1,22 @@
-import { EMPTY_BYTES } from '../base/bytes.ts';
-import { crc32, DIGEST_BYTES } from '../base/digest.ts';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
-  CHUNK_PREFIX_BYTES,
-  decodeFooter,
-  decodeFrameHeader,
-  decodeTable,
-  FOOTER_BYTES,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
-  type FrameHeader,
-  type FrameKind,
-  type FramePlace,
   SEGMENT_HEADER_BYTES,
   TableBuilder,
-  type TableEntry,
   WATERMARK_OFFSETS,
 } from '../format/segment.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { scanFrames } from './frame-scan.ts';
+import {
+  asDamage,
+  notAPlace,
+  type Position,
+  type ReplayVisitor,
+  replayFrame,
+  tableEntry,
+} from './replay-visitor.ts';
 import { Reserve } from './reserve.ts';
 import {
   checkStoreId,
@@ -41,29 +38,8 @@ import {
   sealSegment,
   writeWatermark,
 } from './segment-writer.ts';
+import { readPayload, replaySealed } from './sealed-segment.ts';
 import { cutTail, settleTail } from './torn-tail.ts';
-
-/** A place in the sequence of all frames. */
-export interface Position {
-  readonly segment: number;
-  readonly offset: number;
-}
-
-/** Bytes before the durable end that are not what was written there. */
-export interface Damage extends FrameLocation {
-  /** What the frame was, if that can still be read. */
-  readonly frame?: FrameKind;
-}
-
-/**
- * Receives, in order, every frame from a position on. Chunks go on arriving while the store is open,
- * as soon as they are durable; commits are for their writer to apply.
- */
-export interface ReplayVisitor {
-  chunk(chunk: { readonly volume: Uint8Array; readonly digest: Uint8Array } & FrameLocation): void;
-  commit(payload: Uint8Array, location: FrameLocation): void;
-  damage(damage: Damage): void;
-}
 
 export interface SegmentStoreOptions {
   readonly disk: Disk;
@@ -272,154 +248,9 @@ async function recoverFrames(
   return { segment, file, tail, watermarkCount, table, storeId, isComplete };
 }
 
-/** Replays a sealed segment from its table: chunk data is not read, commits are. */
-async function replaySealed(
-  reader: SegmentReader,
-  from: FramePlace & { readonly durable: number },
-  visitor: ReplayVisitor,
-): Promise<void> {
-  const { storeId, segment } = from;
-  const { entries, tableOffset } = await listFrames(reader, from);
-  let end = from.offset;
-  let sawStart = from.offset === tableOffset || from.offset === SEGMENT_HEADER_BYTES;
-  for (const entry of entries) {
-    if (entry.offset < from.offset) continue;
-    sawStart ||= entry.offset === from.offset;
-    if (entry.offset > end) visitor.damage({ segment, offset: end, length: entry.offset - end });
-    end = entry.offset + FRAME_HEADER_BYTES + entry.length;
-    const payload =
-      entry.kind === FRAME_KIND.chunk
-        ? EMPTY_BYTES
-        : await readPayload(reader, { ...entry, storeId, segment });
-    if (payload === undefined) {
-      visitor.damage({
-        segment,
-        offset: entry.offset,
-        length: end - entry.offset,
-        frame: entry.kind,
-      });
-    } else {
-      replayFrame(visitor, { ...entry, segment }, payload);
-    }
-  }
-  if (end < tableOffset) visitor.damage({ segment, offset: end, length: tableOffset - end });
-  if (!sawStart) throw notAPlace(from);
-}
-
-/** The payload of the frame at a place, or undefined if that frame is not there as it was written. */
-async function readPayload(
-  reader: SegmentReader,
-  location: FrameLocation & FramePlace,
-): Promise<Uint8Array | undefined> {
-  const length = FRAME_HEADER_BYTES + location.length;
-  const bytes = await reader.read({ ...location, length });
-  const header = decodeFrameHeader(bytes, location);
-  const payload = bytes.subarray(FRAME_HEADER_BYTES);
-  const isWhole = header?.length === location.length && crc32(payload) === header.checksum;
-  return isWhole ? payload : undefined;
-}
-
-/**
- * The frames of a sealed segment and where they end: from its table or, should that be damaged, from
- * their headers; then its last watermark says up to where frames must be found.
- */
-async function listFrames(
-  reader: SegmentReader,
-  place: Omit<FramePlace, 'offset'> & { readonly durable: number },
-): Promise<{ entries: TableEntry[]; tableOffset: number }> {
-  const { storeId, segment } = place;
-  try {
-    return await readTable(reader, segment);
-  } catch (error) {
-    if (!isGdpfsError(error, 'corrupt')) throw error;
-  }
-  const file = await reader.file(segment);
-  const end = await file.size();
-  const entries: TableEntry[] = [];
-  const from = SEGMENT_HEADER_BYTES;
-  let tableOffset = Math.max(from, place.durable);
-  for await (const item of scanFrames(file, { storeId, segment, from, end, payloadsFrom: end })) {
-    if (item.kind === 'damage') continue;
-    if (item.header.kind === FRAME_KIND.table) return { entries, tableOffset: item.header.offset };
-    entries.push(tableEntry(item.header, item.payload));
-    tableOffset = Math.max(
-      tableOffset,
-      item.header.offset + FRAME_HEADER_BYTES + item.header.length,
-    );
-  }
-  return { entries, tableOffset };
-}
-
-/** The table of a sealed segment; throws `corrupt`. */
-export async function readTable(
-  reader: SegmentReader,
-  segment: number,
-): Promise<{ entries: TableEntry[]; tableOffset: number }> {
-  const file = await reader.file(segment);
-  const { storeId } = await readSegmentHeader(file, segment);
-  const size = await file.size();
-  const footer = await reader.read({ segment, offset: size - FOOTER_BYTES, length: FOOTER_BYTES });
-  const offset = decodeFooter(footer);
-  const length = size - FOOTER_BYTES - offset;
-  if (length < FRAME_HEADER_BYTES) throw tableCorrupt(segment);
-  const bytes = await reader.read({ segment, offset, length });
-  const header = decodeFrameHeader(bytes, { storeId, segment, offset });
-  const payload = bytes.subarray(FRAME_HEADER_BYTES);
-  if (header?.kind !== FRAME_KIND.table || header.length !== payload.length) {
-    throw tableCorrupt(segment);
-  }
-  if (crc32(payload) !== header.checksum) throw tableCorrupt(segment);
-  return { entries: decodeTable(payload), tableOffset: offset };
-}
-
-function replayFrame(
-  visitor: ReplayVisitor,
-  entry: TableEntry & { readonly segment: number },
-  payload: Uint8Array,
-): void {
-  if (entry.kind === FRAME_KIND.chunk) visitor.chunk(entry);
-  else if (entry.kind === FRAME_KIND.commit) visitor.commit(payload, entry);
-}
-
-/** What the table says of a frame, from its header and the first bytes of its payload. */
-function tableEntry(header: FrameHeader, payload: Uint8Array): TableEntry {
-  const isChunk = header.kind === FRAME_KIND.chunk;
-  // A commit's payload starts with the length of the commit, which starts with the volume.
-  const start = isChunk ? 0 : 4;
-  return {
-    kind: header.kind,
-    offset: header.offset,
-    length: header.length,
-    volume: payload.slice(start, start + DIGEST_BYTES),
-    digest: isChunk
-      ? payload.slice(DIGEST_BYTES, CHUNK_PREFIX_BYTES)
-      : new Uint8Array(DIGEST_BYTES),
-  };
-}
-
-function asDamage(
-  segment: number,
-  item: { readonly offset: number; readonly length: number; readonly header?: FrameHeader },
-): Damage {
-  const place = { segment, offset: item.offset, length: item.length };
-  return item.header === undefined ? place : { ...place, frame: item.header.kind };
-}
-
-function notAPlace({ segment, offset }: Position): GdpfsError {
-  return new GdpfsError(
-    'corrupt',
-    `cannot replay from segment ${segment} at ${offset}: no frame begins there`,
-    { hint: 'run `gdpfs fsck` to see what is missing, then `gdpfs index rebuild`' },
-  );
-}
-
 function frameCorrupt({ segment, offset }: Position): GdpfsError {
   return new GdpfsError(
     'corrupt',
     `cannot read segment ${segment}: its frame at ${offset} is damaged`,
   );
-}
-
-function tableCorrupt(segment: number): GdpfsError {
-  return new GdpfsError('corrupt', `cannot read segment ${segment}: its table is damaged`);
 }

@@ -7,7 +7,7 @@ import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts';
 import { SegmentReader } from './segment-files.ts';
-import { readTable } from './segment-store.ts';
+import { readTable } from './sealed-segment.ts';
 import type { FrameInput, FrameLocation } from './segment-writer.ts';
 
 const random = new Random(7);

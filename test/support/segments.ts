@@ -2,12 +2,8 @@ import { concatBytes } from '../../src/base/bytes.ts';
 import { sha256 } from '../../src/base/digest.ts';
 import { encodeCommitPayload, FRAME_KIND } from '../../src/format/segment.ts';
 import type { Disk } from '../../src/storage/disk.ts';
-import {
-  type Damage,
-  openSegmentStore,
-  type Position,
-  type SegmentStore,
-} from '../../src/storage/segment-store.ts';
+import type { Damage, Position } from '../../src/storage/replay-visitor.ts';
+import { openSegmentStore, type SegmentStore } from '../../src/storage/segment-store.ts';
 import type { FrameInput, SegmentLimits } from '../../src/storage/segment-writer.ts';
 
 /** A segment store, and all that its replay said. */
