@@ -3,7 +3,7 @@ import { type Dispatcher, Pool } from 'undici';
 import { concatBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { noteGarbage } from '../wire/young-garbage.ts';
+import { discardPiece } from '../wire/discard-piece.ts';
 import { networkError } from './network-error.ts';
 
 /** What it takes to reach a server as somebody: PEM texts, and where it listens. */
@@ -148,12 +148,12 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #take(piece: Uint8Array): void {
     const { into, onData } = this.#exchange;
     this.#received += piece.length;
-    noteGarbage(piece.length);
     if (this.#succeeded && onData !== undefined) {
       onData(piece);
     } else if (this.#succeeded && into !== undefined) {
       if (this.#received > into.length) throw tooLong(into.length);
       into.set(piece, this.#received - piece.length);
+      discardPiece(piece);
     } else {
       if (this.#received > LIMITS.responseBytesMax) throw tooLong(LIMITS.responseBytesMax);
       this.#pieces.push(piece);
