@@ -114,11 +114,18 @@ function errorCodes(tree: Tree): Finding[] {
 
 const LIMITS_PATH = 'src/base/limits.ts';
 
-/** A limit that nothing enforces is a promise that nobody keeps. */
+/**
+ * A limit that nothing enforces is a promise that nobody keeps. Those of the contract are enforced
+ * where a request is checked against it.
+ */
 function unusedLimits(tree: Tree): Finding[] {
   const users = code(tree).filter(({ path }) => !isTest(path) && path.startsWith('src/'));
+  const contract = tree.files.filter(({ path }) => path === CONTRACT_PATH);
+  const isUsed = (name: string): boolean =>
+    users.some(({ text }) => new RegExp(`\\bLIMITS\\.${name}\\b`).test(text)) ||
+    contract.some(({ text }) => new RegExp(`^ *x-gdpfs-body-limit: ${name}$`, 'm').test(text));
   return tree.limitNames
-    .filter((name) => !users.some(({ text }) => new RegExp(`\\bLIMITS\\.${name}\\b`).test(text)))
+    .filter((name) => !isUsed(name))
     .map((name) => ({ path: LIMITS_PATH, message: `nothing uses the limit "${name}"` }));
 }
 

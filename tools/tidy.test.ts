@@ -116,8 +116,23 @@ const CASES: readonly Case[] = [
   },
   {
     check: 'limits',
+    title: 'reports limits that the contract names elsewhere than as that of a body',
+    files: {
+      'api/openapi.yaml': 'description: nameBytesMax\nx-gdpfs-body-limit: nameBytesMaximum',
+      'api/other.yaml': 'x-gdpfs-body-limit: nameBytesMax',
+    },
+    findings: [/"nameBytesMax"/],
+  },
+  {
+    check: 'limits',
     title: 'accepts limits that sources use',
     files: { 'src/a.ts': 'LIMITS.nameBytesMax' },
+    findings: [],
+  },
+  {
+    check: 'limits',
+    title: 'accepts limits of bodies in the contract',
+    files: { 'api/openapi.yaml': 'content:\n  x-gdpfs-body-limit: nameBytesMax\n' },
     findings: [],
   },
   {

@@ -27,7 +27,7 @@ export async function readCommits(
   const { volume, next, take, signal } = options;
   await withRetry(
     async () => {
-      const frames = new SizedFrames(LIMITS.commitBytesMax);
+      const frames = new SizedFrames();
       const from = next();
       const query: VolumeCommitsGetQuery = { from };
       await session.request({
@@ -46,17 +46,12 @@ export async function readCommits(
   );
 }
 
-/** Finds `uint32 length | bytes` in a stream of pieces of any size. */
-class SizedFrames {
-  readonly #bytesMax: number;
+/** Finds `uint32 length | bytes` in a stream of pieces of any size: commits as they are stored. */
+export class SizedFrames {
   #pieces: Uint8Array[] = [];
   #available = 0;
   /** Bytes that the frame at the front needs, its length included; 0 while that is unknown. */
   #needed = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
 
   /** The frames that `piece` completes. */
   push(piece: Uint8Array): Uint8Array[] {
@@ -66,7 +61,7 @@ class SizedFrames {
     while (this.#available >= Math.max(this.#needed, LENGTH_BYTES)) {
       const bytes = this.#joined();
       this.#needed = LENGTH_BYTES + new ByteReader(bytes, 'commits').uint32();
-      if (this.#needed > this.#bytesMax + LENGTH_BYTES) {
+      if (this.#needed > LENGTH_BYTES + LIMITS.frameBytesMax) {
         throw new GdpfsError('corrupt', `cannot read commits: one has ${this.#needed} bytes`);
       }
       if (bytes.length < this.#needed) break;

@@ -18,9 +18,11 @@ import {
   type TamperingProxy,
 } from '../../test/support/tampering-proxy.ts';
 import { downloadFile } from './download.ts';
+import { makeDirectory } from './files.ts';
 import { readFile } from './read.ts';
 import { openSession, type Session } from './session.ts';
 import { copy } from './transfer.ts';
+import type { VerifyReport } from './verification.ts';
 import { verifyVolume } from './verify.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
@@ -231,6 +233,62 @@ test('verifyVolume() finds any changed byte of the log', async () => {
     assert(report.records < records);
   }
 });
+
+/** The places behind every commit of a stream of them. */
+function commitEnds(body: Buffer): number[] {
+  const ends: number[] = [];
+  for (let at = 0; at < body.length; ) {
+    at += 4 + body.readUInt32BE(at);
+    ends.push(at);
+  }
+  return ends;
+}
+
+test('verifyVolume() finds that the log was cut short between two commits', async () => {
+  const route = `/api/v1/volumes/${await volumeName()}/commits`;
+  const { body } = await client.session.request({ method: 'GET', route });
+  const ends = [0, ...commitEnds(Buffer.from(body))];
+  assert(ends.length >= 3);
+  for (const end of ends.slice(0, -1)) {
+    tamperWith(route, (whole) => whole.subarray(0, end));
+    const report = await verifyVolume(session, { volume: VOLUME, data: true });
+    assert.deepEqual(problemCodes(report), ['untrusted'], `cut at ${end}`);
+    assert.equal(report.files, 0);
+  }
+});
+
+test('verifyVolume() finds a log that is not the one of the newest checkpoint', async () => {
+  const route = `/api/v1/volumes/${await volumeName()}/checkpoint`;
+  const { records } = await verifyVolume(session, { volume: VOLUME, data: false });
+  const changes: Record<string, (lines: string[]) => string[]> = {
+    'another root': (lines) => lines.with(2, Buffer.alloc(32, 7).toString('base64')),
+    'a record more': (lines) => lines.with(1, String(records + 1)),
+    'the root of the whole log for a part of it': (lines) => lines.with(1, '2'),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    tamperWith(route, (note) => Buffer.from(change(note.toString().split('\n')).join('\n')));
+    const report = await verifyVolume(session, { volume: VOLUME, data: false });
+    assert.deepEqual(problemCodes(report), ['untrusted'], what);
+  }
+  tamperWith(route, () => Buffer.from('no note'));
+  assert.deepEqual(problemCodes(await verifyVolume(session, { volume: VOLUME, data: false })), [
+    'corrupt',
+  ]);
+});
+
+test('verifyVolume() takes commits that came after the checkpoint', async () => {
+  const route = `/api/v1/volumes/${await volumeName()}/checkpoint`;
+  const { body: older } = await client.session.request({ method: 'GET', route });
+  const { records } = await verifyVolume(session, { volume: VOLUME, data: false });
+  await makeDirectory(client.session, `/${VOLUME}/later`);
+  tamperWith(route, () => Buffer.from(older));
+  const report = await verifyVolume(session, { volume: VOLUME, data: true });
+  assert.deepEqual([report.problems, report.records], [[], records + 1]);
+});
+
+function problemCodes({ problems }: VerifyReport): string[] {
+  return problems.map(({ error }) => error.code);
+}
 
 async function volumeName(): Promise<string> {
   const answer = await client.session.request({

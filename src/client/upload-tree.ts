@@ -22,9 +22,6 @@ export interface UploadTreeOptions extends CallOptions {
   readonly tally: Tally;
 }
 
-/** Parts that the worker prepares ahead of those that are being sent. */
-const PARTS_AHEAD = 2;
-
 /** Faults of one entry: the others of its stream may be fine. */
 const ENTRY_FAULTS: readonly ErrorCode[] = [
   'bad_chunk',
@@ -52,20 +49,17 @@ export async function uploadTree(session: Session, options: UploadTreeOptions): 
   await concurrently(parts, LIMITS.tarStreamsInFlight, (part) => upload.sendPart(part));
 }
 
+/** The next part is prepared while the one before is sent. */
 async function* partsOf(ask: () => Promise<TreePart>): AsyncGenerator<TreePart, void, void> {
-  const asked: Promise<TreePart>[] = [];
-  for (;;) {
-    while (asked.length < PARTS_AHEAD) {
-      const part = ask();
-      // It is awaited below, unless the transfer ends before.
-      part.catch(() => {});
-      asked.push(part);
-    }
-    const part = await asked.shift();
-    if (part === undefined) return;
+  let part = await ask();
+  while (!part.isLast) {
+    const next = ask();
+    // It is awaited below, unless the transfer ends before.
+    next.catch(() => {});
     yield part;
-    if (part.isLast) return;
+    part = await next;
   }
+  yield part;
 }
 
 class TreeUpload {

@@ -1,8 +1,10 @@
-import { base64urlEncode, hexEncode } from '../base/bytes.ts';
+import { base64urlEncode, bytesEqual, hexEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
+import type { Checkpoint } from '../format/checkpoint.ts';
 import type { Commit } from '../format/commit.ts';
 import { checkPins, type FileLogRecords } from '../format/file-pins.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
+import { MerkleFrontier } from '../format/merkle.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
 import { readCommits } from './commit-stream.ts';
 import type { CallOptions } from './files.ts';
@@ -10,7 +12,7 @@ import type { Session } from './session.ts';
 import { Verification, type VerifyReport } from './verification.ts';
 import { verifyContent } from './verify-content.ts';
 import { VolumeTree } from './volume-tree.ts';
-import { getVolume } from './volumes.ts';
+import { getCheckpoint, getVolume } from './volumes.ts';
 
 export interface VerifyOptions extends CallOptions {
   /** Alias or 43-character name. */
@@ -21,10 +23,10 @@ export interface VerifyOptions extends CallOptions {
 }
 
 /**
- * Is everything in the volume what its writer signed? Reads all its commits and checks name, order,
- * signatures, roots, file logs and the tree that they make; then compares what the server lists and,
- * with `data`, the content of every live file. What it finds wrong is in the report; it throws only
- * if it cannot look.
+ * Is everything in the volume what its writer signed? Reads all its commits, up to the newest
+ * checkpoint at least, and checks name, order, signatures, roots, file logs and the tree that they
+ * make; then compares what the server lists and, with `data`, the content of every live file. What
+ * it finds wrong is in the report; it throws only if it cannot look.
  */
 export async function verifyVolume(
   session: Session,
@@ -32,10 +34,9 @@ export async function verifyVolume(
 ): Promise<VerifyReport> {
   const verification = new Verification(onProgress);
   const { name } = await getVolume(session, volume, { signal });
-  const log = new VerifiedLog(name, verification);
+  let log: VerifiedLog;
   try {
-    const next = (): number => log.count;
-    await readCommits(session, { volume: name, next, take: (commit) => log.take(commit), signal });
+    log = await readLog(session, name, verification, signal);
   } catch (error) {
     verification.note(error);
     return verification;
@@ -45,16 +46,36 @@ export async function verifyVolume(
   return verification;
 }
 
+async function readLog(
+  session: Session,
+  name: string,
+  verification: Verification,
+  signal: AbortSignal | undefined,
+): Promise<VerifiedLog> {
+  // Before the commits: a stream of them has no end mark, so this says how far it must go.
+  const newest = await getCheckpoint(session, name, { signal });
+  const log = new VerifiedLog(name, newest, verification);
+  const next = (): number => log.count;
+  await readCommits(session, { volume: name, next, take: (commit) => log.take(commit), signal });
+  log.end();
+  return log;
+}
+
 /** A directory log as far as it has been read and found good. */
 class VerifiedLog {
   readonly tree = new VolumeTree();
   readonly #name: string;
+  readonly #newest: Checkpoint;
   readonly #verification: Verification;
   readonly #logs = new MemoryFileLogs();
   #state: ChainState | undefined;
+  /** The log has gone through what `newest` says. */
+  #hasNewest = false;
 
-  constructor(name: string, verification: Verification) {
+  /** `newest` is what the server said before it sent the log. */
+  constructor(name: string, newest: Checkpoint, verification: Verification) {
     this.#name = name;
+    this.#newest = newest;
     this.#verification = verification;
   }
 
@@ -69,9 +90,22 @@ class VerifiedLog {
     }
     for (const { dentry } of checkPins(commit, this.#logs)) this.tree.apply(dentry);
     this.#state = state;
+    if (state.count === this.#newest.count) {
+      const root = MerkleFrontier.decode(state.frontier).root();
+      this.#hasNewest = bytesEqual(root, this.#newest.root);
+    }
     this.#verification.records = state.count;
     this.#verification.checkpoints += 1;
     this.#verification.report();
+  }
+
+  /** Throws `untrusted` if the log is not all that the server has. */
+  end(): void {
+    if (this.#hasNewest) return;
+    throw new GdpfsError(
+      'untrusted',
+      `cannot verify "${this.#name}": ${this.count} records came, and they do not lead to the checkpoint over ${this.#newest.count}`,
+    );
   }
 }
 

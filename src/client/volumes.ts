@@ -1,3 +1,4 @@
+import { type Checkpoint, parseCheckpoint } from '../format/checkpoint.ts';
 import type {
   CreateVolume,
   Invitation,
@@ -6,6 +7,7 @@ import type {
   VolumeList,
   Whoami,
 } from '../wire/generated/api.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
 import type { CallOptions } from './files.ts';
 import { jsonOf, type Session } from './session.ts';
 
@@ -24,6 +26,17 @@ export async function getVolume(
 ): Promise<Volume> {
   const route = `/api/v1/volumes/${encodeURIComponent(volume)}`;
   return jsonOf(await session.request({ method: 'GET', route, ...call }));
+}
+
+/** What the server says is the newest checkpoint. Its signature has not been verified. */
+export async function getCheckpoint(
+  session: Session,
+  volume: string,
+  call: CallOptions = {},
+): Promise<Checkpoint> {
+  const route = `/api/v1/volumes/${encodeURIComponent(volume)}/checkpoint`;
+  const answer = await session.request({ method: 'GET', route, accept: MEDIA_TYPES.note, ...call });
+  return parseCheckpoint(answer.body).checkpoint;
 }
 
 export async function createVolume(

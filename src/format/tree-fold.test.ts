@@ -57,8 +57,18 @@ interface Place {
 /** A new node, whose number is `seq`. */
 function make(seq: number, { kind = DIRECTORY, parent = ROOT_NODE, name }: Place): Dentry {
   return {
-    ...{ seq, node: seq, isNew: true, parent, name, kind },
-    ...{ size: 0, mode: 0, mtimeUs: 0, author: '', file: undefined, target: undefined },
+    seq,
+    node: seq,
+    isNew: true,
+    parent,
+    name,
+    kind,
+    size: 0,
+    mode: 0,
+    mtimeUs: 0,
+    author: '',
+    file: undefined,
+    target: undefined,
   };
 }
 

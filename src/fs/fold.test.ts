@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
-import { openTestStore, fileOf, outcome, TestStore } from '../../test/support/store.ts';
+import { fileOf, openTestStore, outcome, type TestStore } from '../../test/support/store.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { type DentryInit, encodeFchunk, encodeRecord } from '../format/records.ts';

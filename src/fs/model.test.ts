@@ -261,9 +261,16 @@ function changeCommand(change: Picked<ModelChange>): Command {
   );
 }
 
+/** What content a part finds that the parts before have made is not known beforehand. */
+function unconditional(change: Picked<ModelChange>): Picked<ModelChange> {
+  if (change.kind !== 'put' || change.condition !== 'same') return change;
+  const { condition: _, ...rest } = change;
+  return rest;
+}
+
 function manyCommand(changes: readonly Picked<ModelChange>[]): Command {
   return command(
-    (model) => ({ many: changes.map((change) => resolveChange(model, change)) }),
+    (model) => ({ many: changes.map((change) => resolveChange(model, unconditional(change))) }),
     async ({ many }, model, real) => {
       const trees = model.past.map(({ tree }) => tree);
       await runBoth(model, real, {

@@ -66,7 +66,7 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
 }
 
 /** Sends each record to the fold of its kind. */
-export class FileSystemFold implements Fold {
+class FileSystemFold implements Fold {
   #tables: { readonly entries: EntryTable; readonly system: SystemFold } | undefined;
 
   apply(database: DatabaseSync, record: PlacedRecord): void {

@@ -40,7 +40,7 @@ export function resolve(view: View, path: string): Resolved {
   return { parent, name, row: lookup(view, parent, name) };
 }
 
-export function lookup(view: View, parent: number, name: string): EntryRow | undefined {
+function lookup(view: View, parent: number, name: string): EntryRow | undefined {
   return view.entries.byName({ volume: view.volume, parent, name }, view.at);
 }
 

@@ -1,5 +1,3 @@
-import type { Chunk } from '../format/manifest.ts';
-
 /** What the file system says of one name. Times are microseconds since the Unix epoch. */
 export interface Entry {
   /** Path inside the volume: `''` for the root directory, otherwise `a/b` without a leading slash. */
@@ -190,5 +188,3 @@ export interface Upload {
   readonly base?: Uint8Array;
   readonly createdMs: number;
 }
-
-export type { Chunk };

@@ -26,7 +26,8 @@ async function get(store: TestStore, id: string, principal: string): Promise<Upl
   return store.fs.upload(id, principal);
 }
 
-const inOrder = (digests: readonly Uint8Array[]): Uint8Array[] => digests.toSorted(Buffer.compare);
+const inOrder = (digests: readonly Uint8Array[]): Uint8Array[] =>
+  digests.toSorted((left, right) => Buffer.compare(left, right));
 
 describe('uploads', () => {
   it('are found again by who opened them, for the same file', async () => {

@@ -24,13 +24,14 @@ describe('openIndexDatabase()', () => {
 
   it('shows the reader only what is committed', () => {
     using scratch = new Scratch();
-    const { writer, reader, close } = openIndexDatabase(join(scratch.path, 'i'), SCHEMA);
+    const index = openIndexDatabase(join(scratch.path, 'i'), SCHEMA);
+    const { writer, reader } = index;
     writer.exec('BEGIN IMMEDIATE; INSERT INTO thing VALUES (7)');
     assert.deepEqual([count(writer), count(reader)], [1, 0]);
     writer.exec('COMMIT');
     assert.deepEqual([count(writer), count(reader)], [1, 1]);
     assert.throws(() => reader.exec('INSERT INTO thing VALUES (8)'));
-    close();
+    index.close();
   });
 
   const broken: Readonly<Record<string, (path: string) => void>> = {

@@ -215,6 +215,24 @@ describe('a torn tail', () => {
       assert.deepEqual(after.frames, frames);
     }
   });
+
+  it('that is whole counts as acknowledged once it was seen: damage to it is reported', async () => {
+    const disk = new FaultDisk({ seed: 24 });
+    const { store } = await openSegments(disk);
+    disk.failNext('sync', { code: 'local_io', effect: 'none' });
+    await assert.rejects(store.append([chunkFrame(new Uint8Array(100))]));
+    await store.close();
+    const next = disk.restart();
+    const seen = await openSegments(next);
+    assert.equal(seen.frames.length, 1);
+    await seen.store.close();
+    const size = await sizeOf(next, OPEN);
+    await flip(next, OPEN, size - 1);
+    const { damages, store: again } = await openSegments(next);
+    assert.equal(damages.length, 1);
+    assert.equal(await sizeOf(next, OPEN), size);
+    await again.close();
+  });
 });
 
 describe('damage', () => {
@@ -315,6 +333,25 @@ describe('damage', () => {
     );
     assert.equal(frames.length, written.length - 1);
     await store.close();
+  });
+
+  it('that a segment was sealed with is reported at every replay: its table has a gap', async () => {
+    const disk = new FaultDisk({ seed: 25 });
+    const limits = { segmentEntriesMax: 4 };
+    const written = await fill(disk, { count: 3, limits });
+    const [first, second, third] = written;
+    assert(first && second && third);
+    await flip(disk, OPEN, second.location.offset);
+    const { store } = await openSegments(disk, { limits });
+    for (let count = 0; count < 3; count++) await store.append([chunkFrame(Uint8Array.of(count))]);
+    await store.close();
+    assert((await disk.list('segments')).includes('0000000001.seg'));
+    const { frames, damages, store: again } = await openSegments(disk, { limits });
+    assert.deepEqual(frames.slice(0, 2), names([first, third]));
+    assert.equal(frames.length, 5);
+    const { segment, offset, length } = second.location;
+    assert.deepEqual(damages, [{ segment, offset, length: FRAME_HEADER_BYTES + length }]);
+    await again.close();
   });
 
   it('of a watermark costs nothing, and an operator is told', async () => {

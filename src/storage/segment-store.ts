@@ -41,6 +41,12 @@ import {
 import { readPayload, replaySealed } from './sealed-segment.ts';
 import { cutTail, settleTail } from './torn-tail.ts';
 
+const DEFAULT_LIMITS: SegmentLimits = {
+  segmentBytesMax: LIMITS.segmentBytesMax,
+  segmentEntriesMax: LIMITS.segmentEntriesMax,
+  segmentQueueBytesMax: LIMITS.segmentQueueBytesMax,
+};
+
 export interface SegmentStoreOptions {
   readonly disk: Disk;
   /** How far the index has read; undefined to replay everything. */
@@ -92,7 +98,7 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
       storeId,
       reserve: await Reserve.open(disk),
       open,
-      limits: options.limits ?? LIMITS,
+      limits: options.limits ?? DEFAULT_LIMITS,
       onDurable(entry, location) {
         if (entry.kind === FRAME_KIND.chunk) visitor.chunk({ ...entry, ...location });
       },

@@ -181,6 +181,21 @@ const PLACES: Readonly<Record<Region['what'], readonly number[]>> = {
   footer: [0, 7, 9, 14, 16, 23],
 };
 
+/** A volume that lost history takes no change; one whose later commits prove it whole takes them. */
+function assertClosed(lab: DamageLab, region: Region, found: Found, where: string): void {
+  const isIn = (names: readonly Uint8Array[], name: Uint8Array): boolean =>
+    names.some((each) => bytesEqual(each, name));
+  const behind = lab.regions.slice(lab.regions.indexOf(region) + 1);
+  for (const name of lab.volumes) {
+    if (isIn(found.shortened, name)) assert(isIn(found.closed, name), `${where}: history may fork`);
+    const hasLater = behind.some(
+      ({ what, volume }) => what === 'commit' && volume !== undefined && bytesEqual(volume, name),
+    );
+    const isSound = !isIn(found.shortened, name) && hasLater;
+    if (isSound) assert(!isIn(found.closed, name), `${where}: a sound volume is closed`);
+  }
+}
+
 /** Places to damage in a region. Frames are many: of each some, other ones each time. */
 function placesIn({ what, offset, length }: Region, index: number): number[] {
   const places = PLACES[what].map((place) => offset + (place < 0 ? length + place : place));
@@ -203,6 +218,7 @@ async function assertContained(lab: DamageLab, region: Region, damage: () => voi
     }
     assertSpoken(found, where);
     assertOnlyIn(region, found, where);
+    assertClosed(lab, region, found, where);
   }
 }
 

@@ -94,7 +94,8 @@ describe('a store on a full disk', () => {
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128m', 'tmpfs', mount], { stdio: 'pipe' });
     } catch (error) {
-      const reason = error instanceof Error ? error.message.trim().split('\n').at(-1) : error;
+      const reason =
+        error instanceof Error ? error.message.trim().split('\n').at(-1) : String(error);
       context.skip(`cannot mount a small disk: ${reason}`);
       return;
     }

@@ -127,8 +127,12 @@ export class CrashRun implements Disposable {
       await this.#check(store);
       if (round === ROUNDS) break;
     }
+    const state = this.#stateOf(store);
     await store[Symbol.asyncDispose]();
     await this.#fsck();
+    store = await this.#open(true);
+    assert.equal(this.#stateOf(store), state, 'a rebuilt index says something else');
+    await store[Symbol.asyncDispose]();
   }
 
   get #directory(): string {
@@ -139,12 +143,13 @@ export class CrashRun implements Disposable {
     return join(this.#scratch.path, `keys-${this.#boot}`);
   }
 
-  async #open(): Promise<OpenedFileSystem> {
+  async #open(rebuild = false): Promise<OpenedFileSystem> {
     return await openFileSystem({
       directory: this.#directory,
       keysDirectory: this.#keysDirectory,
       disk: this.#disk,
       segmentLimits: LIMITS,
+      rebuild,
       clock: { now: () => this.#timeMs++ },
       warn: (message) => {
         if (message.includes('never acknowledged')) this.#totals.tornTails += 1;
@@ -414,8 +419,25 @@ export class CrashRun implements Disposable {
       if (remembered !== undefined)
         assert(bytesEqual(remembered, commit.checkpoint), 'history changed');
     }
-    assert.equal(seen.size, 0, `a checkpoint of ${[...seen.keys()]} records was seen and is gone`);
+    assert.equal(
+      seen.size,
+      0,
+      `a checkpoint of ${[...seen.keys()].join()} records was seen and is gone`,
+    );
     assert.equal(store.fs.missing(name, volume.chunks).length, 0, 'an acknowledged chunk is gone');
+  }
+
+  /** Everything that the store says, as text. */
+  #stateOf({ fs, system }: OpenedFileSystem): string {
+    const volumes = fs.listVolumes().map((info) => ({
+      info,
+      checkpoint: fs.checkpoint(info.name),
+      entries: fs.list(info.name, '', { recursive: true, limit: 10_000 }).entries,
+    }));
+    const principals = [...this.#principals].map((name) => system.view.principal(name));
+    return JSON.stringify({ volumes, principals }, (_, value) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+    );
   }
 
   async #fsck(): Promise<void> {

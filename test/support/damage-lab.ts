@@ -56,6 +56,8 @@ export interface Found {
   readonly shortened: readonly Uint8Array[];
   /** Volumes whose commits answer `corrupt`. */
   readonly unreadable: readonly Uint8Array[];
+  /** Volumes that take no change. */
+  readonly closed: readonly Uint8Array[];
 }
 
 export const SOUND: Found = {
@@ -64,6 +66,7 @@ export const SOUND: Found = {
   missing: [],
   shortened: [],
   unreadable: [],
+  closed: [],
 };
 
 const LIMITS = { segmentBytesMax: 28_200, segmentEntriesMax: 1000, segmentQueueBytesMax: 2 ** 20 };
@@ -175,12 +178,14 @@ export class DamageLab implements Disposable {
       }
       const shortened: Uint8Array[] = [];
       const unreadable: Uint8Array[] = [];
+      const closed: Uint8Array[] = [];
       for (const [index, volume] of this.volumes.entries()) {
         const count = await readHistory(store, volume);
         if (count === 'corrupt') unreadable.push(volume);
         else if (count !== this.#commits[index]) shortened.push(volume);
+        if (!(await takesChanges(store, volume))) closed.push(volume);
       }
-      return { damageCount: store.damageCount, corrupt, missing, shortened, unreadable };
+      return { damageCount: store.damageCount, corrupt, missing, shortened, unreadable, closed };
     } finally {
       await store[Symbol.asyncDispose]();
     }
@@ -267,6 +272,16 @@ async function readFile(
     if (isGdpfsError(error, 'corrupt')) return 'corrupt';
     if (isGdpfsError(error, 'not_found')) return 'not_found';
     throw error;
+  }
+}
+
+async function takesChanges({ fs }: OpenedFileSystem, volume: Uint8Array): Promise<boolean> {
+  try {
+    await fs.apply(volume, { kind: 'mkdir', path: 'new', parents: true }, { author: 'alice' });
+    return true;
+  } catch (error) {
+    assert(isGdpfsError(error, 'read_only', 'not_found'), String(error));
+    return false;
   }
 }
 

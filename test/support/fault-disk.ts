@@ -277,7 +277,7 @@ export class FaultDisk implements Disk {
     const written =
       fault?.effect === 'none' ? 0 : fault?.effect === 'half' ? bytes.length >> 1 : fits;
     this.#free -= Math.max(0, offset + written - file.cached.size);
-    const done = file.begin({ kind: 'write', offset, bytes: bytes.slice(0, written) });
+    const done = file.begin({ kind: 'write', offset, bytes: bytes.subarray(0, written) });
     await this.#turns();
     done();
     if (fault !== undefined) throw injected('write', fault);

@@ -119,7 +119,11 @@ export class FaultFile {
 
   /** The file as it may be after a power loss. */
   crash(random: Random, style: CrashStyle, report: CrashReport): FaultFile {
-    const changes = this.#changes.map(({ change }) => change);
+    // The size is kept apart from the content: without its truncations a file has its old end again.
+    const keepsTruncations = random.chance(0.5);
+    const changes = this.#changes
+      .map(({ change }) => change)
+      .filter(({ kind }) => kind === 'write' || keepsTruncations);
     const survivor = this.#durable.clone();
     if (changes.length === 0) return new FaultFile(survivor);
     const sizes = [survivor.size];
