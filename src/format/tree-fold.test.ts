@@ -188,7 +188,7 @@ describe('foldIntoTree()', () => {
 
   it('makes a tree of whatever it takes: one place a node, one node a place, no cycle', () => {
     fc.assert(
-      fc.property(fc.array(steps, { maxLength: 60 }), (all) => {
+      fc.property(fc.array(steps, { maxLength: 60, size: 'max' }), (all) => {
         const nodes = new ListedNodes();
         for (const [index, step] of all.entries()) applyOrRefuse(nodes, step(index + 1));
         assertTree(nodes);
