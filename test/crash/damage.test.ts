@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { bytesEqual } from '../../src/base/bytes.ts';
+import { sha256 } from '../../src/base/digest.ts';
 import { FRAME_HEADER_BYTES } from '../../src/format/segment.ts';
 import { fsckStore } from '../../src/log/fsck.ts';
 import { DamageLab, type Found, type Region, SOUND } from '../support/damage-lab.ts';
@@ -99,6 +100,22 @@ describe('a damaged byte', () => {
       const { corrupt, missing } = await lab.look();
       assert.deepEqual([corrupt, missing], [[], []]);
     }
+  });
+});
+
+describe('fsckStore()', () => {
+  it('finds bytes that were wrong before they were written, which no checksum shows', async () => {
+    using lab = await DamageLab.create();
+    const store = await lab.open();
+    const [volume] = lab.volumes;
+    assert(volume);
+    await store.fs.putChunk(volume, { digest: sha256(Uint8Array.of(1)) }, Uint8Array.of(2));
+    await store[Symbol.asyncDispose]();
+    const { problems } = await fsckStore({ directory: lab.directory });
+    assert.deepEqual(
+      problems.map(({ what }) => /have changed/.test(what)),
+      [true],
+    );
   });
 });
 
