@@ -106,7 +106,7 @@ export const LIMITS = {
 
   // Client.
   /** Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`. */
-  transferConcurrency: 6,
+  transferConcurrency: 10,
   bodyBytesTarget: 2 * MIB,
   /** Chunks in one body: as many as a request may name ranges. */
   bodyChunksMax: 64,

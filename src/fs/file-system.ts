@@ -5,7 +5,7 @@ import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { contentRoot } from '../format/content.ts';
 import { foldFileLog } from '../format/file-pins.ts';
 import type { Chunk, ChunkSequence, Manifest } from '../format/manifest.ts';
-import type { LogEngine } from '../log/engine.ts';
+import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asEntry, rootEntry } from './entry.ts';
@@ -249,13 +249,13 @@ export class FileSystem {
    */
   async putChunk(
     volume: Uint8Array,
-    chunk: { readonly digest: Uint8Array },
+    chunk: Pick<StoredChunk, 'digest' | 'checksum'>,
     data: Uint8Array,
     upload?: Upload,
   ): Promise<void> {
     const id = this.#volumes.id(volume);
     if (this.#engine.chunks.dataLength(id, chunk.digest) !== data.length) {
-      await this.#engine.appendChunk(volume, { digest: chunk.digest, data });
+      await this.#engine.appendChunk(volume, { ...chunk, data });
     }
     if (upload !== undefined) this.#uploads.add(upload, chunk.digest);
   }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { asBuffer, bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
+import { crc32Combine } from '../base/crc-combine.ts';
 import type { Clock } from '../base/clock.ts';
 import { crc32, formatDigest, sha256 } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
@@ -39,6 +40,14 @@ export interface RunOptions {
   readonly urgent?: boolean;
   /** A repeat of this request gets the first answer; its result must be JSON. */
   readonly request?: RequestKey;
+}
+
+/** A chunk's bytes with what identifies and guards them. */
+export interface StoredChunk {
+  readonly digest: Uint8Array;
+  readonly data: Uint8Array;
+  /** CRC-32 of `data`, if the caller has computed it. */
+  readonly checksum?: number;
 }
 
 export interface RequestKey {
@@ -132,16 +141,19 @@ export class LogEngine {
     await this.#sequencer.run(() => undefined, true);
   }
 
-  /** Stores the bytes of a chunk of the volume of that name, whose digest the caller has checked. Durable when it resolves. */
-  async appendChunk(
-    volume: Uint8Array,
-    chunk: { readonly digest: Uint8Array; readonly data: Uint8Array },
-  ): Promise<void> {
-    const { digest, data } = chunk;
+  /**
+   * Stores the bytes of a chunk of the volume of that name, whose digest the caller has checked.
+   * Durable when it resolves.
+   */
+  async appendChunk(volume: Uint8Array, chunk: StoredChunk): Promise<void> {
+    const { digest, data, checksum = crc32(data) } = chunk;
     const damage = this.#damaged.get(asBuffer(volume).toString('latin1'));
     if (damage !== undefined) throw volumeDamaged(damage);
-    const frame = { kind: FRAME_KIND.chunk, volume, digest };
-    await this.#segments.append([{ ...frame, payload: [volume, digest, data] }]);
+    const frame = { kind: FRAME_KIND.chunk, volume, digest, payload: [volume, digest, data] };
+    const head = crc32(digest, crc32(volume));
+    await this.#segments.append([
+      { ...frame, checksum: crc32Combine(head, checksum, data.length) },
+    ]);
     if (this.chunks.pendingCount === PENDING_MAX) void this.flush().catch(() => undefined);
   }
 

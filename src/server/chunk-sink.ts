@@ -75,7 +75,7 @@ export class ChunkSink {
   async #store({ offset, data }: ArrivedChunk, checksum: number): Promise<Chunk> {
     const digest = await sha256Async(data);
     const { volume, upload } = this.#target;
-    await this.#services.fs.putChunk(volume.name, { digest }, data, upload);
+    await this.#services.fs.putChunk(volume.name, { digest, checksum }, data, upload);
     // Only now: after a failure a write may still be under way.
     this.#services.buffers.give(data);
     return { offset, length: data.length, checksum, digest };

@@ -51,11 +51,16 @@ export async function createSegment(
   const temporary = `${path}.new`;
   await disk.remove(temporary);
   const file = await disk.open(temporary, { create: true });
-  await file.write([encodeSegmentHeader(header)], 0);
-  await file.sync();
-  // Only a segment with a durable header ever has a segment's name.
-  await disk.rename(temporary, path);
-  await disk.syncDirectory(SEGMENTS_DIRECTORY);
+  try {
+    await file.write([encodeSegmentHeader(header)], 0);
+    await file.sync();
+    // Only a segment with a durable header ever has a segment's name.
+    await disk.rename(temporary, path);
+    await disk.syncDirectory(SEGMENTS_DIRECTORY);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   return file;
 }
 

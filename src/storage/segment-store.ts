@@ -87,16 +87,19 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
   const { disk, visitor } = options;
   await disk.makeDirectory(SEGMENTS_DIRECTORY);
   await disk.syncDirectory('');
+  // A name that a killed process made may not be durable yet, and what follows relies on it.
+  await disk.syncDirectory(SEGMENTS_DIRECTORY);
   const reader = new SegmentReader(disk);
   let writer: SegmentWriter;
   let storeId: Uint8Array;
   try {
+    const reserve = await Reserve.open(disk);
     const open = await replay(options, reader);
     ({ storeId } = open);
     writer = new SegmentWriter({
       disk,
       storeId,
-      reserve: await Reserve.open(disk),
+      reserve,
       open,
       limits: options.limits ?? DEFAULT_LIMITS,
       onDurable(entry, location) {

@@ -221,6 +221,35 @@ describe('sealing', () => {
   });
 });
 
+describe('a kill at any operation', () => {
+  it('followed by a start, more writes, and a power loss, loses nothing', async () => {
+    const limits = { segmentEntriesMax: 1 };
+    for (let operations = 1; operations < 30; operations++) {
+      const disk = new FaultDisk({ seed: operations });
+      const { store } = await openSegments(disk, { limits });
+      disk.stopAfter(operations);
+      const appends = [frame(), frame(), frame()].map(async (each) => store.append([each]));
+      await Promise.allSettled(appends);
+      await store.close();
+      disk.stop();
+      const next = disk.restart();
+      const reopened = await openSegments(next, { limits });
+      const last = frame();
+      const [location] = await reopened.store.append([last]);
+      next.stop();
+      for (let crashes = 0; crashes < 4; crashes++) {
+        const { frames, damages } = await openSegments(next.crash().disk, { limits });
+        const expected = [
+          ...reopened.frames.slice(0, -1),
+          replayed(last, location ?? assert.fail()),
+        ];
+        assert.deepEqual(frames, expected);
+        assert.deepEqual(damages, []);
+      }
+    }
+  });
+});
+
 describe('a write that finds the disk full', () => {
   it('refuses the whole group with no_space, and nothing of it ever appears', async () => {
     for (let seed = 0; seed < 40; seed++) {
@@ -329,6 +358,17 @@ describe('a failure after which nobody knows', () => {
     const { frames, store: again } = await openSegments(disk, { limits });
     assert.equal(frames.length, 2);
     await again.close();
+    assert.equal(disk.openFiles, 0);
+  });
+
+  it('of the start leaves no file open', async () => {
+    for (const point of ['write', 'sync', 'rename', 'syncDirectory'] as const) {
+      const disk = new FaultDisk({ seed: 15 });
+      disk.failNext(point, { code: 'local_io', effect: 'full' });
+      await assert.rejects(openSegments(disk));
+      assert.equal(disk.openFiles, 0, point);
+      await (await openSegments(disk)).store.close();
+    }
   });
 });
 

@@ -22,6 +22,8 @@ import { createSegment, SEGMENTS_DIRECTORY, segmentPath } from './segment-files.
 export interface FrameInput {
   readonly kind: FrameKind;
   readonly payload: readonly Uint8Array[];
+  /** CRC-32 of the payload, if it is known; otherwise it is computed. */
+  readonly checksum?: number;
   /** For the segment's table. */
   readonly volume: Uint8Array;
   readonly digest: Uint8Array;
@@ -297,7 +299,8 @@ function frameHeader(
 ): Parameters<typeof encodeFrameHeader>[0] {
   let length = 0;
   for (const part of frame.payload) length += part.length;
-  return { kind: frame.kind, ...place, length, checksum: payloadChecksum(frame.payload) };
+  const checksum = frame.checksum ?? payloadChecksum(frame.payload);
+  return { kind: frame.kind, ...place, length, checksum };
 }
 
 /** Notes how far the segment is durable. It need not be synced: an older watermark is true as well. */

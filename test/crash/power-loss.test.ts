@@ -12,7 +12,7 @@ const SEEDS_MIN = 20;
 const TIME_MS = 25_000;
 
 describe('a store after power losses', () => {
-  it('holds everything that was acknowledged, nothing by halves, and goes on', async () => {
+  it('holds everything that was acknowledged, nothing by halves, and goes on', async (context) => {
     const totals = emptyTotals();
     const only = process.env['GDPFS_SEED'];
     const started = performance.now();
@@ -22,7 +22,7 @@ describe('a store after power losses', () => {
       seeds += 1;
       await runSeed({ seed: only === undefined ? seeds : Number(only) }, totals);
     }
-    console.log(`${seeds} seeds: ${JSON.stringify(totals)}`);
+    context.diagnostic(`${seeds} seeds: ${JSON.stringify(totals)}`);
     if (only === undefined) assertNotVacuous(totals);
   });
 
