@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { systemClock } from '../../base/clock.ts';
@@ -11,8 +10,6 @@ import { DATA_FOLDER_DEFAULT } from '../data-folder.ts';
 const LISTEN_DEFAULT = '127.0.0.1:7443';
 /** Addresses that mean all addresses: nobody can connect to them. */
 const UNSPECIFIED_HOSTS = ['0.0.0.0', '::'];
-/** What V8 may use for young objects, three times over. */
-const YOUNG_MEMORY_MIB = 4;
 /** File descriptor of standard error. */
 const STDERR = 2;
 
@@ -39,8 +36,6 @@ export function serveCommand(context: Context): Command {
       const options = command.optsWithGlobals<ServeOptions>();
       const listen = parseListen(options.listen);
       const level = options.debug ? 'debug' : 'info';
-      // Requests leave much garbage behind; room for more of it would only make the server larger.
-      setFlagsFromString(`--max-semi-space-size=${YOUNG_MEMORY_MIB}`);
       await using server = await startServer({
         dataDirectory: options.data,
         listen,
