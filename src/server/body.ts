@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { utf8Decode } from '../base/bytes.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import type { BodyRule } from '../wire/contract.ts';
+import { discardPiece } from '../wire/discard-piece.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Bodies below this are held without asking the budget: it costs more than it saves. */
@@ -46,18 +47,8 @@ export async function forEachPiece(
 }
 
 /**
- * Frees the memory of a piece now, for whoever has copied all of it. The collector would free it too,
- * but each body is thousands of pieces, and watching them go by would cost it more than all else that
- * an upload does.
- */
-export function discardPiece({ buffer, length }: Uint8Array): void {
-  // Not if the piece is a part of something larger: that is not ours.
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
-}
-
-/**
  * Reads the whole body and passes it to `use`; the memory counts against the common budget until
- * `use` is done.
+ * `use` is done, and is freed then: nothing may keep a view of it.
  */
 export async function withBody<T>(
   exchange: Exchange,
@@ -69,9 +60,12 @@ export async function withBody<T>(
   if (heldBytes <= SMALL_BODY_BYTES) return await use(await readBody(exchange));
   const { bodyBudget } = exchange.services;
   await bodyBudget.acquire(heldBytes);
+  let body: Uint8Array | undefined;
   try {
-    return await use(await readBody(exchange));
+    body = await readBody(exchange);
+    return await use(body);
   } finally {
+    if (body !== undefined) discardPiece(body);
     bodyBudget.release(heldBytes);
   }
 }

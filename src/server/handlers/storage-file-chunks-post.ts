@@ -1,7 +1,8 @@
 import { GdpfsError } from '../../base/errors.ts';
 import { ChunkFrameDecoder, type ChunkFrame } from '../../format/chunk-frame.ts';
 import { authorizeUpload } from '../authorize.ts';
-import { discardPiece, forEachPiece } from '../body.ts';
+import { discardPiece } from '../../wire/discard-piece.ts';
+import { forEachPiece } from '../body.ts';
 import { ChunkSink } from '../chunk-sink.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
