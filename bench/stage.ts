@@ -1,5 +1,5 @@
 /** What every benchmark needs: a server, a user with a volume, a folder, and ways to measure. */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -35,8 +35,12 @@ export async function openStage(options: {
   readonly runs: number;
   readonly scale: number;
   readonly signal: AbortSignal;
+  /** Where all data lies; by default the system's temporary folder. */
+  readonly parent?: string;
 }): Promise<Stage> {
-  const folder = await mkdtemp(join(tmpdir(), 'gdpfs-bench-'));
+  // What others wrote must not be on its way to the disk while this is measured.
+  execFileSync('sync');
+  const folder = await mkdtemp(join(options.parent ?? tmpdir(), 'gdpfs-bench-'));
   const user = { home: join(folder, 'home'), signal: options.signal };
   const server = await startServer(user, join(folder, 'data'));
   await run(user, 'login', server.url, server.token);
