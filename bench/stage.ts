@@ -68,7 +68,7 @@ export interface Measured {
 }
 
 /** How often the memory of a command is looked at; its peak is remembered by the system. */
-const PEAK_INTERVAL_MS = 20;
+const PEAK_INTERVAL_MS = 250;
 
 /** Runs a command to its end and watches its memory. */
 export async function measure(user: User, ...args: readonly string[]): Promise<Measured> {
