@@ -5,6 +5,7 @@ import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { contentRoot } from '../format/content.ts';
 import { foldFileLog } from '../format/file-pins.ts';
 import type { Chunk, ChunkSequence, Manifest } from '../format/manifest.ts';
+import { leafHash, merkleRoot } from '../format/merkle.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { planChange, type PreparedChange } from './changes.ts';
@@ -352,6 +353,10 @@ export class FileSystem {
     // Planning checks it again: equal content means that the fold still holds.
     checkPrecondition(path, state, precondition);
     const existing = await this.#records(row.id, entry);
+    // What is about to be signed again must be what was signed before.
+    if (!bytesEqual(merkleRoot(existing.map(leafHash)), state.root)) {
+      throw new GdpfsError('corrupt', `cannot extend "${path}": its log is not what was signed`);
+    }
     if (logs === 'shared' && this.#engine.fileLogCount(row.id, state.log) === state.logCount) {
       return prepareFile(file, existing);
     }
