@@ -48,7 +48,7 @@ export async function forEachPiece(
 
 /**
  * Reads the whole body and passes it to `use`; the memory counts against the common budget until
- * `use` is done, and is freed then: nothing may keep a view of it.
+ * `use` is done, and is freed if it succeeded: nothing may keep a view of it then.
  */
 export async function withBody<T>(
   exchange: Exchange,
@@ -60,12 +60,13 @@ export async function withBody<T>(
   if (heldBytes <= SMALL_BODY_BYTES) return await use(await readBody(exchange));
   const { bodyBudget } = exchange.services;
   await bodyBudget.acquire(heldBytes);
-  let body: Uint8Array | undefined;
   try {
-    body = await readBody(exchange);
-    return await use(body);
+    const body = await readBody(exchange);
+    const result = await use(body);
+    // Only now: after a failure a write of some of it may still be under way.
+    discardPiece(body);
+    return result;
   } finally {
-    if (body !== undefined) discardPiece(body);
     bodyBudget.release(heldBytes);
   }
 }
