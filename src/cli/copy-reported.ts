@@ -51,7 +51,7 @@ async function copyWithProgress(
       sources,
       destination: target,
       intoDirectory: destination.endsWith('/'),
-      onProgress: (progress) => line.show(summary(progress)),
+      observer: { progress: (progress) => line.show(summary(progress)) },
       signal: context.signal,
     });
   } finally {

@@ -28,7 +28,7 @@ export async function copyWithin(call: CopyWithinCall): Promise<void> {
   const name = baseName(source.path);
   const target = await findRemoteTarget(session, destination, { name, placement, signal });
   if (target.existing !== undefined && !(await mayReplace(replace, `"${target.path}"`))) {
-    tally.skipped += 1;
+    tally.skip();
     return;
   }
   if (placement === 'inside') {

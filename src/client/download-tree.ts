@@ -10,6 +10,7 @@ import { isFaultOfOne } from './fault-scope.ts';
 import type { StatOptions } from './files.ts';
 import type { Session } from './session.ts';
 import type { Tally } from './tally.ts';
+import type { TransferOptions } from './transfer-options.ts';
 import { fetchTar, isSmall, relativeTo, type TreeWindow, treeWindows } from './tree-windows.ts';
 import { errorOfFault, startTreeWorker, type TreeWorker } from './tree-worker.ts';
 
@@ -21,6 +22,7 @@ export interface DownloadTreeOptions extends StatOptions {
   /** Files and links that exist below `target` stay as they are. */
   readonly keep: boolean;
   readonly tally: Tally;
+  readonly transfer: TransferOptions;
 }
 
 /**
@@ -65,7 +67,7 @@ class TreeDownload {
     for (const entry of window.entries) {
       const listed = listedEntry(window.root, entry);
       if (entry.kind === 'directory') directories.push(listed);
-      else if (this.#isKept(listed)) this.#options.tally.skipped += 1;
+      else if (this.#isKept(listed)) this.#options.tally.skip();
       else if (entry.kind === 'symlink')
         this.#links.push({ ...listed, target: entry.target ?? '' });
       else {
@@ -110,7 +112,7 @@ class TreeDownload {
   }
 
   async #fetchFile(window: TreeWindow, file: ListedFile, target: string): Promise<void> {
-    const { tally, signal } = this.#options;
+    const { tally, transfer, signal } = this.#options;
     const path = `${window.root}/${file.relative}`;
     let progress = 0;
     try {
@@ -118,20 +120,19 @@ class TreeDownload {
         path,
         target,
         version: { ...file, path, at: window.at },
+        transfer,
         onProgress: (bytes) => {
           progress += bytes;
           tally.addBytes(bytes);
         },
         signal,
       });
-      tally.files += 1;
-      tally.bytesSent += result.bytesReceived;
-      tally.bytesReused += result.bytesReused;
-      tally.report();
+      const { size, bytesReceived, bytesReused } = result;
+      tally.fileDone({ path: target, size, bytesSent: bytesReceived, bytesReused });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       tally.addBytes(-progress);
-      tally.errors.push({ path, error });
+      tally.fail({ path, error });
     }
   }
 
@@ -140,7 +141,7 @@ class TreeDownload {
     for (const { relative, fault } of answer.faults) {
       const error = errorOfFault(fault);
       if (!isGdpfsError(error)) throw error;
-      tally.errors.push({ path: `${target}/${relative}`, error });
+      tally.fail({ path: `${target}/${relative}`, error });
     }
     tally.files += answer.files;
     tally.directories += answer.directories;

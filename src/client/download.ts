@@ -9,6 +9,7 @@ import type { LocalAttributes } from './local-attributes.ts';
 import { type FileVersion, fetchManifest } from './manifest.ts';
 import { openPartFile, type PartFile } from './part-file.ts';
 import type { Session } from './session.ts';
+import type { TransferOptions } from './transfer-options.ts';
 
 export interface DownloadOptions extends StatOptions {
   /** `/<volume>/<path>` of a file. */
@@ -17,6 +18,7 @@ export interface DownloadOptions extends StatOptions {
   readonly target: string;
   /** The version to fetch, where it is known; otherwise that at `at`, or the newest. */
   readonly version?: DownloadVersion;
+  readonly transfer?: TransferOptions | undefined;
   /** Called with the bytes of the file that are written or found good since the last call. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }

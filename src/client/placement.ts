@@ -1,5 +1,6 @@
 import type { StatOptions } from './files.ts';
 import type { Tally } from './tally.ts';
+import type { TransferOptions } from './transfer-options.ts';
 
 /** What the name of a copy's destination means. */
 export type Placement =
@@ -24,4 +25,5 @@ export interface CopyCall extends StatOptions {
   readonly placement: Placement;
   readonly replace: Replace;
   readonly tally: Tally;
+  readonly transfer: TransferOptions;
 }

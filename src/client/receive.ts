@@ -50,14 +50,14 @@ async function findTarget({ source, destination, placement }: ReceiveCall): Prom
 }
 
 async function receiveFile(call: ReceiveCall, path: string, target: LocalTarget): Promise<void> {
-  const { session, tally, replace, at, signal } = call;
+  const { session, tally, replace, transfer, at, signal } = call;
   const { existing } = target;
   if (existing?.isFile() === false) {
     const code = existing.isDirectory() ? 'is_a_directory' : 'not_a_file';
     throw new GdpfsError(code, `cannot replace ${quote(target.path)}: it is not a regular file`);
   }
   if (existing !== undefined && !(await mayReplace(replace, quote(target.path)))) {
-    tally.skipped += 1;
+    tally.skip();
     return;
   }
   await makeDirectories(dirname(target.path));
@@ -65,14 +65,13 @@ async function receiveFile(call: ReceiveCall, path: string, target: LocalTarget)
     path,
     // A link at the target stays, and what it points to is replaced, as cp(1) does.
     target: existing === undefined ? target.path : await realpath(target.path),
+    transfer,
     onProgress: (bytes) => tally.addBytes(bytes),
     at,
     signal,
   });
-  tally.files += 1;
-  tally.bytesSent += result.bytesReceived;
-  tally.bytesReused += result.bytesReused;
-  tally.report();
+  const { size, bytesReceived, bytesReused } = result;
+  tally.fileDone({ path: target.path, size, bytesSent: bytesReceived, bytesReused });
 }
 
 async function receiveDirectory(
@@ -80,7 +79,7 @@ async function receiveDirectory(
   entry: Entry,
   { path: target, existing }: LocalTarget,
 ): Promise<void> {
-  const { session, source, tally, recursive, replace, at, signal } = call;
+  const { session, source, tally, recursive, replace, transfer, at, signal } = call;
   const path = formatApiPath(source);
   if (!recursive) {
     throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
@@ -89,12 +88,12 @@ async function receiveDirectory(
   }
   const isMerged = existing !== undefined && replace !== 'always';
   if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(target)}`))) {
-    tally.skipped += 1;
+    tally.skip();
     return;
   }
   if (existing === undefined) await makeDirectories(target);
   const keep = isMerged && replace === 'never';
-  await downloadTree(session, { path, target, tally, keep, at, signal });
+  await downloadTree(session, { path, target, tally, keep, transfer, at, signal });
   if (existing !== undefined) return;
   const time = receivedTime(entry);
   await chmod(target, receivedMode(entry));

@@ -31,12 +31,12 @@ export async function send(call: SendCall): Promise<void> {
 }
 
 async function sendFile(call: SendCall, { path, existing }: RemoteTarget): Promise<void> {
-  const { source, session, tally, replace, signal } = call;
+  const { source, session, tally, replace, transfer, signal } = call;
   if (existing?.kind === 'directory') {
     throw new GdpfsError('is_a_directory', `cannot replace "${path}" by a file: it is a directory`);
   }
   if (existing !== undefined && !(await mayReplace(replace, quote(path)))) {
-    tally.skipped += 1;
+    tally.skip();
     return;
   }
   const result = await uploadFile(session, {
@@ -45,13 +45,11 @@ async function sendFile(call: SendCall, { path, existing }: RemoteTarget): Promi
     parents: true,
     // Somebody else may be faster.
     ifAbsent: existing === undefined && replace === 'never',
+    transfer,
     onProgress: (bytes) => tally.addBytes(bytes),
     signal,
   });
-  tally.files += 1;
-  tally.bytesSent += result.bytesSent;
-  tally.bytesReused += result.bytesReused;
-  tally.report();
+  tally.fileDone({ path, ...result });
 }
 
 async function sendDirectory(
@@ -59,7 +57,7 @@ async function sendDirectory(
   { path, existing }: RemoteTarget,
   stats: BigIntStats,
 ): Promise<void> {
-  const { source, session, tally, recursive, replace, signal } = call;
+  const { source, session, tally, recursive, replace, transfer, signal } = call;
   if (!recursive) {
     throw new GdpfsError('is_a_directory', `cannot copy ${quote(source)}: it is a directory`, {
       hint: 'use -r for directories',
@@ -74,7 +72,7 @@ async function sendDirectory(
   if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
   const isMerged = existing !== undefined && replace !== 'always';
   if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(path)}`))) {
-    tally.skipped += 1;
+    tally.skip();
     return;
   }
   const kept = isMerged && replace === 'never' ? await listNames(session, path, signal) : undefined;
@@ -82,6 +80,7 @@ async function sendDirectory(
     source,
     path,
     tally,
+    transfer,
     signal,
     ...(kept === undefined ? {} : { kept }),
   });

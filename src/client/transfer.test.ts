@@ -293,8 +293,8 @@ test('copy() ends when it is aborted, and what was committed stays', async () =>
   }
   const controller = new AbortController();
   const { signal } = controller;
-  const onProgress = (): void => controller.abort(new Error('enough'));
-  const copying = copyOne(local(source), remote('aborted'), { signal, onProgress });
+  const observer = { progress: (): void => controller.abort(new Error('enough')) };
+  const copying = copyOne(local(source), remote('aborted'), { signal, observer });
   await assert.rejects(copying, /enough/);
   const count = await countEntries('aborted');
   assert(count > 0 && count % LIMITS.tarFilesMax === 0, `${count} files`);

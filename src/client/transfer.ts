@@ -7,7 +7,8 @@ import type { Placement, Replace } from './placement.ts';
 import { receive } from './receive.ts';
 import { send } from './send.ts';
 import type { Session } from './session.ts';
-import { type Progress, Tally, type TransferFailure } from './tally.ts';
+import { Tally, type TransferFailure, type TransferObserver } from './tally.ts';
+import type { TransferOptions } from './transfer-options.ts';
 
 export interface LocalEndpoint {
   readonly kind: 'local';
@@ -37,7 +38,9 @@ export interface CopyOptions extends StatOptions {
   readonly asDestination?: boolean;
   /** What is done to files that exist already; replaces them if absent. */
   readonly replace?: Replace;
-  readonly onProgress?: (progress: Progress) => void;
+  /** How files are transferred. */
+  readonly transfer?: TransferOptions;
+  readonly observer?: TransferObserver;
 }
 
 export interface CopyResult {
@@ -63,7 +66,7 @@ export interface CopyResult {
  * file of a tree is in the result's `errors`; what would fail for all the rest is thrown.
  */
 export async function copy(options: CopyOptions): Promise<CopyResult> {
-  const tally = new Tally(options.onProgress);
+  const tally = new Tally(options.observer);
   if (options.sources.length > 1 && options.asDestination === true) {
     throw new GdpfsError('usage', 'cannot copy several sources to one name');
   }
@@ -72,7 +75,7 @@ export async function copy(options: CopyOptions): Promise<CopyResult> {
       await copyOne(source, options, tally);
     } catch (error) {
       if (!isFaultOfOne(error) || options.sources.length === 1) throw error;
-      tally.errors.push({ path: nameOf(source), error });
+      tally.fail({ path: nameOf(source), error });
     }
   }
   const { files, directories, links, skipped, bytes, bytesSent, bytesReused, errors } = tally;
@@ -82,8 +85,9 @@ export async function copy(options: CopyOptions): Promise<CopyResult> {
 }
 
 async function copyOne(source: Endpoint, options: CopyOptions, tally: Tally): Promise<void> {
-  const { destination, at, signal, recursive = false, replace = 'always' } = options;
-  const call = { at, signal, recursive, replace, tally, placement: placementOf(options) };
+  const { destination, at, signal, recursive = false, replace = 'always', transfer = {} } = options;
+  const placement = placementOf(options);
+  const call = { at, signal, recursive, replace, tally, placement, transfer };
   if (source.kind === 'local' && destination.kind === 'remote') {
     const { session, remote } = destination;
     await send({ ...call, source: source.path, session, destination: remote });

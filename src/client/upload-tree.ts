@@ -7,6 +7,7 @@ import { isFaultOfOne } from './fault-scope.ts';
 import type { CallOptions } from './files.ts';
 import type { Session } from './session.ts';
 import type { Tally } from './tally.ts';
+import type { TransferOptions } from './transfer-options.ts';
 import { makeTarBody, type TarBody } from './tar-body.ts';
 import { errorOfFault, startTreeWorker } from './tree-worker.ts';
 import { uploadFile } from './upload.ts';
@@ -20,6 +21,7 @@ export interface UploadTreeOptions extends CallOptions {
   /** Files and links, by their path below `source`, that are not to be replaced. */
   readonly kept?: ReadonlySet<string>;
   readonly tally: Tally;
+  readonly transfer: TransferOptions;
 }
 
 /** Faults of one entry: the others of its stream may be fine. */
@@ -73,11 +75,11 @@ class TreeUpload {
 
   async sendPart(part: TreePart): Promise<void> {
     const { tally, source } = this.#options;
-    tally.skipped += part.skipped;
+    if (part.skipped > 0) tally.skip(part.skipped);
     for (const { relative, fault } of part.faults) {
       const error = errorOfFault(fault);
       if (!isGdpfsError(error)) throw error;
-      tally.errors.push({ path: `${source}/${relative}`, error });
+      tally.fail({ path: `${source}/${relative}`, error });
     }
     if (part.tar !== undefined) await this.#sendTar(part.tar);
     await concurrently(part.large, LIMITS.largeFilesInFlight, (file) => this.#sendLarge(file));
@@ -104,7 +106,7 @@ class TreeUpload {
     const [first] = entries;
     if (first === undefined) throw error;
     if (entries.length === 1) {
-      this.#options.tally.errors.push({ path: this.#remotePath(first.path), error });
+      this.#options.tally.fail({ path: this.#remotePath(first.path), error });
       return;
     }
     const middle = Math.ceil(entries.length / 2);
@@ -125,27 +127,25 @@ class TreeUpload {
   }
 
   async #sendLarge({ path, relative }: LargeFile): Promise<void> {
-    const { tally, signal } = this.#options;
+    const { tally, transfer, signal } = this.#options;
     let progress = 0;
     try {
       const result = await uploadFile(this.#session, {
         source: path,
         path: this.#remotePath(relative),
         parents: true,
+        transfer,
         onProgress: (bytes) => {
           progress += bytes;
           tally.addBytes(bytes);
         },
         signal,
       });
-      tally.files += 1;
-      tally.bytesSent += result.bytesSent;
-      tally.bytesReused += result.bytesReused;
-      tally.report();
+      tally.fileDone({ path: this.#remotePath(relative), ...result });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       tally.addBytes(-progress);
-      tally.errors.push({ path, error });
+      tally.fail({ path, error });
     }
   }
 

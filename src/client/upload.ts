@@ -15,6 +15,7 @@ import { type CallOptions, stat } from './files.ts';
 import type { Session } from './session.ts';
 import { openSourceFile, type SourceFile } from './source-file.ts';
 import { sourceChanged } from './source-state.ts';
+import type { TransferOptions } from './transfer-options.ts';
 import { commitUpload, missingDigests, openUpload, sendChunks } from './uploads.ts';
 
 export interface UploadOptions extends CallOptions {
@@ -26,6 +27,7 @@ export interface UploadOptions extends CallOptions {
   readonly parents?: boolean;
   /** Throw `exists` if there is something at `path`. */
   readonly ifAbsent?: boolean;
+  readonly transfer?: TransferOptions | undefined;
   /** Called with the bytes of the file that are safe with the server since the last call. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
