@@ -115,11 +115,19 @@ export const LIMITS = {
   tarStreamsInFlight: 3,
   /** Files of a tree that are sent or fetched chunk by chunk at the same time. */
   largeFilesInFlight: 4,
-  retriesMax: 6,
+  /**
+   * From the first failure of a request until no more attempt is made: longer than a restart of a
+   * server, or of a machine that is not large.
+   */
+  retryPatienceMs: 120_000,
+  /** The same for a server that has not answered yet: its address may be wrong. */
+  firstContactPatienceMs: 5000,
   /** Fetching chunks again that came with a wrong digest: on a wire that happens, in a store it stays. */
   badDataRetriesMax: 3,
   retryDelayMsMin: 100,
   retryDelayMsMax: 10_000,
+  /** A server that asks for a longer pause is not believed. */
+  retryAfterMsMax: 60_000,
   connectTimeoutMs: 10_000,
   /** Connections of one client; exchanges beyond them wait. */
   clientConnectionsMax: 8,

@@ -6,6 +6,7 @@ import {
   parseRemotePath,
   type RemotePath,
 } from '../format/path.ts';
+import type { FlowOptions } from '../client/flow/flow-options.ts';
 import type { Home, Profile } from '../client/home.ts';
 import { openSession, type Session } from '../client/session.ts';
 import { getVolume } from '../client/volumes.ts';
@@ -29,12 +30,14 @@ export class Servers implements AsyncDisposable {
   readonly #home: Home;
   /** The profile of paths that name none. */
   readonly #profileName: string | undefined;
+  readonly #flow: FlowOptions;
   readonly #opened = new Map<string | undefined, Promise<{ profile: Profile; session: Session }>>();
   readonly #checked = new Map<string, Promise<void>>();
 
-  constructor(home: Home, profileName: string | undefined) {
+  constructor(home: Home, profileName: string | undefined, flow: FlowOptions = {}) {
     this.#home = home;
     this.#profileName = profileName;
+    this.#flow = flow;
   }
 
   /** The session of a profile: the one named, or that of the command. */
@@ -66,7 +69,7 @@ export class Servers implements AsyncDisposable {
     if (opened === undefined) {
       opened = this.#home
         .profile(profileName)
-        .then((profile) => ({ profile, session: openSession(profile) }));
+        .then((profile) => ({ profile, session: openSession({ ...profile, ...this.#flow }) }));
       this.#opened.set(profileName, opened);
     }
     return opened;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { utf8Decode, utf8Encode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { HEADERS } from '../wire/headers.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
 import { decodeProblem } from '../wire/problem.ts';
@@ -11,10 +12,14 @@ import {
   type ConnectionOptions,
   openConnection,
 } from './connection.ts';
+import type { FlowOptions } from './flow/flow-options.ts';
 import { RETRY_AFTER, withRetry } from './retry.ts';
 
 /** Options that are handed through: here an absent one may also be given as undefined. */
 export type MaybeUndefined<T> = { [Key in keyof T]: T[Key] | undefined };
+
+/** Whom to reach as whom, and how. */
+export interface SessionOptions extends ConnectionOptions, FlowOptions {}
 
 /** A request to the API. What is absent or undefined is not sent. */
 export interface ApiRequest {
@@ -53,12 +58,12 @@ export interface Session extends AsyncDisposable {
   request(request: ApiRequest): Promise<ApiAnswer>;
 }
 
-export function openSession(options: ConnectionOptions): Session {
-  const connection = openConnection(options);
+export function openSession(options: SessionOptions): Session {
+  const sender = new Sender(openConnection(options), options);
   return {
-    url: connection.url,
-    request: (request) => send(connection, request),
-    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+    url: options.url,
+    request: (request) => sender.send(request),
+    [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose](),
   };
 }
 
@@ -71,24 +76,48 @@ export function jsonOf<T>(answer: ApiAnswer): T {
   }
 }
 
-async function send(connection: Connection, request: ApiRequest): Promise<ApiAnswer> {
-  const { method, into, onData, signal } = request;
-  const body = bodyOf(request);
-  const exchange = {
-    method,
-    target: targetOf(request),
-    headers: headersOf(request, body),
-    body: body?.bytes,
-    into,
-    onData,
-    signal,
-  };
-  const attempt = async (): Promise<ApiAnswer> => {
-    const answer = await connection.exchange(exchange);
-    if (answer.status < 200 || answer.status > 299) throw errorOf(answer);
-    return answer;
-  };
-  return onData === undefined ? await withRetry(attempt, { signal }) : await attempt();
+/** Makes exchanges of requests, and repeats them. */
+class Sender implements AsyncDisposable {
+  readonly #connection: Connection;
+  readonly #options: FlowOptions;
+  /** Has the server ever answered anything? */
+  #isKnown = false;
+
+  constructor(connection: Connection, options: FlowOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  async send(request: ApiRequest): Promise<ApiAnswer> {
+    const { method, into, onData, signal } = request;
+    const body = bodyOf(request);
+    const exchange = {
+      method,
+      target: targetOf(request),
+      headers: headersOf(request, body),
+      body: body?.bytes,
+      into,
+      onData,
+      signal,
+    };
+    const attempt = async (): Promise<ApiAnswer> => {
+      const answer = await this.#connection.exchange(exchange);
+      this.#isKnown = true;
+      if (answer.status < 200 || answer.status > 299) throw errorOf(answer);
+      return answer;
+    };
+    if (onData !== undefined) return await attempt();
+    const { onWait } = this.#options;
+    return await withRetry(attempt, { signal, onWait, patienceMs: () => this.#patienceMs });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection[Symbol.asyncDispose]();
+  }
+
+  get #patienceMs(): number {
+    return this.#isKnown ? LIMITS.retryPatienceMs : LIMITS.firstContactPatienceMs;
+  }
 }
 
 function bodyOf(request: ApiRequest): ApiRequest['body'] {
