@@ -26,6 +26,7 @@ export { type Home, homeDirectory, openHome, type Profile } from './home.ts';
 export type { Replace } from './placement.ts';
 export { readFile, type ReadOptions } from './read.ts';
 export { openSession, type Session, type SessionOptions } from './session.ts';
+export type { Action, TreeEntry } from './sync/action.ts';
 export type { FileDone, Progress, TransferFailure, TransferObserver } from './tally.ts';
 export type { TransferOptions } from './transfer-options.ts';
 export { copy, type CopyOptions, type CopyResult, type Endpoint } from './transfer.ts';
