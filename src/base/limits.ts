@@ -122,6 +122,8 @@ export const LIMITS = {
   retryPatienceMs: 120_000,
   /** The same for a server that has not answered yet: its address may be wrong. */
   firstContactPatienceMs: 5000,
+  /** Actions that a planner hands out at once. */
+  planPageActions: 1000,
   /** Fetching chunks again that came with a wrong digest: on a wire that happens, in a store it stays. */
   badDataRetriesMax: 3,
   retryDelayMsMin: 100,

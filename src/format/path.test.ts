@@ -6,9 +6,11 @@ import { type ErrorCode, isGdpfsError } from '../base/errors.ts';
 import {
   baseName,
   compareNames,
+  comparePaths,
   formatApiPath,
   formatRemotePath,
   isAlias,
+  isBelow,
   joinPath,
   parentPath,
   parseApiPath,
@@ -157,6 +159,43 @@ describe('splitPath(), joinPath(), parentPath(), baseName()', () => {
     assert.equal(parentPath('a'), '');
     assert.equal(baseName('a'), 'a');
     assert.equal(parentPath('a/b/c'), 'a/b');
+  });
+});
+
+describe('comparePaths()', () => {
+  const byNames = (left: string, right: string): number => {
+    const [lefts, rights] = [splitPath(left), splitPath(right)];
+    for (const [index, name] of lefts.entries()) {
+      const order = compareNames(name, rights[index] ?? '');
+      if (order !== 0) return order;
+    }
+    return lefts.length - rights.length;
+  };
+  const path = fc
+    .array(fc.constantFrom('a', 'a-b', 'ab', '\u0001', '\ue000', '\u{1f600}'), {
+      minLength: 1,
+      maxLength: 4,
+    })
+    .map((names) => names.join('/'));
+
+  it('compares name by name, whatever characters come before the slash', () => {
+    fc.assert(
+      fc.property(path, path, (left, right) => {
+        assert.equal(Math.sign(comparePaths(left, right)), Math.sign(byNames(left, right)));
+      }),
+    );
+    assert(comparePaths('a/x', 'a-b') < 0);
+    assert(comparePaths('a', 'a/x') < 0);
+  });
+});
+
+describe('isBelow()', () => {
+  it('knows a directory from a name that begins with its name', () => {
+    assert(isBelow('a/b', 'a'));
+    assert(isBelow('a', ''));
+    assert(!isBelow('a', 'a'));
+    assert(!isBelow('ab', 'a'));
+    assert(!isBelow('', ''));
   });
 });
 

@@ -90,6 +90,30 @@ export function compareNames(left: string, right: string): number {
   return left.length - right.length;
 }
 
+/** Listing order: that of the names, one level after the other, a directory before its content. */
+export function comparePaths(left: string, right: string): number {
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index += 1) {
+    const leftUnit = left.charCodeAt(index);
+    const rightUnit = right.charCodeAt(index);
+    // The end of a name comes before every character.
+    if (leftUnit !== rightUnit) return pathRank(leftUnit) - pathRank(rightUnit);
+  }
+  return left.length - right.length;
+}
+
+const SLASH = 0x2f;
+
+function pathRank(unit: number): number {
+  return unit === SLASH ? 0 : codePointRank(unit);
+}
+
+/** Is `path` below the directory `above`, and not `above` itself? */
+export function isBelow(path: string, above: string): boolean {
+  if (above === '') return path !== '';
+  return path.charCodeAt(above.length) === SLASH && path.startsWith(above);
+}
+
 /** UTF-8 sorts by code point, so surrogates (U+10000 and up) come behind U+E000 to U+FFFF. */
 function codePointRank(unit: number): number {
   const isSurrogate = unit >= 0xd800 && unit <= 0xdfff;
