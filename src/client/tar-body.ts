@@ -11,7 +11,7 @@ export interface TarBody {
 }
 
 export async function makeTarBody(entries: readonly TarEntry[]): Promise<TarBody> {
-  const counts = { file: 0, directory: 0, symlink: 0 };
+  const counts = { file: 0, reference: 0, directory: 0, symlink: 0 };
   let size = 0;
   for (const entry of entries) {
     counts[entry.kind] += 1;
@@ -19,7 +19,7 @@ export async function makeTarBody(entries: readonly TarEntry[]): Promise<TarBody
   }
   return {
     bytes: await encodeTar(entries),
-    files: counts.file,
+    files: counts.file + counts.reference,
     directories: counts.directory,
     links: counts.symlink,
     size,

@@ -35,17 +35,20 @@ export async function openUpload(
   throw new GdpfsError('corrupt', `cannot use response: chunks of ${chunkSize} bytes`);
 }
 
-/** Indexes of the digests whose chunks must be sent, at most `LIMITS.missingDigestsMax` at once. */
+/**
+ * Indexes of the digests whose chunks must be sent, at most `LIMITS.missingDigestsMax` at once. For an
+ * upload the others stay until it ends; for a `path` in a volume they may be referred to, now.
+ */
 export async function missingDigests(
   session: Session,
-  options: CallOptions & {
-    readonly upload: string;
-    readonly digests: readonly Uint8Array[];
-  },
+  options: CallOptions &
+    ({ readonly upload: string } | { readonly path: string }) & {
+      readonly digests: readonly Uint8Array[];
+    },
 ): Promise<number[]> {
-  const { upload, digests, signal } = options;
+  const { digests, signal, ...query } = options;
   const body = { type: MEDIA_TYPES.digests, bytes: concatBytes(digests) };
-  const request = { method: 'POST', route: CHUNKS, query: { upload }, body, signal } as const;
+  const request = { method: 'POST', route: CHUNKS, query, body, signal } as const;
   return jsonOf<Missing>(await session.request(request)).missing;
 }
 

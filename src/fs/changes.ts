@@ -94,7 +94,7 @@ function planPut(planner: Planner, change: Kind<'put'>): void {
   const { path, prepared } = change;
   const { row, ...place } = resolveTarget(planner, path, change.parents);
   checkPrecondition(path, row, change.precondition);
-  planner.requireChunks(prepared);
+  planner.useChunks(prepared);
   // The same log pinned again is the same commit, sent twice under different request ids.
   if (row?.root !== undefined && bytesEqual(row.root, prepared.root)) {
     planner.node = row.node;
@@ -114,7 +114,7 @@ function planExtend(planner: Planner, change: Kind<'extend'>): void {
   const row = planner.existing(path);
   requireFile(path, row);
   checkPrecondition(path, row, change.precondition);
-  planner.requireChunks(prepared);
+  planner.useChunks(prepared);
   const mtimeUs = change.mtimeUs ?? planner.context.nowUs;
   pinFile(planner, prepared, planner.sameNode(row, { ...change, mtimeUs }));
 }

@@ -8,10 +8,12 @@ import type { Chunk, ChunkSequence, Manifest } from '../format/manifest.ts';
 import { leafHash, merkleRoot } from '../format/merkle.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
+import { ChunkAccess } from './chunk-access.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
 import { ManifestCache } from './manifest-cache.ts';
+import { countAt } from './moment.ts';
 import { checkPrecondition, Planner } from './planner.ts';
 import { type PreparedFile, prepareFile } from './prepare.ts';
 import {
@@ -55,6 +57,9 @@ export class FileSystem {
   readonly #clock: Clock;
   readonly #committed: EntryTable;
   readonly #pending: EntryTable;
+  readonly #access: ChunkAccess;
+  /** As the open transaction sees it. */
+  readonly #pendingAccess: ChunkAccess;
   readonly #manifests = new ManifestCache();
 
   constructor(parts: {
@@ -71,6 +76,8 @@ export class FileSystem {
     this.#clock = parts.clock;
     this.#committed = new EntryTable(parts.reader);
     this.#pending = new EntryTable(parts.writer);
+    this.#access = new ChunkAccess(parts.engine.chunks, parts.reader);
+    this.#pendingAccess = new ChunkAccess(parts.engine.chunks, parts.writer);
   }
 
   /** Throws `exists` if the alias is taken. */
@@ -182,6 +189,7 @@ export class FileSystem {
           transaction,
           entries: this.#pending,
           chunks: this.#engine.chunks,
+          access: this.#pendingAccess,
           volume: row.id,
           author,
           nowUs: this.#clock.now() * 1000,
@@ -229,12 +237,26 @@ export class FileSystem {
     }
   }
 
-  /** Indexes into `digests` of those that must be sent: not stored in the volume. */
-  missing(volume: Uint8Array, digests: readonly Uint8Array[]): number[] {
+  /**
+   * Indexes into `digests` of those that must be sent: not stored in the volume, or not known to
+   * `principal`. With `upload` the others are pinned: they stay until it ends.
+   */
+  async missing(
+    volume: Uint8Array,
+    digests: readonly Uint8Array[],
+    asker: { readonly principal: string; readonly upload?: Upload },
+  ): Promise<number[]> {
     const id = this.#volumes.id(volume);
+    const { principal, upload } = asker;
+    // A claim is in the index a moment later than its chunk can be found.
+    const isUnclaimed = (digest: Uint8Array): boolean =>
+      this.#access.look(id, digest, principal).standing === 'unclaimed';
+    if (digests.some(isUnclaimed)) await this.#engine.flush();
     const missing: number[] = [];
     for (const [index, digest] of digests.entries()) {
-      if (this.#engine.chunks.find(id, digest) === undefined) missing.push(index);
+      const length = this.#access.knownLength(id, digest, principal);
+      if (length === undefined) missing.push(index);
+      else if (upload !== undefined) this.#uploads.add(upload, digest);
     }
     return missing;
   }
@@ -293,24 +315,8 @@ export class FileSystem {
 
   #view(row: VolumeRow, at: Moment | undefined): View {
     const view = { entries: this.#committed, volume: row.id };
-    const count = this.#count(row, at);
+    const count = countAt(this.#engine, row, at);
     return count === undefined ? view : { ...view, at: count };
-  }
-
-  /** A moment as a count of records; undefined for now. */
-  #count(row: VolumeRow, at: Moment | undefined): number | undefined {
-    if (at === undefined) return undefined;
-    const count = at.kind === 'seq' ? at.seq + 1 : this.#engine.countAt(row.id, at.timeMs);
-    if (count > row.count) {
-      throw new GdpfsError(
-        'bad_request',
-        `cannot look at record ${at.kind === 'seq' ? at.seq : count}: the log has ${row.count}`,
-      );
-    }
-    if (count === 0) {
-      throw new GdpfsError('not_found', 'cannot look at the volume before its creation');
-    }
-    return count;
   }
 
   async #records(volume: number, entry: Entry): Promise<Uint8Array[]> {
@@ -326,7 +332,7 @@ export class FileSystem {
         return { ...change, prepared: await this.#prepareExtend(row, change, logs) };
       case 'copy':
       case 'restore': {
-        const atCount = this.#count(row, change.at);
+        const atCount = countAt(this.#engine, row, change.at);
         return atCount === undefined ? change : { ...change, atCount };
       }
       case 'many': {
@@ -361,8 +367,8 @@ export class FileSystem {
       return prepareFile(file, existing);
     }
     const records = [...forkLog(existing), ...file.records];
-    const { content } = file;
-    return prepareFile(content === undefined ? { records } : { records, content });
+    const { root: _, ...rest } = file;
+    return prepareFile({ ...rest, records });
   }
 }
 

@@ -6,6 +6,7 @@ import { baseName, parentPath } from '../format/path.ts';
 import type { DentryInit } from '../format/records.ts';
 import type { ChunkTable } from '../log/chunk-table.ts';
 import type { Transaction } from '../log/transaction.ts';
+import type { ChunkAccess } from './chunk-access.ts';
 import { VolumeNodes } from './dentry-fold.ts';
 import type { EntryRow, EntryTable } from './entry-table.ts';
 import type { PreparedFile } from './prepare.ts';
@@ -20,6 +21,7 @@ export interface PlannerContext {
   readonly transaction: Transaction;
   readonly entries: EntryTable;
   readonly chunks: ChunkTable;
+  readonly access: ChunkAccess;
   /** Index id of the volume. */
   readonly volume: number;
   readonly author: string;
@@ -125,12 +127,22 @@ export class Planner {
     this.#directories.clear();
   }
 
-  /** Throws `chunk_missing` with the digests unless every chunk is stored in its full length. */
-  requireChunks(file: PreparedFile): void {
-    const { chunks, volume } = this.context;
+  /**
+   * Throws `chunk_missing` with the digests unless every chunk is stored in its full length and may be
+   * named by who names it.
+   */
+  useChunks({ chunks: named, claimant }: PreparedFile): void {
+    const { access, chunks, volume } = this.context;
     const missing: string[] = [];
-    for (const chunk of file.chunks) {
-      if (chunks.dataLength(volume, chunk.digest) === chunk.length) continue;
+    for (const chunk of named) {
+      const length =
+        claimant === undefined
+          ? chunks.dataLength(volume, chunk.digest)
+          : access.knownLength(volume, chunk.digest, claimant);
+      if (length === chunk.length) {
+        chunks.use(volume, chunk.digest);
+        continue;
+      }
       missing.push(formatDigest(chunk.digest));
       if (missing.length === MISSING_NAMED_MAX) break;
     }

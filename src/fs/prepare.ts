@@ -21,6 +21,7 @@ export interface PreparedFile {
   readonly size: number;
   /** Chunks that the new records name; each must be stored before the commit. */
   readonly chunks: readonly Chunk[];
+  readonly claimant: string | undefined;
 }
 
 /**
@@ -66,6 +67,7 @@ export function prepareFile(file: FileContent, existing: readonly Uint8Array[] =
     content,
     size: manifest.size,
     chunks,
+    claimant: file.claimant,
   };
 }
 

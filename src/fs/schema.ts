@@ -16,7 +16,8 @@ export const FS_SCHEMA = `
     PRIMARY KEY (volume, parent, name, seq)) WITHOUT ROWID;
   CREATE INDEX past_node ON entry_past (volume, node, seq);
 
-  -- Unfinished uploads. Not in any log: whoever loses one opens another, and its chunks are found.
+  -- Unfinished uploads, and the chunks that each has sent or was told to be there. Not in any log:
+  -- whoever loses one opens another, and its chunks are found.
   CREATE TABLE upload (
     id TEXT PRIMARY KEY, volume INTEGER NOT NULL, principal TEXT NOT NULL, path TEXT NOT NULL,
     size INTEGER NOT NULL, chunk_size INTEGER NOT NULL, base BLOB, created_ms INTEGER NOT NULL
@@ -25,6 +26,7 @@ export const FS_SCHEMA = `
   CREATE TABLE upload_chunk (
     upload TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (upload, digest)
   ) WITHOUT ROWID;
+  CREATE INDEX upload_chunk_digest ON upload_chunk (digest);
 
   -- The fold of the system log.
   CREATE TABLE principal (name TEXT PRIMARY KEY, role INTEGER, created_ms INTEGER) WITHOUT ROWID;

@@ -73,6 +73,11 @@ export interface FileContent {
   readonly records: readonly Uint8Array[];
   readonly root?: Uint8Array;
   readonly content?: Uint8Array;
+  /**
+   * The principal who names the chunks without having sent them all along: each must be one that
+   * they may know of. Absent where every byte came with the request.
+   */
+  readonly claimant?: string;
 }
 
 export interface Attributes {
@@ -175,7 +180,7 @@ export interface VolumeInfo {
   readonly count: number;
 }
 
-/** An unfinished upload: a set of digests that arrived for a path, never a map of offsets. */
+/** An unfinished upload: a set of digests that its file may name, never a map of offsets. */
 export interface Upload {
   readonly id: string;
   readonly principal: string;

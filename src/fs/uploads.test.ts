@@ -74,7 +74,10 @@ describe('uploads', () => {
     assert.notEqual(next.id, upload.id);
     assert.equal(await outcome(get(store, upload.id, 'alice')), 'upload_not_found');
     assert.deepEqual(await store.fs.arrived(upload, { limit: 10 }), []);
-    assert.deepEqual(store.fs.missing(store.volume, [digest, sha256(digest)]), [1]);
+    assert.deepEqual(
+      await store.fs.missing(store.volume, [digest, sha256(digest)], { principal: 'alice' }),
+      [1],
+    );
   });
 
   it('may be lost with the index; the chunks are found again', async () => {
@@ -84,7 +87,7 @@ describe('uploads', () => {
     const digest = await send(store, upload, 'one');
     await store.reopen({ rebuild: true });
     assert.equal(await outcome(get(store, upload.id, 'alice')), 'upload_not_found');
-    assert.deepEqual(store.fs.missing(store.volume, [digest]), []);
+    assert.deepEqual(await store.fs.missing(store.volume, [digest], { principal: 'alice' }), []);
     assert.equal(store.fs.isEmpty(store.volume), false);
   });
 

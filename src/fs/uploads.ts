@@ -80,14 +80,14 @@ export class Uploads {
     return asUpload(row);
   }
 
-  /** A chunk of the upload is durable. */
+  /** A chunk of the upload is durable, or its sender was told so: it stays until the upload ends. */
   add(upload: Upload, digest: Uint8Array): void {
     this.#engine.later(() => {
       this.#writer.add.run(upload.id, digest);
     });
   }
 
-  /** Digests that arrived, in their own order, behind `after`. */
+  /** Digests that arrived or were found, in their own order, behind `after`. */
   async arrived(
     upload: Upload,
     page: { readonly after?: Uint8Array; readonly limit: number },

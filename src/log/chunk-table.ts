@@ -3,11 +3,17 @@ import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 
+/** In place of a length: what was there is not the chunk any more. */
+const LOST_LENGTH = -1;
+
 const SQL = {
-  get: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND digest = ?',
+  get: 'SELECT segment, offset, length, used FROM chunk WHERE volume = ? AND digest = ?',
   any: 'SELECT 1 FROM chunk WHERE volume = ? LIMIT 1',
-  put: 'INSERT OR REPLACE INTO chunk (volume, digest, segment, offset, length) VALUES (?, ?, ?, ?, ?)',
-  remove: 'DELETE FROM chunk WHERE volume = ? AND digest = ?',
+  put: `INSERT INTO chunk (volume, digest, segment, offset, length, used) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE
+    SET segment = excluded.segment, offset = excluded.offset, length = excluded.length`,
+  lose: `UPDATE chunk SET length = ${LOST_LENGTH} WHERE volume = ? AND digest = ?`,
+  use: 'UPDATE chunk SET used = 1 WHERE volume = ? AND digest = ? AND used = 0',
 } as const;
 
 interface Pending {
@@ -15,6 +21,14 @@ interface Pending {
   readonly digest: Uint8Array;
   /** Undefined for a chunk that is found no more. */
   readonly location: FrameLocation | undefined;
+  used: boolean;
+}
+
+/** A chunk that is stored. */
+export interface FoundChunk {
+  readonly location: FrameLocation;
+  /** Does a committed file name it, or has one done so? */
+  readonly used: boolean;
 }
 
 /** What a flush has written, for `forget`. */
@@ -40,27 +54,50 @@ export class ChunkTable {
 
   /** A chunk frame became durable. */
   add(volume: number, digest: Uint8Array, location: FrameLocation): void {
-    this.#pending.set(key(volume, digest), { volume, digest, location });
+    this.#pending.set(key(volume, digest), { volume, digest, location, used: false });
   }
 
   /** The bytes at the place are not those of the chunk: it counts as missing until it comes again. */
   removeRotten(volume: number, digest: Uint8Array, location: FrameLocation): void {
     const found = this.find(volume, digest);
     const isSame = found?.segment === location.segment && found.offset === location.offset;
-    if (isSame) this.#pending.set(key(volume, digest), { volume, digest, location: undefined });
+    if (!isSame) return;
+    this.#pending.set(key(volume, digest), { volume, digest, location: undefined, used: false });
+  }
+
+  /** A file that names the chunk is being committed, in the open transaction of the writer. */
+  use(volume: number, digest: Uint8Array): void {
+    const { changes } = this.#writer.use.run(volume, digest);
+    if (changes !== 0) return;
+    // While segments are read again, chunks and the commits that use them come together.
+    const pending = this.#pending.get(key(volume, digest));
+    if (pending !== undefined) pending.used = true;
   }
 
   /** The chunk's frame, or undefined. */
   find(volume: number, digest: Uint8Array): FrameLocation | undefined {
     const pending = this.#pending.get(key(volume, digest));
-    if (pending !== undefined) return pending.location;
+    return pending === undefined ? this.#stored(volume, digest)?.location : pending.location;
+  }
+
+  /** The chunk and whether files use it, or undefined. */
+  lookUp(volume: number, digest: Uint8Array): FoundChunk | undefined {
+    const pending = this.#pending.get(key(volume, digest));
+    if (pending === undefined) return this.#stored(volume, digest);
+    const { location } = pending;
+    if (location === undefined) return undefined;
+    return { location, used: pending.used || this.#stored(volume, digest)?.used === true };
+  }
+
+  #stored(volume: number, digest: Uint8Array): FoundChunk | undefined {
     const row = this.#reader.get.get(volume, digest);
-    if (row === undefined) return undefined;
-    return {
+    if (row === undefined || row['length'] === LOST_LENGTH) return undefined;
+    const location = {
       segment: Number(row['segment']),
       offset: Number(row['offset']),
       length: Number(row['length']),
     };
+    return { location, used: row['used'] === 1 };
   }
 
   /** Bytes of data in the chunk, or undefined if it is not stored. */
@@ -81,12 +118,12 @@ export class ChunkTable {
    * transaction is committed.
    */
   flush(): FlushedChunks {
-    for (const { volume, digest, location } of this.#pending.values()) {
+    for (const { volume, digest, location, used } of this.#pending.values()) {
       if (location === undefined) {
-        this.#writer.remove.run(volume, digest);
+        this.#writer.lose.run(volume, digest);
       } else {
         const { segment, offset, length } = location;
-        this.#writer.put.run(volume, digest, segment, offset, length);
+        this.#writer.put.run(volume, digest, segment, offset, length, used ? 1 : 0);
       }
     }
     return new Map(this.#pending);

@@ -15,7 +15,13 @@ import { decodeCommit, ZERO_DIGEST } from '../format/commit.ts';
 import { HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
 import { encodePolicyRecord } from '../format/policy.ts';
-import { encodeFileMeta, encodeRecord, FORMAT_VERSION, logName } from '../format/records.ts';
+import {
+  encodeFchunk,
+  encodeFileMeta,
+  encodeRecord,
+  FORMAT_VERSION,
+  logName,
+} from '../format/records.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
 import type { Fold, PlacedRecord } from './fold.ts';
 import { KeyStore } from './key-store.ts';
@@ -165,6 +171,10 @@ function hexOf(records: readonly Uint8Array[]): string[] {
   return records.map((record) => hexEncode(record));
 }
 
+function fchunk(offset: number): Uint8Array {
+  return encodeFchunk({ offset, length: 1, checksum: 0, digest: sha256(utf8Encode('x')) });
+}
+
 /** A file log's first records. */
 function fileLog(nonce: number): { readonly log: Uint8Array; readonly records: Uint8Array[] } {
   const meta = encodeFileMeta({
@@ -172,7 +182,7 @@ function fileLog(nonce: number): { readonly log: Uint8Array; readonly records: U
     createdMs: 0,
     chunkSize: 1024,
   });
-  return { log: logName(meta), records: [meta, utf8Encode('second')] };
+  return { log: logName(meta), records: [meta, fchunk(0)] };
 }
 
 describe('LogEngine.run()', () => {
@@ -296,7 +306,7 @@ describe('file logs', () => {
         transaction.appendPart(fixture.id, { log, firstSeq, records: added });
         fixture.append(transaction, `from ${firstSeq}`);
       });
-    const third = [utf8Encode('third')];
+    const third = [fchunk(1)];
     const outcomes = await Promise.all([
       outcome(add(1, third)),
       outcome(add(0, records)),

@@ -1,9 +1,15 @@
 import { asBuffer, base64urlEncode } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { type Commit, decodeCommit, decodeResults, type PartPlace } from '../format/commit.ts';
+import {
+  type Commit,
+  decodeCommit,
+  decodeResults,
+  type FileLogPart,
+  type PartPlace,
+} from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
-import { decodeRecord } from '../format/records.ts';
+import { decodeFchunk, decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { verifyCommit } from '../format/volume-chain.ts';
 import type { IndexDatabase } from '../storage/index-db.ts';
@@ -128,8 +134,16 @@ export class Replay implements ReplayVisitor {
         this.#options.fold.apply(writer, { volume, kind: state.kind, seq, body });
       }
     }
+    for (const part of commit.parts) this.#useChunks(volume, part);
     this.#options.commits.add(volume, state, { commit, places, location });
     return true;
+  }
+
+  #useChunks(volume: number, { firstSeq, records }: FileLogPart): void {
+    for (const record of firstSeq === 0 ? records.slice(1) : records) {
+      const { length, digest } = decodeFchunk(record);
+      if (length > 0) this.#options.chunks.use(volume, digest);
+    }
   }
 
   /** Of all volumes if it is not known of which: any of them may have lost a commit. */

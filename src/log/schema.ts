@@ -21,9 +21,10 @@ export const LOG_SCHEMA = `
     damage TEXT
   );
 
-  -- Where the newest copy of each chunk's bytes lies: data only, \`length\` bytes at \`offset\`.
+  -- Where the newest copy of each chunk lies: its frame, \`length\` bytes of payload; -1 once it was
+  -- found damaged. \`used\` by a file that was ever committed: then readers of the volume may know of it.
   CREATE TABLE chunk (
-    volume INTEGER, digest BLOB, segment INTEGER, offset INTEGER, length INTEGER,
+    volume INTEGER, digest BLOB, segment INTEGER, offset INTEGER, length INTEGER, used INTEGER,
     PRIMARY KEY (volume, digest)
   ) WITHOUT ROWID;
 

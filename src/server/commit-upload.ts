@@ -26,7 +26,8 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
       throw badCommit(`upload "${id}" is for another path`);
     }
     if (size !== upload.size) throw badCommit(`size ${size}, need the upload's ${upload.size}`);
-    const file = { records: readRecords(body, size), root, content };
+    const { principal: claimant } = upload;
+    const file = { records: readRecords(body, size), root, content, claimant };
     const result = await fs.apply(volume.name, changeOf(exchange, upload, file), context);
     await fs.closeUpload(upload);
     return result;

@@ -4,14 +4,14 @@ import { GdpfsError } from '../base/errors.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { joinPath } from '../format/path.ts';
-import type { Change } from '../fs/types.ts';
-import { decodeTar, type TarEntry, type TarFile } from '../wire/tar.ts';
+import type { Change, FileContent } from '../fs/types.ts';
+import { decodeTar, type TarEntry, type TarFile, type TarReference } from '../wire/tar.ts';
 import { authorizePath, type Target } from './authorize.ts';
 import { withBody } from './body.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { ChunkSink } from './chunk-sink.ts';
 import { requireDirectory } from './content.ts';
-import type { Exchange } from './exchange.ts';
+import { callerOf, type Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
 import { replyJson } from './reply.ts';
 
@@ -55,6 +55,8 @@ async function changesOf(
     if (entry.kind === 'directory') changes.push({ kind: 'mkdir', ...common });
     else if (entry.kind === 'symlink') {
       changes.push({ kind: 'symlink', ...common, target: entry.target });
+    } else if (entry.kind === 'reference') {
+      changes.push({ kind: 'put', ...common, file: referenceFile(exchange, entry) });
     } else {
       const chunks = files.get(entry) ?? [];
       const records = newFileLog(clock, { chunkSize: chunkSizeFor(entry.data.length), chunks });
@@ -62,6 +64,16 @@ async function changesOf(
     }
   }
   return changes;
+}
+
+/** The file whose only chunk the volume has, if the caller may know that. */
+function referenceFile(
+  exchange: Exchange<'storageFilesPost'>,
+  { size: length, checksum, digest }: TarReference,
+): FileContent {
+  const chunks = [{ offset: 0, length, checksum, digest }];
+  const records = newFileLog(exchange.services.clock, { chunkSize: chunkSizeFor(length), chunks });
+  return { records, claimant: callerOf(exchange).principal };
 }
 
 /** Stores the content of all files; nothing names it yet. Throws `bad_chunk`. */

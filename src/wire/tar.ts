@@ -1,5 +1,5 @@
 import { packTar, type TarHeader, unpackTar } from 'modern-tar';
-import { hexDecode, hexEncode } from '../base/bytes.ts';
+import { EMPTY_BYTES, hexDecode, hexEncode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -37,11 +37,25 @@ export interface TarSymlink extends TarEntryBase {
   readonly target: string;
 }
 
-export type TarEntry = TarFile | TarDirectory | TarSymlink;
+/**
+ * A file of one chunk that the volume has already: it travels without its content. Upwards only.
+ */
+export interface TarReference extends TarEntryBase {
+  readonly kind: 'reference';
+  /** Bytes of the file, at least 1. */
+  readonly size: number;
+  /** CRC-32 of the content. */
+  readonly checksum: number;
+  /** SHA-256 of the content. */
+  readonly digest: Uint8Array;
+}
+
+export type TarEntry = TarFile | TarDirectory | TarSymlink | TarReference;
 
 const PAX_DIGEST = 'GDPFS.sha256';
 const PAX_MTIME = 'GDPFS.mtime_us';
 const PAX_MANIFEST = 'GDPFS.manifest';
+const PAX_REFERENCE = 'GDPFS.reference';
 /** The path once more, percent-encoded, if it has a character that a decoder puts for bad UTF-8. */
 const PAX_PATH = 'GDPFS.path';
 const PAX_TARGET = 'GDPFS.target';
@@ -66,15 +80,20 @@ export function packEntry(entry: TarEntry): { header: TarHeader; body?: Uint8Arr
     mode: entry.mode & MODE_MASK,
     // The header has no time before 1970; the pax record has.
     mtime: new Date(Math.max(0, entry.mtimeUs / 1000)),
-    type: entry.kind,
+    type: entry.kind === 'reference' ? 'file' : entry.kind,
     pax,
-  };
+  } as const;
   if (entry.kind === 'directory') return { header: { ...header, size: 0 } };
   if (entry.kind === 'symlink') {
     const { target } = entry;
     if (!fitsHeader(target)) pax['linkpath'] = target;
     if (target.includes(REPLACEMENT_CHARACTER)) pax[PAX_TARGET] = encodeURIComponent(target);
     return { header: { ...header, size: 0, linkname: target } };
+  }
+  if (entry.kind === 'reference') {
+    pax[PAX_DIGEST] = hexEncode(entry.digest);
+    pax[PAX_REFERENCE] = `${entry.size} ${entry.checksum}`;
+    return { header: { ...header, size: 0 } };
   }
   if (entry.digest !== undefined) pax[PAX_DIGEST] = hexEncode(entry.digest);
   if (entry.manifest !== undefined) {
@@ -137,8 +156,20 @@ function parseEntry({ header, name, data }: RawEntry): TarEntry {
       return { ...base, kind: 'directory' };
     case 'symlink':
       return { ...base, kind: 'symlink', target: targetOf(header, name) };
-    case 'file':
-      return { ...base, kind: 'file', data: data ?? new Uint8Array(0), ...claims(name, pax, data) };
+    case 'file': {
+      const { digest, manifest } = claims(name, pax, data);
+      const reference = pax[PAX_REFERENCE];
+      if (reference !== undefined) {
+        return { ...base, ...parseReference({ name, reference, digest, data }) };
+      }
+      return {
+        ...base,
+        kind: 'file',
+        data: data ?? EMPTY_BYTES,
+        ...(digest === undefined ? {} : { digest }),
+        ...(manifest === undefined ? {} : { manifest }),
+      };
+    }
     default:
       throw bad(name, `it is a ${header.type}, need a file, directory or symlink`);
   }
@@ -174,7 +205,7 @@ function mtimeOf(header: TarHeader, name: string): number {
 function claims(
   name: string,
   pax: Readonly<Record<string, string>>,
-  data: Uint8Array = new Uint8Array(0),
+  data: Uint8Array = EMPTY_BYTES,
 ): Pick<TarFile, 'digest' | 'manifest'> {
   const digestText = pax[PAX_DIGEST];
   const manifestText = pax[PAX_MANIFEST];
@@ -186,6 +217,23 @@ function claims(
     ...(digest === undefined ? {} : { digest }),
     ...(manifestText === undefined ? {} : { manifest: parseManifest(manifestText, data.length) }),
   };
+}
+
+function parseReference(raw: {
+  readonly name: string;
+  readonly reference: string;
+  readonly digest: Uint8Array | undefined;
+  readonly data: Uint8Array | undefined;
+}): Pick<TarReference, 'kind' | 'size' | 'checksum' | 'digest'> {
+  const { name, reference, digest, data } = raw;
+  const [, sizeText, checksumText] = /^(\d{1,16}) (\d{1,10})$/.exec(reference) ?? [];
+  const size = Number(sizeText);
+  const checksum = Number(checksumText);
+  const isWellFormed = size >= 1 && size <= LIMITS.smallFileBytesMax && checksum <= 0xffff_ffff;
+  if (!isWellFormed) throw bad(name, `its ${PAX_REFERENCE} is malformed`);
+  if (digest === undefined) throw bad(name, `it is a reference, need a ${PAX_DIGEST}`);
+  if (data !== undefined && data.length > 0) throw bad(name, 'it is a reference and has content');
+  return { kind: 'reference', size, checksum, digest };
 }
 
 function parseManifest(text: string, size: number): Chunk[] {

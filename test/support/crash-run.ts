@@ -424,7 +424,11 @@ export class CrashRun implements Disposable {
       0,
       `a checkpoint of ${[...seen.keys()].join()} records was seen and is gone`,
     );
-    assert.equal(store.fs.missing(name, volume.chunks).length, 0, 'an acknowledged chunk is gone');
+    assert.equal(
+      (await store.fs.missing(name, volume.chunks, { principal: 'alice' })).length,
+      0,
+      'an acknowledged chunk is gone',
+    );
   }
 
   /** Everything that the store says, as text. */

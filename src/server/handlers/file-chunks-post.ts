@@ -1,17 +1,30 @@
 import { DIGEST_BYTES } from '../../base/digest.ts';
 import { GdpfsError } from '../../base/errors.ts';
-import { authorizeUpload } from '../authorize.ts';
+import { authorizePath, authorizeUpload } from '../authorize.ts';
+import type { Upload, VolumeInfo } from '../../fs/types.ts';
 import { withBody } from '../body.ts';
-import type { Exchange } from '../exchange.ts';
+import { callerOf, type Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
 
-/** POST /api/v1/file/chunks: which of these digests does the upload lack? */
+/** POST /api/v1/file/chunks: which of these digests does the upload, or the volume, lack? */
 export async function fileChunksPost(exchange: Exchange<'fileChunksPost'>): Promise<void> {
-  const { volume } = authorizeUpload(exchange, exchange.query.upload);
+  const { volume, upload } = askedFor(exchange);
+  const { principal } = callerOf(exchange);
+  const asker = upload === undefined ? { principal } : { principal, upload };
   const missing = await withBody(exchange, (body) =>
-    exchange.services.fs.missing(volume.name, splitDigests(body)),
+    exchange.services.fs.missing(volume.name, splitDigests(body), asker),
   );
   replyJson(exchange, { status: 200 }, { missing });
+}
+
+function askedFor(exchange: Exchange<'fileChunksPost'>): {
+  readonly volume: VolumeInfo;
+  readonly upload?: Upload;
+} {
+  const { upload, path } = exchange.query;
+  if (upload !== undefined && path === undefined) return authorizeUpload(exchange, upload);
+  if (path !== undefined && upload === undefined) return authorizePath(exchange, path);
+  throw new GdpfsError('bad_request', 'cannot read query: need either "upload" or "path"');
 }
 
 function splitDigests(body: Uint8Array): Uint8Array[] {

@@ -371,7 +371,8 @@ export interface FileChunksGetQuery {
   cursor?: string;
 }
 export interface FileChunksPostQuery {
-  upload: UploadId;
+  upload?: UploadId;
+  path?: Path;
 }
 export interface StorageFilesGetQuery {
   path: Path;

@@ -1,0 +1,49 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { ChunkTable } from '../log/chunk-table.ts';
+import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
+import { prepareAll } from '../storage/index-db.ts';
+
+const SQL = {
+  claims: `SELECT u.principal = ?3 AS own FROM upload_chunk c JOIN upload u ON u.id = c.upload
+    WHERE c.digest = ?2 AND u.volume = ?1 ORDER BY own DESC LIMIT 1`,
+} as const;
+
+/** What a principal may know of a chunk. */
+export interface ChunkView {
+  readonly standing: 'absent' | 'known' | 'hidden' | 'unclaimed';
+  /** Bytes; 0 if absent. */
+  readonly length: number;
+}
+
+/**
+ * The one place that decides whom de-duplication tells that a chunk is there (DESIGN §5). A chunk of
+ * a committed file is known to whoever may read the volume. One that came for an upload is known to
+ * those who sent it, until a file uses it: others are asked to send it too, and it is stored once
+ * all the same. A chunk that nobody claims any more, because its upload was lost with the index,
+ * is known to all who may write to the volume: else a power loss would cost them what they had sent.
+ */
+export class ChunkAccess {
+  readonly #chunks: ChunkTable;
+  readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+
+  constructor(chunks: ChunkTable, database: DatabaseSync) {
+    this.#chunks = chunks;
+    this.#sql = prepareAll(database, SQL);
+  }
+
+  /** Bytes of the chunk if it is stored and `principal` may know that; undefined otherwise. */
+  knownLength(volume: number, digest: Uint8Array, principal: string): number | undefined {
+    const { length, standing } = this.look(volume, digest, principal);
+    return standing === 'known' || standing === 'unclaimed' ? length : undefined;
+  }
+
+  look(volume: number, digest: Uint8Array, principal: string): ChunkView {
+    const found = this.#chunks.lookUp(volume, digest);
+    if (found === undefined) return { standing: 'absent', length: 0 };
+    const length = found.location.length - CHUNK_PREFIX_BYTES;
+    if (found.used) return { standing: 'known', length };
+    const claim = this.#sql.claims.get(volume, digest, principal);
+    if (claim === undefined) return { standing: 'unclaimed', length };
+    return { standing: claim['own'] === 1 ? 'known' : 'hidden', length };
+  }
+}

@@ -1,0 +1,27 @@
+import { GdpfsError } from '../base/errors.ts';
+import type { LogEngine } from '../log/engine.ts';
+import type { VolumeRow } from '../log/volume-table.ts';
+import type { Moment } from './types.ts';
+
+/**
+ * A moment of a volume as a count of records; undefined for now. Throws `bad_request` for one that has
+ * not come yet, `not_found` for one before the volume.
+ */
+export function countAt(
+  engine: LogEngine,
+  row: VolumeRow,
+  at: Moment | undefined,
+): number | undefined {
+  if (at === undefined) return undefined;
+  const count = at.kind === 'seq' ? at.seq + 1 : engine.countAt(row.id, at.timeMs);
+  if (count > row.count) {
+    throw new GdpfsError(
+      'bad_request',
+      `cannot look at record ${at.kind === 'seq' ? at.seq : count}: the log has ${row.count}`,
+    );
+  }
+  if (count === 0) {
+    throw new GdpfsError('not_found', 'cannot look at the volume before its creation');
+  }
+  return count;
+}
