@@ -86,7 +86,7 @@ async function writeFiles(
       writing.directories += 1;
     });
   }
-  const received = await unpackFiles(request.tar);
+  const received = unpackFiles(request.tar);
   for (const file of request.small) {
     writing.attempt(file.relative, () => {
       const entry = received.get(file.relative);

@@ -9,12 +9,10 @@ import { decodeTar, type TarFile } from '../wire/tar.ts';
  * The files of a tar body, by path. A body that cannot be read is as if it had not come: each file
  * can still be fetched by itself.
  */
-export async function unpackFiles(
-  tar: Uint8Array | undefined,
-): Promise<ReadonlyMap<string, TarFile>> {
+export function unpackFiles(tar: Uint8Array | undefined): ReadonlyMap<string, TarFile> {
   if (tar === undefined) return new Map();
   try {
-    const files = (await decodeTar(tar)).filter((entry) => entry.kind === 'file');
+    const files = decodeTar(tar).filter((entry) => entry.kind === 'file');
     return new Map(files.map((file) => [file.path, file]));
   } catch (error) {
     if (!isGdpfsError(error)) throw error;
@@ -24,26 +22,28 @@ export async function unpackFiles(
 
 /** Is it, byte by byte, the content that the ETag names? */
 export function hasContent(
-  { data, manifest }: TarFile,
+  { data, manifest }: Pick<TarFile, 'data' | 'manifest'>,
   expected: { readonly size: number; readonly etag: string },
 ): boolean {
   if (data.length !== expected.size) return false;
+  if (manifest !== undefined && !hasChunks(data, manifest)) return false;
   const chunks = manifest ?? wholeChunk(data);
-  const areGood = chunks.every(({ offset, length, digest }) => {
-    return bytesEqual(sha256(data.subarray(offset, offset + length)), digest);
-  });
-  if (!areGood || !areZeros(data, chunks)) return false;
   return formatDigest(contentRoot({ size: data.length, chunks })) === expected.etag;
 }
 
-/** Is everything between the chunks zero? No digest covers the holes of a file. */
-function areZeros(data: Uint8Array, chunks: readonly Chunk[]): boolean {
+/** Are these the bytes of the chunks, and zeros between them? No digest covers the holes of a file. */
+function hasChunks(data: Uint8Array, chunks: readonly Chunk[]): boolean {
   let end = 0;
-  for (const { offset, length } of [...chunks, { offset: data.length, length: 0 }]) {
-    if (data.subarray(end, offset).some((byte) => byte !== 0)) return false;
+  for (const { offset, length, digest } of chunks) {
+    if (!areZeros(data.subarray(end, offset))) return false;
     end = offset + length;
+    if (!bytesEqual(sha256(data.subarray(offset, end)), digest)) return false;
   }
-  return true;
+  return areZeros(data.subarray(end));
+}
+
+function areZeros(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 function wholeChunk(data: Uint8Array): Chunk[] {

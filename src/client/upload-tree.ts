@@ -92,7 +92,7 @@ class TreeUpload {
       await this.#post(tar.bytes);
     } catch (error) {
       if (!isGdpfsError(error, ...ENTRY_FAULTS)) throw error;
-      await this.#sendHalves(await decodeTar(tar.bytes), error);
+      await this.#sendHalves(decodeTar(tar.bytes), error);
       return;
     }
     tally.files += tar.files;

@@ -96,10 +96,13 @@ class ContentCheck {
   }
 
   /** A stream that the server cannot send is as if it were empty: its files are looked at singly. */
-  async #fetchSmall(window: TreeWindow, small: readonly Entry[]): ReturnType<typeof unpackFiles> {
+  async #fetchSmall(
+    window: TreeWindow,
+    small: readonly Entry[],
+  ): Promise<ReturnType<typeof unpackFiles>> {
     if (small.length === 0) return new Map();
     try {
-      return await unpackFiles(await fetchTar(this.#session, window, this.#signal));
+      return unpackFiles(await fetchTar(this.#session, window, this.#signal));
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       return new Map();

@@ -31,7 +31,7 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
     const repeated = fs.firstResult(context);
     if (repeated !== undefined) return repeated;
     if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
-    const entries = await decodeTar(body);
+    const entries = decodeTar(body);
     const changes = await changesOf(exchange, target, entries);
     return await fs.apply(target.volume.name, { kind: 'many', changes }, context);
   });

@@ -54,18 +54,21 @@ function flip(bytes: Uint8Array, index: number, mask: number): void {
   bytes[index] = (bytes[index] ?? 0) ^ mask;
 }
 
-function rejects(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
-  return assert.rejects(promise, (error: unknown) => {
-    assert(isGdpfsError(error, 'bad_request', 'name_too_long', 'body_too_large'), String(error));
-    assert.match(error.message, pattern);
-    return true;
-  });
+function refuses(bytes: Uint8Array, pattern: RegExp): void {
+  assert.throws(
+    () => decodeTar(bytes),
+    (error: unknown) => {
+      assert(isGdpfsError(error, 'bad_request', 'name_too_long', 'body_too_large'), String(error));
+      assert.match(error.message, pattern);
+      return true;
+    },
+  );
 }
 
 test('decodeTar() returns what encodeTar() was given', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(entryArbitrary, { maxLength: 12 }), async (entries) => {
-      assert.deepEqual(await decodeTar(await encodeTar(entries)), entries);
+      assert.deepEqual(decodeTar(await encodeTar(entries)), entries);
     }),
   );
 });
@@ -79,7 +82,7 @@ test('decodeTar() keeps a manifest of several chunks', async () => {
     { offset: 6, ...one },
   ];
   const file = { path: 'a', kind: 'file', mode: 0o644, mtimeUs: 1, data, manifest } as const;
-  assert.deepEqual(await decodeTar(await encodeTar([file])), [file]);
+  assert.deepEqual(decodeTar(await encodeTar([file])), [file]);
 });
 
 test('decodeTar() answers damaged bytes with an error or with entries, never with a crash', async () => {
@@ -95,7 +98,7 @@ test('decodeTar() answers damaged bytes with an error or with entries, never wit
         const bytes = await encodeTar(entries);
         for (const [at, mask] of flips) flip(bytes, at % bytes.length, mask);
         try {
-          await decodeTar(bytes.subarray(0, cut % 4 === 0 ? cut % bytes.length : bytes.length));
+          decodeTar(bytes.subarray(0, cut % 4 === 0 ? cut % bytes.length : bytes.length));
         } catch (error) {
           assert(isGdpfsError(error, 'bad_request', 'name_too_long'), String(error));
         }
@@ -108,21 +111,21 @@ test('decodeTar() refuses a body that is cut anywhere', async () => {
   const data = new Uint8Array(700).fill(7);
   const bytes = await encodeTar([{ path: 'a', kind: 'file', mode: 0o644, mtimeUs: 1, data }]);
   for (let length = 1; length < bytes.length; length += 101) {
-    await rejects(decodeTar(bytes.subarray(0, length)), /framing is damaged/);
+    refuses(bytes.subarray(0, length), /framing is damaged/);
   }
 });
 
 test('decodeTar() refuses names that lead out of the directory', async () => {
   for (const name of ['/etc/passwd', '../a', 'a/../../b', 'a/./b', 'a//b', '..']) {
     const bytes = await packTar([{ header: { name, size: 0, type: 'file' } }]);
-    await rejects(decodeTar(bytes), /cannot use/);
+    refuses(bytes, /cannot use/);
   }
 });
 
 test('decodeTar() refuses hard links, devices and fifos', async () => {
   for (const type of ['link', 'character-device', 'block-device', 'fifo'] as const) {
     const bytes = await packTar([{ header: { name: 'x', size: 0, type, linkname: 'y' } }]);
-    await rejects(decodeTar(bytes), /need a file, directory or symlink/);
+    refuses(bytes, /need a file, directory or symlink/);
   }
 });
 
@@ -133,7 +136,7 @@ test('decodeTar() refuses a name that is not UTF-8', async () => {
   const stored = bytes.subarray(148, 156).reduce((total, byte) => total + byte, 0);
   const checksum = (sum - stored + 8 * 32).toString(8).padStart(6, '0');
   bytes.set(Buffer.from(`${checksum}\0 `), 148);
-  await rejects(decodeTar(bytes), /not UTF-8/);
+  refuses(bytes, /not UTF-8/);
 });
 
 test('decodeTar() refuses wrong pax records', async () => {
@@ -145,7 +148,7 @@ test('decodeTar() refuses wrong pax records', async () => {
   ];
   for (const pax of records) {
     const bytes = await packTar([{ header: { name: 'x', size: 0, type: 'file', pax } }]);
-    await rejects(decodeTar(bytes), /cannot (use|read) tar/);
+    refuses(bytes, /cannot (use|read) tar/);
   }
 });
 
@@ -154,14 +157,14 @@ test('decodeTar() refuses more entries or content than a stream may have', async
   const many = Array.from({ length: LIMITS.tarFilesMax + 1 }, (_, index) => {
     return { ...header, path: `d${index}`, kind: 'directory' as const };
   });
-  await rejects(decodeTar(await encodeTar(many)), /entries, need at most/);
+  refuses(await encodeTar(many), /entries, need at most/);
   const data = new Uint8Array(LIMITS.tarBytesMax + 1);
   const large = await encodeTar([{ ...header, path: 'a', kind: 'file', data }]);
-  await rejects(decodeTar(large), /content, need at most/);
+  refuses(large, /content, need at most/);
 });
 
 test('decodeTar() refuses what is no tar', async () => {
-  await rejects(decodeTar(concatBytes([new Uint8Array(2048).fill(65)])), /framing is damaged/);
+  refuses(concatBytes([new Uint8Array(2048).fill(65)]), /framing is damaged/);
 });
 
 test('decodeTar() reads what the system tar writes, and the other way round', async (context) => {
@@ -170,7 +173,7 @@ test('decodeTar() reads what the system tar writes, and the other way round', as
   const name = `${'long-'.repeat(30)}\u00e9.txt`;
   writeFileSync(join(folder, name), 'hello');
   const packed = execFileSync('tar', ['-C', folder, '-c', '.']);
-  const entries = await decodeTar(packed);
+  const entries = decodeTar(packed);
   assert.deepEqual(
     entries.map((entry) => [entry.kind, entry.path]),
     [['file', name]],

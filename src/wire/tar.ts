@@ -1,10 +1,11 @@
-import { packTar, type TarHeader, unpackTar } from 'modern-tar';
-import { EMPTY_BYTES, hexDecode, hexEncode } from '../base/bytes.ts';
+import { packTar, type TarHeader } from 'modern-tar';
+import { hexDecode, hexEncode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Chunk, decodeManifestEntries, encodeManifestEntries } from '../format/manifest.ts';
 import { parsePath } from '../format/path.ts';
+import { type PaxRecords, type RawTarEntry, readTar } from './tar-reader.ts';
 
 /**
  * Many small files in one body: POSIX tar (pax interchange format) that any tar program reads, with
@@ -62,6 +63,9 @@ const PAX_TARGET = 'GDPFS.target';
 
 const REPLACEMENT_CHARACTER = '\uFFFD';
 const MODE_MASK = 0o7777;
+const TYPE_FILE = '0';
+const TYPE_SYMLINK = '2';
+const TYPE_DIRECTORY = '5';
 /** Bytes of the name field of a header. */
 const NAME_FIELD_BYTES = 100;
 
@@ -109,16 +113,16 @@ function fitsHeader(text: string): boolean {
 
 /**
  * The entries of a whole tar body, which may be hostile, or made by another tar program. Throws
- * `bad_request`, `name_too_long`, or `body_too_large` beyond the limits of a stream. Data is copied;
- * digests are not compared.
+ * `bad_request`, `name_too_long`, or `body_too_large` beyond the limits of a stream. Data is a view
+ * of `bytes`; digests are not compared.
  */
-export async function decodeTar(bytes: Uint8Array): Promise<TarEntry[]> {
+export function decodeTar(bytes: Uint8Array): TarEntry[] {
   const entries: TarEntry[] = [];
   let dataBytes = 0;
-  for (const { header, data } of await unpack(bytes)) {
-    const name = entryName(header);
-    if (name === '') continue;
-    const entry = parseEntry({ header, name, data });
+  for (const raw of readTar(bytes)) {
+    const path = entryPath(raw);
+    if (path === '') continue;
+    const entry = parseEntry(raw, path);
     if (entry.kind === 'file') dataBytes += entry.data.length;
     entries.push(entry);
   }
@@ -131,84 +135,59 @@ export async function decodeTar(bytes: Uint8Array): Promise<TarEntry[]> {
   return entries;
 }
 
-async function unpack(bytes: Uint8Array): ReturnType<typeof unpackTar> {
-  try {
-    return await unpackTar(bytes, { strict: true });
-  } catch (cause) {
-    throw new GdpfsError('bad_request', 'cannot read tar: its framing is damaged', { cause });
-  }
-}
-
-interface RawEntry {
-  readonly header: TarHeader;
-  readonly name: string;
-  readonly data: Uint8Array | undefined;
-}
-
-function parseEntry({ header, name, data }: RawEntry): TarEntry {
-  const pax = header.pax ?? {};
-  requireUtf8({ name, text: name, encoded: pax[PAX_PATH] });
-  const path = parsePath(name);
-  const mode = (header.mode ?? 0) & MODE_MASK;
-  const base = { path, mode, mtimeUs: mtimeOf(header, name) };
-  switch (header.type) {
-    case 'directory':
+function parseEntry(raw: RawTarEntry, path: string): TarEntry {
+  const { data, pax } = raw;
+  const base = { path, mode: raw.mode & MODE_MASK, mtimeUs: mtimeOf(raw) };
+  switch (raw.type) {
+    case TYPE_DIRECTORY:
       return { ...base, kind: 'directory' };
-    case 'symlink':
-      return { ...base, kind: 'symlink', target: targetOf(header, name) };
-    case 'file': {
-      const { digest, manifest } = claims(name, pax, data);
-      const reference = pax[PAX_REFERENCE];
-      if (reference !== undefined) {
-        return { ...base, ...parseReference({ name, reference, digest, data }) };
-      }
-      return {
-        ...base,
-        kind: 'file',
-        data: data ?? EMPTY_BYTES,
-        ...(digest === undefined ? {} : { digest }),
-        ...(manifest === undefined ? {} : { manifest }),
-      };
+    case TYPE_SYMLINK:
+      return { ...base, kind: 'symlink', target: targetOf(raw) };
+    case TYPE_FILE: {
+      const found = claims(path, pax, data);
+      const reference = pax.get(PAX_REFERENCE);
+      if (reference === undefined) return { ...base, kind: 'file', data, ...found };
+      return { ...base, ...parseReference({ path, reference, data, digest: found.digest }) };
     }
     default:
-      throw bad(name, `it is a ${header.type}, need a file, directory or symlink`);
+      throw bad(path, `its type is "${raw.type}", need a file, directory or symlink`);
   }
 }
 
 /** What tar programs put before relative names is dropped; `''` is the packed directory itself. */
-function entryName(header: TarHeader): string {
-  const name = header.name.replace(/^(?:\.\/+)+/, '').replace(/\/$/, '');
+function entryPath({ name, type }: RawTarEntry): string {
   if (name.startsWith('/')) throw bad(name, 'it is absolute, need a relative path');
-  if (name === '.' && header.type === 'directory') return '';
-  if (name === '' && header.type !== 'directory') throw bad(header.name, 'it is empty');
-  return name;
+  const relative = name.startsWith('./') ? name.replace(/^(?:\.\/+)+/, '') : name;
+  if (type === TYPE_DIRECTORY && (relative === '' || relative === '.')) return '';
+  if (relative === '') throw bad(name, 'it is empty');
+  if (relative.startsWith('/')) throw bad(name, 'it is absolute, need a relative path');
+  return parsePath(relative);
 }
 
-function targetOf(header: TarHeader, name: string): string {
-  const target = header.linkname ?? '';
-  requireUtf8({ name, text: target, encoded: header.pax?.[PAX_TARGET] });
-  const targetBytes = Buffer.byteLength(target);
-  if (targetBytes === 0 || targetBytes > LIMITS.symlinkTargetBytesMax || target.includes('\0')) {
+function targetOf({ name, linkName }: RawTarEntry): string {
+  const targetBytes = Buffer.byteLength(linkName);
+  if (targetBytes === 0 || targetBytes > LIMITS.symlinkTargetBytesMax || linkName.includes('\0')) {
     throw bad(name, `its target has ${targetBytes} bytes or a NUL`);
   }
-  return target;
+  return linkName;
 }
 
-function mtimeOf(header: TarHeader, name: string): number {
-  const text = header.pax?.[PAX_MTIME];
-  const mtimeUs =
-    text === undefined ? Math.round((header.mtime?.getTime() ?? 0) * 1000) : Number(text);
-  if (!Number.isSafeInteger(mtimeUs) || text === '') throw bad(name, 'its time is out of range');
-  return mtimeUs;
+function mtimeOf({ name, mtimeUs, pax }: RawTarEntry): number {
+  const text = pax.get(PAX_MTIME);
+  const time = text === undefined ? mtimeUs : Number(text);
+  if (time === undefined || !Number.isSafeInteger(time) || text === '') {
+    throw bad(name, 'its time is out of range');
+  }
+  return time;
 }
 
 function claims(
   name: string,
-  pax: Readonly<Record<string, string>>,
-  data: Uint8Array = EMPTY_BYTES,
+  pax: PaxRecords,
+  data: Uint8Array,
 ): Pick<TarFile, 'digest' | 'manifest'> {
-  const digestText = pax[PAX_DIGEST];
-  const manifestText = pax[PAX_MANIFEST];
+  const digestText = pax.get(PAX_DIGEST);
+  const manifestText = pax.get(PAX_MANIFEST);
   const digest = digestText === undefined ? undefined : hexDecode(digestText);
   if (digestText !== undefined && digest?.length !== DIGEST_BYTES) {
     throw bad(name, `its ${PAX_DIGEST} is no digest`);
@@ -220,19 +199,19 @@ function claims(
 }
 
 function parseReference(raw: {
-  readonly name: string;
+  readonly path: string;
   readonly reference: string;
   readonly digest: Uint8Array | undefined;
-  readonly data: Uint8Array | undefined;
+  readonly data: Uint8Array;
 }): Pick<TarReference, 'kind' | 'size' | 'checksum' | 'digest'> {
-  const { name, reference, digest, data } = raw;
+  const { path, reference, digest, data } = raw;
   const [, sizeText, checksumText] = /^(\d{1,16}) (\d{1,10})$/.exec(reference) ?? [];
   const size = Number(sizeText);
   const checksum = Number(checksumText);
   const isWellFormed = size >= 1 && size <= LIMITS.smallFileBytesMax && checksum <= 0xffff_ffff;
-  if (!isWellFormed) throw bad(name, `its ${PAX_REFERENCE} is malformed`);
-  if (digest === undefined) throw bad(name, `it is a reference, need a ${PAX_DIGEST}`);
-  if (data !== undefined && data.length > 0) throw bad(name, 'it is a reference and has content');
+  if (!isWellFormed) throw bad(path, `its ${PAX_REFERENCE} is malformed`);
+  if (digest === undefined) throw bad(path, `it is a reference, need a ${PAX_DIGEST}`);
+  if (data.length > 0) throw bad(path, 'it is a reference and has content');
   return { kind: 'reference', size, checksum, digest };
 }
 
@@ -244,19 +223,6 @@ function parseManifest(text: string, size: number): Chunk[] {
       cause,
     });
   }
-}
-
-/**
- * The tar library decodes bad UTF-8 to U+FFFD, by which two names could become one. So U+FFFD is
- * taken only from a sender that confirms it.
- */
-function requireUtf8(field: {
-  readonly name: string;
-  readonly text: string;
-  readonly encoded: string | undefined;
-}): void {
-  if (!field.text.includes(REPLACEMENT_CHARACTER)) return;
-  if (field.encoded !== encodeURIComponent(field.text)) throw bad(field.name, 'it is not UTF-8');
 }
 
 function bad(name: string, why: string): GdpfsError {
