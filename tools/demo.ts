@@ -31,7 +31,7 @@ const PACKAGES = [
 /** One file of more than 100 MB that is on every machine that runs this. */
 const LARGE_FILE = process.execPath;
 
-/** What a gdpfs cp prints with --json. */
+/** What the last line of a gdpfs cp --json says. */
 interface Copied {
   readonly files: number;
   readonly bytes: number;
@@ -173,7 +173,8 @@ async function compare(back: string): Promise<boolean> {
 }
 
 function copied(step: string, name: string, { stdout, elapsedMs }: Finished): void {
-  const { files, bytes, verified } = JSON.parse(stdout) as Copied;
+  const lastLine = stdout.trimEnd().split('\n').at(-1) ?? '';
+  const { files, bytes, verified } = JSON.parse(lastLine) as Copied;
   if (!verified) throw new Error(`${name} was not copied whole`);
   const unit = files === 1 ? 'file ' : 'files';
   const what = `${name.padEnd(12)}${count(files).padStart(7)} ${unit} ${megabytes(bytes).padStart(10)}`;

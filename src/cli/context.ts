@@ -1,13 +1,16 @@
 import type { Home } from '../client/home.ts';
 import type { Output } from './output.ts';
 import type { Report } from './report.ts';
+import type { StatusLine } from './status-line.ts';
 
 /** What a command gets from the process around it. */
 export interface Context {
   /** Data, and nothing else. */
   readonly stdout: Output;
-  /** Errors, warnings, progress. */
+  /** Errors, warnings, summaries. */
   readonly stderr: Output;
+  /** How something long goes. */
+  readonly status: StatusLine;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly report: Report;
   readonly home: Home;

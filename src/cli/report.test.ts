@@ -8,7 +8,6 @@ function newReport(isTerminal = false) {
   const written: string[] = [];
   const output: Output = {
     isTerminal,
-    columns: 80,
     write: async (data) => void written.push(String(data)),
   };
   const abort = new AbortController();

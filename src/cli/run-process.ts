@@ -2,22 +2,37 @@ import { homeDirectory, openHome } from '../client/home.ts';
 import { openOutput } from './output.ts';
 import { runProgram } from './program.ts';
 import { Report } from './report.ts';
+import { above, StatusLine } from './status-line.ts';
+
+const COLUMNS_DEFAULT = 80;
 
 /** Runs the command line in this process; resolves to its exit code. */
 export async function runProcess(args: readonly string[]): Promise<number> {
   quietWhenNobodyReads();
-  const stderr = openOutput(process.stderr);
+  const status = new StatusLine({
+    canRedraw: process.stderr.isTTY === true && (process.env['TERM'] ?? 'dumb') !== 'dumb',
+    get columns() {
+      // Pseudo-terminals that nobody gave a size have 0.
+      return process.stderr.columns || COLUMNS_DEFAULT;
+    },
+    // Nobody waits for it: a line that comes late is worth nothing.
+    write: (text) => void process.stderr.write(text),
+  });
+  const stderr = above(status, openOutput(process.stderr));
   const signal = interruptSignal();
-  return await runProgram(args, {
-    stdout: openOutput(process.stdout),
+  const exitCode = await runProgram(args, {
+    stdout: above(status, openOutput(process.stdout)),
     stderr,
+    status,
     stdin: process.stdin,
     report: new Report(stderr, signal),
     home: openHome(homeDirectory(process.env)),
     signal,
     isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-    confirm: (question) => confirm(question, signal),
+    confirm: (question) => status.without(() => confirm(question, signal)),
   });
+  status.hide();
+  return exitCode;
 }
 
 async function confirm(question: string, signal: AbortSignal): Promise<boolean> {

@@ -27,9 +27,16 @@ export type { Replace } from './placement.ts';
 export { readFile, type ReadOptions } from './read.ts';
 export { openSession, type Session, type SessionOptions } from './session.ts';
 export type { Action, TreeEntry } from './sync/action.ts';
-export type { FileDone, Progress, TransferFailure, TransferObserver } from './tally.ts';
+export type {
+  FileDone,
+  Progress,
+  TransferChange,
+  TransferFailure,
+  TransferObserver,
+  TransferResult,
+} from './tally.ts';
 export type { TransferOptions } from './transfer-options.ts';
-export { copy, type CopyOptions, type CopyResult, type Endpoint } from './transfer.ts';
+export { copy, type CopyOptions, type Endpoint } from './transfer.ts';
 export { uploadFile, type UploadOptions, type UploadResult } from './upload.ts';
 export type { VerifyProblem, VerifyReport } from './verification.ts';
 export { verifyVolume, type VerifyOptions } from './verify.ts';

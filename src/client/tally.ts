@@ -13,6 +13,10 @@ export interface Progress {
   readonly bytesReused: number;
   /** Files and links that were left as they are. */
   readonly skipped: number;
+  /** Names that were removed, with everything below them. */
+  readonly removed: number;
+  /** Names that were moved inside a volume, with everything below them. */
+  readonly renamed: number;
   /** What is known to be there to do; complete once `isComplete`. */
   readonly expected: {
     readonly files: number;
@@ -37,17 +41,31 @@ export interface FileDone {
   readonly bytesReused: number;
 }
 
+/** What a transfer has done in the end. */
+export interface TransferResult extends Omit<Progress, 'expected'> {
+  /** Everything arrived, and was compared by digest with what it should be. */
+  readonly verified: boolean;
+  /** What was not done. */
+  readonly errors: readonly TransferFailure[];
+}
+
+/** Something that was changed and is no file's content. `path` is as the receiving side names it. */
+export interface TransferChange {
+  readonly kind: 'directory' | 'link' | 'attributes' | 'remove' | 'rename';
+  readonly path: string;
+  /** Of `rename`: the name it had. */
+  readonly from?: string;
+}
+
 /** Told of what happens in a transfer, as it happens. */
 export interface TransferObserver {
   /** Often; cheap to ignore. */
   progress?(progress: Progress): void;
   file?(done: FileDone): void;
-  /** Something was changed that is no file: a directory, a link, attributes, a removal. */
-  change?(change: {
-    readonly kind: 'directory' | 'link' | 'attributes' | 'remove';
-    readonly path: string;
-  }): void;
+  change?(change: TransferChange): void;
   failure?(failure: TransferFailure): void;
+  /** Nothing moves until something is tried again, `delayMs` from now. */
+  wait?(wait: { readonly reason: string; readonly delayMs: number }): void;
 }
 
 /** Counts for one transfer, and what failed in it: one file must not stop the others. */
@@ -57,6 +75,7 @@ export class Tally implements Progress {
   links = 0;
   skipped = 0;
   removed = 0;
+  renamed = 0;
   bytes = 0;
   bytesSent = 0;
   bytesReused = 0;
@@ -95,6 +114,13 @@ export class Tally implements Progress {
     this.report();
   }
 
+  /** A name was moved inside a volume. */
+  rename(names: { readonly from: string; readonly path: string }): void {
+    this.renamed += 1;
+    this.observer.change?.({ kind: 'rename', ...names });
+    this.report();
+  }
+
   fail(failure: TransferFailure): void {
     this.errors.push(failure);
     this.observer.failure?.(failure);
@@ -103,4 +129,15 @@ export class Tally implements Progress {
   report(): void {
     this.observer.progress?.(this);
   }
+
+  result(): TransferResult {
+    return { ...countsOf(this), verified: this.errors.length === 0, errors: this.errors };
+  }
+}
+
+/** What was counted until now. */
+export function countsOf(progress: Progress): Omit<Progress, 'expected'> {
+  const { files, directories, links, skipped, removed, renamed } = progress;
+  const { bytes, bytesSent, bytesReused } = progress;
+  return { files, directories, links, skipped, removed, renamed, bytes, bytesSent, bytesReused };
 }

@@ -26,7 +26,8 @@ import { openTestSession, type TestSession, VOLUME } from '../../test/support/se
 import { describeTree } from '../../test/support/tree.ts';
 import { readCommits } from './commit-stream.ts';
 import { listPages, stat } from './files.ts';
-import { copy, type CopyOptions, type CopyResult, type Endpoint } from './transfer.ts';
+import type { TransferResult } from './tally.ts';
+import { copy, type CopyOptions, type Endpoint } from './transfer.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 
@@ -64,7 +65,7 @@ async function copyOne(
   source: Endpoint,
   destination: Endpoint,
   options: Partial<CopyOptions> = {},
-): Promise<CopyResult> {
+): Promise<TransferResult> {
   return await copy({ sources: [source], destination, recursive: true, ...options });
 }
 
@@ -163,7 +164,7 @@ test('copy() brings back a tree of odd names, links, modes and times', async () 
   const down = await copyOne(remote('odd'), local(back));
   assert.deepEqual(down.errors, []);
   assert.deepEqual(describeTree(back), describeTree(source));
-  const counts = ({ files, directories, links, bytes }: CopyResult): number[] => {
+  const counts = ({ files, directories, links, bytes }: TransferResult): number[] => {
     return [files, directories, links, bytes];
   };
   assert.deepEqual(counts(down), counts(up));

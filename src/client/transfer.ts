@@ -7,7 +7,7 @@ import type { Placement, Replace } from './placement.ts';
 import { receive } from './receive.ts';
 import { send } from './send.ts';
 import type { Session } from './session.ts';
-import { Tally, type TransferFailure, type TransferObserver } from './tally.ts';
+import { Tally, type TransferObserver, type TransferResult } from './tally.ts';
 import type { TransferOptions } from './transfer-options.ts';
 
 export interface LocalEndpoint {
@@ -43,30 +43,21 @@ export interface CopyOptions extends StatOptions {
   readonly observer?: TransferObserver;
 }
 
-export interface CopyResult {
-  readonly files: number;
-  readonly directories: number;
-  readonly links: number;
-  /** Files and links that were kept as they are at the destination. */
-  readonly skipped: number;
-  /** Of the files copied. */
-  readonly bytes: number;
-  /** Bytes of content that crossed the wire, either way. */
-  readonly bytesSent: number;
-  /** Bytes that the other side had already. */
-  readonly bytesReused: number;
-  /** Everything arrived, and was compared by digest with what it should be. */
-  readonly verified: boolean;
-  /** What was not copied. */
-  readonly errors: readonly TransferFailure[];
-}
-
 /**
  * Copies files and trees into a volume, out of one, or within one. What fails for one source or one
  * file of a tree is in the result's `errors`; what would fail for all the rest is thrown.
  */
-export async function copy(options: CopyOptions): Promise<CopyResult> {
+export async function copy(options: CopyOptions): Promise<TransferResult> {
   const tally = new Tally(options.observer);
+  await copyCounted(options, tally);
+  return tally.result();
+}
+
+/** As `copy`, with counts that go on from those of `tally`; its observer is the one that is told. */
+export async function copyCounted(
+  options: Omit<CopyOptions, 'observer'>,
+  tally: Tally,
+): Promise<void> {
   if (options.sources.length > 1 && options.asDestination === true) {
     throw new GdpfsError('usage', 'cannot copy several sources to one name');
   }
@@ -78,13 +69,13 @@ export async function copy(options: CopyOptions): Promise<CopyResult> {
       tally.fail({ path: nameOf(source), error });
     }
   }
-  const { files, directories, links, skipped, bytes, bytesSent, bytesReused, errors } = tally;
-  const verified = errors.length === 0;
-  const counts = { files, directories, links, skipped, bytes, bytesSent, bytesReused };
-  return { ...counts, verified, errors };
 }
 
-async function copyOne(source: Endpoint, options: CopyOptions, tally: Tally): Promise<void> {
+async function copyOne(
+  source: Endpoint,
+  options: Omit<CopyOptions, 'observer'>,
+  tally: Tally,
+): Promise<void> {
   const { destination, at, signal, recursive = false, replace = 'always', transfer = {} } = options;
   const placement = placementOf(options);
   const call = { at, signal, recursive, replace, tally, placement, transfer };

@@ -1,16 +1,17 @@
 import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
+import { copyCounted } from '../../client/transfer.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { copyReported } from '../copy-reported.ts';
+import { openEndpoint } from '../endpoints.ts';
 import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
 import { addRecursiveOption } from '../recursive.ts';
 import { Servers } from '../servers.ts';
+import { addTransferOptions, type TransferFlags, transferOptionsOf } from '../transfer-flags.ts';
+import { withTransferReport } from '../transfer-report.ts';
 
-interface CpOptions extends GlobalOptions {
+interface CpOptions extends GlobalOptions, TransferFlags {
   readonly recursive?: boolean;
-  readonly verbose?: boolean;
   readonly at?: string;
-  readonly json?: boolean;
 }
 
 export function cpCommand(context: Context): Command {
@@ -23,18 +24,30 @@ export function cpCommand(context: Context): Command {
     )
     .usage('[options] <source...> <destination>')
     .argument('<path...>', 'gdp://VOLUME/PATH, or local')
-    .option('-v, --verbose', 'say what was copied')
     .option('--at <moment>', 'sources as they were after this seq, or at this time (RFC 3339)')
-    .option('--json', 'say what was copied as a JSON object')
     .addHelpText('after', OVERWRITE_HELP);
   addRecursiveOption(command, 'copy directories with everything below');
   const replace = addOverwriteOptions(command, context);
+  addTransferOptions(command);
   return command.action(async (paths: string[]) => {
-    const { profile, recursive = false, at, verbose, json } = command.optsWithGlobals<CpOptions>();
+    const options = command.optsWithGlobals<CpOptions>();
+    const { profile, recursive = false, at } = options;
     const { sources, destination } = splitPaths(paths);
     await using servers = new Servers(context.home, profile);
-    const copy = { sources, destination, recursive, at, replace: replace() };
-    await copyReported(context, servers, copy, { verbose, json });
+    const output = { ...options, verb: 'cp', done: 'copied', sources, destination };
+    await withTransferReport(context, output, async (tally) => {
+      const copy = {
+        sources: await Promise.all(sources.map((text) => openEndpoint(servers, text))),
+        destination: await openEndpoint(servers, destination),
+        intoDirectory: destination.endsWith('/'),
+        recursive,
+        at,
+        replace: replace(),
+        transfer: transferOptionsOf(context, options),
+        signal: context.signal,
+      };
+      await copyCounted(copy, tally);
+    });
   });
 }
 

@@ -4,7 +4,6 @@ import { fsckStore } from '../../log/fsck.ts';
 import type { Context } from '../context.ts';
 import { DATA_FOLDER_DEFAULT, requireDataFolder } from '../data-folder.ts';
 import { formatSize } from '../format.ts';
-import { ProgressLine } from '../progress.ts';
 
 interface FsckOptions {
   readonly data: string;
@@ -20,14 +19,12 @@ export function fsckCommand(context: Context): Command {
     .option('--json', 'as a JSON object')
     .action(async (options: FsckOptions) => {
       const { store } = requireDataFolder(options.data);
-      const progress = new ProgressLine(context.stderr);
       const report = await fsckStore({
         directory: store,
         onProgress: ({ segment, bytes }) => {
-          progress.show(`segment ${segment}, ${formatSize(bytes)}`);
+          context.status.show(`segment ${segment}, ${formatSize(bytes)}`);
         },
       });
-      await progress.clear();
       for (const note of report.notes) await context.report.warning(note);
       if (options.json) await context.stdout.write(`${JSON.stringify(report)}\n`);
       for (const { segment, offset, what } of report.problems) {

@@ -1,19 +1,22 @@
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
+import { isFaultOfOne } from '../../client/fault-scope.ts';
 import { change, remove } from '../../client/files.ts';
 import { mayReplace, type Replace } from '../../client/placement.ts';
 import { findRemoteTarget } from '../../client/remote-target.ts';
+import type { Tally } from '../../client/tally.ts';
+import { copyCounted } from '../../client/transfer.ts';
+import type { TransferOptions } from '../../client/transfer-options.ts';
 import { baseName, parseRemotePath } from '../../format/path.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { copyReported } from '../copy-reported.ts';
-import { forEachReported } from '../each.ts';
+import { openEndpoint } from '../endpoints.ts';
 import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
 import { type RemoteFile, Servers } from '../servers.ts';
+import { addTransferOptions, type TransferFlags, transferOptionsOf } from '../transfer-flags.ts';
+import { withTransferReport } from '../transfer-report.ts';
 import { splitPaths } from './cp.ts';
 
-interface MvOptions extends GlobalOptions {
-  readonly verbose?: boolean;
-}
+type MvOptions = GlobalOptions & TransferFlags;
 
 interface Move {
   readonly source: string;
@@ -21,7 +24,8 @@ interface Move {
   /** The destination is a directory that gets the source under its own name. */
   readonly isInside: boolean;
   readonly replace: Replace;
-  readonly verbose: boolean;
+  readonly transfer: TransferOptions;
+  readonly tally: Tally;
 }
 
 export function mvCommand(context: Context): Command {
@@ -33,33 +37,42 @@ export function mvCommand(context: Context): Command {
     )
     .usage('[options] <source...> <destination>')
     .argument('<path...>', 'gdp://VOLUME/PATH, or local')
-    .option('-v, --verbose', 'show what was moved')
     .addHelpText('after', OVERWRITE_HELP);
   const replace = addOverwriteOptions(command, context);
+  addTransferOptions(command);
   return command.action(async (paths: string[]) => {
-    const { profile, verbose = false } = command.optsWithGlobals<MvOptions>();
+    const options = command.optsWithGlobals<MvOptions>();
     const { sources, destination } = splitPaths(paths);
     const isInside = sources.length > 1 || destination.endsWith('/');
-    await using servers = new Servers(context.home, profile);
-    await forEachReported(context, sources, async (source) => {
-      const move = { source, destination, isInside, replace: replace(), verbose };
-      const from = parseRemotePath(source);
-      const to = parseRemotePath(destination);
-      if (from === undefined || to === undefined) return await moveAcross(context, servers, move);
-      await rename(
-        context,
-        { from: await servers.locate(from), to: await servers.locate(to) },
-        move,
-      );
+    const transfer = transferOptionsOf(context, options);
+    await using servers = new Servers(context.home, options.profile);
+    const output = { ...options, verb: 'mv', done: 'moved', sources, destination };
+    await withTransferReport(context, output, async (tally) => {
+      for (const source of sources) {
+        const move = { source, destination, isInside, replace: replace(), transfer, tally };
+        try {
+          await moveOne(context, servers, move);
+        } catch (error) {
+          if (!isFaultOfOne(error) || sources.length === 1) throw error;
+          tally.fail({ path: source, error });
+        }
+      }
     });
   });
+}
+
+async function moveOne(context: Context, servers: Servers, move: Move): Promise<void> {
+  const from = parseRemotePath(move.source);
+  const to = parseRemotePath(move.destination);
+  if (from === undefined || to === undefined) return await moveAcross(context, servers, move);
+  await rename(context, { from: await servers.locate(from), to: await servers.locate(to) }, move);
 }
 
 /** Inside a volume: one step, whatever is below. */
 async function rename(
   context: Context,
   { from, to }: { readonly from: RemoteFile; readonly to: RemoteFile },
-  { isInside, replace, verbose }: Move,
+  { isInside, replace, tally }: Move,
 ): Promise<void> {
   const { signal } = context;
   const target = await findRemoteTarget(to.session, to.remote, {
@@ -68,23 +81,31 @@ async function rename(
     signal,
   });
   const isFree = target.existing === undefined;
-  if (!isFree && !(await mayReplace(replace, JSON.stringify(target.path)))) return;
+  if (!isFree && !(await mayReplace(replace, JSON.stringify(target.path)))) return tally.skip();
   const request = { op: 'rename', to: target.path } as const;
   const ifAbsent = isFree && replace === 'never';
   await change(from.session, from.apiPath, request, { signal, ...(ifAbsent ? { ifAbsent } : {}) });
-  if (verbose) await context.stdout.write(`renamed ${from.text} to gdp:/${target.path}\n`);
+  tally.rename({ from: from.text, path: target.path });
 }
 
 /** Into a volume or out of one. The source goes only when all of it has arrived. */
 async function moveAcross(context: Context, servers: Servers, move: Move): Promise<void> {
-  const { source, isInside, replace, verbose } = move;
-  const destination =
-    isInside && !move.destination.endsWith('/') ? `${move.destination}/` : move.destination;
-  const copy = { sources: [source], destination, recursive: true, replace };
-  const { verified, skipped } = await copyReported(context, servers, copy, { verbose });
-  if (!verified || skipped > 0) return;
+  const { source, destination, isInside, replace, transfer, tally } = move;
+  const { signal } = context;
+  const before = { failed: tally.errors.length, skipped: tally.skipped };
+  const copy = {
+    sources: [await openEndpoint(servers, source)],
+    destination: await openEndpoint(servers, destination),
+    intoDirectory: isInside,
+    recursive: true,
+    replace,
+    transfer,
+    signal,
+  };
+  await copyCounted(copy, tally);
+  if (tally.errors.length > before.failed || tally.skipped > before.skipped) return;
   const remote = parseRemotePath(source);
   if (remote === undefined) return await rm(source, { recursive: true });
   const { session, apiPath } = await servers.locate(remote);
-  await remove(session, apiPath, { recursive: true, signal: context.signal });
+  await remove(session, apiPath, { recursive: true, signal });
 }

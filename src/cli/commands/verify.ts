@@ -5,7 +5,7 @@ import { GdpfsError } from '../../base/errors.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatSize } from '../format.ts';
-import { ProgressLine } from '../progress.ts';
+import { withoutControls } from '../output.ts';
 import { type RemoteFile, Servers } from '../servers.ts';
 
 interface VerifyOptions extends GlobalOptions {
@@ -36,14 +36,12 @@ async function verify(context: Context, file: RemoteFile, options: VerifyOptions
   if (remote.path !== '') {
     throw new GdpfsError('usage', `cannot verify ${JSON.stringify(text)}: need "gdp://VOLUME"`);
   }
-  const progress = new ProgressLine(context.stderr);
   const report = await verifyVolume(session, {
     volume: remote.volume,
     data: options.data,
-    onProgress: (soFar) => progress.show(`${text}: ${counts(soFar)}`),
+    onProgress: (soFar) => context.status.show(withoutControls(`${text}: ${counts(soFar)}`)),
     signal: context.signal,
   });
-  await progress.clear();
   if (options.json) await context.stdout.write(`${JSON.stringify(reportJson(file, report))}\n`);
   for (const { path, error } of report.problems) {
     await context.report.error(error, path === undefined ? text : `${text}/${path}`);

@@ -1,0 +1,73 @@
+import { isGdpfsError } from '../base/errors.ts';
+import {
+  countsOf,
+  type FileDone,
+  type Progress,
+  type TransferChange,
+  type TransferResult,
+} from '../client/tally.ts';
+import type { TransferView } from './transfer-meter.ts';
+
+/**
+ * What a transfer tells programs: NDJSON, one event a line. docs/cli.md describes the events; a
+ * property that does not apply is left out.
+ */
+
+/** In the order of their first appearance; `summary` is always the last line. */
+export interface TransferEvents {
+  readonly start: {
+    readonly verb: string;
+    readonly sources: readonly string[];
+    readonly destination: string;
+    /** RFC 3339. */
+    readonly time: string;
+  };
+  /** Every second. */
+  readonly progress: Progress & {
+    readonly elapsedMs: number;
+    readonly bytesPerSecond: number | undefined;
+    readonly leftMs: number | undefined;
+  };
+  readonly file: FileDone;
+  readonly change: TransferChange;
+  readonly wait: { readonly reason: string; readonly delayMs: number };
+  readonly error: {
+    readonly path: string | undefined;
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string | undefined;
+  };
+  readonly summary: Omit<TransferResult, 'errors'> & {
+    readonly failed: number;
+    readonly elapsedMs: number;
+  };
+}
+
+/** One line, without its end. */
+export function formatEvent<Name extends keyof TransferEvents>(
+  event: Name,
+  content: TransferEvents[Name],
+): string {
+  return JSON.stringify({ event, ...content });
+}
+
+export function progressEvent({ progress, ...view }: TransferView): TransferEvents['progress'] {
+  return {
+    ...countsOf(progress),
+    expected: { ...progress.expected },
+    elapsedMs: Math.round(view.elapsedMs),
+    bytesPerSecond: rounded(view.bytesPerSecond),
+    leftMs: rounded(view.leftMs),
+  };
+}
+
+/** Anything but a GdpfsError is a bug: `internal`. */
+export function errorEvent(error: unknown, path?: string): TransferEvents['error'] {
+  if (!isGdpfsError(error)) return { path, code: 'internal', message: String(error) };
+  const { code, message, hint } = error;
+  return { path, code, message, hint };
+}
+
+function rounded(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.round(value);
+}
