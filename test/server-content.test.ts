@@ -319,6 +319,44 @@ test('a tar page ends when its content is 16 MiB', async () => {
   assert.equal(first.headers['gdpfs-cursor'], 'b');
 });
 
+test('a tar of named files has those that are there, small, and of that moment', async () => {
+  const other = new Uint8Array(randomBytes(10));
+  const large = new Uint8Array(LIMITS.smallFileBytesMax + 1);
+  await putTar(
+    '/alice/chosen',
+    [
+      file('d/x', small),
+      file('d/y', other),
+      file('z', new Uint8Array(0)),
+      file('large', large),
+      { kind: 'symlink', path: 'link', target: 'z', ...meta },
+    ],
+    { parents: true },
+  );
+  const at = (await alice.send('GET', '/api/v1/files', { query: { path: '/alice/chosen/z' } }))
+    .json;
+  await putTar('/alice/chosen', [file('d/x', other), file('later', other)]);
+  const ask = async (paths: readonly string[], query = {}): Promise<HttpAnswer> =>
+    await alice.send('POST', '/api/v1/storage/tar', {
+      query: { path: '/alice/chosen', ...query },
+      json: { paths },
+    });
+  const names = ['z', 'd/y', 'none', 'd', 'd/x/below', 'large', 'link', 'd/x', 'later'];
+  const now = await ask(names);
+  assert.deepEqual(decodeTar(now.bytes), [
+    file('z', new Uint8Array(0)),
+    file('d/y', other),
+    file('d/x', other),
+    file('later', other),
+  ]);
+  const before = await ask(names, { at: String((at as { seq: number }).seq) });
+  assert.deepEqual(decodeTar(before.bytes).at(-1), file('d/x', small));
+  for (const paths of [[], ['../x'], ['a//b'], Array<string>(1001).fill('z')]) {
+    assert.equal((await ask(paths)).code, 'bad_request');
+  }
+  assert.equal((await ask(['z'], { path: '/alice/chosen/z' })).code, 'not_a_directory');
+});
+
 test('a tar replaces files, twice the same way', async () => {
   await putTar('/alice/again', [file('x', small)], { parents: true });
   assert.equal((await putTar('/alice/again', [file('x', content)])).status, 201);

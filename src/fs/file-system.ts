@@ -2,9 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { asBuffer, bytesEqual } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import { contentRoot } from '../format/content.ts';
-import { foldFileLog } from '../format/file-pins.ts';
-import type { Chunk, ChunkSequence, Manifest } from '../format/manifest.ts';
+import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import { leafHash, merkleRoot } from '../format/merkle.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
@@ -12,6 +10,7 @@ import { ChunkAccess } from './chunk-access.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
+import { foldRecords, requireFile } from './file-state.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { countAt } from './moment.ts';
 import { checkPrecondition, Planner } from './planner.ts';
@@ -19,6 +18,7 @@ import { type PreparedFile, prepareFile } from './prepare.ts';
 import {
   listChildren,
   listRecursive,
+  lookupAll,
   notADirectory,
   notFound,
   resolve,
@@ -30,7 +30,7 @@ import type {
   ChangeContext,
   ChangeResult,
   Entry,
-  FileState,
+  FindOptions,
   ListOptions,
   ListPage,
   Moment,
@@ -131,6 +131,15 @@ export class FileSystem {
       seq: (view.at ?? row.count) - 1,
       ...(last === undefined ? {} : { next: last.path }),
     };
+  }
+
+  /** The entries at those of `paths`, relative to a directory, that can be found, in that order. */
+  find(volume: Uint8Array, path: string, { paths, at }: FindOptions): Entry[] {
+    const row = this.#volumes.byName(volume);
+    const view = this.#view(row, at);
+    return lookupAll(view, this.#stat(row, path, view).node, paths).map((walked) =>
+      asEntry(path, walked),
+    );
   }
 
   /** Live chunks of the file version that `entry` describes. Throws `not_a_file`, `corrupt`. */
@@ -370,22 +379,4 @@ export class FileSystem {
     const { root: _, ...rest } = file;
     return prepareFile({ ...rest, records });
   }
-}
-
-function requireFile(entry: Entry): FileState {
-  if (entry.kind === 'directory') {
-    throw new GdpfsError('is_a_directory', `cannot read "${entry.path}": it is a directory`);
-  }
-  if (entry.file === undefined) {
-    throw new GdpfsError('not_a_file', `cannot read "${entry.path}": it is a symbolic link`);
-  }
-  return entry.file;
-}
-
-function foldRecords(path: string, state: FileState, records: readonly Uint8Array[]): Manifest {
-  const manifest = foldFileLog(records);
-  if (!bytesEqual(contentRoot(manifest), state.content)) {
-    throw new GdpfsError('corrupt', `cannot read "${path}": its log is not what was signed`);
-  }
-  return manifest;
 }

@@ -1,6 +1,6 @@
 import { GdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
-import { joinPath, splitPath } from '../format/path.ts';
+import { baseName, joinPath, parentPath, splitPath } from '../format/path.ts';
 import { ROOT_NODE } from '../format/tree-fold.ts';
 import type { EntryRow, EntryTable } from './entry-table.ts';
 
@@ -42,6 +42,24 @@ export function resolve(view: View, path: string): Resolved {
 
 function lookup(view: View, parent: number, name: string): EntryRow | undefined {
   return view.entries.byName({ volume: view.volume, parent, name }, view.at);
+}
+
+/** What stands at those of `paths`, relative to a directory, where there is something. */
+export function lookupAll(view: View, directory: number, paths: readonly string[]): Walked[] {
+  // Neighbors share their directories.
+  const known = new Map<string, EntryRow | undefined>();
+  const find = (path: string): EntryRow | undefined => {
+    const parent = parentPath(path);
+    const name = baseName(path);
+    if (parent === '') return lookup(view, directory, name);
+    if (!known.has(parent)) known.set(parent, find(parent));
+    const row = known.get(parent);
+    return row?.kind === NodeKind.DIRECTORY ? lookup(view, row.node, name) : undefined;
+  };
+  return paths.flatMap((path) => {
+    const row = find(path);
+    return row === undefined ? [] : [{ path, row }];
+  });
 }
 
 /** An entry with its path relative to where a walk began. */

@@ -47,6 +47,12 @@ export interface ListOptions {
   readonly at?: Moment;
 }
 
+export interface FindOptions {
+  /** Parsed, relative to the directory. */
+  readonly paths: readonly string[];
+  readonly at?: Moment;
+}
+
 export interface ListPage {
   /** In the order of the UTF-8 bytes of the names. */
   readonly entries: readonly Entry[];

@@ -17,6 +17,7 @@ import { storageFileChunksGet } from './handlers/storage-file-chunks-get.ts';
 import { storageFileChunksPost } from './handlers/storage-file-chunks-post.ts';
 import { storageFilesGet } from './handlers/storage-files-get.ts';
 import { storageFilesPost } from './handlers/storage-files-post.ts';
+import { storageTarPost } from './handlers/storage-tar-post.ts';
 import { volumeCheckpointGet } from './handlers/volume-checkpoint-get.ts';
 import { volumeCommitsGet } from './handlers/volume-commits-get.ts';
 import { volumeGet } from './handlers/volume-get.ts';
@@ -43,6 +44,7 @@ export const HANDLERS: Handlers = {
   storageFileChunksPost,
   storageFilesGet,
   storageFilesPost,
+  storageTarPost,
   volumeCheckpointGet,
   volumeCommitsGet,
   volumeGet,

@@ -22,7 +22,7 @@ import { reply, writePiece } from './reply.ts';
 import { momentOf } from './request-values.ts';
 
 /** A page is in memory twice: the files, and the tar made of them. */
-const PAGE_BYTES_MAX = 2 * LIMITS.tarBytesMax;
+export const PAGE_BYTES_MAX = 2 * LIMITS.tarBytesMax;
 
 const EMPTY_DIGEST = sha256(EMPTY_BYTES);
 
@@ -130,8 +130,8 @@ function relativePath(target: Target, entry: Entry): string {
 }
 
 /** An entry with its content in memory. */
-async function loadEntry(
-  exchange: Exchange<'storageFilesGet'>,
+export async function loadEntry(
+  exchange: Pick<Exchange, 'services'>,
   target: Target,
   entry: Entry,
 ): Promise<TarEntry> {
@@ -143,7 +143,7 @@ async function loadEntry(
 }
 
 async function loadFile(
-  { services: { fs } }: Exchange<'storageFilesGet'>,
+  { services: { fs } }: Pick<Exchange, 'services'>,
   { volume }: Target,
   entry: FileEntry,
 ): Promise<Pick<TarFile, 'data' | 'digest' | 'manifest'>> {

@@ -172,6 +172,13 @@ export interface OpenAppend {
    */
   size: number;
 }
+export interface TarSelection {
+  /**
+   * @minItems 1
+   * @maxItems 1000
+   */
+  paths: [string, ...string[]];
+}
 export interface Upload {
   upload: UploadId;
   path: Path;
@@ -388,6 +395,10 @@ export interface StorageFilesPostQuery {
   mtimeUs?: MtimeUs;
   parents?: boolean;
 }
+export interface StorageTarPostQuery {
+  path: Path;
+  at?: Moment;
+}
 export interface StorageFileChunksGetQuery {
   path: Path;
   ranges: string;
@@ -420,6 +431,7 @@ export interface OperationQueries {
   fileChunksPost: FileChunksPostQuery;
   storageFilesGet: StorageFilesGetQuery;
   storageFilesPost: StorageFilesPostQuery;
+  storageTarPost: StorageTarPostQuery;
   storageFileChunksGet: StorageFileChunksGetQuery;
   storageFileChunksPost: StorageFileChunksPostQuery;
   volumesGet: VolumesGetQuery;

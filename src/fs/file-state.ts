@@ -1,0 +1,30 @@
+import { bytesEqual } from '../base/bytes.ts';
+import { GdpfsError } from '../base/errors.ts';
+import { contentRoot } from '../format/content.ts';
+import { foldFileLog } from '../format/file-pins.ts';
+import type { Manifest } from '../format/manifest.ts';
+import type { Entry, FileState } from './types.ts';
+
+/** Throws `is_a_directory`, `not_a_file`. */
+export function requireFile(entry: Entry): FileState {
+  if (entry.kind === 'directory') {
+    throw new GdpfsError('is_a_directory', `cannot read "${entry.path}": it is a directory`);
+  }
+  if (entry.file === undefined) {
+    throw new GdpfsError('not_a_file', `cannot read "${entry.path}": it is a symbolic link`);
+  }
+  return entry.file;
+}
+
+/** The live chunks. Throws `corrupt` unless the records are those that `state` pins. */
+export function foldRecords(
+  path: string,
+  state: FileState,
+  records: readonly Uint8Array[],
+): Manifest {
+  const manifest = foldFileLog(records);
+  if (!bytesEqual(contentRoot(manifest), state.content)) {
+    throw new GdpfsError('corrupt', `cannot read "${path}": its log is not what was signed`);
+  }
+  return manifest;
+}
