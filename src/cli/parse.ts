@@ -6,3 +6,27 @@ export function parseCount(text: string): number {
   if (/^[0-9]+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)}: need a whole number`);
 }
+
+const RATE_UNITS: Readonly<Record<string, number>> = {
+  B: 1,
+  '': 1024,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+  KB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+};
+
+/**
+ * Bytes a second, as rsync and rclone read them: `500` and `500K` are 500 KiB, `1.5M` is 1.5 MiB,
+ * `2MB` is 2,000,000 and `100B` 100 bytes. Undefined for 0, which limits nothing. Throws `usage`.
+ */
+export function parseRate(text: string): number | undefined {
+  const [, digits = '', letter = '', rest = ''] =
+    /^([0-9]+(?:\.[0-9]+)?)([KMGB]?)(iB|B)?$/i.exec(text) ?? [];
+  const unit = RATE_UNITS[(letter + (rest.toLowerCase() === 'ib' ? '' : rest)).toUpperCase()];
+  const bytes = Math.round(Number(digits) * (unit ?? Number.NaN));
+  if (digits !== '' && Number.isSafeInteger(bytes)) return bytes === 0 ? undefined : bytes;
+  throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)}: need a rate such as 10M`);
+}

@@ -1,4 +1,5 @@
 import { isGdpfsError } from '../base/errors.ts';
+import type { Wait } from '../client/flow/flow-options.ts';
 import {
   countsOf,
   type FileDone,
@@ -30,7 +31,12 @@ export interface TransferEvents {
   };
   readonly file: FileDone;
   readonly change: TransferChange;
-  readonly wait: { readonly reason: string; readonly delayMs: number };
+  readonly wait: {
+    /** Why, as an error says it. */
+    readonly code: string;
+    readonly message: string;
+    readonly retryInMs: number;
+  };
   readonly error: {
     readonly path: string | undefined;
     readonly code: string;
@@ -59,6 +65,10 @@ export function progressEvent({ progress, ...view }: TransferView): TransferEven
     bytesPerSecond: rounded(view.bytesPerSecond),
     leftMs: rounded(view.leftMs),
   };
+}
+
+export function waitEvent({ reason, retryInMs }: Wait): TransferEvents['wait'] {
+  return { code: reason.code, message: reason.message, retryInMs: Math.round(retryInMs) };
 }
 
 /** Anything but a GdpfsError is a bug: `internal`. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GdpfsError } from '../base/errors.ts';
 import { Tally } from '../client/tally.ts';
 import { TransferMeter } from './transfer-meter.ts';
 
@@ -68,16 +69,21 @@ test('TransferMeter counts files too, so that many empty ones are not done at on
   assert.deepEqual([meter.view().fraction, meter.view().leftMs], [0.5, 1000]);
 });
 
-test('TransferMeter says what it waits for until something arrives', () => {
+test('TransferMeter says why nothing moves, unless that is only for a moment', () => {
   const { clock, tally, meter } = newMeter();
-  assert.equal(meter.view().wait, undefined);
-  meter.waiting({ reason: 'it stopped answering', delayMs: 3000 });
-  clock.ms += 1000;
-  assert.deepEqual(meter.view().wait, { reason: 'it stopped answering', leftMs: 2000 });
+  const reason = new GdpfsError('unavailable', 'cannot reach it');
+  meter.waiting({ reason, retryInMs: 500, attempt: 2 });
+  clock.ms += 999;
+  assert.equal(meter.view().standstill, undefined);
+  meter.waiting({ reason, retryInMs: 3000, attempt: 3 });
+  clock.ms += 1;
+  assert.deepEqual(meter.view().standstill, { reason: 'cannot reach it', leftMs: 2999 });
   clock.ms += 5000;
-  assert.deepEqual(meter.view().wait, { reason: 'it stopped answering', leftMs: 0 });
+  assert.deepEqual(meter.view().standstill, { reason: 'cannot reach it', leftMs: 0 });
   tally.addBytes(1);
-  assert.equal(meter.view().wait, undefined);
+  assert.equal(meter.view().standstill, undefined);
+  meter.waiting({ reason, retryInMs: 3000, attempt: 2 });
+  assert.equal(meter.view().standstill, undefined);
 });
 
 test('TransferMeter shows no negative rate when a file that failed is taken back', () => {

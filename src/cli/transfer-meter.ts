@@ -1,3 +1,4 @@
+import type { Wait } from '../client/flow/flow-options.ts';
 import type { Progress } from '../client/tally.ts';
 
 /** A rate is that of this long: smooth enough to be read, short enough to follow the network. */
@@ -8,8 +9,12 @@ const SPAN_MS_MIN = 500;
 /** Besides its bytes a file costs about as much as this many bytes of a large one. */
 const FILE_WORK_BYTES = 64 * 1024;
 
+/** Pauses are only worth a word if nothing moves for this long. */
+const STILL_MS_MIN = 1000;
+
 /** Nothing moves until something is tried again. */
-export interface Wait {
+export interface Standstill {
+  /** Why, as the error that led to it says. */
   readonly reason: string;
   /** Until the next attempt; 0 while it is under way. */
   readonly leftMs: number;
@@ -25,7 +30,7 @@ export interface TransferView {
   readonly fraction: number | undefined;
   /** Until the end, if it goes on like this. */
   readonly leftMs: number | undefined;
-  readonly wait: Wait | undefined;
+  readonly standstill: Standstill | undefined;
 }
 
 interface Sample {
@@ -41,7 +46,16 @@ export class TransferMeter {
   readonly #startMs: number;
   /** Oldest first, `WINDOW_MS` of them. */
   readonly #samples: Sample[] = [];
-  #wait: { readonly reason: string; readonly untilMs: number; readonly bytes: number } | undefined;
+  #pause:
+    | {
+        readonly reason: string;
+        readonly untilMs: number;
+        /** When the first request had to wait since anything arrived. */
+        readonly sinceMs: number;
+        /** What had arrived then. */
+        readonly bytes: number;
+      }
+    | undefined;
 
   /** `progress` is live; `now` gives milliseconds from any start. */
   constructor(progress: Progress, now: () => number = () => performance.now()) {
@@ -51,9 +65,11 @@ export class TransferMeter {
     this.#samples.push(this.#sample(this.#startMs));
   }
 
-  waiting({ reason, delayMs }: { readonly reason: string; readonly delayMs: number }): void {
+  waiting({ reason, retryInMs }: Wait): void {
     const { bytes } = this.#progress;
-    this.#wait = { reason, untilMs: this.#now() + delayMs, bytes };
+    const nowMs = this.#now();
+    const sinceMs = this.#pause?.bytes === bytes ? this.#pause.sinceMs : nowMs;
+    this.#pause = { reason: reason.message, untilMs: nowMs + retryInMs, sinceMs, bytes };
   }
 
   /** To be called at least every second, or rates are those of longer times. */
@@ -74,7 +90,7 @@ export class TransferMeter {
         hasRate && left !== undefined && workPerSecond > 0
           ? (left / workPerSecond) * 1000
           : undefined,
-      wait: this.#waitAt(nowMs),
+      standstill: this.#standstillAt(nowMs),
     };
   }
 
@@ -99,10 +115,11 @@ export class TransferMeter {
   }
 
   /** Over as soon as anything arrives. */
-  #waitAt(nowMs: number): Wait | undefined {
-    if (this.#wait === undefined || this.#wait.bytes !== this.#progress.bytes) return undefined;
-    const { reason, untilMs } = this.#wait;
-    return { reason, leftMs: Math.max(0, untilMs - nowMs) };
+  #standstillAt(nowMs: number): Standstill | undefined {
+    const pause = this.#pause;
+    if (pause === undefined || pause.bytes !== this.#progress.bytes) return undefined;
+    if (nowMs - pause.sinceMs < STILL_MS_MIN) return undefined;
+    return { reason: pause.reason, leftMs: Math.max(0, pause.untilMs - nowMs) };
   }
 }
 

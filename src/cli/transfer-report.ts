@@ -8,7 +8,7 @@ import { parseRemotePath } from '../format/path.ts';
 import type { Context } from './context.ts';
 import { LineWriter } from './line-writer.ts';
 import { printable } from './output.ts';
-import { errorEvent, formatEvent, progressEvent } from './transfer-events.ts';
+import { errorEvent, formatEvent, progressEvent, waitEvent } from './transfer-events.ts';
 import { TransferMeter } from './transfer-meter.ts';
 import { formatProgress, formatSummary } from './transfer-text.ts';
 
@@ -99,7 +99,7 @@ function reportToProgram(
     observer: {
       file: (done) => lines.write(formatEvent('file', done)),
       change: (change) => lines.write(formatEvent('change', change)),
-      wait: (wait) => lines.write(formatEvent('wait', wait)),
+      wait: (wait) => lines.write(formatEvent('wait', waitEvent(wait))),
       failure: ({ path, error }) => lines.write(formatEvent('error', errorEvent(error, path))),
     },
     end: async ({ errors, verified, ...counts }, error) => {

@@ -14,7 +14,7 @@ function newView(view: Partial<TransferView> = {}): TransferView {
   progress.bytesReused = 8e8;
   progress.expect({ files: 300, bytes: 2.7e9 });
   progress.expected.isComplete = true;
-  const rest = { fraction: 0.456, bytesPerSecond: 4.12e8, leftMs: 11_400, wait: undefined };
+  const rest = { fraction: 0.456, bytesPerSecond: 4.12e8, leftMs: 11_400, standstill: undefined };
   return { progress, elapsedMs: 2900, ...rest, ...view };
 }
 
@@ -46,7 +46,9 @@ test('formatProgress() never exceeds the width', () => {
     fraction: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
     bytesPerSecond: fc.option(fc.double({ min: 0, max: 1e15, noNaN: true }), { nil: undefined }),
     leftMs: fc.option(fc.nat(), { nil: undefined }),
-    wait: fc.option(fc.record({ reason: fc.string(), leftMs: fc.nat() }), { nil: undefined }),
+    standstill: fc.option(fc.record({ reason: fc.string(), leftMs: fc.nat() }), {
+      nil: undefined,
+    }),
   });
   fc.assert(
     fc.property(views, fc.nat({ max: 300 }), (view, width) => {
@@ -63,13 +65,14 @@ test('formatProgress() says only what it knows', () => {
 });
 
 test('formatProgress() says what it waits for instead of a rate', () => {
-  const wait = { reason: 'it stopped answering', leftMs: 2100 };
+  const reason = 'cannot reach "https://host:7443": it stopped answering';
+  const standstill = { reason, leftMs: 2100 };
   assert.equal(
-    formatProgress(newView({ wait }), 100),
+    formatProgress(newView({ standstill }), 100),
     ' 45%  1.20 GB of 2.70 GB  waiting for the server: it stopped answering, next try in 3 s',
   );
   assert.equal(
-    formatProgress(newView({ wait: { ...wait, leftMs: 0 } }), 62),
+    formatProgress(newView({ standstill: { ...standstill, leftMs: 0 } }), 62),
     'waiting for the server: it stopped answering, trying again',
   );
 });

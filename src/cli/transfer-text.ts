@@ -1,6 +1,6 @@
 import type { TransferResult } from '../client/tally.ts';
 import { formatSize } from './format.ts';
-import type { TransferView, Wait } from './transfer-meter.ts';
+import type { Standstill, TransferView } from './transfer-meter.ts';
 
 /** What a transfer says to people. */
 
@@ -14,7 +14,8 @@ const RATE_SPAN_MS_MIN = 500;
  * ` 45%  120/300 files  1.20/2.70 GB  412 MB/s  ETA 0:12  400 MB sent, 800 MB saved`.
  */
 export function formatProgress(view: TransferView, width: number): string {
-  const parts = view.wait === undefined ? movingParts(view) : waitingParts(view, view.wait);
+  const { standstill } = view;
+  const parts = standstill === undefined ? movingParts(view) : stillParts(view, standstill);
   const shown = parts.filter(({ text }) => text !== '');
   const lengthOf = (): number =>
     shown.reduce((sum, { text }) => sum + text.length, GAP.length * (shown.length - 1));
@@ -45,8 +46,12 @@ function movingParts(view: TransferView): Part[] {
   ];
 }
 
-function waitingParts(view: TransferView, wait: Wait): Part[] {
-  return [...doneParts(view), { text: `waiting for the server: ${waitText(wait)}`, rank: 0 }];
+function stillParts(view: TransferView, { reason, leftMs }: Standstill): Part[] {
+  // Of "cannot reach <url>: <state>" the state: what it is about is known.
+  const state = reason.replace(/^[^]*?: /, '');
+  const seconds = Math.ceil(leftMs / 1000);
+  const next = seconds === 0 ? 'trying again' : `next try in ${seconds} s`;
+  return [...doneParts(view), { text: `waiting for the server: ${state}, ${next}`, rank: 0 }];
 }
 
 function doneParts({ progress, fraction }: TransferView): Part[] {
@@ -66,11 +71,6 @@ function doneParts({ progress, fraction }: TransferView): Part[] {
 function trafficText({ progress: { bytesSent, bytesReused } }: TransferView): string {
   if (bytesReused === 0) return '';
   return `${formatSize(bytesSent)} sent, ${formatSize(bytesReused)} saved`;
-}
-
-function waitText({ reason, leftMs }: Wait): string {
-  const seconds = Math.ceil(leftMs / 1000);
-  return `${reason}, ${seconds === 0 ? 'trying again' : `next try in ${seconds} s`}`;
 }
 
 /** `0:07`, `12:00`, `1:02:03`, `2d 3h`. */

@@ -1,4 +1,5 @@
 import type { GdpfsError } from '../base/errors.ts';
+import type { Wait } from './flow/flow-options.ts';
 
 /** What a transfer has done so far. */
 export interface Progress {
@@ -64,8 +65,8 @@ export interface TransferObserver {
   file?(done: FileDone): void;
   change?(change: TransferChange): void;
   failure?(failure: TransferFailure): void;
-  /** Nothing moves until something is tried again, `delayMs` from now. */
-  wait?(wait: { readonly reason: string; readonly delayMs: number }): void;
+  /** A request is sent again after a pause: others may go on meanwhile. */
+  wait?(wait: Wait): void;
 }
 
 /** Counts for one transfer, and what failed in it: one file must not stop the others. */

@@ -6,7 +6,12 @@ import { openEndpoint } from '../endpoints.ts';
 import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
 import { addRecursiveOption } from '../recursive.ts';
 import { Servers } from '../servers.ts';
-import { addTransferOptions, type TransferFlags, transferOptionsOf } from '../transfer-flags.ts';
+import {
+  addTransferOptions,
+  flowOptionsOf,
+  type TransferFlags,
+  transferOptionsOf,
+} from '../transfer-flags.ts';
 import { withTransferReport } from '../transfer-report.ts';
 
 interface CpOptions extends GlobalOptions, TransferFlags {
@@ -33,9 +38,10 @@ export function cpCommand(context: Context): Command {
     const options = command.optsWithGlobals<CpOptions>();
     const { profile, recursive = false, at } = options;
     const { sources, destination } = splitPaths(paths);
-    await using servers = new Servers(context.home, profile);
     const output = { ...options, verb: 'cp', done: 'copied', sources, destination };
     await withTransferReport(context, output, async (tally) => {
+      const flow = flowOptionsOf(context, options, tally);
+      await using servers = new Servers(context.home, profile, flow);
       const copy = {
         sources: await Promise.all(sources.map((text) => openEndpoint(servers, text))),
         destination: await openEndpoint(servers, destination),

@@ -12,7 +12,12 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { openEndpoint } from '../endpoints.ts';
 import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
 import { type RemoteFile, Servers } from '../servers.ts';
-import { addTransferOptions, type TransferFlags, transferOptionsOf } from '../transfer-flags.ts';
+import {
+  addTransferOptions,
+  flowOptionsOf,
+  type TransferFlags,
+  transferOptionsOf,
+} from '../transfer-flags.ts';
 import { withTransferReport } from '../transfer-report.ts';
 import { splitPaths } from './cp.ts';
 
@@ -45,9 +50,10 @@ export function mvCommand(context: Context): Command {
     const { sources, destination } = splitPaths(paths);
     const isInside = sources.length > 1 || destination.endsWith('/');
     const transfer = transferOptionsOf(context, options);
-    await using servers = new Servers(context.home, options.profile);
     const output = { ...options, verb: 'mv', done: 'moved', sources, destination };
     await withTransferReport(context, output, async (tally) => {
+      const flow = flowOptionsOf(context, options, tally);
+      await using servers = new Servers(context.home, options.profile, flow);
       for (const source of sources) {
         const move = { source, destination, isInside, replace: replace(), transfer, tally };
         try {
