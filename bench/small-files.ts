@@ -1,72 +1,87 @@
-import { execFileSync } from 'node:child_process';
-import { randomFillSync } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../tools/gdpfs-process.ts';
-import { count, measure, median, part, type Row, type Stage } from './stage.ts';
+import type { Conditions } from './benchmark.ts';
+import type { PeerName } from './contender.ts';
+import { compete } from './contest.ts';
+import { contestRows, FILES, type RatioGoal } from './contest-rows.ts';
+import { count } from './figures.ts';
+import { gdpfs } from './gdpfs.ts';
+import { openPeers } from './peers/open.ts';
+import { makeTree } from './sources.ts';
+import { openStage, type Stage } from './stage.ts';
 
-const FILES = 10_000;
-const FILES_PER_DIRECTORY = 100;
-const FILE_BYTES = 4096;
+const TREE_FILES = 10_000;
+/** Those that take minutes get a tree of a tenth of the files; what counts is the rate. */
+const SLOW_PEERS: readonly PeerName[] = ['rclone, webdav'];
+const SLOW_PART = 0.1;
+const FILES_PER_COMMIT = 1_000;
+const COMMITS_OF_DIRECTORY = 2;
 
-/** 10,000 files of 4 KiB, up and down, beside what cp(1) does with them. */
-export async function smallFiles({ folder, user, runs, scale }: Stage): Promise<Row[]> {
-  const files = Math.round(FILES * scale);
-  const source = join(folder, 'small');
-  makeTree(source, files);
-  const up: number[] = [];
-  const down: number[] = [];
-  const plain: number[] = [];
-  const commits: number[] = [];
-  for (let index = 0; index < runs; index += 1) {
-    const before = await countCommits(user);
-    const remote = `gdp://bench/small-${index}`;
-    up.push(rateOf(files, (await measure(user, 'cp', '-r', source, remote)).elapsedMs));
-    commits.push((await countCommits(user)) - before);
-    const target = join(folder, `small-back-${index}`);
-    down.push(rateOf(files, (await measure(user, 'cp', '-r', remote, target)).elapsedMs));
-    const startMs = performance.now();
-    execFileSync('cp', ['-r', source, join(folder, `small-plain-${index}`)]);
-    plain.push(rateOf(files, performance.now() - startMs));
-  }
-  const limit = (rates: readonly number[]): string => {
-    return `cp -r ${count(median(plain))} files/s, ${part(median(rates), median(plain))}`;
-  };
+export const SMALL_GOALS: Partial<Readonly<Record<PeerName, RatioGoal>>> = {
+  'tar | ssh': { atLeast: 1 },
+  'rsync over ssh': { atLeast: 1 },
+  scp: { atLeast: 1 },
+  'rclone, webdav': { atLeast: 10 },
+};
+
+/** 10,000 files of 4 KiB, up and down. */
+export async function smallFiles(conditions: Conditions): Promise<void> {
+  const { runs, scale, signal, report } = conditions;
+  const files = Math.ceil(TREE_FILES * scale);
+  await using stage = await openStage({ signal });
+  const { folder, link } = stage;
+  const names = ['tar | ssh', 'rsync over ssh', 'scp', 'rclone, webdav'] as const;
+  await using peers = await openPeers({ names, folder, link, signal, report });
+  const commitsBefore = await countCommits(stage);
+  const results = await compete({
+    kind: 'tree',
+    contenders: [gdpfs(stage), ...peers.contenders],
+    runs,
+    folder,
+    signal,
+    prepare: (round) => treesOf(folder, { round, files, slowPeers: SLOW_PEERS }),
+  });
   const what = `${count(files)} files of 4 KiB`;
-  return [
-    {
-      what: `${what}, up`,
-      measured: `${count(median(up))} files/s`,
-      limit: limit(up),
-      goal: '≥ 5,000 files/s',
-    },
-    { what: `${what}, down`, measured: `${count(median(down))} files/s`, limit: limit(down) },
-    {
-      what: `${what}, commits`,
-      measured: count(median(commits)),
-      goal: 'one for up to 1,000 files, two for the directory',
-    },
-  ];
+  const remarks = remarksOn(SLOW_PEERS, files);
+  const goal = (peer: PeerName): RatioGoal | undefined => SMALL_GOALS[peer];
+  report.add(...contestRows(results, { what, key: 'small', unit: FILES, goal, remarks }));
+  const commits = ((await countCommits(stage)) - commitsBefore) / runs;
+  const most = Math.ceil(files / FILES_PER_COMMIT) + COMMITS_OF_DIRECTORY;
+  report.add({
+    what: `${what}, commits`,
+    measured: commits.toFixed(1),
+    goal: { text: `≤ ${most}`, isReached: commits <= most },
+  });
 }
 
-export function makeTree(
-  root: string,
+export interface Trees {
+  readonly round: number;
+  readonly files: number;
+  /** These get a smaller one. */
+  readonly slowPeers: readonly PeerName[];
+}
+
+/** New trees for one round; a peer's source among them. */
+export function treesOf(
+  folder: string,
+  { round, files, slowPeers }: Trees,
+): (contender: { readonly name: string }) => { readonly path: string; readonly amount: number } {
+  const whole = { path: join(folder, `tree-${round}`), amount: files };
+  const part = { path: join(folder, `part-${round}`), amount: Math.ceil(files * SLOW_PART) };
+  for (const { path, amount } of [whole, part]) makeTree(path, amount);
+  const slow: readonly string[] = slowPeers;
+  return ({ name }) => (slow.includes(name) ? part : whole);
+}
+
+export function remarksOn(
+  slowPeers: readonly PeerName[],
   files: number,
-  filesPerDirectory = FILES_PER_DIRECTORY,
-): void {
-  const bytes = Buffer.alloc(FILE_BYTES);
-  for (let index = 0; index < files; index += 1) {
-    const directory = join(root, String(Math.floor(index / filesPerDirectory)));
-    if (index % filesPerDirectory === 0) mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, `file-${index}`), randomFillSync(bytes));
-  }
+): Partial<Readonly<Record<PeerName, string>>> {
+  const remark = `rate of ${count(Math.ceil(files * SLOW_PART))} files`;
+  return Object.fromEntries(slowPeers.map((name) => [name, remark]));
 }
 
-function rateOf(files: number, elapsedMs: number): number {
-  return files / (elapsedMs / 1000);
-}
-
-async function countCommits(user: Stage['user']): Promise<number> {
+async function countCommits({ user }: Stage): Promise<number> {
   const { stdout } = await run(user, 'verify', '--no-data', '--json', 'gdp://bench');
   return (JSON.parse(stdout) as { checkpoints: number }).checkpoints;
 }

@@ -34,21 +34,30 @@ export async function run(user: User, ...args: readonly string[]): Promise<Finis
   return { output, stdout: output.toString(), elapsedMs: performance.now() - startMs };
 }
 
-/** Starts `gdpfs …args` without waiting for its end. */
-export function start(
-  { home, signal }: User,
-  args: readonly string[],
-): ReturnType<typeof spawnPiped> {
-  const child = spawnPiped(args, { ...process.env, GDPFS_HOME: home });
+/** A program with its arguments, and what it needs in its environment beside what we have. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** `gdpfs …args` as that user. */
+export function gdpfsCommand({ home }: User, args: readonly string[]): Required<Command> {
+  return { argv: [process.execPath, MAIN, ...args], env: { GDPFS_HOME: home } };
+}
+
+/** Starts `gdpfs …args` without waiting for its end, through the program `prefix` if there is one. */
+function start(user: User, args: readonly string[], prefix: readonly string[] = []) {
+  const { argv, env } = gdpfsCommand(user, args);
+  const [file = '', ...rest] = [...prefix, ...argv];
+  const child = spawn(file, rest, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const { signal } = user;
   const kill = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });
   child.once('exit', () => signal.removeEventListener('abort', kill));
   return child;
-}
-
-// biome-ignore format: the inferred type says which streams are pipes
-function spawnPiped(args: readonly string[], env: NodeJS.ProcessEnv) {
-  return spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 async function ended(child: ChildProcess): Promise<void> {
@@ -62,10 +71,23 @@ export interface ServerProcess extends AsyncDisposable {
   readonly token: string;
 }
 
-/** Starts `gdpfs serve` on a free port with its data in `folder`; resolves when it is ready. */
-export async function startServer(user: User, folder: string): Promise<ServerProcess> {
-  const args = ['serve', '--json', '--data', folder, '--listen', '127.0.0.1:0'];
-  const child = start(user, args);
+export interface ServerPlace {
+  /** Where it listens, on a free port. */
+  readonly host: string;
+  /** A program that runs it, with its arguments: `ip netns exec NAME`. */
+  readonly prefix: readonly string[];
+}
+
+const LOOPBACK: ServerPlace = { host: '127.0.0.1', prefix: [] };
+
+/** Starts `gdpfs serve` with its data in `folder`; resolves when it is ready. */
+export async function startServer(
+  user: User,
+  folder: string,
+  { host, prefix }: ServerPlace = LOOPBACK,
+): Promise<ServerProcess> {
+  const args = ['serve', '--json', '--data', folder, '--listen', `${host}:0`];
+  const child = start(user, args, prefix);
   const errors = text(child.stderr);
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([

@@ -1,0 +1,71 @@
+/** docs/benchmarks.md, from what a run found. */
+import { cpus, totalmem } from 'node:os';
+import { CHECKS } from './contender.ts';
+import { formatRange, formatRatio, type Report, type Row } from './report.ts';
+import { versions } from './versions.ts';
+
+export interface Run {
+  /** As typed. */
+  readonly command: string;
+  readonly runs: number;
+  readonly elapsedMs: number;
+}
+
+export function formatDocument(report: Report, run: Run): string {
+  const { command, runs, elapsedMs } = run;
+  const date = new Date().toISOString().slice(0, 10);
+  const minutes = (elapsedMs / 60_000).toFixed(1);
+  return `# Benchmarks
+
+Written by \`${command}\` on ${date}, in ${minutes} minutes, on ${machine()}. \`bench/peers.sh\` installs the peers. Client and server
+share the machine; every program is the real one, its start included; gdpfs talks TLS 1.3 with client
+certificates. Figures are medians of ${runs} rounds in which all contenders take turns with new random
+data, from a warm page cache to a place where there was nothing, and after each round what came back
+is compared with what was sent. A ratio is our rate divided by the peer's: above 1 gdpfs is faster; in
+brackets the lowest and the highest of single rounds. Absolute figures move between machines; ratios of
+one run are what to keep. CPU is seconds of client + server, ours; theirs.
+
+| what | gdpfs | beside | ratio | goal | CPU |
+|---|---|---|---|---|---|
+${report.rows.map(formatRow).join('\n')}
+
+## What each checks
+
+${Object.entries(CHECKS)
+  .map(([name, what]) => `- ${name}: ${what}.`)
+  .join('\n')}
+
+Only gdpfs waits until the bytes are durable.
+
+## Not measured
+
+${report.skipped.map(({ what, reason }) => `- ${what}: ${reason}.`).join('\n') || 'Nothing was skipped.'}
+
+## Versions
+
+${versions()
+  .map(([name, version]) => `- ${name}: ${version}`)
+  .join('\n')}
+`;
+}
+
+function machine(): string {
+  const [cpu] = cpus();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
+  return `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}, ${memory}, ${process.platform} ${process.arch}`;
+}
+
+function formatRow({ what, measured, beside = '', ratio, goal, cpu = '' }: Row): string {
+  const range = ratio === undefined ? '' : formatRange(ratio);
+  const ratioText = ratio === undefined ? '' : `**${formatRatio(ratio.value)}**`;
+  const goalText = goal === undefined ? '' : `${goal.text}: ${goal.isReached ? 'yes' : '**no**'}`;
+  const cells = [
+    what,
+    measured,
+    beside,
+    range === '' ? ratioText : `${ratioText} (${range})`,
+    goalText,
+    cpu,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}

@@ -1,0 +1,22 @@
+/** Figures as people read them. */
+
+const MIB = 1024 * 1024;
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+export function megabytes(bytes: number): string {
+  return `${count(bytes / 1e6)} MB`;
+}
+
+export function mebibytes(bytes: number): string {
+  return `${count(bytes / MIB)} MiB`;
+}

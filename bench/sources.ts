@@ -1,0 +1,36 @@
+/** Data to copy. All of it is new random bytes: content that is there already is not sent again. */
+import { randomFillSync } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const MIB = 1024 * 1024;
+const SMALL_FILE_BYTES = 4096;
+const FILES_PER_DIRECTORY = 100;
+
+export function makeFile(path: string, size: number): void {
+  const bytes = Buffer.alloc(MIB);
+  const file = openSync(path, 'w');
+  for (let length = 0; length < size; length += MIB) {
+    writeSync(file, randomFillSync(bytes), 0, Math.min(MIB, size - length));
+  }
+  closeSync(file);
+}
+
+/** Files of 4 KiB in directories under `root`. */
+export function makeTree(
+  root: string,
+  files: number,
+  filesPerDirectory = FILES_PER_DIRECTORY,
+): void {
+  for (let index = 0; index < files; index += 1) {
+    const directory = join(root, String(Math.floor(index / filesPerDirectory)));
+    if (index % filesPerDirectory === 0) mkdirSync(directory, { recursive: true });
+    makeSmallFile(join(directory, `file-${index}`));
+  }
+}
+
+const smallBytes = Buffer.alloc(SMALL_FILE_BYTES);
+
+function makeSmallFile(path: string): void {
+  writeFileSync(path, randomFillSync(smallBytes));
+}
