@@ -14,6 +14,7 @@ import {
   type Resolved,
   resolve,
   type View,
+  wholeRows,
 } from './tree.ts';
 import type { Change } from './types.ts';
 
@@ -226,6 +227,7 @@ function copyTree(
   const below = listRecursive(from.source, from.node, {
     after: '',
     limit: LIMITS.commitRecordsMax,
+    read: wholeRows(from.source),
   });
   planner.append({
     ...planner.newNode(target, 'directory', from.row ?? {}),

@@ -3,8 +3,9 @@ import { joinPath } from '../format/path.ts';
 import { decodeMeta } from '../format/records.ts';
 import { ROOT_NODE } from '../format/tree-fold.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
+import type { BriefRow } from './entry-table.ts';
 import type { Walked } from './tree.ts';
-import type { Entry } from './types.ts';
+import type { BriefEntry, Entry } from './types.ts';
 
 const ROOT_MODE = 0o755;
 
@@ -38,6 +39,19 @@ export function asEntry(directory: string, walked: Walked): Entry {
     ...(log === undefined || root === undefined || content === undefined
       ? {}
       : { file: { log, logCount, root, content } }),
+    ...(target === undefined ? {} : { target }),
+  };
+}
+
+export function asBriefEntry({ path, row }: Walked<BriefRow>): BriefEntry {
+  const { size, mode, mtimeUs, content, target } = row;
+  return {
+    relative: path,
+    kind: kindOf(row.kind),
+    size,
+    mode,
+    mtimeUs,
+    ...(content === undefined ? {} : { content }),
     ...(target === undefined ? {} : { target }),
   };
 }

@@ -8,7 +8,7 @@ import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { ChunkAccess } from './chunk-access.ts';
 import { planChange, type PreparedChange } from './changes.ts';
-import { asEntry, rootEntry } from './entry.ts';
+import { asBriefEntry, asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
 import { foldRecords, requireFile } from './file-state.ts';
 import { ManifestCache } from './manifest-cache.ts';
@@ -16,16 +16,21 @@ import { countAt } from './moment.ts';
 import { checkPrecondition, Planner } from './planner.ts';
 import { type PreparedFile, prepareFile } from './prepare.ts';
 import {
-  listChildren,
-  listRecursive,
+  briefRows,
   lookupAll,
+  type NamedRow,
   notADirectory,
   notFound,
+  type ReadChildren,
   resolve,
   type View,
+  type Walked,
+  walkPage,
+  wholeRows,
 } from './tree.ts';
 import { forkLog, truncation } from './truncate.ts';
 import type {
+  BriefPage,
   Change,
   ChangeContext,
   ChangeResult,
@@ -118,19 +123,14 @@ export class FileSystem {
 
   /** Throws `not_found`, `not_a_directory`. */
   list(volume: Uint8Array, path: string, options: ListOptions): ListPage {
-    const row = this.#volumes.byName(volume);
-    const view = this.#view(row, options.at);
-    const directory = this.#stat(row, path, view);
-    if (directory.kind !== 'directory') throw notADirectory(path, path);
-    const page = { after: options.after ?? '', limit: options.limit };
-    const walk = options.recursive ? listRecursive : listChildren;
-    const found = walk(view, directory.node, page);
-    const last = found.length === options.limit ? found.at(-1) : undefined;
-    return {
-      entries: found.map((walked) => asEntry(path, walked)),
-      seq: (view.at ?? row.count) - 1,
-      ...(last === undefined ? {} : { next: last.path }),
-    };
+    const { found, ...page } = this.#list(volume, path, { ...options, read: wholeRows });
+    return { ...page, entries: found.map((walked) => asEntry(path, walked)) };
+  }
+
+  /** The same, with paths below the listed one and little of each name. */
+  listBrief(volume: Uint8Array, path: string, options: ListOptions): BriefPage {
+    const { found, ...page } = this.#list(volume, path, { ...options, read: briefRows });
+    return { ...page, entries: found.map(asBriefEntry) };
   }
 
   /** The entries at those of `paths`, relative to a directory, that can be found, in that order. */
@@ -313,6 +313,18 @@ export class FileSystem {
   /** The upload is committed or given up. */
   async closeUpload(upload: Upload): Promise<void> {
     await this.#uploads.close(upload);
+  }
+
+  #list<Row extends NamedRow>(
+    volume: Uint8Array,
+    path: string,
+    options: ListOptions & { readonly read: (view: View) => ReadChildren<Row> },
+  ): Omit<ListPage, 'entries'> & { readonly found: Walked<Row>[] } {
+    const row = this.#volumes.byName(volume);
+    const view = this.#view(row, options.at);
+    const directory = this.#stat(row, path, view);
+    if (directory.kind !== 'directory') throw notADirectory(path, path);
+    return { ...walkPage(view, directory.node, options), seq: (view.at ?? row.count) - 1 };
   }
 
   #stat(row: VolumeRow, path: string, view: View): Entry {

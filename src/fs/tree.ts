@@ -2,7 +2,8 @@ import { GdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { baseName, joinPath, parentPath, splitPath } from '../format/path.ts';
 import { ROOT_NODE } from '../format/tree-fold.ts';
-import type { EntryRow, EntryTable } from './entry-table.ts';
+import type { BriefRow, EntryRow, EntryTable } from './entry-table.ts';
+import type { ListOptions } from './types.ts';
 
 /** A volume's tree at a moment: `at` is a count of records, undefined means now. */
 export interface View {
@@ -63,27 +64,56 @@ export function lookupAll(view: View, directory: number, paths: readonly string[
 }
 
 /** An entry with its path relative to where a walk began. */
-export interface Walked {
+export interface Walked<Row = EntryRow> {
   readonly path: string;
-  readonly row: EntryRow;
+  readonly row: Row;
 }
 
-/** The children of a directory behind the name `after`, at most `limit`. */
-export function listChildren(
+/** Where a listing begins and how long it may be. */
+export interface WalkPage {
+  /** From behind this path on, which need not exist any more. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+export type NamedRow = Pick<EntryRow, 'name' | 'node' | 'kind'>;
+
+/** Reads children of a directory behind a name. */
+export type ReadChildren<Row> = (directory: number, page: WalkPage) => readonly Row[];
+
+/** Children with all that is known of them. */
+export function wholeRows(view: View): ReadChildren<EntryRow> {
+  return (parent, { after, limit }) =>
+    view.entries.children({ volume: view.volume, parent, name: after }, limit, view.at);
+}
+
+/** Children with what a long listing tells of them. */
+export function briefRows(view: View): ReadChildren<BriefRow> {
+  return (parent, { after, limit }) =>
+    view.entries.briefChildren({ volume: view.volume, parent, name: after }, limit, view.at);
+}
+
+/** A page of what is below a directory. */
+export function walkPage<Row extends NamedRow>(
   view: View,
   directory: number,
-  page: { readonly after: string; readonly limit: number },
-): Walked[] {
-  const place = { volume: view.volume, parent: directory, name: page.after };
-  return view.entries.children(place, page.limit, view.at).map((row) => ({ path: row.name, row }));
+  options: ListOptions & { readonly read: (view: View) => ReadChildren<Row> },
+): { readonly found: Walked<Row>[]; readonly next?: string } {
+  const { recursive, after = '', limit, read } = options;
+  const page = { after, limit, read: read(view) };
+  const found = recursive
+    ? listRecursive(view, directory, page)
+    : page.read(directory, page).map((row) => ({ path: row.name, row }));
+  const last = found.length === limit ? found.at(-1) : undefined;
+  return { found, ...(last === undefined ? {} : { next: last.path }) };
 }
 
 /** A directory on the way down: what was fetched of it, and behind which name to go on. */
-interface Level {
+interface Level<Row> {
   readonly node: number;
   readonly path: string;
   after: string;
-  rows: readonly EntryRow[];
+  rows: readonly Row[];
   next: number;
 }
 
@@ -91,20 +121,20 @@ interface Level {
 const WALK_ROWS = 256;
 
 /**
- * Everything below a directory, depth first, a directory before its content, names in byte order;
- * from behind the path `after` on, which need not exist any more. At most `limit` entries.
+ * Everything below a directory, depth first, a directory before its content, names in byte order.
  */
-export function listRecursive(
+export function listRecursive<Row extends NamedRow>(
   view: View,
   directory: number,
-  page: { readonly after: string; readonly limit: number },
-): Walked[] {
-  const stack = resumeLevels(view, directory, page.after);
-  const found: Walked[] = [];
+  page: WalkPage & { readonly read: ReadChildren<Row> },
+): Walked<Row>[] {
+  const { read } = page;
+  const stack = resumeLevels<Row>(view, directory, page.after);
+  const found: Walked<Row>[] = [];
   while (found.length < page.limit) {
     const level = stack.at(-1);
     if (level === undefined) break;
-    const row = nextRow(view, level);
+    const row = nextRow(read, level);
     if (row === undefined) {
       stack.pop();
       continue;
@@ -116,14 +146,16 @@ export function listRecursive(
   return found;
 }
 
-function newLevel(node: number, path: string): Level {
+function newLevel<Row>(node: number, path: string): Level<Row> {
   return { node, path, after: '', rows: [], next: 0 };
 }
 
-function nextRow(view: View, level: Level): EntryRow | undefined {
+function nextRow<Row extends NamedRow>(
+  read: ReadChildren<Row>,
+  level: Level<Row>,
+): Row | undefined {
   if (level.next === level.rows.length) {
-    const place = { volume: view.volume, parent: level.node, name: level.after };
-    level.rows = view.entries.children(place, WALK_ROWS, view.at);
+    level.rows = read(level.node, { after: level.after, limit: WALK_ROWS });
     level.next = 0;
   }
   const row = level.rows[level.next];
@@ -134,8 +166,8 @@ function nextRow(view: View, level: Level): EntryRow | undefined {
 }
 
 /** The levels of a walk that has just passed `after`. */
-function resumeLevels(view: View, directory: number, after: string): Level[] {
-  const levels = [newLevel(directory, '')];
+function resumeLevels<Row>(view: View, directory: number, after: string): Level<Row>[] {
+  const levels = [newLevel<Row>(directory, '')];
   for (const name of splitPath(after)) {
     const level = levels.at(-1);
     if (level === undefined) break;

@@ -62,6 +62,18 @@ export interface ListPage {
   readonly seq: number;
 }
 
+/** What a listing of many names tells of each. */
+export interface BriefEntry extends Pick<Entry, 'kind' | 'size' | 'mode' | 'mtimeUs' | 'target'> {
+  /** Path below the listed directory. */
+  readonly relative: string;
+  /** Content root; files only. */
+  readonly content?: Uint8Array;
+}
+
+export interface BriefPage extends Omit<ListPage, 'entries'> {
+  readonly entries: readonly BriefEntry[];
+}
+
 /**
  * Conditions on the target of a change, from If-Match and If-None-Match. For a rename `content` is
  * that of what is renamed.

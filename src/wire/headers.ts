@@ -7,6 +7,8 @@ export const HEADERS = {
   cursor: 'Gdpfs-Cursor',
   /** Bytes of the file. */
   size: 'Gdpfs-Size',
+  /** The volume's state that a listing is of. */
+  seq: 'Gdpfs-Seq',
   idempotencyKey: 'Idempotency-Key',
 } as const;
 

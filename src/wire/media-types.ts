@@ -11,6 +11,8 @@ export const MEDIA_TYPES = {
   digests: 'application/vnd.gdpfs.digests',
   /** Manifest entries of 48 bytes. */
   manifest: 'application/vnd.gdpfs.manifest',
+  /** Rows of a listing. */
+  listing: 'application/vnd.gdpfs.listing',
   /** Records, each as uint32 length | bytes. */
   records: 'application/vnd.gdpfs.records',
   /** Commits, each as uint32 length | bytes. */

@@ -1,4 +1,5 @@
 import type { GdpfsError } from '../../base/errors.ts';
+import type { ListingRow } from '../../wire/listing.ts';
 
 /**
  * What must be done to one side of a copy or synchronization so that it becomes like the other. A
@@ -7,20 +8,8 @@ import type { GdpfsError } from '../../base/errors.ts';
  * content, names by their UTF-8 bytes. Only a removal comes behind what is below it.
  */
 
-/** One name in a tree, as either side knows it. */
-export interface TreeEntry {
-  readonly relative: string;
-  readonly kind: 'file' | 'directory' | 'symlink';
-  /** Bytes; 0 for all but files. */
-  readonly size: number;
-  /** Permission bits, 0o7777. */
-  readonly mode: number;
-  readonly mtimeUs: number;
-  /** Symbolic links. */
-  readonly target?: string;
-  /** Content root of a file in a volume, 32 bytes. */
-  readonly content?: Uint8Array;
-}
+/** One name in a tree, as either side knows it. A local one has no `content`. */
+export type TreeEntry = ListingRow;
 
 /** What a tree could not tell: nothing is done to this name on the other side, nor below it. */
 export interface TreeFault {

@@ -1,6 +1,9 @@
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { formatETag, matchesETag } from '../../wire/headers.ts';
+import type { ListOptions } from '../../fs/types.ts';
+import { encodeCursor, formatETag, HEADERS, matchesETag } from '../../wire/headers.ts';
+import { ListingWriter } from '../../wire/listing.ts';
+import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizePath } from '../authorize.ts';
 import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
@@ -8,10 +11,15 @@ import { entryJson } from '../json-forms.ts';
 import { reply, replyJson } from '../reply.ts';
 import { momentOf } from '../request-values.ts';
 
+const VARY = { Vary: 'Accept' };
+
 /** GET /api/v1/files: one entry, or a page of a listing. */
 export function filesGet(exchange: Exchange<'filesGet'>): void {
   const { query, request, services } = exchange;
-  if (query.list !== undefined) return replyPage(exchange);
+  if (query.list !== undefined) {
+    const isCompact = request.headers.accept?.includes(MEDIA_TYPES.listing) === true;
+    return isCompact ? replyCompactPage(exchange) : replyPage(exchange);
+  }
   if (query.limit !== undefined || query.cursor !== undefined) {
     throw new GdpfsError('bad_request', 'cannot read query: "limit" and "cursor" need "list"');
   }
@@ -29,18 +37,12 @@ export function filesGet(exchange: Exchange<'filesGet'>): void {
 function replyPage(exchange: Exchange<'filesGet'>): void {
   const { query, services } = exchange;
   const { volume, path } = authorizePath(exchange, query.path);
-  const moment = momentOf(query.at);
   // Both calls see the same state: nothing else runs between them.
-  const entry = requireDirectory(services.fs.stat(volume.name, path, moment.at));
-  const page = services.fs.list(volume.name, path, {
-    recursive: query.list === 'recursive',
-    limit: query.limit ?? LIMITS.listPageDefault,
-    ...(query.cursor === undefined ? {} : { after: query.cursor }),
-    ...moment,
-  });
+  const entry = requireDirectory(services.fs.stat(volume.name, path, momentOf(query.at).at));
+  const page = services.fs.list(volume.name, path, listOptions(query));
   replyJson(
     exchange,
-    { status: 200 },
+    { status: 200, headers: VARY },
     {
       entry: entryJson(volume, entry),
       entries: page.entries.map((child) => entryJson(volume, child)),
@@ -48,4 +50,29 @@ function replyPage(exchange: Exchange<'filesGet'>): void {
       seq: page.seq,
     },
   );
+}
+
+/** The same page without what only a few callers want, for trees of very many names. */
+function replyCompactPage(exchange: Exchange<'filesGet'>): void {
+  const { query, services } = exchange;
+  const { volume, path } = authorizePath(exchange, query.path);
+  const page = services.fs.listBrief(volume.name, path, listOptions(query));
+  const writer = new ListingWriter();
+  for (const entry of page.entries) writer.add(entry);
+  const headers = {
+    'Content-Type': MEDIA_TYPES.listing,
+    [HEADERS.seq]: page.seq,
+    ...(page.next === undefined ? {} : { [HEADERS.cursor]: encodeCursor(page.next) }),
+    ...VARY,
+  };
+  reply(exchange, { status: 200, headers }, writer.finish());
+}
+
+function listOptions(query: Exchange<'filesGet'>['query']): ListOptions {
+  return {
+    recursive: query.list === 'recursive',
+    limit: query.limit ?? LIMITS.listPageDefault,
+    ...(query.cursor === undefined ? {} : { after: query.cursor }),
+    ...momentOf(query.at),
+  };
 }

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { isGdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { encodeTar, type TarEntry } from '../../wire/tar.ts';
+import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import {
+  startServerHere,
+  temporaryDirectory,
+  type TestServer,
+} from '../../../test/support/server.ts';
+import { openTestSession, type TestSession, VOLUME } from '../../../test/support/session.ts';
+import { listPages, makeDirectory, remove } from '../files.ts';
+import type { Session } from '../session.ts';
+import type { TreeEntry } from './action.ts';
+import { listRemoteTree, type RemoteTree } from './remote-tree.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
+let server: TestServer;
+let client: TestSession;
+
+before(async () => {
+  folder = await temporaryDirectory();
+  server = await startServerHere(join(folder.path, 'data'));
+  client = await openTestSession(server);
+});
+
+after(async () => {
+  await client[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+async function put(path: string, entries: readonly TarEntry[]): Promise<void> {
+  const body = { type: MEDIA_TYPES.tar, bytes: await encodeTar(entries) };
+  const query = { path, parents: true };
+  const request = { method: 'POST', route: '/api/v1/storage/files', query, body } as const;
+  await client.session.request({ ...request, changes: true });
+}
+
+async function rowsOf({ pages }: RemoteTree): Promise<TreeEntry[]> {
+  const rows: TreeEntry[] = [];
+  for await (const page of pages) rows.push(...page);
+  return rows;
+}
+
+/** The same from the listing in JSON. */
+async function listed(path: string): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  for await (const { entries } of listPages(client.session, path, { recursive: true })) {
+    for (const { path: whole, kind, size, mode, mtimeUs, target, etag } of entries) {
+      rows.push({
+        relative: whole.slice(path.length + 1),
+        kind,
+        size,
+        mode,
+        mtimeUs,
+        target,
+        etag,
+      });
+    }
+  }
+  return rows;
+}
+
+describe('listRemoteTree()', () => {
+  test('tells what the listing in JSON tells, in the same order, over several pages', async () => {
+    const common = { mode: 0o640, mtimeUs: -1_234_567 };
+    const data = new Uint8Array(3);
+    await put(`/${VOLUME}/tree`, [
+      { ...common, kind: 'directory', path: 'a' },
+      { ...common, kind: 'directory', path: 'a/empty' },
+      { ...common, kind: 'file', path: 'a-b', data },
+      { ...common, kind: 'file', path: 'a/x\ny', data: new Uint8Array(0) },
+      { ...common, kind: 'symlink', path: '\u{1f600}', target: '../\ufffd' },
+      { ...common, kind: 'file', path: '\ue000', data },
+    ]);
+    for (let start = 0; start <= LIMITS.listPageMax; start += LIMITS.tarFilesMax) {
+      const names = [...Array(LIMITS.tarFilesMax).keys()].map((index) => `many/${start + index}`);
+      await put(
+        `/${VOLUME}/tree`,
+        names.map((path) => ({ ...common, kind: 'directory', path })),
+      );
+    }
+    const rows = await rowsOf(await listRemoteTree(client.session, `/${VOLUME}/tree`));
+    assert(rows.length > LIMITS.listPageMax);
+    const told = rows.map(({ content, ...row }) => ({
+      ...row,
+      target: row.target,
+      etag: content && `sha256:${Buffer.from(content).toString('hex')}`,
+    }));
+    assert.deepEqual(told, await listed(`/${VOLUME}/tree`));
+  });
+
+  test('is of one state of the volume, whatever happens meanwhile', async () => {
+    const path = `/${VOLUME}/state`;
+    await makeDirectory(client.session, `${path}/before`, { parents: true });
+    const tree = await listRemoteTree(client.session, path);
+    await remove(client.session, `${path}/before`, { recursive: true });
+    await makeDirectory(client.session, `${path}/after`);
+    const relatives = async (listing: RemoteTree): Promise<string[]> => {
+      return (await rowsOf(listing)).map(({ relative }) => relative);
+    };
+    assert.deepEqual(await relatives(tree), ['before']);
+    const past = await listRemoteTree(client.session, path, { at: String(tree.seq) });
+    assert.deepEqual(await relatives(past), ['before']);
+    assert.deepEqual(await relatives(await listRemoteTree(client.session, path)), ['after']);
+  });
+
+  test('throws if there is no directory', async () => {
+    await assert.rejects(listRemoteTree(client.session, `/${VOLUME}/none`), (error) =>
+      isGdpfsError(error, 'not_found'),
+    );
+  });
+
+  test('refuses a server that does not keep the order', async () => {
+    const { session } = client;
+    const reversed: Session = {
+      ...session,
+      url: session.url,
+      request: async (request) => {
+        const answer = await session.request({ ...request, query: { ...request.query, limit: 1 } });
+        // The second page comes again and again.
+        return { ...answer, headers: { ...answer.headers, 'gdpfs-cursor': 'a' } };
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const tree = await listRemoteTree(reversed, `/${VOLUME}/tree`);
+    await assert.rejects(rowsOf(tree), (error) => isGdpfsError(error, 'corrupt'));
+  });
+});
