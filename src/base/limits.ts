@@ -21,6 +21,9 @@ export const LIMITS = {
   // manifest stays short.
   chunkBytesDefault: 256 * KIB,
   chunkBytesMax: 4 * MIB,
+  /** Content-defined chunks: no cut before this many bytes, nor after more than the largest. */
+  cutBytesMin: 64 * KIB,
+  cutBytesMax: 512 * KIB,
 
   // Records and commits. A commit frame is held in memory whole on both ends.
   recordBytesMax: 64 * KIB,
@@ -110,6 +113,10 @@ export const LIMITS = {
   bodyBytesTarget: 2 * MIB,
   /** Chunks in one body: as many as a request may name ranges. */
   bodyChunksMax: 64,
+  /** Questions which chunks are missing that one upload has on the way; digests beyond them wait for the next. */
+  missingQuestionsInFlight: 3,
+  /** What is read of a file before anything is told of it, where it has holes: they are no body. */
+  scanBytesMax: 64 * MIB,
   /** Content of one tar stream as the client makes it: more only takes memory. */
   tarBytesTarget: 8 * MIB,
   tarStreamsInFlight: 3,

@@ -1,4 +1,4 @@
-import { crc32, sha256Async, sharedBytes } from '../base/digest.ts';
+import { sharedBytes } from '../base/digest.ts';
 import { assert } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../format/chunk-frame.ts';
@@ -12,8 +12,8 @@ export interface Extent {
 }
 
 /**
- * A buffer laid out as the body of chunk frames before their data is there: file data is read right
- * to where it is sent from, and written right from where it was received to, without a copy.
+ * A buffer laid out as the body of chunk frames: file data is sent from where it was read to, and
+ * received to where it is written from, without a copy.
  */
 export class ChunkBody {
   readonly #bytes: Uint8Array;
@@ -42,30 +42,12 @@ export class ChunkBody {
     return this.#bytes.subarray(0, this.size);
   }
 
-  /** The places for the data of the chunks. */
-  views(): Uint8Array[] {
-    return this.#extents.map((_, index) => this.view(index));
-  }
-
+  /** The place for the data of a chunk. */
   view(index: number): Uint8Array {
     const position = this.#positions[index];
     const extent = this.#extents[index];
     assert(position !== undefined && extent !== undefined, 'the body has that chunk');
     return this.#bytes.subarray(position, position + extent.length);
-  }
-
-  /** Computes what the data is and writes the headers. */
-  async seal(): Promise<Chunk[]> {
-    const checksums = this.views().map((view) => crc32(view));
-    const digests = await Promise.all(this.views().map(sha256Async));
-    return this.#extents.map((extent, index): Chunk => {
-      const checksum = checksums[index];
-      const digest = digests[index];
-      assert(checksum !== undefined && digest !== undefined, 'every chunk was hashed');
-      const chunk = { ...extent, checksum, digest };
-      this.#bytes.set(encodeChunkHeader(chunk), this.#start(index));
-      return chunk;
-    });
   }
 
   /** Are the bytes before the data of chunk `index` the header that `chunk` must have? */
@@ -124,6 +106,11 @@ function isFull(group: readonly unknown[]): boolean {
   return group.length === LIMITS.bodyChunksMax;
 }
 
+/** A buffer of a `BodyPool` that somebody has. */
+export interface BodyLease extends Disposable {
+  readonly bytes: Uint8Array;
+}
+
 /**
  * A fixed number of buffers, each large enough for one body. Whoever wants one more waits: this is
  * what bounds the memory, and with it the number of bodies in flight, of all transfers that share it.
@@ -133,16 +120,22 @@ export class BodyPool {
   readonly #waiting: ((bytes: Uint8Array) => void)[] = [];
   #made = 0;
 
+  /** A buffer, the caller's own until it is disposed of, once. */
+  async lend(): Promise<BodyLease> {
+    const bytes = await this.#take();
+    return { bytes, [Symbol.dispose]: () => this.#giveBack(bytes) };
+  }
+
   /** Runs `use` with a buffer that is its own until it settles. */
   async with<T>(use: (bytes: Uint8Array) => Promise<T>): Promise<T> {
-    const bytes = await this.#take();
-    try {
-      return await use(bytes);
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(bytes);
-      else next(bytes);
-    }
+    using lease = await this.lend();
+    return await use(lease.bytes);
+  }
+
+  #giveBack(bytes: Uint8Array): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(bytes);
+    else next(bytes);
   }
 
   #take(): Promise<Uint8Array> | Uint8Array {

@@ -1,21 +1,28 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { GdpfsError } from '../base/errors.ts';
 import { attributesOf, type LocalAttributes } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
 import { isSame, sourceChanged } from './source-state.ts';
+import type { Filled, FilePart } from './upload/fill-job.ts';
+import { fillAsync } from './upload/fill-threads.ts';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = constants;
+
+/** What stat(2) counts blocks in. */
+const BLOCK_BYTES = 512;
 
 /** A local file that is being uploaded: it must stay as it was when it was opened. */
 export interface SourceFile extends LocalAttributes, AsyncDisposable {
   /** Bytes. */
   readonly size: number;
+  /** As it was when it was opened. */
+  readonly stats: BigIntStats;
   /**
-   * Fills `views`, one behind the other, from `offset`. Throws `source_changed` if the file ends
-   * before. Calls may overlap.
+   * Reads a part into `bytes`, as frames of its chunks; chunks of zeros are left out if the file has
+   * holes. Throws `source_changed` if the file ends before. Calls may overlap.
    */
-  read(views: readonly Uint8Array[], offset: number): Promise<void>;
+  fill(bytes: Uint8Array, part: FilePart): Promise<Filled>;
   /** Throws `source_changed` if the file is no longer what was opened. */
   requireUnchanged(): Promise<void>;
 }
@@ -24,18 +31,21 @@ export interface SourceFile extends LocalAttributes, AsyncDisposable {
 export async function openSourceFile(path: string): Promise<SourceFile> {
   const handle = await openFile(path);
   try {
-    const before = await handle.stat({ bigint: true });
-    if (!before.isFile()) {
-      const code = before.isDirectory() ? 'is_a_directory' : 'not_a_file';
+    const stats = await handle.stat({ bigint: true });
+    if (!stats.isFile()) {
+      const code = stats.isDirectory() ? 'is_a_directory' : 'not_a_file';
       throw new GdpfsError(code, `cannot upload ${quote(path)}: it is not a regular file`);
     }
+    const size = Number(stats.size);
+    const dropZeros = Number(stats.blocks) * BLOCK_BYTES < size;
     return {
-      size: Number(before.size),
-      ...attributesOf(before),
-      read: (views, offset) => readFully({ path, handle, views, offset }),
+      size,
+      stats,
+      ...attributesOf(stats),
+      fill: (bytes, part) => fillAsync({ file: handle.fd, path, bytes, part, dropZeros }, size),
       requireUnchanged: async () => {
         const after = await handle.stat({ bigint: true });
-        if (!isSame(before, after)) throw sourceChanged(path);
+        if (!isSame(stats, after)) throw sourceChanged(path);
       },
       [Symbol.asyncDispose]: () => handle.close(),
     };
@@ -51,21 +61,4 @@ async function openFile(path: string): Promise<FileHandle> {
   } catch (cause) {
     throw localError('read', path, cause);
   }
-}
-
-async function readFully(request: {
-  readonly path: string;
-  readonly handle: FileHandle;
-  readonly views: readonly Uint8Array[];
-  readonly offset: number;
-}): Promise<void> {
-  const { path, handle, views, offset } = request;
-  const length = views.reduce((sum, view) => sum + view.length, 0);
-  let bytesRead: number;
-  try {
-    ({ bytesRead } = await handle.readv(views, offset));
-  } catch (cause) {
-    throw localError('read', path, cause);
-  }
-  if (bytesRead < length) throw sourceChanged(path);
 }

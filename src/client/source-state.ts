@@ -4,7 +4,13 @@ import { quote } from './local-error.ts';
 
 /** Do both describe the same file at the same moment of its life? */
 export function isSame(left: BigIntStats, right: BigIntStats): boolean {
-  return left.size === right.size && left.mtimeNs === right.mtimeNs && left.ino === right.ino;
+  return (
+    left.size === right.size &&
+    left.mtimeNs === right.mtimeNs &&
+    left.ctimeNs === right.ctimeNs &&
+    left.ino === right.ino &&
+    left.dev === right.dev
+  );
 }
 
 export function sourceChanged(path: string): GdpfsError {

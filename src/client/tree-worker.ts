@@ -15,18 +15,22 @@ export interface TreeWorker<Request, Answer> extends AsyncDisposable {
 export interface Fault {
   readonly code: string;
   readonly message: string;
+  readonly hint?: string | undefined;
 }
 
 export function faultOf(error: unknown): Fault {
-  if (error instanceof GdpfsError) return { code: error.code, message: error.message };
+  if (error instanceof GdpfsError) {
+    return { code: error.code, message: error.message, hint: error.hint };
+  }
   return {
     code: '',
     message: error instanceof Error ? (error.stack ?? error.message) : String(error),
   };
 }
 
-export function errorOfFault({ code, message }: Fault): Error {
-  return isErrorCode(code) ? new GdpfsError(code, message) : new Error(message);
+export function errorOfFault({ code, message, hint }: Fault): Error {
+  if (!isErrorCode(code)) return new Error(message);
+  return new GdpfsError(code, message, hint === undefined ? {} : { hint });
 }
 
 type Reply<Answer> = { readonly answer: Answer } | { readonly fault: Fault };

@@ -1,0 +1,106 @@
+import { LIMITS } from '../../base/limits.ts';
+import type { Chunking } from '../../format/chunker.ts';
+import type { Chunk } from '../../format/manifest.ts';
+import { type BodyPool, ChunkBody, type Extent } from '../chunk-body.ts';
+import type { SourceFile } from '../source-file.ts';
+import type { FilePart } from './fill-job.ts';
+import { FILLS_AHEAD } from './fill-threads.ts';
+
+/** A part of a file, read and summed, as the frames of its chunks. */
+export interface FileBody extends Disposable {
+  readonly body: ChunkBody;
+  /** Those in the body. What the part has beside them is holes. */
+  readonly chunks: readonly Chunk[];
+  /** Where the part ends in the file. */
+  readonly end: number;
+}
+
+/** What of which file goes into which buffers. */
+export interface FileReading {
+  readonly source: SourceFile;
+  readonly pool: BodyPool;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The file from `start` on, in order. Whoever takes a body disposes of it. */
+export function fileBodies(
+  reading: FileReading,
+  { start, chunking }: { readonly start: number; readonly chunking: Chunking },
+): AsyncGenerator<FileBody, void, void> {
+  const { size } = reading.source;
+  if (chunking.mode === 'cdc') return cutBodies(reading, { start, key: chunking.key });
+  const groups = fixedGroups({ start, size, chunkSize: chunking.chunkSize });
+  return extentBodies(reading, groups);
+}
+
+/** The chunks at known places, each group in one body; several are read ahead. */
+export async function* extentBodies(
+  reading: FileReading,
+  groups: Iterable<readonly Extent[]>,
+): AsyncGenerator<FileBody, void, void> {
+  const filling: Promise<FileBody>[] = [];
+  const next = async (): Promise<FileBody[]> => {
+    const body = await filling.shift();
+    return body === undefined ? [] : [body];
+  };
+  try {
+    for (const extents of groups) {
+      const body = fillBody(reading, { kind: 'extents', extents });
+      // It is awaited below, unless the reader leaves before.
+      body.catch(() => {});
+      filling.push(body);
+      if (filling.length >= FILLS_AHEAD) yield* await next();
+    }
+    while (filling.length > 0) yield* await next();
+  } finally {
+    for (const left of await Promise.allSettled(filling)) {
+      if (left.status === 'fulfilled') left.value[Symbol.dispose]();
+    }
+  }
+}
+
+/** Where a body begins is known only when the one before has been cut. */
+async function* cutBodies(
+  reading: FileReading,
+  { start, key }: { readonly start: number; readonly key: Uint8Array },
+): AsyncGenerator<FileBody, void, void> {
+  const end = reading.source.size;
+  for (let position = start; position < end; ) {
+    const body = await fillBody(reading, { kind: 'cut', key, start: position, end });
+    position = body.end;
+    yield body;
+  }
+}
+
+async function fillBody({ source, pool, signal }: FileReading, part: FilePart): Promise<FileBody> {
+  const lease = await pool.lend();
+  try {
+    signal?.throwIfAborted();
+    const { chunks, end } = await source.fill(lease.bytes, part);
+    const body = new ChunkBody(lease.bytes, chunks);
+    return { body, chunks, end, [Symbol.dispose]: () => lease[Symbol.dispose]() };
+  } catch (error) {
+    lease[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Chunks of one size, the last one shorter, as many as make a body. */
+function* fixedGroups(file: {
+  readonly start: number;
+  readonly size: number;
+  readonly chunkSize: number;
+}): Generator<Extent[], void, void> {
+  const { size, chunkSize } = file;
+  const count = Math.min(
+    LIMITS.bodyChunksMax,
+    Math.max(1, Math.floor(LIMITS.bodyBytesTarget / chunkSize)),
+  );
+  for (let start = file.start; start < size; start += count * chunkSize) {
+    const extents: Extent[] = [];
+    for (let offset = start; extents.length < count && offset < size; offset += chunkSize) {
+      extents.push({ offset, length: Math.min(chunkSize, size - offset) });
+    }
+    yield extents;
+  }
+}
