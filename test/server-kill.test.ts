@@ -3,7 +3,8 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { sha256 } from '../src/base/digest.ts';
 import type { ChangeResult, Missing, Upload, Volume } from '../src/wire/generated/api.ts';
-import { encodeTar, type TarEntry } from '../src/wire/tar.ts';
+import type { TarEntry } from '../src/wire/tar.ts';
+import { encodeTar } from '../src/wire/tar-writer.ts';
 import { commitOf, digestsOf, type FilePlan, framesOf, planFile } from './support/file-plan.ts';
 import { HttpClient, type HttpRequest } from './support/http-client.ts';
 import { addUser, enrol, startServerProcess, temporaryDirectory } from './support/server.ts';
@@ -86,7 +87,7 @@ function tarOfFiles(path: string): Operation {
   return {
     files,
     async run(client) {
-      const body = await encodeTar(entries);
+      const body = encodeTar(entries);
       const request = { query: { path, parents: true }, body, type: 'application/x-tar', headers };
       return await change(client, ['POST', STORAGE], request);
     },

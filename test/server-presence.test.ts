@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 import { concatBytes } from '../src/base/bytes.ts';
 import { crc32, formatDigest, sha256 } from '../src/base/digest.ts';
 import type { ArrivedPage, Missing, Upload } from '../src/wire/generated/api.ts';
-import { encodeTar, type TarEntry, type TarReference } from '../src/wire/tar.ts';
+import type { TarEntry, TarReference } from '../src/wire/tar.ts';
+import { encodeTar } from '../src/wire/tar-writer.ts';
 import { commitOf, digestsOf, type FilePlan, framesOf, planFile } from './support/file-plan.ts';
 import type { HttpAnswer, HttpClient } from './support/http-client.ts';
 import { addUser, enrol, startServerHere, temporaryDirectory } from './support/server.ts';
@@ -64,7 +65,7 @@ async function commit(
 }
 
 async function sendTar(client: HttpClient, entries: readonly TarEntry[]): Promise<HttpAnswer> {
-  const body = await encodeTar(entries);
+  const body = encodeTar(entries);
   const request = { query: { path: '/alice' }, body, type: 'application/x-tar' };
   return await client.send('POST', '/api/v1/storage/files', request);
 }
@@ -181,7 +182,7 @@ test('malformed references are refused', async () => {
   ]) {
     assert.equal((await sendTar(alice, [bad])).code, 'bad_request', JSON.stringify(bad));
   }
-  const body = concatBytes([await encodeTar([good])]);
+  const body = concatBytes([encodeTar([good])]);
   const text = Buffer.from(body).toString('latin1').replace('GDPFS.sha256', 'GDPFS.nothin');
   const request = { query: { path: '/alice' }, body: Buffer.from(text, 'latin1') };
   const answer = await alice.send('POST', '/api/v1/storage/files', {

@@ -1,4 +1,5 @@
-import { encodeTar, type TarEntry } from '../wire/tar.ts';
+import type { TarEntry } from '../wire/tar.ts';
+import { encodeTar } from '../wire/tar-writer.ts';
 
 /** The body of one tar stream and what is in it. */
 export interface TarBody {
@@ -18,7 +19,7 @@ export async function makeTarBody(entries: readonly TarEntry[]): Promise<TarBody
     if (entry.kind === 'file') size += entry.data.length;
   }
   return {
-    bytes: await encodeTar(entries),
+    bytes: encodeTar(entries),
     files: counts.file + counts.reference,
     directories: counts.directory,
     links: counts.symlink,

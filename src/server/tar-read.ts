@@ -1,4 +1,3 @@
-import { ReadableStream } from 'node:stream/web';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
@@ -7,7 +6,8 @@ import type { Chunk } from '../format/manifest.ts';
 import type { Entry, ListPage, Moment } from '../fs/types.ts';
 import { encodeCursor, HEADERS } from '../wire/headers.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
-import { encodeTar, type TarEntry, type TarFile } from '../wire/tar.ts';
+import type { TarEntry, TarFile } from '../wire/tar.ts';
+import { encodeTar } from '../wire/tar-writer.ts';
 import { streamTar, type TarStreamEntry } from '../wire/tar-stream.ts';
 import { authorizePath, type Target } from './authorize.ts';
 import {
@@ -80,7 +80,7 @@ async function replyPage(exchange: Exchange<'storageFilesGet'>, target: Target):
     'Content-Type': MEDIA_TYPES.tar,
     ...(cursor === undefined ? {} : { [HEADERS.cursor]: encodeCursor(cursor) }),
   };
-  reply(exchange, { status: 200, headers }, await encodeTar(entries));
+  reply(exchange, { status: 200, headers }, encodeTar(entries));
 }
 
 async function replyStream(exchange: Exchange<'storageFilesGet'>, target: Target): Promise<void> {
@@ -172,6 +172,6 @@ async function openEntry(
   const { mode, mtimeUs, size } = entry;
   const chunks = await fs.manifest(volume.name, entry);
   const read = (chunk: Chunk): Promise<Uint8Array> => readVerifiedChunk(fs, volume, chunk);
-  const content = ReadableStream.from(readContent(chunks, { offset: 0, length: size }, read));
+  const content = readContent(chunks, { offset: 0, length: size }, read);
   return { kind: 'file', path: relativePath(target, entry), mode, mtimeUs, size, content };
 }

@@ -1,9 +1,8 @@
-import { packTar, type TarHeader } from 'modern-tar';
-import { hexDecode, hexEncode } from '../base/bytes.ts';
+import { hexDecode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { type Chunk, decodeManifestEntries, encodeManifestEntries } from '../format/manifest.ts';
+import { type Chunk, decodeManifestEntries } from '../format/manifest.ts';
 import { parsePath } from '../format/path.ts';
 import { type PaxRecords, type RawTarEntry, readTar } from './tar-reader.ts';
 
@@ -53,63 +52,21 @@ export interface TarReference extends TarEntryBase {
 
 export type TarEntry = TarFile | TarDirectory | TarSymlink | TarReference;
 
-const PAX_DIGEST = 'GDPFS.sha256';
-const PAX_MTIME = 'GDPFS.mtime_us';
-const PAX_MANIFEST = 'GDPFS.manifest';
-const PAX_REFERENCE = 'GDPFS.reference';
-/** The path once more, percent-encoded, if it has a character that a decoder puts for bad UTF-8. */
-const PAX_PATH = 'GDPFS.path';
-const PAX_TARGET = 'GDPFS.target';
+/** What gdpfs says in pax records. */
+export const PAX = {
+  digest: 'GDPFS.sha256',
+  mtime: 'GDPFS.mtime_us',
+  manifest: 'GDPFS.manifest',
+  reference: 'GDPFS.reference',
+  /** The path once more, percent-encoded, if it has a character that a decoder puts for bad UTF-8. */
+  path: 'GDPFS.path',
+  target: 'GDPFS.target',
+} as const;
 
-const REPLACEMENT_CHARACTER = '\uFFFD';
 const MODE_MASK = 0o7777;
 const TYPE_FILE = '0';
 const TYPE_SYMLINK = '2';
 const TYPE_DIRECTORY = '5';
-/** Bytes of the name field of a header. */
-const NAME_FIELD_BYTES = 100;
-
-/** Entries keep their order. They are the caller's own and are not checked. */
-export async function encodeTar(entries: readonly TarEntry[]): Promise<Uint8Array<ArrayBuffer>> {
-  return await packTar(entries.map(packEntry));
-}
-
-export function packEntry(entry: TarEntry): { header: TarHeader; body?: Uint8Array } {
-  const pax: Record<string, string> = { [PAX_MTIME]: String(entry.mtimeUs) };
-  const name = entry.kind === 'directory' ? `${entry.path}/` : entry.path;
-  if (!fitsHeader(name)) pax['path'] = name;
-  if (entry.path.includes(REPLACEMENT_CHARACTER)) pax[PAX_PATH] = encodeURIComponent(entry.path);
-  const header = {
-    name,
-    mode: entry.mode & MODE_MASK,
-    // The header has no time before 1970; the pax record has.
-    mtime: new Date(Math.max(0, entry.mtimeUs / 1000)),
-    type: entry.kind === 'reference' ? 'file' : entry.kind,
-    pax,
-  } as const;
-  if (entry.kind === 'directory') return { header: { ...header, size: 0 } };
-  if (entry.kind === 'symlink') {
-    const { target } = entry;
-    if (!fitsHeader(target)) pax['linkpath'] = target;
-    if (target.includes(REPLACEMENT_CHARACTER)) pax[PAX_TARGET] = encodeURIComponent(target);
-    return { header: { ...header, size: 0, linkname: target } };
-  }
-  if (entry.kind === 'reference') {
-    pax[PAX_DIGEST] = hexEncode(entry.digest);
-    pax[PAX_REFERENCE] = `${entry.size} ${entry.checksum}`;
-    return { header: { ...header, size: 0 } };
-  }
-  if (entry.digest !== undefined) pax[PAX_DIGEST] = hexEncode(entry.digest);
-  if (entry.manifest !== undefined) {
-    pax[PAX_MANIFEST] = Buffer.from(encodeManifestEntries(entry.manifest)).toString('base64');
-  }
-  return { header: { ...header, size: entry.data.length }, body: entry.data };
-}
-
-/** Anything but short ASCII goes into a pax record, where it is UTF-8 by definition. */
-function fitsHeader(text: string): boolean {
-  return text.length <= NAME_FIELD_BYTES && /^[\x20-\x7e]*$/.test(text);
-}
 
 /**
  * The entries of a whole tar body, which may be hostile, or made by another tar program. Throws
@@ -145,7 +102,7 @@ function parseEntry(raw: RawTarEntry, path: string): TarEntry {
       return { ...base, kind: 'symlink', target: targetOf(raw) };
     case TYPE_FILE: {
       const found = claims(path, pax, data);
-      const reference = pax.get(PAX_REFERENCE);
+      const reference = pax.get(PAX.reference);
       if (reference === undefined) return { ...base, kind: 'file', data, ...found };
       return { ...base, ...parseReference({ path, reference, data, digest: found.digest }) };
     }
@@ -173,7 +130,7 @@ function targetOf({ name, linkName }: RawTarEntry): string {
 }
 
 function mtimeOf({ name, mtimeUs, pax }: RawTarEntry): number {
-  const text = pax.get(PAX_MTIME);
+  const text = pax.get(PAX.mtime);
   const time = text === undefined ? mtimeUs : Number(text);
   if (time === undefined || !Number.isSafeInteger(time) || text === '') {
     throw bad(name, 'its time is out of range');
@@ -186,11 +143,11 @@ function claims(
   pax: PaxRecords,
   data: Uint8Array,
 ): Pick<TarFile, 'digest' | 'manifest'> {
-  const digestText = pax.get(PAX_DIGEST);
-  const manifestText = pax.get(PAX_MANIFEST);
+  const digestText = pax.get(PAX.digest);
+  const manifestText = pax.get(PAX.manifest);
   const digest = digestText === undefined ? undefined : hexDecode(digestText);
   if (digestText !== undefined && digest?.length !== DIGEST_BYTES) {
-    throw bad(name, `its ${PAX_DIGEST} is no digest`);
+    throw bad(name, `its ${PAX.digest} is no digest`);
   }
   return {
     ...(digest === undefined ? {} : { digest }),
@@ -209,8 +166,8 @@ function parseReference(raw: {
   const size = Number(sizeText);
   const checksum = Number(checksumText);
   const isWellFormed = size >= 1 && size <= LIMITS.smallFileBytesMax && checksum <= 0xffff_ffff;
-  if (!isWellFormed) throw bad(path, `its ${PAX_REFERENCE} is malformed`);
-  if (digest === undefined) throw bad(path, `it is a reference, need a ${PAX_DIGEST}`);
+  if (!isWellFormed) throw bad(path, `its ${PAX.reference} is malformed`);
+  if (digest === undefined) throw bad(path, `it is a reference, need a ${PAX.digest}`);
   if (data.length > 0) throw bad(path, 'it is a reference and has content');
   return { kind: 'reference', size, checksum, digest };
 }
@@ -219,7 +176,7 @@ function parseManifest(text: string, size: number): Chunk[] {
   try {
     return decodeManifestEntries(new Uint8Array(Buffer.from(text, 'base64')), { size });
   } catch (cause) {
-    throw new GdpfsError('bad_request', `cannot read tar: a ${PAX_MANIFEST} is malformed`, {
+    throw new GdpfsError('bad_request', `cannot read tar: a ${PAX.manifest} is malformed`, {
       cause,
     });
   }

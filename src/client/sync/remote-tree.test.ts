@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { encodeTar, type TarEntry } from '../../wire/tar.ts';
+import type { TarEntry } from '../../wire/tar.ts';
+import { encodeTar } from '../../wire/tar-writer.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import {
   startServerHere,
@@ -33,7 +34,7 @@ after(async () => {
 });
 
 async function put(path: string, entries: readonly TarEntry[]): Promise<void> {
-  const body = { type: MEDIA_TYPES.tar, bytes: await encodeTar(entries) };
+  const body = { type: MEDIA_TYPES.tar, bytes: encodeTar(entries) };
   const query = { path, parents: true };
   const request = { method: 'POST', route: '/api/v1/storage/files', query, body } as const;
   await client.session.request({ ...request, changes: true });

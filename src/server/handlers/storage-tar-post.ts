@@ -3,7 +3,7 @@ import { parsePath } from '../../format/path.ts';
 import type { Entry } from '../../fs/types.ts';
 import type { TarSelection } from '../../wire/generated/api.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
-import { encodeTar } from '../../wire/tar.ts';
+import { encodeTar } from '../../wire/tar-writer.ts';
 import { authorizePath } from '../authorize.ts';
 import { readJson } from '../body.ts';
 import { requireDirectory } from '../content.ts';
@@ -27,7 +27,7 @@ export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Prom
     const files = smallFiles(found);
     const entries = await Promise.all(files.map((entry) => loadEntry(exchange, target, entry)));
     const headers = { 'Content-Type': MEDIA_TYPES.tar };
-    reply(exchange, { status: 200, headers }, await encodeTar(entries));
+    reply(exchange, { status: 200, headers }, encodeTar(entries));
   } finally {
     bodyBudget.release(PAGE_BYTES_MAX);
   }
