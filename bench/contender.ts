@@ -2,6 +2,9 @@ import type { Command } from '../tools/gdpfs-process.ts';
 
 export type Kind = 'file' | 'tree';
 
+export const DIRECTIONS = ['up', 'down'] as const;
+export type Direction = (typeof DIRECTIONS)[number];
+
 /** One way to bring data to the other side and back. */
 export interface Contender {
   readonly name: ContenderName;
@@ -11,9 +14,9 @@ export interface Contender {
   /** Where the other side keeps what was copied, if as plain files. */
   readonly folder?: string;
   /** Copies `path` to the other side, where there is nothing of that name. */
-  upload(item: Item): Command;
+  readonly up: (item: Item) => Command;
   /** Copies from the other side to `path`, where there is nothing. */
-  download(item: Item): Command;
+  readonly down: (item: Item) => Command;
 }
 
 export interface Item {

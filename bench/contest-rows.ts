@@ -1,6 +1,6 @@
 /** What a contest says, as rows: ours beside each peer's, in each direction. */
-import type { ContenderName, PeerName } from './contender.ts';
-import { type Copies, type Copy, type Direction, DIRECTIONS } from './contest.ts';
+import { type ContenderName, type Direction, DIRECTIONS, type PeerName } from './contender.ts';
+import type { Copies, Copy } from './contest.ts';
 import { count, median } from './figures.ts';
 import { type Goal, type Ratio, type Row } from './report.ts';
 

@@ -1,12 +1,10 @@
 /** Lets gdpfs and its peers copy the same data, one after the other, again and again. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Contender, ContenderName, Item, Kind } from './contender.ts';
+import { compare } from './compare.ts';
+import type { Contender, ContenderName, Direction, Item, Kind } from './contender.ts';
 import { measure, type Measured } from './measure.ts';
-
-export const DIRECTIONS = ['up', 'down'] as const;
-export type Direction = (typeof DIRECTIONS)[number];
 
 /** Copies of one contender, in the order of the rounds. */
 export type Copies = Readonly<Record<Direction, Copy[]>>;
@@ -67,9 +65,9 @@ async function copyBothWays(
   const item: Item = { kind, name, path: source.path };
   const back = join(folder, `back-${name}`);
   execFileSync('sync');
-  const up = await measure(contender.upload(item), { signal, serverPid });
+  const up = await measure(contender.up(item), { signal, serverPid });
   execFileSync('sync');
-  const down = await measure(contender.download({ ...item, path: back }), { signal, serverPid });
+  const down = await measure(contender.down({ ...item, path: back }), { signal, serverPid });
   compare(kind, source.path, back);
   if (kind === 'file') {
     await rm(back);
@@ -77,11 +75,4 @@ async function copyBothWays(
   }
   // Trees stay until the end: some file systems are slow to create what they have just removed.
   return { up, down };
-}
-
-/** Throws if they differ. */
-function compare(kind: Kind, left: string, right: string): void {
-  const [program = '', ...options] = kind === 'file' ? ['cmp'] : ['diff', '-r'];
-  const { status, stdout } = spawnSync(program, [...options, left, right], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`what came back differs: ${stdout.slice(0, 1000)}`);
 }

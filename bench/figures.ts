@@ -17,6 +17,11 @@ export function megabytes(bytes: number): string {
   return `${count(bytes / 1e6)} MB`;
 }
 
+/** In KiB below a MiB. */
 export function mebibytes(bytes: number): string {
-  return `${count(bytes / MIB)} MiB`;
+  return bytes < MIB ? `${count(bytes / 1024)} KiB` : `${count(bytes / MIB)} MiB`;
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
 }

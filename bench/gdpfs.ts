@@ -10,10 +10,10 @@ export function gdpfs({ user, server }: Stage): Contender {
     name: 'gdpfs',
     kinds: ['file', 'tree'],
     serverPid: server.pid,
-    upload: ({ kind, name, path }) => {
+    up: ({ kind, name, path }) => {
       return gdpfsCommand(user, ['cp', ...recursive[kind], path, remote(name)]);
     },
-    download: ({ kind, name, path }) => {
+    down: ({ kind, name, path }) => {
       return gdpfsCommand(user, ['cp', ...recursive[kind], remote(name), path]);
     },
   };

@@ -22,7 +22,7 @@ export interface Surroundings {
   readonly serverPid?: number;
 }
 
-interface Running {
+export interface Running {
   readonly finished: Promise<Measured>;
   /** SIGKILL, for it and all that it started. */
   kill(): void;
@@ -42,7 +42,7 @@ export async function measure(command: Command, around: Surroundings): Promise<M
 }
 
 /** The same, without waiting: `finished` rejects if the command is killed. */
-function startMeasured(command: Command, around: Surroundings): Running {
+export function startMeasured(command: Command, around: Surroundings): Running {
   const { signal, serverPid } = around;
   const [file = '', ...args] = command.argv;
   const serverBeforeMs = serverPid === undefined ? 0 : cpuMsOfTree(serverPid);
@@ -101,7 +101,7 @@ function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
   }
 }
 
-/** Throws if the program could not be started. */
+/** Throws if it could not be started. */
 export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }

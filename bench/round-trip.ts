@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Conditions } from './benchmark.ts';
-import type { PeerName } from './contender.ts';
-import { compete, type Direction } from './contest.ts';
+import type { Contender, Direction, PeerName } from './contender.ts';
+import { compete } from './contest.ts';
 import { contestRows, FILES, MEGABYTES, ratioKey, type RatioGoal } from './contest-rows.ts';
 import { count, mebibytes } from './figures.ts';
 import { gdpfs } from './gdpfs.ts';
@@ -37,7 +37,7 @@ export async function roundTrip(conditions: Conditions): Promise<void> {
 
 interface Far {
   readonly stage: Stage;
-  readonly contenders: ReturnType<typeof gdpfs>[];
+  readonly contenders: readonly Contender[];
   readonly where: string;
 }
 

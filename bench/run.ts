@@ -8,11 +8,14 @@ import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
 import { commandStart } from './command-start.ts';
 import { formatDocument } from './document.ts';
+import { killed } from './killed.ts';
 import { largeDirectory } from './large-directory.ts';
 import { largeFile, largeFileInMemory } from './large-file.ts';
+import { peakMemory } from './peak-memory.ts';
 import { Report } from './report.ts';
 import { roundTrip } from './round-trip.ts';
 import { smallFiles } from './small-files.ts';
+import { unchanged } from './unchanged.ts';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   start: commandStart,
@@ -21,6 +24,9 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   ram: largeFileInMemory,
   far: roundTrip,
   list: largeDirectory,
+  unchanged,
+  killed,
+  memory: peakMemory,
 };
 
 /** Enough to see that everything runs; too little for figures. */

@@ -35,8 +35,8 @@ export async function startNginx(place: PeerPlace): Promise<HttpsPeer> {
     kinds: ['file'],
     serverPid: server.pid,
     folder: store,
-    upload: ({ name, path }) => ({ argv: [...client, '--upload-file', path, url(name)] }),
-    download: ({ name, path }) => ({ argv: [...client, '--output', path, url(name)] }),
+    up: ({ name, path }) => ({ argv: [...client, '--upload-file', path, url(name)] }),
+    down: ({ name, path }) => ({ argv: [...client, '--output', path, url(name)] }),
   };
   return { contender, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }

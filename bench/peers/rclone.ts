@@ -1,7 +1,7 @@
 /** rclone, to its own WebDAV server over TLS and to sshd. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Contender } from '../contender.ts';
+import type { Contender, Direction } from '../contender.ts';
 import { makeCertificate } from './certificate.ts';
 import type { HttpsPeer } from './nginx.ts';
 import { freePort, type PeerPlace, startPeerServer } from './peer-server.ts';
@@ -53,14 +53,14 @@ function copiesWith(
   program: string,
   remote: (name: string) => string,
   options: readonly string[],
-): Pick<Contender, 'upload' | 'download'> {
+): Pick<Contender, Direction> {
   const verbs = { file: 'copyto', tree: 'copy' };
   const argv = [program, '--config', '', '--transfers', TRANSFERS, '--checkers', TRANSFERS];
   return {
-    upload: ({ kind, name, path }) => {
+    up: ({ kind, name, path }) => {
       return { argv: [...argv, ...options, verbs[kind], path, remote(name)] };
     },
-    download: ({ kind, name, path }) => {
+    down: ({ kind, name, path }) => {
       return { argv: [...argv, ...options, verbs[kind], remote(name), path] };
     },
   };

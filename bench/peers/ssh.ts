@@ -87,8 +87,8 @@ export function scp(server: SshServer): Contender {
     kinds: ['file', 'tree'],
     serverPid: server.pid,
     folder: store,
-    upload: ({ name, path }) => ({ argv: [...argv, '-r', path, remote(name)] }),
-    download: ({ name, path }) => ({ argv: [...argv, '-r', remote(name), path] }),
+    up: ({ name, path }) => ({ argv: [...argv, '-r', path, remote(name)] }),
+    down: ({ name, path }) => ({ argv: [...argv, '-r', remote(name), path] }),
   };
 }
 
@@ -103,8 +103,8 @@ export function rsync(server: SshServer): Contender {
     kinds: ['file', 'tree'],
     serverPid: server.pid,
     folder: store,
-    upload: ({ kind, name, path }) => ({ argv: [...argv, path + slash[kind], remote(name)] }),
-    download: ({ kind, name, path }) => ({ argv: [...argv, remote(name) + slash[kind], path] }),
+    up: ({ kind, name, path }) => ({ argv: [...argv, path + slash[kind], remote(name)] }),
+    down: ({ kind, name, path }) => ({ argv: [...argv, remote(name) + slash[kind], path] }),
   };
 }
 
@@ -121,13 +121,13 @@ export function tar(server: SshServer): Contender {
     kinds: ['tree'],
     serverPid: server.pid,
     folder: store,
-    upload: ({ name, path }) => {
+    up: ({ name, path }) => {
       const target = join(store, name);
       return pipeline(
         `tar -C ${path} -cf - . | ${ssh} 'mkdir ${target} && tar -C ${target} -xf -'`,
       );
     },
-    download: ({ name, path }) => {
+    down: ({ name, path }) => {
       return pipeline(
         `mkdir ${path} && ${ssh} 'tar -C ${join(store, name)} -cf - .' | tar -C ${path} -xf -`,
       );

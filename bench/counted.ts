@@ -1,0 +1,59 @@
+import type { Command } from '../tools/gdpfs-process.ts';
+import { startMeasured, type Measured } from './measure.ts';
+import type { RelayLink } from './relay.ts';
+
+/** What a command took, and what crossed the wire for it. */
+export interface Counted extends Measured {
+  /** Bytes of TCP in both directions together, counted between the two sides. */
+  readonly wireBytes: number;
+}
+
+/** Of one relay through which nothing else goes meanwhile. */
+export class Counter {
+  readonly #link: RelayLink;
+  readonly #signal: AbortSignal;
+
+  constructor(link: RelayLink, signal: AbortSignal) {
+    this.#link = link;
+    this.#signal = signal;
+  }
+
+  async measure(command: Command): Promise<Counted> {
+    const before = this.#wireBytes();
+    const measured = await startMeasured(command, { signal: this.#signal }).finished;
+    return { ...measured, wireBytes: this.#wireBytes() - before };
+  }
+
+  /**
+   * Kills the command with SIGKILL when `bytes` have crossed the wire. Resolves to what had crossed
+   * it in the end; throws if the command was done before.
+   */
+  async killAfter(command: Command, bytes: number): Promise<number> {
+    const before = this.#wireBytes();
+    const running = startMeasured(command, { signal: this.#signal });
+    const timer = setInterval(() => {
+      if (this.#wireBytes() - before >= bytes) running.kill();
+    }, POLL_MS);
+    const isDone = await running.finished.then(
+      () => true,
+      () => false,
+    );
+    clearInterval(timer);
+    this.#signal.throwIfAborted();
+    if (isDone) throw new Error(`${command.argv.join(' ')} was done before it could be killed`);
+    return this.#wireBytes() - before;
+  }
+
+  #wireBytes(): number {
+    return this.#link.counts.up + this.#link.counts.down;
+  }
+}
+
+const POLL_MS = 1;
+
+/** Bytes of content that `gdpfs` with --json says it sent: its last line is the summary. */
+export function bytesSentBy({ stdout }: Measured): number {
+  const summary = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { bytesSent?: number };
+  if (summary.bytesSent === undefined) throw new Error(`no summary with bytesSent: ${stdout}`);
+  return summary.bytesSent;
+}
