@@ -7,19 +7,25 @@ import { ByteWriter } from './byte-writer.ts';
 
 /** Merkle hash trees of RFC 6962 section 2.1 with SHA-256, and their proofs. */
 
-const LEAF_PREFIX = Uint8Array.of(0x00);
+const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
 const COUNT_BYTES = 8;
 
 /** MTH({}): the root of a tree without leaves. */
 export const EMPTY_ROOT: Uint8Array = sha256(EMPTY_BYTES);
 
+// One scratch buffer for all nodes and most leaves: hashing is synchronous.
+const leafInput = new Uint8Array(1024);
+leafInput[0] = LEAF_PREFIX;
+
 /** MTH({record}). */
 export function leafHash(record: Uint8Array): Uint8Array {
-  return sha256(concatBytes([LEAF_PREFIX, record]));
+  const length = 1 + record.length;
+  if (length > leafInput.length) return sha256(concatBytes([Uint8Array.of(LEAF_PREFIX), record]));
+  leafInput.set(record, 1);
+  return sha256(leafInput.subarray(0, length));
 }
 
-// One scratch buffer for all nodes: hashing is synchronous, and trees are mostly nodes.
 const nodeInput = new Uint8Array(1 + 2 * DIGEST_BYTES);
 nodeInput[0] = NODE_PREFIX;
 

@@ -32,7 +32,9 @@ export interface TreeNodes {
  */
 export function foldIntoTree(nodes: TreeNodes, dentry: Dentry | Removal): void {
   const { seq, node } = dentry;
-  const current = nodes.byNode(node);
+  // A record that makes its node is the first to name it.
+  const isNew = !('removed' in dentry) && dentry.isNew;
+  const current = isNew ? undefined : nodes.byNode(node);
   if ('removed' in dentry) {
     if (current === undefined) throw corrupt(seq, `it removes node ${node}, which is not there`);
     nodes.retire(current, seq);

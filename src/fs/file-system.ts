@@ -285,11 +285,19 @@ export class FileSystem {
     data: Uint8Array,
     upload?: Upload,
   ): Promise<void> {
-    const id = this.#volumes.id(volume);
-    if (this.#engine.chunks.dataLength(id, chunk.digest) !== data.length) {
-      await this.#engine.appendChunk(volume, { ...chunk, data });
-    }
+    await this.putChunks(volume, [{ ...chunk, data }]);
     if (upload !== undefined) this.#uploads.add(upload, chunk.digest);
+  }
+
+  /** The same for many, stored together. */
+  async putChunks(volume: Uint8Array, chunks: readonly StoredChunk[]): Promise<void> {
+    const id = this.#volumes.id(volume);
+    const fresh = new Map<string, StoredChunk>();
+    for (const chunk of chunks) {
+      if (this.#engine.chunks.dataLength(id, chunk.digest) === chunk.data.length) continue;
+      fresh.set(asBuffer(chunk.digest).toString('latin1'), chunk);
+    }
+    if (fresh.size > 0) await this.#engine.appendChunks(volume, [...fresh.values()]);
   }
 
   /** Opens an upload, or finds the principal's own unfinished one for the same file. */

@@ -132,7 +132,7 @@ export class Planner {
    * named by who names it.
    */
   useChunks({ chunks: named, claimant }: PreparedFile): void {
-    const { access, chunks, volume } = this.context;
+    const { access, chunks, transaction, volume } = this.context;
     const missing: string[] = [];
     for (const chunk of named) {
       const length =
@@ -140,7 +140,7 @@ export class Planner {
           ? chunks.dataLength(volume, chunk.digest)
           : access.knownLength(volume, chunk.digest, claimant);
       if (length === chunk.length) {
-        chunks.use(volume, chunk.digest);
+        transaction.useChunk(volume, chunk.digest);
         continue;
       }
       missing.push(formatDigest(chunk.digest));

@@ -1,3 +1,5 @@
+import type { Chunk } from '../format/manifest.ts';
+
 /** What the file system says of one name. Times are microseconds since the Unix epoch. */
 export interface Entry {
   /** Path inside the volume: `''` for the root directory, otherwise `a/b` without a leading slash. */
@@ -91,6 +93,8 @@ export interface FileContent {
   readonly records: readonly Uint8Array[];
   readonly root?: Uint8Array;
   readonly content?: Uint8Array;
+  /** What the records say, where they were made of it here: a new log, every chunk. */
+  readonly made?: { readonly chunks: readonly Chunk[] };
   /**
    * The principal who names the chunks without having sent them all along: each must be one that
    * they may know of. Absent where every byte came with the request.

@@ -11,7 +11,8 @@ const SQL = {
   any: 'SELECT 1 FROM chunk WHERE volume = ? LIMIT 1',
   put: `INSERT INTO chunk (volume, digest, segment, offset, length, used) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE
-    SET segment = excluded.segment, offset = excluded.offset, length = excluded.length`,
+    SET segment = excluded.segment, offset = excluded.offset, length = excluded.length,
+      used = max(used, excluded.used)`,
   lose: `UPDATE chunk SET length = ${LOST_LENGTH} WHERE volume = ? AND digest = ?`,
   use: 'UPDATE chunk SET used = 1 WHERE volume = ? AND digest = ? AND used = 0',
 } as const;
@@ -65,13 +66,12 @@ export class ChunkTable {
     this.#pending.set(key(volume, digest), { volume, digest, location: undefined, used: false });
   }
 
-  /** A file that names the chunk is being committed, in the open transaction of the writer. */
+  /** A file that names the chunk is being committed; for the open transaction of the writer. */
   use(volume: number, digest: Uint8Array): void {
-    const { changes } = this.#writer.use.run(volume, digest);
-    if (changes !== 0) return;
-    // While segments are read again, chunks and the commits that use them come together.
     const pending = this.#pending.get(key(volume, digest));
-    if (pending !== undefined) pending.used = true;
+    // Mostly the chunk has just come, and goes into the index with the commit that uses it.
+    if (pending?.location === undefined) this.#writer.use.run(volume, digest);
+    else pending.used = true;
   }
 
   /** The chunk's frame, or undefined. */

@@ -333,7 +333,9 @@ describe('chunks', () => {
   it('are there once they are durable, more than wait for the index too, also after a restart', async () => {
     await using fixture = await Fixture.open();
     const chunks = Array.from({ length: 1500 }, (_, index) => chunkOf(`chunk ${index}`));
-    await Promise.all(chunks.map(async (chunk) => fixture.engine.appendChunk(fixture.log, chunk)));
+    await Promise.all(
+      chunks.map(async (chunk) => fixture.engine.appendChunks(fixture.log, [chunk])),
+    );
     for (const rebuild of [undefined, false, true]) {
       if (rebuild !== undefined) await fixture.reopen(rebuild);
       for (const { data, digest } of chunks) {
@@ -348,7 +350,7 @@ describe('chunks', () => {
   it('that are not stored, or not what is expected, are corrupt', async () => {
     await using fixture = await Fixture.open();
     const { data, digest } = chunkOf('data');
-    await fixture.engine.appendChunk(fixture.log, { data, digest });
+    await fixture.engine.appendChunks(fixture.log, [{ data, digest }]);
     const good = { offset: 0, length: 4, checksum: crc32(data), digest };
     const read = async (chunk: typeof good) => outcome(fixture.engine.readChunk(fixture.id, chunk));
     assert.equal(await read(good), 'ok');

@@ -10,7 +10,7 @@ import type { Chunk } from '../format/manifest.ts';
 import { CHUNK_PREFIX_BYTES, decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
-import type { ChunkTable, FlushedChunks } from './chunk-table.ts';
+import type { ChunkTable } from './chunk-table.ts';
 import { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
@@ -72,6 +72,8 @@ export class LogEngine {
   /** Index writes that wait for the next transaction and are not part of any log. */
   #later: ((database: DatabaseSync) => void)[] = [];
   #batches = 0;
+  /** The index is taking in chunks that wait for it. */
+  #isFlushing = false;
   /** Set when the index failed behind a durable commit: only a restart knows what it holds. */
   #failure: GdpfsError | undefined;
   /** Why volumes are closed for writing, by name. */
@@ -142,19 +144,26 @@ export class LogEngine {
   }
 
   /**
-   * Stores the bytes of a chunk of the volume of that name, whose digest the caller has checked.
+   * Stores the bytes of chunks of the volume of that name, whose digests the caller has checked.
    * Durable when it resolves.
    */
-  async appendChunk(volume: Uint8Array, chunk: StoredChunk): Promise<void> {
-    const { digest, data, checksum = crc32(data) } = chunk;
+  async appendChunks(volume: Uint8Array, chunks: readonly StoredChunk[]): Promise<void> {
     const damage = this.#damaged.get(asBuffer(volume).toString('latin1'));
     if (damage !== undefined) throw volumeDamaged(damage);
-    const frame = { kind: FRAME_KIND.chunk, volume, digest, payload: [volume, digest, data] };
-    const head = crc32(digest, crc32(volume));
-    await this.#segments.append([
-      { ...frame, checksum: crc32Combine(head, checksum, data.length) },
-    ]);
-    if (this.chunks.pendingCount === PENDING_MAX) void this.flush().catch(() => undefined);
+    const volumeChecksum = crc32(volume);
+    const frames = chunks.map(({ digest, data, checksum = crc32(data) }) => {
+      const payload = [volume, digest, data];
+      const head = crc32(digest, volumeChecksum);
+      const whole = crc32Combine(head, checksum, data.length);
+      return { kind: FRAME_KIND.chunk, volume, digest, payload, checksum: whole };
+    });
+    await this.#segments.append(frames);
+    if (this.chunks.pendingCount < PENDING_MAX || this.#isFlushing) return;
+    this.#isFlushing = true;
+    const flushed = this.flush().catch(() => undefined);
+    void flushed.then(() => {
+      this.#isFlushing = false;
+    });
   }
 
   /**
@@ -245,7 +254,7 @@ export class LogEngine {
     let isDurable = false;
     try {
       database.exec('BEGIN IMMEDIATE');
-      const flushed = this.#writePending();
+      this.#writeLater();
       const transaction = new Transaction({
         database,
         volumes: this.#writerVolumes,
@@ -254,6 +263,10 @@ export class LogEngine {
         fold: this.#fold,
       });
       batch = runPlans(transaction, jobs);
+      for (const { volume, used } of transaction.staged) {
+        for (const digest of used) this.chunks.use(volume.id, digest);
+      }
+      const flushed = this.chunks.flush();
       await this.#store(transaction, jobs[0]?.urgent === true);
       isDurable = transaction.staged.length > 0;
       this.#commits.setPosition(position);
@@ -271,7 +284,7 @@ export class LogEngine {
   }
 
   /** Index writes that rode on nobody's commit so far. */
-  #writePending(): FlushedChunks {
+  #writeLater(): void {
     const later = this.#later;
     this.#later = [];
     for (const write of later) write(this.#index.writer);
@@ -279,7 +292,6 @@ export class LogEngine {
     if (this.#batches % EXPIRY_BATCHES === 1) {
       this.#commits.dropResultsBefore(this.#clock.now() - LIMITS.requestResultKeepMs);
     }
-    return this.chunks.flush();
   }
 
   /** Signs what was staged, makes it durable, and writes it into the open index transaction. */

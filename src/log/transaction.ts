@@ -18,12 +18,14 @@ export interface Staged {
   /** Records of the file logs in `parts`, these included. */
   readonly logCounts: Map<string, number>;
   readonly results: RequestResult[];
+  /** Digests of the chunks that `parts` name. */
+  readonly used: Uint8Array[];
 }
 
 /** How much was staged at some moment, to go back to it. */
 interface Mark {
   readonly bytes: number;
-  readonly lengths: ReadonlyMap<number, readonly [number, number, number]>;
+  readonly lengths: ReadonlyMap<number, readonly [number, number, number, number]>;
 }
 
 /**
@@ -116,6 +118,11 @@ export class Transaction {
     if (this.#bytes > LIMITS.commitBytesMax) throw tooLarge();
   }
 
+  /** A file that names the chunk is part of the transaction. */
+  useChunk(volume: number, digest: Uint8Array): void {
+    this.#stage(volume).used.push(digest);
+  }
+
   /** Keeps the first answer to a request beside what it changed; nothing if it changed nothing. */
   keepResult(result: RequestResult): boolean {
     const staged = this.#lastVolume === undefined ? undefined : this.#staged.get(this.#lastVolume);
@@ -128,9 +135,9 @@ export class Transaction {
   }
 
   mark(): Mark {
-    const lengths = new Map<number, readonly [number, number, number]>();
-    for (const [id, { records, parts, results }] of this.#staged) {
-      lengths.set(id, [records.length, parts.length, results.length]);
+    const lengths = new Map<number, readonly [number, number, number, number]>();
+    for (const [id, { records, parts, results, used }] of this.#staged) {
+      lengths.set(id, [records.length, parts.length, results.length, used.length]);
     }
     this.#lastVolume = undefined;
     return { bytes: this.#bytes, lengths };
@@ -145,6 +152,7 @@ export class Transaction {
         staged.parts.length = lengths[1];
         recount(staged);
         staged.results.length = lengths[2];
+        staged.used.length = lengths[3];
       }
     }
     this.#bytes = mark.bytes;
@@ -167,7 +175,7 @@ export class Transaction {
       if (row.damage !== undefined) throw volumeDamaged(row.damage);
       // A log that cannot be signed refuses its own changes, not the batch that they are in.
       this.#signer.writerKey(row.name);
-      staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [] };
+      staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [], used: [] };
       this.#staged.set(volume, staged);
     }
     return staged;

@@ -46,7 +46,7 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
     {
       kind: 'put',
       path,
-      file: { records: newFileLog(services.clock, { chunkSize, chunks }) },
+      file: newFileLog(services.clock, { chunkSize, chunks }),
       parents,
       ...preconditionOf(exchange),
       ...attributesOf(query),

@@ -1,15 +1,15 @@
-import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
-import { sha256, sha256Async } from '../base/digest.ts';
+import { bytesEqual } from '../base/bytes.ts';
+import { crc32, sha256, sha256Async } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { joinPath } from '../format/path.ts';
 import type { Change, FileContent } from '../fs/types.ts';
+import type { StoredChunk } from '../log/engine.ts';
 import { decodeTar, type TarEntry, type TarFile, type TarReference } from '../wire/tar.ts';
 import { authorizePath, type Target } from './authorize.ts';
 import { withBody } from './body.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
-import { ChunkSink } from './chunk-sink.ts';
 import { requireDirectory } from './content.ts';
 import { callerOf, type Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
@@ -59,8 +59,8 @@ async function changesOf(
       changes.push({ kind: 'put', ...common, file: referenceFile(exchange, entry) });
     } else {
       const chunks = files.get(entry) ?? [];
-      const records = newFileLog(clock, { chunkSize: chunkSizeFor(entry.data.length), chunks });
-      changes.push({ kind: 'put', ...common, file: { records } });
+      const chunkSize = chunkSizeFor(entry.data.length);
+      changes.push({ kind: 'put', ...common, file: newFileLog(clock, { chunkSize, chunks }) });
     }
   }
   return changes;
@@ -72,54 +72,45 @@ function referenceFile(
   { size: length, checksum, digest }: TarReference,
 ): FileContent {
   const chunks = [{ offset: 0, length, checksum, digest }];
-  const records = newFileLog(exchange.services.clock, { chunkSize: chunkSizeFor(length), chunks });
-  return { records, claimant: callerOf(exchange).principal };
+  const file = newFileLog(exchange.services.clock, { chunkSize: chunkSizeFor(length), chunks });
+  return { ...file, claimant: callerOf(exchange).principal };
 }
 
-/** Stores the content of all files; nothing names it yet. Throws `bad_chunk`. */
+/** Stores the content of all files together; nothing names it yet. Throws `bad_chunk`. */
 async function storeFiles(
-  exchange: Exchange,
+  { services: { fs } }: Exchange,
   { volume }: Target,
   entries: readonly TarEntry[],
 ): Promise<ReadonlyMap<TarEntry, readonly Chunk[]>> {
-  const sink = new ChunkSink(exchange.services, { volume });
-  const counts = new Map<TarFile, number>();
+  const files = new Map<TarEntry, readonly Chunk[]>();
+  const stored: StoredChunk[] = [];
   for (const entry of entries) {
     if (entry.kind !== 'file') continue;
-    const chunkSize = chunkSizeFor(entry.data.length);
-    let count = 0;
-    for (let offset = 0; offset < entry.data.length; offset += chunkSize) {
-      sink.put({ offset, data: entry.data.subarray(offset, offset + chunkSize) });
-      count += 1;
+    const { data } = entry;
+    const chunkSize = chunkSizeFor(data.length);
+    const chunks: Chunk[] = [];
+    for (let offset = 0; offset < data.length; offset += chunkSize) {
+      const bytes = data.subarray(offset, offset + chunkSize);
+      const chunk = { checksum: crc32(bytes), digest: sha256(bytes) };
+      stored.push({ ...chunk, data: bytes });
+      chunks.push({ offset, length: bytes.length, ...chunk });
     }
-    counts.set(entry, count);
-    await sink.room();
-  }
-  const stored = await sink.finish();
-  const files = new Map<TarEntry, readonly Chunk[]>();
-  let start = 0;
-  for (const [entry, count] of counts) {
-    const chunks = stored.slice(start, start + count);
-    start += count;
-    await checkDigest(entry, chunks);
+    checkDigest(entry, chunks);
     files.set(entry, chunks);
   }
+  await fs.putChunks(volume.name, stored);
   return files;
 }
 
 /** Compares what the sender claims with what arrived. */
-async function checkDigest(entry: TarFile, chunks: readonly Chunk[]): Promise<void> {
-  if (entry.digest === undefined) return;
+function checkDigest({ path, data, digest: claimed }: TarFile, chunks: readonly Chunk[]): void {
+  if (claimed === undefined) return;
   const [first] = chunks;
-  const digest = chunks.length === 1 && first !== undefined ? first.digest : await digestOf(entry);
-  if (bytesEqual(digest, entry.digest)) return;
+  const digest = chunks.length === 1 && first !== undefined ? first.digest : sha256(data);
+  if (bytesEqual(digest, claimed)) return;
   throw new GdpfsError(
     'bad_chunk',
-    `cannot store "${entry.path}": its bytes do not have the digest it came with`,
-    { details: { path: entry.path } },
+    `cannot store "${path}": its bytes do not have the digest it came with`,
+    { details: { path } },
   );
-}
-
-async function digestOf({ data }: TarFile): Promise<Uint8Array> {
-  return data.length === 0 ? sha256(EMPTY_BYTES) : await sha256Async(data);
 }

@@ -1,7 +1,7 @@
 import { chunkSizeFor } from '../../format/content.ts';
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Change } from '../../fs/types.ts';
+import type { Change, FileContent } from '../../fs/types.ts';
 import type {
   CreateDirectory,
   CreateFile,
@@ -49,12 +49,12 @@ function creation(
     case 'symlink':
       return { kind: 'symlink', path, target: body.target };
     case 'file':
-      return { kind: 'put', path, file: { records: zeroFileRecords(body.size ?? 0, clock) } };
+      return { kind: 'put', path, file: zeroFile(body.size ?? 0, clock) };
   }
 }
 
 /** The log of a file of `size` zeros, without chunks. */
-function zeroFileRecords(size: number, clock: Clock): Uint8Array[] {
+function zeroFile(size: number, clock: Clock): FileContent {
   const end = { offset: size, length: 0, checksum: 0, digest: EMPTY_BYTES };
   const chunks = size === 0 ? [] : [end];
   return newFileLog(clock, { chunkSize: chunkSizeFor(size), chunks });
