@@ -29,6 +29,8 @@ export const LIMITS = {
   recordBytesMax: 64 * KIB,
   commitRecordsMax: 65_536,
   commitBytesMax: 64 * MIB,
+  /** Encoded records of a file log that the index keeps a copy of: those of a file of two chunks. */
+  indexedRecordsBytesMax: 256,
   /** Largest file in records of its log: with 4 MiB chunks this is 4 TiB. */
   fileRecordsMax: 1_048_576,
   checkpointBytesMax: 4 * KIB,
@@ -83,6 +85,10 @@ export const LIMITS = {
   requestChunkBytesMax: 8 * MIB,
   /** Free memory that is kept for the chunks to come. */
   chunkPoolBytesMax: 32 * MIB,
+  /** What lies between two chunks on the disk and is read with them rather than in two reads. */
+  readGapBytesMax: 32 * KIB,
+  /** One read of several chunks. */
+  readSpanBytesMax: 4 * MIB,
   /** Chunks that a download reads ahead of what the client has taken. */
   readAheadBytesMax: 4 * MIB,
   readAheadChunksMax: 4,

@@ -5,7 +5,7 @@ import { foldFileLog } from '../format/file-pins.ts';
 import type { Manifest } from '../format/manifest.ts';
 import type { Entry, FileState } from './types.ts';
 
-/** Throws `is_a_directory`, `not_a_file`. */
+/** Throws `is_a_directory` or, for a symbolic link, `not_a_file`. */
 export function requireFile(entry: Entry): FileState {
   if (entry.kind === 'directory') {
     throw new GdpfsError('is_a_directory', `cannot read "${entry.path}": it is a directory`);
@@ -16,7 +16,7 @@ export function requireFile(entry: Entry): FileState {
   return entry.file;
 }
 
-/** The live chunks. Throws `corrupt` unless the records are those that `state` pins. */
+/** What a file's log says, if that is what its dentry pins. Throws `corrupt`. */
 export function foldRecords(
   path: string,
   state: FileState,

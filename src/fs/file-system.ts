@@ -158,7 +158,12 @@ export class FileSystem {
    * `corrupt`, naming the chunk.
    */
   async readChunk(volume: Uint8Array, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
-    return await this.#engine.readChunk(this.#volumes.id(volume), chunk, target);
+    return await this.#engine.chunkReader.read(this.#volumes.id(volume), chunk, target);
+  }
+
+  /** The bytes of many chunks, in their order, all in memory. Throws `corrupt`. */
+  async readChunks(volume: Uint8Array, chunks: readonly Chunk[]): Promise<Uint8Array[]> {
+    return await this.#engine.chunkReader.readMany(this.#volumes.id(volume), chunks);
   }
 
   /** Makes the change, atomically, and answers when it is durable. A refused change has no effect. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Commit, PartPlace, RequestResult } from '../format/commit.ts';
+import { LIMITS } from '../base/limits.ts';
 import { FRAME_HEADER_BYTES } from '../format/segment.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import { prepareAll } from '../storage/index-db.ts';
@@ -14,7 +15,8 @@ const SQL = {
   frame: `INSERT OR REPLACE INTO commit_frame
     (volume, first_seq, count, time_ms, segment, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?)`,
   part: `INSERT OR REPLACE INTO log_part
-    (volume, log, first_seq, count, segment, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    (volume, log, first_seq, count, segment, offset, length, records)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   request: `INSERT OR REPLACE INTO request (principal, id, fingerprint, time_ms, body)
     VALUES (?, ?, ?, ?, ?)`,
   findRequest: 'SELECT fingerprint, body FROM request WHERE principal = ? AND id = ?',
@@ -22,6 +24,11 @@ const SQL = {
   dropRequests: 'DELETE FROM request WHERE time_ms < ?',
   setPosition: 'INSERT OR REPLACE INTO position (one, segment, offset) VALUES (1, ?, ?)',
 } as const;
+
+/** The encoded records at `place` if they are few enough to be kept in the index. */
+function shortRecords(bytes: Uint8Array, { offset, length }: PartPlace): Uint8Array | null {
+  return length > LIMITS.indexedRecordsBytesMax ? null : bytes.subarray(offset, offset + length);
+}
 
 /** Writes into the index what a commit frame says beside its records. Live path and recovery. */
 export class CommitIndex {
@@ -40,11 +47,13 @@ export class CommitIndex {
     state: ChainState,
     stored: {
       readonly commit: Commit;
+      /** `commit`, encoded. */
+      readonly bytes: Uint8Array;
       readonly places: readonly PartPlace[];
       readonly location: FrameLocation;
     },
   ): void {
-    const { commit, places, location } = stored;
+    const { commit, bytes, places, location } = stored;
     const { segment, offset, length } = location;
     this.#volumes.update(volume, state, commit.checkpoint);
     const { firstSeq } = commit;
@@ -69,6 +78,7 @@ export class CommitIndex {
         segment,
         start + place.offset,
         place.length,
+        shortRecords(bytes, place),
       );
     }
   }

@@ -340,7 +340,7 @@ describe('chunks', () => {
       if (rebuild !== undefined) await fixture.reopen(rebuild);
       for (const { data, digest } of chunks) {
         const chunk = { offset: 0, length: data.length, checksum: crc32(data), digest };
-        const read = await fixture.engine.readChunk(fixture.id, chunk);
+        const read = await fixture.engine.chunkReader.read(fixture.id, chunk);
         assert(bytesEqual(read, data));
       }
       assert.equal(fixture.engine.chunks.isEmpty(fixture.id), false);
@@ -352,7 +352,8 @@ describe('chunks', () => {
     const { data, digest } = chunkOf('data');
     await fixture.engine.appendChunks(fixture.log, [{ data, digest }]);
     const good = { offset: 0, length: 4, checksum: crc32(data), digest };
-    const read = async (chunk: typeof good) => outcome(fixture.engine.readChunk(fixture.id, chunk));
+    const read = async (chunk: typeof good) =>
+      outcome(fixture.engine.chunkReader.read(fixture.id, chunk));
     assert.equal(await read(good), 'ok');
     assert.equal(await read({ ...good, checksum: 1 }), 'corrupt');
     assert.equal(await read({ ...good, length: 3 }), 'corrupt');

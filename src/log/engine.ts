@@ -1,15 +1,16 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asBuffer, bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
 import { crc32Combine } from '../base/crc-combine.ts';
 import type { Clock } from '../base/clock.ts';
-import { crc32, formatDigest, sha256 } from '../base/digest.ts';
+import { crc32, formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
-import type { Chunk } from '../format/manifest.ts';
-import { CHUNK_PREFIX_BYTES, decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
+import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
+import type { FrameLocation } from '../storage/segment-writer.ts';
+import { ChunkReader } from './chunk-reader.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
@@ -27,7 +28,7 @@ const PENDING_MAX = 1024;
 const EXPIRY_BATCHES = 1000;
 
 const SQL = {
-  parts: `SELECT first_seq, count, segment, offset, length FROM log_part
+  parts: `SELECT first_seq, count, segment, offset, length, records FROM log_part
     WHERE volume = ? AND log = ? AND first_seq < ? ORDER BY first_seq`,
   logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
   commits: `SELECT first_seq, segment, offset, length FROM commit_frame
@@ -81,6 +82,7 @@ export class LogEngine {
   /** What is committed and durable. */
   readonly volumes: VolumeTable;
   readonly chunks: ChunkTable;
+  readonly chunkReader: ChunkReader;
 
   constructor(parts: {
     readonly index: IndexDatabase;
@@ -99,6 +101,7 @@ export class LogEngine {
     this.#signer = parts.signer;
     this.#fold = parts.fold;
     this.chunks = parts.chunks;
+    this.chunkReader = new ChunkReader(parts);
     this.volumes = new VolumeTable(parts.index.reader);
     this.#damaged = this.volumes.damaged();
     this.#writerVolumes = new VolumeTable(parts.index.writer);
@@ -166,38 +169,15 @@ export class LogEngine {
     });
   }
 
-  /**
-   * A chunk's bytes, their CRC-32 checked, in `target` if given. Throws `corrupt`, and then the chunk
-   * counts as missing, so that an upload heals it.
-   */
-  async readChunk(volume: number, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
-    const location = this.chunks.find(volume, chunk.digest);
-    if (location === undefined) throw chunkCorrupt(chunk, 'it is not stored');
-    if (location.length !== CHUNK_PREFIX_BYTES + chunk.length)
-      throw chunkCorrupt(chunk, 'its length');
-    const range = {
-      start: CHUNK_PREFIX_BYTES,
-      length: chunk.length,
-      ...(target === undefined ? {} : { target }),
-    };
-    const data = await this.#segments.read(location, range);
-    if (crc32(data) !== chunk.checksum) {
-      if (!bytesEqual(sha256(data), chunk.digest)) {
-        this.chunks.removeRotten(volume, chunk.digest, location);
-      }
-      throw chunkCorrupt(chunk, 'its bytes have changed');
-    }
-    return data;
-  }
-
   /** The first `count` records of a file log. Throws `corrupt` if some are missing. */
   async readFileLog(volume: number, log: Uint8Array, count: number): Promise<Uint8Array[]> {
     const records: Uint8Array[] = [];
     for (const row of this.#sql.parts.all(volume, log, count)) {
       if (Number(row['first_seq']) !== records.length) break;
-      const place = { segment: Number(row['segment']), offset: Number(row['offset']) };
-      const length = Number(row['length']);
-      records.push(...decodePartRecords(await this.#segments.readBytes({ ...place, length })));
+      const kept = row['records'];
+      const bytes =
+        kept instanceof Uint8Array ? kept : await this.#segments.readBytes(placeOf(row));
+      records.push(...decodePartRecords(bytes));
     }
     if (records.length < count) {
       const log64 = formatDigest(log);
@@ -218,12 +198,7 @@ export class LogEngine {
   ): Promise<Uint8Array[]> {
     const commits: Uint8Array[] = [];
     for (const row of this.#sql.commits.all(volume, from.seq, from.limit)) {
-      const location = {
-        segment: Number(row['segment']),
-        offset: Number(row['offset']),
-        length: Number(row['length']),
-      };
-      commits.push(decodeCommitPayload(await this.#segments.readFrame(location)).commit);
+      commits.push(decodeCommitPayload(await this.#segments.readFrame(placeOf(row))).commit);
     }
     return commits;
   }
@@ -304,9 +279,9 @@ export class LogEngine {
       sealed.map(({ frame }) => frame),
       { urgent },
     );
-    for (const [index, { volume, state, commit, places }] of sealed.entries()) {
+    for (const [index, { volume, state, ...parts }] of sealed.entries()) {
       const location = locations[index];
-      if (location !== undefined) this.#commits.add(volume, state, { commit, places, location });
+      if (location !== undefined) this.#commits.add(volume, state, { ...parts, location });
     }
   }
 
@@ -316,6 +291,14 @@ export class LogEngine {
       hint: 'restart the server: the index catches up with what is durable',
     });
   }
+}
+
+function placeOf(row: Record<string, SQLOutputValue>): FrameLocation {
+  return {
+    segment: Number(row['segment']),
+    offset: Number(row['offset']),
+    length: Number(row['length']),
+  };
 }
 
 function firstResult(commits: CommitIndex, request: RequestKey): unknown {
@@ -365,13 +348,4 @@ function runPlans(transaction: Transaction, jobs: readonly Job[]): Batch {
     }
   }
   return { taken, planned };
-}
-
-function chunkCorrupt(chunk: Chunk, why: string): GdpfsError {
-  const digest = formatDigest(chunk.digest);
-  return new GdpfsError(
-    'corrupt',
-    `cannot read chunk ${digest} of ${chunk.length} bytes at ${chunk.offset}: ${why}`,
-    { details: { digest, offset: chunk.offset }, hint: 'upload the file again to heal it' },
-  );
 }

@@ -1,13 +1,7 @@
 import { asBuffer, base64urlEncode } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import {
-  type Commit,
-  decodeCommit,
-  decodeResults,
-  type FileLogPart,
-  type PartPlace,
-} from '../format/commit.ts';
+import { decodeCommit, decodeResults, type FileLogPart } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeFchunk, decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
@@ -78,7 +72,7 @@ export class Replay implements ReplayVisitor {
       const { commit: bytes, results } = decodeCommitPayload(payload);
       const commit = decodeCommit(bytes);
       name = commit.volume;
-      const isNew = this.#apply(commit, commit.places, location);
+      const isNew = this.#apply(commit, bytes, location);
       for (const result of isNew ? decodeResults(results) : []) {
         const isFresh = result.timeMs > this.#options.nowMs - LIMITS.requestResultKeepMs;
         if (isFresh) this.#options.commits.addResult(result);
@@ -113,7 +107,11 @@ export class Replay implements ReplayVisitor {
     if (name === undefined || !isKnown) this.#markDamaged(reason, row, location);
   }
 
-  #apply(commit: Commit, places: readonly PartPlace[], location: FrameLocation): boolean {
+  #apply(
+    commit: ReturnType<typeof decodeCommit>,
+    bytes: Uint8Array,
+    location: FrameLocation,
+  ): boolean {
     const { writer } = this.#options.index;
     const row = this.#volumes.byName(commit.volume);
     // Already applied: the index had stored more than its position says.
@@ -127,15 +125,16 @@ export class Replay implements ReplayVisitor {
     if (row?.damage !== undefined) this.#volumes.clearDamage(row.id);
     const meta = commit.records[0] ?? new Uint8Array(0);
     const volume = row?.id ?? this.#volumes.insert(state, meta);
-    for (const [index, bytes] of commit.records.entries()) {
-      const body = decodeRecord(bytes);
+    for (const [index, record] of commit.records.entries()) {
+      const body = decodeRecord(record);
       const seq = commit.firstSeq + index;
       if (body.case === 'dentry' || body.case === 'system') {
         this.#options.fold.apply(writer, { volume, kind: state.kind, seq, body });
       }
     }
     for (const part of commit.parts) this.#useChunks(volume, part);
-    this.#options.commits.add(volume, state, { commit, places, location });
+    const { places } = commit;
+    this.#options.commits.add(volume, state, { commit, bytes, places, location });
     return true;
   }
 

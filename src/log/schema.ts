@@ -36,10 +36,11 @@ export const LOG_SCHEMA = `
   ) WITHOUT ROWID;
   CREATE INDEX commit_time ON commit_frame (volume, time_ms);
 
-  -- Where the records of each file log lie: the encoded list of records, inside a commit frame.
+  -- Where the records of each file log lie: the encoded list of records, inside a commit frame. A
+  -- short list is in \`records\` as well: that of a small file must not cost a read of its own.
   CREATE TABLE log_part (
     volume INTEGER, log BLOB, first_seq INTEGER, count INTEGER,
-    segment INTEGER, offset INTEGER, length INTEGER,
+    segment INTEGER, offset INTEGER, length INTEGER, records BLOB,
     PRIMARY KEY (volume, log, first_seq)
   ) WITHOUT ROWID;
 

@@ -17,6 +17,8 @@ export interface SealedCommit {
   /** The log's state after the commit. */
   readonly state: ChainState;
   readonly commit: Commit;
+  /** `commit`, encoded. */
+  readonly bytes: Uint8Array;
   readonly places: readonly PartPlace[];
   readonly frame: FrameInput;
 }
@@ -50,6 +52,7 @@ export function sealCommit(
     volume: volume.id,
     state: { ...volume, count, frontier: frontier.encode(), previous: sha256(checkpoint), timeMs },
     commit: { ...head, checkpoint },
+    bytes,
     places,
     frame: {
       kind: FRAME_KIND.commit,

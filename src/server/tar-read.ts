@@ -75,7 +75,7 @@ async function replyPage(exchange: Exchange<'storageFilesGet'>, target: Target):
     taken.push(entry);
     bytes += entry.size;
   }
-  const entries = await Promise.all(taken.map((entry) => loadEntry(exchange, target, entry)));
+  const entries = await loadPage(exchange, target, taken);
   const headers = {
     'Content-Type': MEDIA_TYPES.tar,
     ...(cursor === undefined ? {} : { [HEADERS.cursor]: encodeCursor(cursor) }),
@@ -129,36 +129,73 @@ function relativePath(target: Target, entry: Entry): string {
   return target.path === '' ? entry.path : entry.path.slice(target.path.length + 1);
 }
 
-/** An entry with its content in memory. */
-export async function loadEntry(
+/**
+ * The entries of a page with their content. Their chunks are read together, and only their CRC-32 is
+ * checked: who asks for pages has the files' ETags from a listing, and compares.
+ */
+export async function loadPage(
   exchange: Pick<Exchange, 'services'>,
+  target: Target,
+  taken: readonly Entry[],
+): Promise<TarEntry[]> {
+  const { fs } = exchange.services;
+  const { name } = target.volume;
+  const pages = await Promise.all(
+    taken.map(async (entry) => {
+      const isEmpty = entry.kind !== 'file' || entry.size === 0;
+      return { entry, chunks: isEmpty ? [] : (await fs.manifest(name, entry)).slice() };
+    }),
+  );
+  const data = await fs.readChunks(
+    name,
+    pages.flatMap(({ chunks }) => chunks),
+  );
+  let next = 0;
+  return pages.map(({ entry, chunks }) => {
+    const pieces = data.slice(next, next + chunks.length);
+    next += chunks.length;
+    return tarEntry(target, entry, fileContent(entry.size, chunks, pieces));
+  });
+}
+
+/** An entry with its content in memory, verified. */
+async function loadEntry(
+  exchange: Exchange<'storageFilesGet'>,
   target: Target,
   entry: Entry,
 ): Promise<TarEntry> {
+  const { fs } = exchange.services;
+  const { volume } = target;
+  const isEmpty = entry.kind !== 'file' || entry.size === 0;
+  const chunks = isEmpty ? [] : (await fs.manifest(volume.name, entry)).slice();
+  const read = (chunk: Chunk): Promise<Uint8Array> => readVerifiedChunk(fs, volume, chunk);
+  const pieces = await Promise.all(chunks.map(read));
+  return tarEntry(target, entry, fileContent(entry.size, chunks, pieces));
+}
+
+type FileContent = Pick<TarFile, 'data' | 'digest' | 'manifest'>;
+
+function tarEntry(target: Target, entry: Entry, content: FileContent): TarEntry {
   const { mode, mtimeUs, kind } = entry;
   const base = { path: relativePath(target, entry), mode, mtimeUs };
   if (kind === 'directory') return { ...base, kind };
   if (kind === 'symlink') return { ...base, kind, target: entry.target ?? '' };
-  return { ...base, kind, ...(await loadFile(exchange, target, requireFile(entry))) };
+  return { ...base, kind, ...content };
 }
 
-async function loadFile(
-  { services: { fs } }: Pick<Exchange, 'services'>,
-  { volume }: Target,
-  entry: FileEntry,
-): Promise<Pick<TarFile, 'data' | 'digest' | 'manifest'>> {
-  if (entry.size === 0) return { data: EMPTY_BYTES, digest: EMPTY_DIGEST };
-  const chunks = (await fs.manifest(volume.name, entry)).slice();
+/** `pieces` are the bytes of `chunks`. */
+function fileContent(
+  size: number,
+  chunks: readonly Chunk[],
+  pieces: readonly Uint8Array[],
+): FileContent {
+  if (size === 0) return { data: EMPTY_BYTES, digest: EMPTY_DIGEST };
   const [first] = chunks;
-  if (first !== undefined && first.length === entry.size) {
-    return { data: await readVerifiedChunk(fs, volume, first), digest: first.digest };
-  }
-  const data = new Uint8Array(entry.size);
-  await Promise.all(
-    chunks.map(async (chunk) => {
-      data.set(await readVerifiedChunk(fs, volume, chunk), chunk.offset);
-    }),
-  );
+  const [piece] = pieces;
+  if (first?.length === size && piece !== undefined) return { data: piece, digest: first.digest };
+  const data = new Uint8Array(size);
+  for (const [index, chunk] of chunks.entries())
+    data.set(pieces[index] ?? EMPTY_BYTES, chunk.offset);
   return { data, manifest: chunks };
 }
 

@@ -10,7 +10,7 @@ import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
 import { reply } from '../reply.ts';
 import { momentOf } from '../request-values.ts';
-import { loadEntry, PAGE_BYTES_MAX } from '../tar-read.ts';
+import { loadPage, PAGE_BYTES_MAX } from '../tar-read.ts';
 
 /** POST /api/v1/storage/tar: those of the named files that are there and small. */
 export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Promise<void> {
@@ -25,7 +25,7 @@ export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Prom
   await bodyBudget.acquire(PAGE_BYTES_MAX);
   try {
     const files = smallFiles(found);
-    const entries = await Promise.all(files.map((entry) => loadEntry(exchange, target, entry)));
+    const entries = await loadPage(exchange, target, files);
     const headers = { 'Content-Type': MEDIA_TYPES.tar };
     reply(exchange, { status: 200, headers }, encodeTar(entries));
   } finally {

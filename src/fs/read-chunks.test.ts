@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { crc32, sha256 } from '../base/digest.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Chunk } from '../format/manifest.ts';
+import { Random } from '../../test/support/random.ts';
+import { openTestStore, outcome, type TestStore } from '../../test/support/store.ts';
+
+const SEED = 7;
+
+async function store(on: TestStore, data: Uint8Array): Promise<Chunk> {
+  const chunk = { offset: 0, length: data.length, checksum: crc32(data), digest: sha256(data) };
+  await on.fs.putChunk(on.volume, chunk, data);
+  return chunk;
+}
+
+describe('readChunks()', () => {
+  it('gives chunks in the order they are asked for, near and far ones, some twice', async () => {
+    await using opened = await openTestStore();
+    const random = new Random(SEED);
+    const chunks: { chunk: Chunk; data: Uint8Array }[] = [];
+    for (let count = 0; count < 60; count += 1) {
+      // Some lie further apart than one read reaches over, and all together than one read takes.
+      const isLarge = count % 10 === 0;
+      const size = isLarge ? LIMITS.readSpanBytesMax / 5 : random.integer(1, 5000);
+      const data = new Uint8Array(size).fill(count);
+      chunks.push({ chunk: await store(opened, data), data });
+    }
+    const wanted = Array.from({ length: 100 }, () => random.pick(chunks)).filter(
+      (each) => each !== undefined,
+    );
+    const read = await opened.fs.readChunks(
+      opened.volume,
+      wanted.map(({ chunk }) => chunk),
+    );
+    assert.deepEqual(
+      read,
+      wanted.map(({ data }) => data),
+    );
+    assert.deepEqual(await opened.fs.readChunks(opened.volume, []), []);
+  });
+
+  it('fails as a whole if one of them is not there or not what it should be', async () => {
+    await using opened = await openTestStore();
+    const good = await store(opened, new Uint8Array(100).fill(1));
+    const absent = { ...good, digest: sha256(new Uint8Array(1)) };
+    const lied = { ...good, checksum: good.checksum + 1 };
+    for (const bad of [absent, lied, { ...good, length: 99 }]) {
+      assert.equal(await outcome(opened.fs.readChunks(opened.volume, [good, bad])), 'corrupt');
+    }
+    assert.equal(await outcome(opened.fs.readChunks(opened.volume, [good])), 'ok');
+  });
+});

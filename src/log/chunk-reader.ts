@@ -1,0 +1,129 @@
+import { bytesEqual } from '../base/bytes.ts';
+import { crc32, formatDigest, sha256 } from '../base/digest.ts';
+import { assert, GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Chunk } from '../format/manifest.ts';
+import { CHUNK_PREFIX_BYTES, FRAME_HEADER_BYTES } from '../format/segment.ts';
+import type { SegmentStore } from '../storage/segment-store.ts';
+import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { ChunkTable } from './chunk-table.ts';
+
+/** A chunk that is wanted, and where its data lies. */
+interface Wanted {
+  readonly index: number;
+  readonly chunk: Chunk;
+  readonly segment: number;
+  readonly start: number;
+}
+
+/** Reads chunks of a volume (by index id) from the segments; their CRC-32 is checked. */
+export class ChunkReader {
+  readonly #chunks: ChunkTable;
+  readonly #segments: SegmentStore;
+
+  constructor(parts: { readonly chunks: ChunkTable; readonly segments: SegmentStore }) {
+    this.#chunks = parts.chunks;
+    this.#segments = parts.segments;
+  }
+
+  /**
+   * A chunk's bytes, in `target` if given. Throws `corrupt`, and then the chunk counts as missing, so
+   * that an upload heals it.
+   */
+  async read(volume: number, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
+    const location = this.#locate(volume, chunk);
+    const range = {
+      start: CHUNK_PREFIX_BYTES,
+      length: chunk.length,
+      ...(target === undefined ? {} : { target }),
+    };
+    const data = await this.#segments.read(location, range);
+    this.#check(volume, chunk, { data, location });
+    return data;
+  }
+
+  /**
+   * The bytes of many chunks, in their order. Those that lie close together are read together:
+   * files that came in one stream cost one read. The whole of them is in memory. Throws `corrupt`.
+   */
+  async readMany(volume: number, chunks: readonly Chunk[]): Promise<Uint8Array[]> {
+    const wanted = chunks.map((chunk, index): Wanted => {
+      const { segment, offset } = this.#locate(volume, chunk);
+      const start = offset + FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
+      return { index, chunk, segment, start };
+    });
+    const found: Uint8Array[] = Array.from(chunks, () => new Uint8Array(0));
+    const reading = spansOf(wanted).map(async (span) => {
+      const [first] = span;
+      const last = span.at(-1);
+      assert(first !== undefined && last !== undefined, 'a span has chunks');
+      const { segment, start } = first;
+      const length = last.start + last.chunk.length - start;
+      const bytes = await this.#segments.readBytes({ segment, offset: start, length });
+      for (const { index, chunk, start: from } of span) {
+        const data = bytes.subarray(from - start, from - start + chunk.length);
+        const offset = from - FRAME_HEADER_BYTES - CHUNK_PREFIX_BYTES;
+        const location = { segment, offset, length: CHUNK_PREFIX_BYTES + chunk.length };
+        this.#check(volume, chunk, { data, location });
+        found[index] = data;
+      }
+    });
+    await Promise.all(reading);
+    return found;
+  }
+
+  #locate(volume: number, chunk: Chunk): FrameLocation {
+    const location = this.#chunks.find(volume, chunk.digest);
+    if (location === undefined) throw chunkCorrupt(chunk, 'it is not stored');
+    if (location.length === CHUNK_PREFIX_BYTES + chunk.length) return location;
+    throw chunkCorrupt(chunk, 'its length');
+  }
+
+  #check(
+    volume: number,
+    chunk: Chunk,
+    { data, location }: { readonly data: Uint8Array; readonly location: FrameLocation },
+  ): void {
+    if (crc32(data) === chunk.checksum) return;
+    // A wrong checksum may be its writer's lie; then the chunk is sound.
+    if (!bytesEqual(sha256(data), chunk.digest)) {
+      this.#chunks.removeRotten(volume, chunk.digest, location);
+    }
+    throw chunkCorrupt(chunk, 'its bytes have changed');
+  }
+}
+
+/** Groups chunks that are read together, each group ascending. */
+function spansOf(wanted: readonly Wanted[]): Wanted[][] {
+  const sorted = wanted.toSorted((left, right) => {
+    return left.segment - right.segment || left.start - right.start;
+  });
+  const spans: Wanted[][] = [];
+  let span: Wanted[] = [];
+  for (const each of sorted) {
+    if (!joins(span, each)) {
+      span = [];
+      spans.push(span);
+    }
+    span.push(each);
+  }
+  return spans;
+}
+
+function joins(span: readonly Wanted[], next: Wanted): boolean {
+  const [first] = span;
+  const last = span.at(-1);
+  if (first === undefined || last === undefined || first.segment !== next.segment) return false;
+  const end = next.start + next.chunk.length;
+  const gap = next.start - (last.start + last.chunk.length);
+  return gap <= LIMITS.readGapBytesMax && end - first.start <= LIMITS.readSpanBytesMax;
+}
+
+function chunkCorrupt(chunk: Chunk, why: string): GdpfsError {
+  const digest = formatDigest(chunk.digest);
+  return new GdpfsError(
+    'corrupt',
+    `cannot read chunk ${digest} of ${chunk.length} bytes at ${chunk.offset}: ${why}`,
+    { details: { digest, offset: chunk.offset }, hint: 'upload the file again to heal it' },
+  );
+}
