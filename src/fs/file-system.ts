@@ -1,9 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { asBuffer, bytesEqual } from '../base/bytes.ts';
+import { asBuffer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
-import { leafHash, merkleRoot } from '../format/merkle.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { ChunkAccess } from './chunk-access.ts';
@@ -13,8 +12,8 @@ import { EntryTable } from './entry-table.ts';
 import { foldRecords, requireFile } from './file-state.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { countAt } from './moment.ts';
-import { checkPrecondition, Planner } from './planner.ts';
-import { type PreparedFile, prepareFile } from './prepare.ts';
+import { Planner } from './planner.ts';
+import { type FileLogs, prepareChange } from './prepare-change.ts';
 import {
   briefRows,
   lookupAll,
@@ -28,7 +27,7 @@ import {
   walkPage,
   wholeRows,
 } from './tree.ts';
-import { forkLog, truncation } from './truncate.ts';
+import { truncation } from './truncate.ts';
 import type {
   BriefPage,
   Change,
@@ -47,9 +46,6 @@ import type { Volumes } from './volumes.ts';
 
 /** Attempts to append to a file that others keep changing. */
 const CONFLICT_RETRIES = 8;
-
-/** Does an extended file go on in the log that it has, if nobody else has, or in one of its own? */
-type FileLogs = 'shared' | 'own';
 
 /**
  * Volumes, paths, files and their history, on signed logs. Every `volume` argument is the 32-byte
@@ -171,8 +167,11 @@ export class FileSystem {
     const repeated = this.firstResult(context);
     if (repeated !== undefined) return repeated;
     const row = this.#volumes.byName(volume);
-    const apply = async (logs: FileLogs): Promise<ChangeResult> =>
-      this.#applyPrepared(row, await this.#prepare(row, change, logs), context);
+    const stat = (path: string): Entry => this.#stat(row, path, this.#view(row, undefined));
+    const apply = async (logs: FileLogs): Promise<ChangeResult> => {
+      const prepared = await prepareChange(change, { engine: this.#engine, row, logs, stat });
+      return await this.#applyPrepared(row, prepared, context);
+    };
     try {
       return await apply('shared');
     } catch (error) {
@@ -356,52 +355,5 @@ export class FileSystem {
   async #records(volume: number, entry: Entry): Promise<Uint8Array[]> {
     const { log, logCount } = requireFile(entry);
     return await this.#engine.readFileLog(volume, log, logCount);
-  }
-
-  async #prepare(row: VolumeRow, change: Change, logs: FileLogs): Promise<PreparedChange> {
-    switch (change.kind) {
-      case 'put':
-        return { ...change, prepared: prepareFile(change.file) };
-      case 'extend':
-        return { ...change, prepared: await this.#prepareExtend(row, change, logs) };
-      case 'copy':
-      case 'restore': {
-        const atCount = countAt(this.#engine, row, change.at);
-        return atCount === undefined ? change : { ...change, atCount };
-      }
-      case 'many': {
-        const changes: PreparedChange[] = [];
-        for (const one of change.changes) changes.push(await this.#prepare(row, one, logs));
-        return { kind: 'many', changes };
-      }
-      default:
-        return change;
-    }
-  }
-
-  /**
-   * Folds the file's log with the new records. A log whose newest records belong to another version
-   * (of a copy, or of a state that was rolled back) is not continued: the file gets a new one.
-   */
-  async #prepareExtend(
-    row: VolumeRow,
-    { path, file, precondition }: Extract<Change, { kind: 'extend' }>,
-    logs: FileLogs,
-  ): Promise<PreparedFile> {
-    const entry = this.#stat(row, path, this.#view(row, undefined));
-    const state = requireFile(entry);
-    // Planning checks it again: equal content means that the fold still holds.
-    checkPrecondition(path, state, precondition);
-    const existing = await this.#records(row.id, entry);
-    // What is about to be signed again must be what was signed before.
-    if (!bytesEqual(merkleRoot(existing.map(leafHash)), state.root)) {
-      throw new GdpfsError('corrupt', `cannot extend "${path}": its log is not what was signed`);
-    }
-    if (logs === 'shared' && this.#engine.fileLogCount(row.id, state.log) === state.logCount) {
-      return prepareFile(file, existing);
-    }
-    const records = [...forkLog(existing), ...file.records];
-    const { root: _, ...rest } = file;
-    return prepareFile({ ...rest, records });
   }
 }
