@@ -137,6 +137,18 @@ export const LIMITS = {
   firstContactPatienceMs: 5000,
   /** Actions that a planner hands out at once. */
   planPageActions: 1000,
+  /** A download makes what it wrote durable, and then notes it in its journal, this often. */
+  partSyncBytes: 64 * MIB,
+  /** A journal of 20 bytes for each stretch of `partSyncBytes`; larger ones are ignored. */
+  partJournalBytesMax: 32 * MIB,
+  /** Directories whose unfinished downloads are remembered. */
+  partDirectoriesMax: 256,
+  /** Unfinished downloads of other versions in which chunks are looked for. */
+  partSourcesMax: 4,
+  /** How far from where a chunk should be it is searched in a local file, each way. */
+  reuseSearchBytes: 2 * MIB,
+  /** Searches in one local file that may find nothing; each one that does allows as many more. */
+  reuseSearchesMax: 16,
   /** Fetching chunks again that came with a wrong digest: on a wire that happens, in a store it stays. */
   badDataRetriesMax: 3,
   retryDelayMsMin: 100,

@@ -90,7 +90,7 @@ export function groupChunks<T extends Extent>(chunks: readonly T[]): T[][] {
   let group: T[] = [];
   let size = 0;
   for (const chunk of chunks) {
-    if (group.length > 0 && (size + chunk.length > LIMITS.bodyBytesTarget || isFull(group))) {
+    if (!hasRoom(group, size, chunk)) {
       groups.push(group);
       group = [];
       size = 0;
@@ -102,8 +102,10 @@ export function groupChunks<T extends Extent>(chunks: readonly T[]): T[][] {
   return groups;
 }
 
-function isFull(group: readonly unknown[]): boolean {
-  return group.length === LIMITS.bodyChunksMax;
+/** May `chunk` go into the body of `group`, chunks of `size` bytes together? */
+export function hasRoom(group: readonly Extent[], size: number, chunk: Extent): boolean {
+  if (group.length === 0) return true;
+  return group.length < LIMITS.bodyChunksMax && size + chunk.length <= LIMITS.bodyBytesTarget;
 }
 
 /** A buffer of a `BodyPool` that somebody has. */

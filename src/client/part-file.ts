@@ -1,134 +1,311 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { bytesEqual, hexEncode, utf8Encode } from '../base/bytes.ts';
-import { crc32, sha256, sha256Async } from '../base/digest.ts';
+import { type BigIntStats, constants } from 'node:fs';
+import { chmod, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { crc32 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
-import type { Chunk, Manifest } from '../format/manifest.ts';
-import { localError, quote } from './local-error.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Chunk } from '../format/manifest.ts';
+import { type ByteRange, isCovered } from './byte-ranges.ts';
+import { localError, quote, systemCode } from './local-error.ts';
 import { type LocalAttributes, receivedMode, receivedTime } from './local-attributes.ts';
+import { PartJournal } from './part-journal.ts';
+import { finishingPath, journalPath, partPath } from './part-names.ts';
 
-const { O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } =
+  constants;
+const PART_FLAGS = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 /** Only the owner reads what is not whole yet. */
 const PART_MODE = 0o600;
-const NAME_HEX_LENGTH = 32;
 
-/** Where a download gathers a file: beside the target, so that a rename can finish it. */
-export function partPath(target: string): string {
-  const digest = hexEncode(sha256(utf8Encode(basename(target))));
-  return join(dirname(target), `.gdpfs-part-${digest.slice(0, NAME_HEX_LENGTH)}`);
+/** How often another process may remove or finish the part between two looks at it. */
+const OPEN_ROUNDS_MAX = 3;
+
+export interface PartOptions {
+  /** Local path of the file that the part will be. Its directory exists. */
+  readonly target: string;
+  /** Content that the part is for. */
+  readonly etag: string;
+  /** Bytes of that content. */
+  readonly size: number;
+  /** Do not believe the journal. */
+  readonly recheck?: boolean | undefined;
 }
 
 /**
  * A file that is being received. It stays when a download is cut off, and the next one goes on with
- * the chunks that are good in it: what they are is decided by their digests alone.
+ * what is good in it. No lock keeps others out: all who have it open write the same verified bytes to
+ * the same places, and only one rename of it can succeed.
  */
-export interface PartFile extends AsyncDisposable {
+export class PartFile implements AsyncDisposable {
+  readonly path: string;
   /** Was there something to go on with? */
   readonly isResumed: boolean;
-  /** Does the file have the bytes of `chunk` already? `scratch` has room for them. */
-  has(chunk: Chunk, scratch: Uint8Array): Promise<boolean>;
   /**
-   * Writes `views`, one behind the other, from `offset`. Calls may overlap; they are done one after
-   * the other, as the system would, but without threads that spin on the file's lock.
+   * Does its name stand for something else by now? Either another process downloads the same and was
+   * faster, so that this is the target; or whoever finished another version removed it. Then nothing
+   * is written any more.
    */
-  write(views: readonly Uint8Array[], offset: number): Promise<void>;
-  /** Makes it durable under its final name, replacing what had it. */
-  finish(attributes: LocalAttributes): Promise<void>;
-}
+  isLost = false;
+  readonly #target: string;
+  readonly #handle: FileHandle;
+  readonly #stats: BigIntStats;
+  readonly #journal: PartJournal;
+  readonly #known: readonly ByteRange[];
+  /** Good, but perhaps not durable yet. */
+  #pending: ByteRange[] = [];
+  #pendingBytes = 0;
+  /** The sync that runs, if one does. It does not reject. */
+  #syncing: Promise<void> | undefined;
+  #failure: GdpfsError | undefined;
+  #lastWrite: Promise<void> = Promise.resolve();
 
-/** Makes or finds the part file of `target`, as long as the file will be, sparse. */
-export async function openPartFile(target: string, manifest: Manifest): Promise<PartFile> {
-  const path = partPath(target);
-  const handle = await openPart(path);
-  try {
-    const stat = await handle.stat();
-    // A hole must read as zeros, whatever an earlier download left there.
-    const isResumed = stat.size > 0 && !hasHoles(manifest);
-    if (!isResumed) await handle.truncate(0);
-    await handle.truncate(manifest.size);
-    let last: Promise<void> = Promise.resolve();
-    return {
-      isResumed,
-      has: (chunk, scratch) => hasChunk(handle, chunk, scratch),
-      write: (views, offset) => {
-        const written = last.then(() => writeFully({ handle, path: target, views, offset }));
-        last = written.catch(() => {});
-        return written;
-      },
-      finish: (attributes) => finish({ handle, path, target }, attributes),
-      [Symbol.asyncDispose]: () => handle.close(),
-    };
-  } catch (cause) {
-    await handle.close();
-    throw localError('write', target, cause);
+  constructor(
+    { target, etag }: PartOptions,
+    opened: OpenedPart & { readonly journal: PartJournal; readonly known: readonly ByteRange[] },
+  ) {
+    this.#target = target;
+    this.path = partPath(target, etag);
+    this.isResumed = opened.isResumed;
+    this.#handle = opened.handle;
+    this.#stats = opened.stats;
+    this.#journal = opened.journal;
+    this.#known = opened.known;
   }
-}
 
-async function openPart(path: string): Promise<FileHandle> {
-  let handle: FileHandle;
-  try {
-    const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    handle = await open(path, flags, PART_MODE);
-  } catch (cause) {
-    throw localError('create', path, cause);
+  /** The file itself, to read from; it is closed with the part. */
+  get handle(): FileHandle {
+    return this.#handle;
   }
-  const stat = await handle.stat();
-  // A second name would make the finished file change under somebody else's name too.
-  if (stat.isFile() && stat.nlink === 1) return handle;
-  await handle.close();
-  throw new GdpfsError('not_a_file', `cannot write ${quote(path)}: it is not a file of our own`);
-}
 
-function hasHoles({ size, chunks }: Manifest): boolean {
-  return chunks.reduce((sum, { length }) => sum + length, 0) < size;
-}
-
-async function hasChunk(handle: FileHandle, chunk: Chunk, scratch: Uint8Array): Promise<boolean> {
-  const view = scratch.subarray(0, chunk.length);
-  const { bytesRead } = await handle.read(view, 0, chunk.length, chunk.offset);
-  // The checksum is much faster, and enough to know what is not there.
-  if (bytesRead < chunk.length || crc32(view) !== chunk.checksum) return false;
-  return bytesEqual(await sha256Async(view), chunk.digest);
-}
-
-async function writeFully(request: {
-  readonly handle: FileHandle;
-  readonly path: string;
-  readonly views: readonly Uint8Array[];
-  readonly offset: number;
-}): Promise<void> {
-  const { handle, path, views, offset } = request;
-  const length = views.reduce((sum, view) => sum + view.length, 0);
-  try {
-    const { bytesWritten } = await handle.writev(views, offset);
-    if (bytesWritten === length) return;
-  } catch (cause) {
-    throw localError('write', path, cause);
-  }
-  throw new GdpfsError('no_space', `cannot write ${quote(path)}: no space left on the disk`);
-}
-
-/** Content and attributes, then the name, then the directory: a crash leaves the old or the new. */
-async function finish(
-  part: { readonly handle: FileHandle; readonly path: string; readonly target: string },
-  attributes: LocalAttributes,
-): Promise<void> {
-  const { handle, path, target } = part;
-  const time = receivedTime(attributes);
-  try {
-    await handle.chmod(receivedMode(attributes));
-    await handle.utimes(time, time);
-    await handle.sync();
-    await rename(path, target);
-    const directory = await open(dirname(target), constants.O_RDONLY);
+  /** Reads the bytes of `chunk` into `view`: are they what its checksum says? */
+  async mayHave({ offset, length, checksum }: Chunk, view: Uint8Array): Promise<boolean> {
     try {
-      await directory.sync();
-    } finally {
-      await directory.close();
+      const { bytesRead } = await this.#handle.read(view, 0, length, offset);
+      return bytesRead === length && crc32(view) === checksum;
+    } catch (cause) {
+      throw localError('read', this.path, cause);
     }
+  }
+
+  /** Does the journal say that these bytes are good? */
+  isKnown(range: ByteRange): boolean {
+    return isCovered(this.#known, range);
+  }
+
+  /** These bytes were found good in the part: the journal may say so. */
+  confirm({ offset, length }: ByteRange): void {
+    this.#pending.push({ offset, length });
+    this.#pendingBytes += length;
+    if (this.#pendingBytes >= LIMITS.partSyncBytes) this.#syncing ??= this.#sync();
+  }
+
+  /**
+   * Writes verified `views`, one behind the other, from `offset`. Calls may overlap; they are done
+   * one after the other, as the system would, but without threads that spin on the file's lock.
+   */
+  write(views: readonly Uint8Array[], offset: number): Promise<void> {
+    const written = this.#lastWrite.then(() => this.#write(views, offset));
+    this.#lastWrite = written.catch(() => {});
+    return written;
+  }
+
+  /**
+   * Makes it durable under its final name, replacing what had it. False if it is lost and not the
+   * target: then that is as it was.
+   */
+  async finish(attributes: LocalAttributes): Promise<boolean> {
+    const time = receivedTime(attributes);
+    await this.#settle();
+    try {
+      await this.#handle.chmod(receivedMode(attributes));
+      await this.#handle.utimes(time, time);
+      await this.#handle.sync();
+      const isMoved = await this.#move();
+      // Otherwise another process may just have done it.
+      if (!isMoved && !(await this.#isAt(this.#target))) return false;
+      await syncDirectory(dirname(this.#target));
+    } catch (cause) {
+      throw localError('create', this.#target, cause);
+    }
+    await this.#journal.remove();
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#syncing;
+    await this.#journal.close();
+    await this.#handle.close();
+  }
+
+  async #write(views: readonly Uint8Array[], offset: number): Promise<void> {
+    this.#throwFailure();
+    this.isLost ||= !(await this.#isAt(this.path));
+    if (this.isLost) return;
+    const length = views.reduce((sum, view) => sum + view.length, 0);
+    let bytesWritten: number;
+    try {
+      ({ bytesWritten } = await this.#handle.writev(views, offset));
+    } catch (cause) {
+      throw localError('write', this.#target, cause);
+    }
+    if (bytesWritten < length) {
+      throw new GdpfsError(
+        'no_space',
+        `cannot write ${quote(this.#target)}: no space left on the disk`,
+      );
+    }
+    this.confirm({ offset, length });
+  }
+
+  /** Makes durable what is pending, and then tells the journal; and again while there is enough. */
+  async #sync(): Promise<void> {
+    try {
+      while (this.#pendingBytes >= LIMITS.partSyncBytes) {
+        const ranges = this.#pending;
+        this.#pending = [];
+        this.#pendingBytes = 0;
+        await this.#handle.datasync();
+        await this.#journal.append(ranges);
+      }
+    } catch (cause) {
+      this.#failure = localError('write', this.#target, cause);
+      // The system may now take for written what is not on the disk: nothing in it can be trusted.
+      if (this.#failure.code !== 'no_space') await rm(this.path, { force: true }).catch(() => {});
+    }
+    this.#syncing = undefined;
+  }
+
+  async #settle(): Promise<void> {
+    await this.#syncing;
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /**
+   * Renames the part to the target. By way of a name of its own: what the part's name stands for can
+   * change at any moment, and nothing else must become the target. False if it was not there.
+   */
+  async #move(): Promise<boolean> {
+    const own = finishingPath(this.path);
+    if (!(await renamed(this.path, own))) return false;
+    if (!(await this.#isAt(own))) {
+      // Another's part, which has the name since this one has been finished or removed.
+      await renamed(own, this.path);
+      return false;
+    }
+    try {
+      return await renamed(own, this.#target);
+    } catch (error) {
+      await renamed(own, this.path);
+      throw error;
+    }
+  }
+
+  async #isAt(path: string): Promise<boolean> {
+    const stats = await lstatIfPresent(path);
+    return stats !== undefined && stats.ino === this.#stats.ino && stats.dev === this.#stats.dev;
+  }
+}
+
+/** Makes or finds the part, as long as the file will be, sparse. */
+export async function openPartFile(options: PartOptions): Promise<PartFile> {
+  const { target, etag, size, recheck } = options;
+  const path = partPath(target, etag);
+  try {
+    const opened = await openPart(path, size);
+    const { ino: inode, birthtimeNs: birthNs } = opened.stats;
+    const journal = new PartJournal(journalPath(path), { etag, size, inode, birthNs });
+    const isBelieved = opened.isResumed && recheck !== true;
+    if (!isBelieved) await journal.remove();
+    const known = isBelieved ? await journal.read() : [];
+    return new PartFile(options, { ...opened, journal, known });
   } catch (cause) {
     throw localError('create', target, cause);
   }
+}
+
+interface OpenedPart {
+  readonly handle: FileHandle;
+  readonly stats: BigIntStats;
+  readonly isResumed: boolean;
+}
+
+async function openPart(path: string, size: number): Promise<OpenedPart> {
+  for (let round = 0; round < OPEN_ROUNDS_MAX; round += 1) {
+    const isNew = !(await isPresent(path));
+    const handle = await openAs(path, isNew);
+    if (handle === undefined) continue;
+    try {
+      const stats = await handle.stat({ bigint: true });
+      requireOwn(path, stats);
+      // One that is new, or that its maker has only just made, is empty.
+      const isWhole = stats.size === BigInt(size);
+      if (!isWhole && stats.size > 0n) {
+        // Not what its name says, such as after a crash of the system.
+        await rm(path, { force: true });
+        await handle.close();
+        continue;
+      }
+      await handle.truncate(size);
+      return { handle, stats, isResumed: !isNew };
+    } catch (cause) {
+      await handle.close();
+      throw cause;
+    }
+  }
+  throw new GdpfsError('changed', `cannot open ${quote(path)}: other processes keep replacing it`);
+}
+
+async function isPresent(path: string): Promise<boolean> {
+  const stats = await lstatIfPresent(path);
+  if (stats === undefined) return false;
+  requireOwn(path, stats);
+  // A crash left it between its last change of mode and its name.
+  if ((stats.mode & BigInt(PART_MODE)) !== BigInt(PART_MODE)) await chmod(path, PART_MODE);
+  return true;
+}
+
+/** Undefined if another process made, or removed, the part meanwhile. */
+async function openAs(path: string, isNew: boolean): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, isNew ? PART_FLAGS | O_CREAT | O_EXCL : PART_FLAGS, PART_MODE);
+  } catch (cause) {
+    if (systemCode(cause) === (isNew ? 'EEXIST' : 'ENOENT')) return undefined;
+    throw cause;
+  }
+}
+
+function requireOwn(path: string, stats: BigIntStats): void {
+  // A second name would make the finished file change under somebody else's name too.
+  if (stats.isFile() && stats.nlink <= 1n) return;
+  throw new GdpfsError('not_a_file', `cannot write ${quote(path)}: it is not a file of our own`);
+}
+
+async function lstatIfPresent(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true });
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw cause;
+    return undefined;
+  }
+}
+
+/** False if there is nothing at `from`. */
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw cause;
+    return false;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  await using directory = await open(path, O_RDONLY | O_DIRECTORY);
+  await directory.sync();
 }
