@@ -25,6 +25,8 @@ export type Tamper = (passing: Passing) => Buffer | 'cut';
 export interface TamperingProxy extends AsyncDisposable {
   readonly url: string;
   tamper: Tamper;
+  /** Called before a request is passed on, which waits for it. */
+  before: (request: Pick<Passing, 'method' | 'url'>) => Promise<void>;
 }
 
 export async function startTamperingProxy(
@@ -42,6 +44,7 @@ export async function startTamperingProxy(
   const proxy = {
     url: '',
     tamper: ({ body }: Passing): Buffer | 'cut' => body,
+    before: async (_request: Pick<Passing, 'method' | 'url'>): Promise<void> => {},
     [Symbol.asyncDispose]: async () => {
       listener.closeAllConnections();
       listener.close();
@@ -53,6 +56,7 @@ export async function startTamperingProxy(
     const { method = 'GET', headers } = incoming;
     const { host: _host, connection: _connection, ...rest } = headers;
     const sent = await buffer(incoming);
+    await proxy.before({ method, url });
     const answer = await forward(url, {
       dispatcher: agent,
       method: method as 'GET',

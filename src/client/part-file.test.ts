@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Scratch } from '../../test/support/scratch.ts';
+import { isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { openPartFile, type PartFile } from './part-file.ts';
+import { partPath } from './part-names.ts';
+
+const ATTRIBUTES = { mode: 0o640, mtimeUs: 1_600_000_000_123_456 };
+const ETAG = 'sha256:00';
+const SIZE = 1000;
+const DATA = new Uint8Array(SIZE).fill(1);
+
+async function open(target: string, etag = ETAG): Promise<PartFile> {
+  return await openPartFile({ target, etag, size: SIZE });
+}
+
+function requireFinished(target: string, data: Uint8Array = DATA): void {
+  assert.deepEqual(new Uint8Array(readFileSync(target)), data);
+  const { mode, mtimeMs } = statSync(target);
+  assert.deepEqual([mode & 0o7777, Math.floor(mtimeMs)], [0o640, 1_600_000_000_123]);
+}
+
+test('a part becomes the target, and nothing else stays', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  writeFileSync(target, 'old');
+  await using part = await open(target);
+  assert.equal(part.isResumed, false);
+  await part.write([DATA.subarray(0, 10), DATA.subarray(10)], 0);
+  assert.equal(readFileSync(target, 'utf8'), 'old');
+  assert.equal(await part.finish(ATTRIBUTES), true);
+  requireFinished(target);
+  assert.deepEqual(readdirSync(folder.path), ['file']);
+});
+
+test('two downloads of the same share a part: either may finish, both succeed', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  await using first = await open(target);
+  await using second = await open(target);
+  assert.equal(second.isResumed, true);
+  await first.write([DATA.subarray(0, 600)], 0);
+  await second.write([DATA.subarray(400)], 400);
+  assert.equal(await first.finish(ATTRIBUTES), true);
+  requireFinished(target);
+  await second.write([new Uint8Array(5)], 0);
+  assert.equal(second.isLost, true);
+  assert.equal(await second.finish(ATTRIBUTES), true);
+  requireFinished(target);
+  assert.deepEqual(readdirSync(folder.path), ['file']);
+});
+
+test('a part that another download began anew is never moved by the one before', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  await using first = await open(target);
+  await using second = await open(target);
+  await first.write([DATA], 0);
+  await first.finish(ATTRIBUTES);
+  await using third = await open(target);
+  assert.equal(third.isResumed, false);
+  assert.equal(await second.finish(ATTRIBUTES), true, 'it is the target already');
+  requireFinished(target);
+  assert.equal(third.isLost, false);
+  await third.write([DATA], 0);
+  assert.equal(await third.finish(ATTRIBUTES), true);
+  requireFinished(target);
+  assert.deepEqual(readdirSync(folder.path), ['file']);
+});
+
+test('a part that was removed is told, and the target stays as it is', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  writeFileSync(target, 'other');
+  await using part = await open(target);
+  await part.write([DATA], 0);
+  rmSync(part.path);
+  await part.write([DATA], 0);
+  assert.equal(part.isLost, true);
+  assert.equal(await part.finish(ATTRIBUTES), false);
+  assert.equal(readFileSync(target, 'utf8'), 'other');
+  assert.deepEqual(readdirSync(folder.path), ['file']);
+});
+
+test('parts of several versions do not touch each other', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  await using first = await open(target);
+  await using second = await open(target, 'sha256:01');
+  const other = new Uint8Array(SIZE).fill(2);
+  await first.write([DATA], 0);
+  await second.write([other], 0);
+  await second.finish(ATTRIBUTES);
+  requireFinished(target, other);
+  await first.finish(ATTRIBUTES);
+  requireFinished(target);
+});
+
+test('a part stays under its name if the target cannot be replaced', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  await using part = await open(target);
+  await part.write([DATA], 0);
+  mkdirSync(target);
+  await assert.rejects(part.finish(ATTRIBUTES), (error) => isGdpfsError(error, 'is_a_directory'));
+  await using again = await open(target);
+  assert.equal(again.isResumed, true);
+});
+
+test('openPartFile() refuses what is not a file of its own', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  const outside = join(folder.path, 'outside');
+  writeFileSync(outside, DATA);
+  const part = partPath(target, ETAG);
+  const makers = [
+    () => symlinkSync(outside, part),
+    () => linkSync(outside, part),
+    () => mkdirSync(part),
+  ];
+  for (const make of makers) {
+    make();
+    await assert.rejects(open(target), (error) => isGdpfsError(error, 'not_a_file'));
+    assert.deepEqual(new Uint8Array(readFileSync(outside)), DATA);
+    rmSync(part, { recursive: true });
+  }
+});
+
+test('openPartFile() begins anew with a file of another size, and goes on with one it may not read', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  const part = partPath(target, ETAG);
+  writeFileSync(part, new Uint8Array(SIZE + 1).fill(9));
+  {
+    await using opened = await open(target);
+    assert.equal(opened.isResumed, false);
+    assert.deepEqual(new Uint8Array(readFileSync(part)), new Uint8Array(SIZE));
+    await opened.write([DATA], 0);
+  }
+  chmodSync(part, 0);
+  await using again = await open(target);
+  assert.equal(again.isResumed, true);
+  assert.equal(await again.finish(ATTRIBUTES), true);
+  requireFinished(target);
+});
+
+test('a part knows after a crash what was durable in it, unless it is rechecked', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  const size = 2 * LIMITS.partSyncBytes;
+  const piece = new Uint8Array(LIMITS.partSyncBytes / 8).fill(1);
+  const options = { target, etag: ETAG, size };
+  {
+    await using part = await openPartFile(options);
+    for (let count = 0; count < 9; count += 1) {
+      await part.write([piece], size - (count + 1) * piece.length);
+    }
+  }
+  {
+    await using part = await openPartFile(options);
+    assert(part.isKnown({ offset: size - 8 * piece.length, length: 8 * piece.length }));
+    assert(!part.isKnown({ offset: size - 9 * piece.length, length: piece.length }), 'not synced');
+    await part.write([piece.subarray(0, 1)], 0);
+  }
+  await using part = await openPartFile({ ...options, recheck: true });
+  assert(part.isResumed && !part.isKnown({ offset: size - 1, length: 1 }));
+});
