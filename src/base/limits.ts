@@ -114,11 +114,8 @@ export const LIMITS = {
   shutdownGraceMs: 10_000,
 
   // Client.
-  /**
-   * Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`: two more
-   * than `dataExchangesMax`, so that reading and hashing overlap with the network.
-   */
-  transferConcurrency: 18,
+  /** Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`. */
+  transferConcurrency: 10,
   bodyBytesTarget: 2 * MIB,
   /** Chunks in one body: as many as a request may name ranges. */
   bodyChunksMax: 64,
@@ -128,6 +125,10 @@ export const LIMITS = {
   scanBytesMax: 64 * MIB,
   /** Content of one tar stream as the client makes it: more only takes memory. */
   tarBytesTarget: 8 * MIB,
+  /** Names of one directory that are remembered where the file system takes some for the same. */
+  claimedNamesMax: 1_000_000,
+  /** Batches of a received tree that may be done before an earlier one is. */
+  receivedBatchesAhead: 64,
   tarStreamsInFlight: 3,
   /** Files of a tree that are sent or fetched chunk by chunk at the same time. */
   largeFilesInFlight: 4,
@@ -159,17 +160,8 @@ export const LIMITS = {
   /** A server that asks for a longer pause is not believed. */
   retryAfterMsMax: 60_000,
   connectTimeoutMs: 10_000,
-  /**
-   * Exchanges with large bodies that a client has under way in each direction: from the smallest to
-   * the largest number, as the path gives, beginning in between. At most so many bodies are held.
-   */
-  dataExchangesMin: 2,
-  dataExchangesStart: 8,
-  dataExchangesMax: 16,
-  /** The same for all others, which never wait for those. */
-  smallExchangesMax: 8,
-  /** Of a request or response: less than this is no large body. */
-  smallExchangeBytesMax: 64 * KIB,
+  /** Connections of one client; exchanges beyond them wait. */
+  clientConnectionsMax: 8,
   /** A process waits this long for another that writes the configuration, a matter of milliseconds. */
   configLockMs: 2000,
   /** A response that is held in memory whole, such as a page of a listing or a tar stream. */

@@ -1,124 +1,157 @@
 import { workerData } from 'node:worker_threads';
-import { isGdpfsError } from '../base/errors.ts';
-import type { LocalAttributes } from './local-attributes.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { type LocalAttributes, receivedMode } from './local-attributes.ts';
+import { quote } from './local-error.ts';
 import { LocalTree } from './local-tree.ts';
 import { hasContent, unpackFiles } from './received-files.ts';
+import { leadsOut } from './safe-link.ts';
 import { type Fault, faultOf, serveTreeWorker } from './tree-worker.ts';
 
-/** Checks small files and writes them, in a thread of its own. */
+/** Does what a received tree needs in the local one, in a thread of its own. */
 
-/** A name in the tree and what the listing says of it. Paths are relative and may be hostile. */
-export interface ListedEntry extends LocalAttributes {
+/** What `startTreeWorker` gives it. */
+export interface DownloadWorkerData {
+  /** Local directory that exists. */
+  readonly target: string;
+  /** Also make links that lead out of it. */
+  readonly unsafeLinks: boolean;
+}
+
+/** A name in the tree and what the volume says of it. Paths are relative and may be hostile. */
+interface Named extends LocalAttributes {
   readonly relative: string;
 }
 
-export interface ListedFile extends ListedEntry {
+export interface WantedFile extends Named {
   readonly size: number;
   readonly etag: string;
 }
 
+export type Step =
+  | (Named & { readonly kind: 'directory' | 'attributes' })
+  | (Named & { readonly kind: 'symlink'; readonly target: string })
+  | { readonly kind: 'remove'; readonly relative: string }
+  /** A file that will be fetched, unless it may be there, and is. */
+  | (WantedFile & { readonly kind: 'file'; readonly mayBeThere: boolean });
+
 export type WriteRequest =
-  | {
-      readonly kind: 'files';
-      readonly directories: readonly ListedEntry[];
-      /** Files that should be in `tar`. */
-      readonly small: readonly ListedFile[];
-      readonly tar?: Uint8Array;
-      /** Files that come another way. */
-      readonly large: readonly ListedFile[];
-    }
-  /** When all files are there. */
+  /** In order, everything but the content of files. */
+  | { readonly kind: 'steps'; readonly steps: readonly Step[] }
+  /** Files that should be in `tar`. */
+  | { readonly kind: 'files'; readonly files: readonly WantedFile[]; readonly tar: Uint8Array }
+  /** Directories whose content is complete, the deepest first. */
   | {
       readonly kind: 'finish';
-      readonly links: readonly (ListedEntry & { readonly target: string })[];
-      /** A directory before its content. */
-      readonly directories: readonly ListedEntry[];
+      readonly directories: readonly {
+        readonly relative: string;
+        readonly attributes?: LocalAttributes;
+      }[];
     };
 
-export interface WriteAnswer {
-  /** Small files written. */
-  readonly files: number;
-  /** Bytes of them. */
-  readonly size: number;
-  readonly directories: number;
-  readonly links: number;
-  /** Local paths, in directories that exist, for `large` and for small files that were not good. */
-  readonly pending: readonly { readonly file: ListedFile; readonly path: string }[];
-  readonly faults: readonly { readonly relative: string; readonly fault: Fault }[];
+/** For each step, file or directory of the request, by its index. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  /** The content is there already. */
+  | { readonly kind: 'same' }
+  /**
+   * The file must be fetched, to this local path, whose directory exists. `isAlike`: what is there
+   * has its size and its time.
+   */
+  | { readonly kind: 'pending'; readonly path: string; readonly isAlike: boolean }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+const { target, unsafeLinks } = workerData as DownloadWorkerData;
+const tree = new LocalTree(target);
+const scratch = new Uint8Array(LIMITS.smallFileBytesMax);
+const DONE: Outcome = { kind: 'done' };
+const SAME: Outcome = { kind: 'same' };
+
+function answer(request: WriteRequest): Promise<readonly Outcome[]> {
+  return Promise.resolve(work(request));
 }
 
-const tree = new LocalTree(String(workerData));
-
-class Writing {
-  files = 0;
-  size = 0;
-  directories = 0;
-  links = 0;
-  readonly pending: { file: ListedFile; path: string }[] = [];
-  readonly faults: { relative: string; fault: Fault }[] = [];
-
-  /** Runs `write` for one entry; its failure does not concern the others. */
-  attempt(relative: string, write: () => void): void {
-    try {
-      write();
-    } catch (error) {
-      if (!isGdpfsError(error)) throw error;
-      this.faults.push({ relative, fault: faultOf(error) });
+function work(request: WriteRequest): Outcome[] {
+  switch (request.kind) {
+    case 'steps':
+      return request.steps.map((step) => attempt(() => take(step)));
+    case 'files': {
+      const received = unpackFiles(request.tar);
+      return request.files.map((file) =>
+        attempt(() => {
+          const entry = received.get(file.relative);
+          if (entry === undefined || !hasContent(entry, file)) return pending(file);
+          tree.writeFile(file.relative, entry.data, file);
+          return DONE;
+        }),
+      );
     }
+    case 'finish':
+      return request.directories.map(({ relative, attributes }) =>
+        attempt(() => {
+          tree.finishDirectory(relative, attributes);
+          return DONE;
+        }),
+      );
   }
 }
 
-async function write(request: WriteRequest): Promise<WriteAnswer> {
-  const writing = new Writing();
-  if (request.kind === 'finish') finish(request, writing);
-  else await writeFiles(request, writing);
-  const { files, size, directories, links, pending, faults } = writing;
-  return { files, size, directories, links, pending, faults };
-}
-
-async function writeFiles(
-  request: WriteRequest & { readonly kind: 'files' },
-  writing: Writing,
-): Promise<void> {
-  for (const { relative } of request.directories) {
-    writing.attempt(relative, () => {
-      tree.makeDirectory(relative);
-      writing.directories += 1;
-    });
-  }
-  const received = unpackFiles(request.tar);
-  for (const file of request.small) {
-    writing.attempt(file.relative, () => {
-      const entry = received.get(file.relative);
-      if (entry === undefined || !hasContent(entry, file)) {
-        writing.pending.push({ file, path: tree.prepare(file.relative) });
-        return;
-      }
-      tree.writeFile(file.relative, entry.data, file);
-      writing.files += 1;
-      writing.size += file.size;
-    });
-  }
-  for (const file of request.large) {
-    writing.attempt(file.relative, () => {
-      writing.pending.push({ file, path: tree.prepare(file.relative) });
-    });
+/** The failure of one does not concern the others. */
+function attempt(act: () => Outcome): Outcome {
+  try {
+    return act();
+  } catch (error) {
+    if (!isGdpfsError(error)) throw error;
+    return { kind: 'fault', fault: faultOf(error) };
   }
 }
 
-function finish(request: WriteRequest & { readonly kind: 'finish' }, writing: Writing): void {
-  for (const link of request.links) {
-    writing.attempt(link.relative, () => {
-      tree.writeLink(link.relative, link.target, link);
-      writing.links += 1;
-    });
-  }
-  // Deepest first: what is made in a directory changes its time, and its mode may forbid it.
-  for (const directory of request.directories.toReversed()) {
-    writing.attempt(directory.relative, () => {
-      tree.finishDirectory(directory.relative, directory);
-    });
+function take(step: Step): Outcome {
+  switch (step.kind) {
+    case 'directory':
+      tree.makeDirectory(step.relative);
+      return DONE;
+    case 'symlink':
+      requireSafe(step.relative, step.target);
+      tree.writeLink(step.relative, step.target, step);
+      return DONE;
+    case 'attributes':
+      tree.setAttributes(step.relative, step);
+      return DONE;
+    case 'remove':
+      tree.remove(step.relative);
+      return DONE;
+    case 'file':
+      return takeFile(step);
   }
 }
 
-serveTreeWorker(write);
+/** Has what is there the content? Then it gets its attributes. Large files are compared elsewhere. */
+function takeFile(file: Step & { readonly kind: 'file' }): Outcome {
+  const { relative, size, mtimeUs, mayBeThere } = file;
+  const found =
+    mayBeThere && size <= LIMITS.smallFileBytesMax
+      ? tree.readFile(relative, size, scratch)
+      : undefined;
+  if (found === undefined) return pending(file);
+  const { attributes } = found;
+  const isAlike = attributes.mtimeUs === mtimeUs;
+  if (!hasContent(found, file)) return { ...pending(file), isAlike };
+  if (!isAlike || attributes.mode !== receivedMode(file)) tree.setAttributes(relative, file);
+  return SAME;
+}
+
+function pending({ relative }: WantedFile): Outcome & { readonly kind: 'pending' } {
+  return { kind: 'pending', path: tree.prepare(relative), isAlike: false };
+}
+
+function requireSafe(relative: string, linkTarget: string): void {
+  if (unsafeLinks || !leadsOut(relative, linkTarget)) return;
+  throw new GdpfsError(
+    'bad_request',
+    `cannot create the link ${quote(relative)}: its target ${quote(linkTarget)} leads out of the tree`,
+    { hint: 'use --unsafe-links to make such links' },
+  );
+}
+
+serveTreeWorker(answer);

@@ -10,6 +10,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOTDIR: 'not_a_directory',
   ENOTEMPTY: 'not_empty',
   EDQUOT: 'no_space',
+  EROFS: 'read_only',
 };
 
 const STATES: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -9,6 +10,7 @@ import {
   readlinkSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +20,7 @@ import fc from 'fast-check';
 import { isGdpfsError } from '../base/errors.ts';
 import { attributesOf } from './local-attributes.ts';
 import { LocalTree } from './local-tree.ts';
+import { partPrefix, privatePartPath } from './part-names.ts';
 
 const ATTRIBUTES = { mode: 0o644, mtimeUs: 1_600_000_000_123_456 };
 const DATA = Buffer.from('data');
@@ -102,4 +105,66 @@ test('LocalTree sets times and modes, never those that run a file as somebody el
   const old = attributesOf(lstatSync(join(root, 'old'), { bigint: true }));
   assert.equal(old.mtimeUs, -1_500_000);
   assert(!existsSync(join(root, 'none')));
+});
+
+test('LocalTree gives a directory back the mode and time that it had', (context) => {
+  const { root } = newRoot(context);
+  const directory = join(root, 'd');
+  mkdirSync(directory);
+  chmodSync(directory, 0o2555);
+  utimesSync(directory, 1.5, 1.5);
+  const before = attributesOf(lstatSync(directory, { bigint: true }));
+  const tree = new LocalTree(root);
+  tree.writeFile('d/e/file', DATA, ATTRIBUTES);
+  assert.equal(lstatSync(directory).mode & 0o700, 0o700, 'its owner can write in it');
+  tree.finishDirectory('d/e', ATTRIBUTES);
+  tree.finishDirectory('d');
+  assert.deepEqual(attributesOf(lstatSync(directory, { bigint: true })), before);
+});
+
+test('LocalTree removes what earlier downloads of a file, or of small files, left', (context) => {
+  const { root } = newRoot(context);
+  mkdirSync(join(root, 'd'));
+  for (const name of ['.gdpfs-small', 'file', 'other']) {
+    writeFileSync(privatePartPath(join(root, 'd', name)), 'part');
+  }
+  const tree = new LocalTree(root);
+  tree.writeFile('d/file', DATA, ATTRIBUTES);
+  const other = readdirSync(join(root, 'd')).filter((name) => name !== 'file');
+  assert.deepEqual(
+    other.map((name) => name.startsWith(partPrefix('other'))),
+    [true],
+  );
+});
+
+test('LocalTree lets no name take the place of another that may be the same', (context) => {
+  const { root } = newRoot(context);
+  const tree = new LocalTree(root, () => true);
+  tree.writeFile('d/Name', DATA, ATTRIBUTES);
+  tree.prepare('d/large');
+  tree.makeDirectory('Directory');
+  const exists = { code: 'exists' };
+  assert.throws(() => tree.writeFile('d/name', DATA, ATTRIBUTES), exists);
+  assert.throws(() => tree.writeLink('d/LARGE', 'x', ATTRIBUTES), exists);
+  assert.throws(() => tree.writeFile('directory/x', DATA, ATTRIBUTES), exists);
+  tree.writeFile('d/Name', DATA, ATTRIBUTES);
+  tree.writeFile('Directory/name', DATA, ATTRIBUTES);
+  tree.remove('d/Name');
+  tree.writeFile('d/name', DATA, ATTRIBUTES);
+  assert.deepEqual(readdirSync(join(root, 'd')), ['name']);
+});
+
+test('LocalTree reads a file only if it is one, of that size', (context) => {
+  const { outside, root } = newRoot(context);
+  const scratch = new Uint8Array(100);
+  writeFileSync(join(root, 'file'), DATA);
+  writeFileSync(join(outside, 'secret'), DATA);
+  symlinkSync('../secret', join(root, 'link'));
+  const tree = new LocalTree(root);
+  const found = tree.readFile('file', DATA.length, scratch);
+  assert.deepEqual(Buffer.from(found?.data ?? []), DATA);
+  assert.equal(tree.readFile('file', DATA.length + 1, scratch), undefined);
+  for (const name of ['link', 'none']) {
+    assert.equal(tree.readFile(name, DATA.length, scratch), undefined, name);
+  }
 });

@@ -1,16 +1,17 @@
 import type { BigIntStats } from 'node:fs';
-import { chmod, mkdir, realpath, stat as statLocal, utimes } from 'node:fs/promises';
+import { mkdir, realpath, stat as statLocal } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
 import { baseName, formatApiPath, type RemotePath } from '../format/path.ts';
 import type { Entry } from '../wire/generated/api.ts';
 import { downloadFile } from './download.ts';
-import { downloadTree } from './download-tree.ts';
 import { stat } from './files.ts';
-import { receivedMode, receivedTime } from './local-attributes.ts';
 import { localError, quote, systemCode } from './local-error.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import type { Session } from './session.ts';
+import { executeLocally } from './sync/local-executor.ts';
+import { receiveAll } from './sync/receive-all.ts';
+import { listRemoteTree } from './sync/remote-tree.ts';
 
 export interface ReceiveCall extends CopyCall {
   readonly session: Session;
@@ -93,12 +94,18 @@ async function receiveDirectory(
   }
   if (existing === undefined) await makeDirectories(target);
   const keep = isMerged && replace === 'never';
-  await downloadTree(session, { path, target, tally, keep, transfer, at, signal });
-  if (existing !== undefined) return;
-  const time = receivedTime(entry);
-  await chmod(target, receivedMode(entry));
-  await utimes(target, time, time);
-  tally.directories += 1;
+  const tree = await listRemoteTree(session, path, { at, signal });
+  const actions = receiveAll(tree.pages, { target, isNew: existing === undefined, keep, tally });
+  await executeLocally(session, actions, {
+    path,
+    at: String(tree.seq),
+    target,
+    root: existing === undefined ? entry : undefined,
+    tally,
+    transfer,
+    signal,
+  });
+  if (existing === undefined) tally.directories += 1;
   tally.report();
 }
 

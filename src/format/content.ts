@@ -1,7 +1,6 @@
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { ByteWriter } from './byte-writer.ts';
 import type { Chunk, ChunkSequence, Manifest } from './manifest.ts';
 import { leafHash, MerkleFrontier } from './merkle.ts';
 
@@ -100,12 +99,18 @@ function endsUpTo(chunk: Chunk | undefined, offset: number): boolean {
   return chunk === undefined || chunk.offset + chunk.length <= offset;
 }
 
-function contentLeafHash(chunk: Pick<Chunk, 'offset' | 'length' | 'digest'>): Uint8Array {
-  const leaf = new ByteWriter(CONTENT_LEAF_BYTES)
-    .uint64(chunk.offset)
-    .uint32(chunk.length)
-    .bytes(chunk.digest)
-    .finish();
+// One scratch buffer for all leaves: hashing is synchronous.
+const leaf = new Uint8Array(CONTENT_LEAF_BYTES);
+const leafView = new DataView(leaf.buffer);
+
+function contentLeafHash({
+  offset,
+  length,
+  digest,
+}: Pick<Chunk, 'offset' | 'length' | 'digest'>): Uint8Array {
+  leafView.setBigUint64(0, BigInt(offset));
+  leafView.setUint32(8, length);
+  leaf.set(digest, 12);
   return leafHash(leaf);
 }
 

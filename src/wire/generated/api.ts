@@ -174,10 +174,9 @@ export interface OpenAppend {
 }
 export interface TarSelection {
   /**
-   * @minItems 1
    * @maxItems 1000
    */
-  paths: [string, ...string[]];
+  paths: string[];
 }
 export interface Upload {
   upload: UploadId;

@@ -1,0 +1,385 @@
+/** Trees on their way out of a volume, into directories that are not as one would wish. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { isGdpfsError } from '../src/base/errors.ts';
+import { LIMITS } from '../src/base/limits.ts';
+import { attributesOf, receivedTime } from '../src/client/local-attributes.ts';
+import { privatePartPath } from '../src/client/part-names.ts';
+import type { Action } from '../src/client/sync/action.ts';
+import { executeLocally } from '../src/client/sync/local-executor.ts';
+import { listRemoteTree } from '../src/client/sync/remote-tree.ts';
+import { type FileDone, Tally, type TransferResult } from '../src/client/tally.ts';
+import { copy, type CopyOptions } from '../src/client/transfer.ts';
+import type { ListingRow } from '../src/wire/listing.ts';
+import { mountCaseFolding, mountMemory, mountReadOnly } from './support/mount.ts';
+import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
+import { openTestSession, type TestSession, VOLUME } from './support/session.ts';
+import { describeTree } from './support/tree.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
+let server: TestServer;
+let client: TestSession;
+
+before(async () => {
+  folder = await temporaryDirectory();
+  server = await startServerHere(join(folder.path, 'data'));
+  client = await openTestSession(server);
+});
+
+after(async () => {
+  await client[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+function newDirectory(name: string): string {
+  const path = join(folder.path, name);
+  mkdirSync(path);
+  return path;
+}
+
+async function send(source: string, path: string): Promise<void> {
+  const { session } = client;
+  const result = await copy({
+    sources: [{ kind: 'local', path: source }],
+    destination: { kind: 'remote', session, remote: { volume: VOLUME, path } },
+    recursive: true,
+    asDestination: true,
+  });
+  assert.deepEqual(result.errors, []);
+}
+
+async function fetchTree(
+  path: string,
+  target: string,
+  options: Partial<CopyOptions> = {},
+): Promise<TransferResult> {
+  const { session } = client;
+  return await copy({
+    sources: [{ kind: 'remote', session, remote: { volume: VOLUME, path } }],
+    destination: { kind: 'local', path: target },
+    recursive: true,
+    asDestination: true,
+    ...options,
+  });
+}
+
+/** Directories with small files, a large one, links, and a directory that forbids writing. */
+function makeTree(root: string, count = 300): void {
+  for (let index = 0; index < count; index += 1) {
+    const directory = join(root, `d${index % 7}`, 'deep');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, `f${index}`), randomBytes(100 + index));
+  }
+  writeFileSync(join(root, 'd0', 'large'), randomBytes(3 * LIMITS.chunkBytesDefault + 5));
+  symlinkSync('../d1/deep', join(root, 'd0', 'link'));
+  mkdirSync(join(root, 'closed', 'empty'), { recursive: true });
+  writeFileSync(join(root, 'closed', 'file'), 'x');
+  chmodSync(join(root, 'closed'), 0o555);
+}
+
+function smallFiles(root: string): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\/f\d+$/.test(name))
+    .map((name) => join(root, name));
+}
+
+test('a tree that is fetched again costs no content, and what differs is all that travels', async () => {
+  const source = newDirectory('again');
+  makeTree(source);
+  await send(source, 'again');
+  const target = join(folder.path, 'again-back');
+  const first = await fetchTree('again', target);
+  assert.deepEqual(first.errors, []);
+  assert.deepEqual(describeTree(target), describeTree(source));
+
+  const again = await fetchTree('again', target);
+  assert.deepEqual([again.bytesSent, again.files, again.skipped], [0, first.files, 0]);
+  assert.equal(again.bytesReused, first.bytes);
+
+  // One is gone, one has other bytes and the same size and time, one only another time and mode.
+  const [gone, damaged, touched] = smallFiles(target);
+  assert(gone !== undefined && damaged !== undefined && touched !== undefined);
+  const lostBytes = readFileSync(gone).length + readFileSync(damaged).length;
+  rmSync(gone);
+  const { mtimeMs } = lstatSync(damaged);
+  writeFileSync(damaged, randomBytes(readFileSync(damaged).length));
+  utimesSync(damaged, mtimeMs / 1000, mtimeMs / 1000);
+  chmodSync(touched, 0o600);
+  utimesSync(touched, 1, 1);
+  const done: FileDone[] = [];
+  const observer = { file: (file: FileDone): void => void done.push(file) };
+  const repaired = await fetchTree('again', target, { observer });
+  assert.deepEqual([repaired.errors, repaired.bytesSent], [[], lostBytes]);
+  assert.deepEqual(
+    done
+      .filter(({ bytesSent }) => bytesSent > 0)
+      .map(({ path }) => path)
+      .toSorted(),
+    [gone, damaged].toSorted(),
+  );
+  assert.deepEqual(describeTree(target), describeTree(source));
+});
+
+test('a tree that was left in the middle is completed, and nothing is left over', async () => {
+  const source = newDirectory('middle');
+  makeTree(source);
+  await send(source, 'middle');
+  const target = join(folder.path, 'middle-back');
+  await fetchTree('middle', target);
+  const files = smallFiles(target);
+  const missing = files.filter((_, index) => index % 2 === 0);
+  const bytes = missing.reduce((sum, path) => sum + readFileSync(path).length, 0);
+  for (const path of missing) rmSync(path);
+  // A killed client leaves the one part that it was writing, and directories without attributes.
+  const directory = join(target, 'd3', 'deep');
+  writeFileSync(privatePartPath(join(directory, '.gdpfs-small')), 'half', { mode: 0o600 });
+  chmodSync(directory, 0o700);
+  const result = await fetchTree('middle', target);
+  assert.deepEqual([result.errors, result.bytesSent], [[], bytes]);
+  assert.deepEqual(describeTree(target), describeTree(source));
+});
+
+test('links that lead out of the tree are reported, and made only if asked for', async () => {
+  const source = newDirectory('links');
+  mkdirSync(join(source, 'd'));
+  const good = { 'd/up': '../file', 'd/side': './/up', top: 'd/none' };
+  const bad = { absolute: '/etc/passwd', 'd/above': '../../x', turn: 'd/../..' };
+  for (const [name, target] of Object.entries({ ...good, ...bad })) {
+    symlinkSync(target, join(source, name));
+  }
+  writeFileSync(join(source, 'file'), 'x');
+  await send(source, 'links');
+  const target = join(folder.path, 'links-back');
+  const result = await fetchTree('links', target);
+  const paths = Object.keys(bad).map((name) => join(target, name));
+  assert.deepEqual(result.errors.map(({ path }) => path).toSorted(), paths.toSorted());
+  for (const { error } of result.errors) assert.match(error.message, /leads out of the tree/);
+  assert.deepEqual([result.verified, result.links, result.files], [false, 3, 1]);
+  const names = readdirSync(target, { recursive: true, encoding: 'utf8' }).toSorted();
+  assert.deepEqual(names, ['d', 'file', ...Object.keys(good)].toSorted());
+  const unsafe = await fetchTree('links', target, { transfer: { unsafeLinks: true } });
+  assert.deepEqual(unsafe.errors, []);
+  assert.equal(readlinkSync(join(target, 'absolute')), '/etc/passwd');
+});
+
+test('nothing is written through a link that stands in the destination', async () => {
+  const source = newDirectory('through');
+  mkdirSync(join(source, 'd'));
+  writeFileSync(join(source, 'd', 'small'), 'x');
+  writeFileSync(join(source, 'd', 'large'), randomBytes(LIMITS.smallFileBytesMax + 1));
+  writeFileSync(join(source, 'file'), 'new');
+  await send(source, 'through');
+  const outside = newDirectory('through-outside');
+  writeFileSync(join(outside, 'victim'), 'old');
+  const target = newDirectory('through-back');
+  symlinkSync(outside, join(target, 'd'));
+  symlinkSync(join(outside, 'victim'), join(target, 'file'));
+  const result = await fetchTree('through', target);
+  const codes = result.errors.map(({ error }) => error.code);
+  assert.deepEqual(codes, ['not_a_directory', 'not_a_directory', 'not_a_directory']);
+  assert.deepEqual(readdirSync(outside), ['victim']);
+  assert.equal(readFileSync(join(outside, 'victim'), 'utf8'), 'old');
+  assert.equal(readFileSync(join(target, 'file'), 'utf8'), 'new');
+  assert(lstatSync(join(target, 'file')).isFile());
+});
+
+test('what is in the way of a file or a directory stays, and the rest arrives', async () => {
+  const source = newDirectory('way');
+  mkdirSync(join(source, 'directory'));
+  for (const name of ['directory/x', 'directory/y', 'file', 'good']) {
+    writeFileSync(join(source, name), name);
+  }
+  writeFileSync(join(source, 'large'), randomBytes(LIMITS.smallFileBytesMax + 1));
+  await send(source, 'way');
+  const target = newDirectory('way-back');
+  writeFileSync(join(target, 'directory'), 'in the way');
+  mkdirSync(join(target, 'file', 'inside'), { recursive: true });
+  mkdirSync(join(target, 'large'));
+  const { errors, files } = await fetchTree('way', target);
+  assert.deepEqual(
+    errors.map(({ path, error }) => `${path.split('/').at(-1)} ${error.code}`).toSorted(),
+    [
+      'directory not_a_directory',
+      'file is_a_directory',
+      'large is_a_directory',
+      'x not_a_directory',
+      'y not_a_directory',
+    ],
+  );
+  assert.equal(files, 1);
+  assert.equal(readFileSync(join(target, 'directory'), 'utf8'), 'in the way');
+  const names = readdirSync(target, { recursive: true, encoding: 'utf8' }).toSorted();
+  assert.deepEqual(names, ['directory', 'file', 'file/inside', 'good', 'large']);
+});
+
+test('a full disk ends the transfer, and no part is left on it', async (context) => {
+  const source = newDirectory('full');
+  for (let index = 0; index < 40; index += 1) {
+    writeFileSync(join(source, `f${index}`), randomBytes(100_000));
+  }
+  await send(source, 'full');
+  const target = join(folder.path, 'full-back');
+  if (!mountMemory(context, target, 2_000_000)) return;
+  await assert.rejects(fetchTree('full', target), (error) => isGdpfsError(error, 'no_space'));
+  const names = readdirSync(target);
+  assert(names.length > 0);
+  for (const name of names) {
+    assert.deepEqual(readFileSync(join(target, name)), readFileSync(join(source, name)));
+  }
+});
+
+test('a read-only destination ends the transfer, unless there is nothing to write', async (context) => {
+  const source = newDirectory('fixed');
+  makeTree(source, 20);
+  await send(source, 'fixed');
+  const target = join(folder.path, 'fixed-back');
+  await fetchTree('fixed', target);
+  if (!mountReadOnly(context, target)) return;
+  rmSync(join(source, 'closed'), { recursive: true });
+  await send(newDirectory('fixed-more'), 'fixed/more');
+  await assert.rejects(fetchTree('fixed', target), (error) => isGdpfsError(error, 'read_only'));
+});
+
+test('names that the file system takes for one are reported, and none replaces another', async (context) => {
+  const source = newDirectory('cases');
+  const contents = {
+    'A/x': '1',
+    'a/x': '2',
+    File: '3',
+    fILE: '4',
+    'd/\u00e9': '5',
+    'd/e\u0301': '6',
+    'd/plain': '7',
+  };
+  for (const [name, text] of Object.entries(contents)) {
+    mkdirSync(join(source, name, '..'), { recursive: true });
+    writeFileSync(join(source, name), text);
+  }
+  await send(source, 'cases');
+  const mounted = join(folder.path, 'cases-mounted');
+  if (!mountCaseFolding(context, mounted)) return;
+  const target = join(mounted, 'target');
+  mkdirSync(target);
+  execFileSync('chattr', ['+F', target]);
+  for (let run = 0; run < 2; run += 1) {
+    const { errors, files } = await fetchTree('cases', target);
+    assert.deepEqual(
+      errors.map(({ path, error }) => [path.slice(target.length + 1), error.code]),
+      [
+        ['a', 'exists'],
+        ['a/x', 'exists'],
+        ['d/\u00e9', 'exists'],
+        ['fILE', 'exists'],
+      ],
+    );
+    assert.match(errors[0]?.error.message ?? '', /takes it for "A"/);
+    assert.equal(files, 4);
+    for (const name of ['A/x', 'File', 'd/e\u0301', 'd/plain'] as const) {
+      assert.equal(readFileSync(join(target, name), 'utf8'), contents[name]);
+    }
+    // The other order: what is there has the other spelling.
+    if (run === 0) writeFileSync(join(target, 'd', 'PLAIN'), '7');
+  }
+});
+
+async function execute(
+  path: string,
+  target: string,
+  plan: (rows: ReadonlyMap<string, ListingRow>) => readonly Action[],
+): Promise<Tally> {
+  const tally = new Tally();
+  const api = `/${VOLUME}/${path}`;
+  const { seq, pages } = await listRemoteTree(client.session, api);
+  const rows = new Map<string, ListingRow>();
+  for await (const page of pages) for (const row of page) rows.set(row.relative, row);
+  const actions = (async function* () {
+    yield plan(rows);
+  })();
+  const options = { path: api, at: String(seq), target, tally, transfer: {} };
+  await executeLocally(client.session, actions, options);
+  return tally;
+}
+
+function rowOf(rows: ReadonlyMap<string, ListingRow>, relative: string): ListingRow {
+  const row = rows.get(relative);
+  assert(row !== undefined, relative);
+  return row;
+}
+
+test('executeLocally() does a plan: removes, replaces, and sets attributes', async () => {
+  const source = newDirectory('plan');
+  makeTree(source, 14);
+  await send(source, 'plan');
+  const target = join(folder.path, 'plan-back');
+  execFileSync('cp', ['-a', source, target]);
+  const outside = newDirectory('plan-outside');
+  writeFileSync(join(outside, 'precious'), 'x');
+  // To be removed: a closed tree with a link out of it, and a directory where a file belongs.
+  mkdirSync(join(target, 'extra', 'inner'), { recursive: true });
+  symlinkSync(outside, join(target, 'extra', 'inner', 'link'));
+  chmodSync(join(target, 'extra', 'inner'), 0);
+  rmSync(join(target, 'd1', 'deep', 'f1'));
+  mkdirSync(join(target, 'd1', 'deep', 'f1', 'in-the-way'), { recursive: true });
+  chmodSync(join(target, 'd2', 'deep', 'f2'), 0o600);
+  rmSync(join(target, 'closed', 'file'));
+  const closed = attributesOf(lstatSync(join(source, 'closed'), { bigint: true }));
+  chmodSync(join(target, 'closed'), closed.mode);
+  const time = receivedTime(closed);
+  utimesSync(join(target, 'closed'), time, time);
+
+  const tally = await execute('plan', target, (rows) => {
+    const row = (relative: string): ListingRow => rowOf(rows, relative);
+    const directory = (relative: string): ListingRow => ({ ...row('d0'), relative });
+    return [
+      { kind: 'file', entry: row('closed/file'), reason: 'new' },
+      { kind: 'directory', entry: row('d1'), reason: 'changed' },
+      { kind: 'directory', entry: row('d1/deep'), reason: 'changed' },
+      { kind: 'remove', entry: directory('d1/deep/f1'), count: 2 },
+      { kind: 'file', entry: row('d1/deep/f1'), reason: 'new' },
+      { kind: 'attributes', entry: row('d2/deep/f2'), existing: row('d2/deep/f2') },
+      { kind: 'remove', entry: directory('extra'), count: 3 },
+    ];
+  });
+  assert.deepEqual(tally.errors, []);
+  assert.deepEqual([tally.files, tally.directories, tally.removed], [2, 2, 5]);
+  // Directories that are not in the plan have the times that they had.
+  const expected = describeTree(source);
+  assert.deepEqual(describeTree(target), expected);
+  assert.deepEqual(readdirSync(outside), ['precious']);
+});
+
+test('executeLocally() refuses to remove the root, or anything above it', async () => {
+  const source = newDirectory('refuse');
+  writeFileSync(join(source, 'x'), 'x');
+  await send(source, 'refuse');
+  const target = newDirectory('refuse-back');
+  writeFileSync(join(target, 'kept'), 'x');
+  for (const relative of ['', '.', '..', '../refuse', '/', 'a/../..']) {
+    const tally = await execute('refuse', target, (rows) => [
+      { kind: 'remove', entry: { ...rowOf(rows, 'x'), relative }, count: 1 },
+    ]);
+    assert.deepEqual(
+      tally.errors.map(({ error }) => error.code),
+      ['bad_request'],
+      relative,
+    );
+  }
+  assert.deepEqual(readdirSync(target), ['kept']);
+  assert.deepEqual(readdirSync(source), ['x']);
+});
