@@ -100,6 +100,8 @@ test('gdpfs whoami and volume ls show what login and volume create did', async (
     new RegExp(`^created +admin .* ${created.name}$`, 'm'),
   );
   assert.match(await fails(['volume', 'create', 'created'], 73), /taken/);
+  const cut = await succeeds(['volume', 'create', 'cut', '--chunking', 'cdc', '--json']);
+  assert.equal(JSON.parse(cut).chunking, 'cdc');
 });
 
 test('gdpfs copies a tree into a volume and back, and shows it', async () => {

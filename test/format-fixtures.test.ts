@@ -13,9 +13,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { hexDecode, hexEncode, utf8Decode, utf8Encode } from '../src/base/bytes.ts';
+import { concatBytes, hexDecode, hexEncode, utf8Decode, utf8Encode } from '../src/base/bytes.ts';
 import { crc32, sha256 } from '../src/base/digest.ts';
 import { parseCheckpoint, verifyCheckpoint } from '../src/format/checkpoint.ts';
+import { chunkingKey, ContentCutter } from '../src/format/chunker.ts';
 import { ChunkFrameDecoder } from '../src/format/chunk-frame.ts';
 import { decodeCommit, decodeResults, encodeCommit } from '../src/format/commit.ts';
 import { ContentFold, contentRoot } from '../src/format/content.ts';
@@ -57,6 +58,7 @@ const FIXTURES: Readonly<Record<string, string>> = {
   'checkpoint-extended.note': 'b0c5f1039b5f8fc0264ce8e9683a903382e961529722e4288750c011c3bf19f5',
   'checkpoint.note': 'e828c021206c7ef224a72cf4e3280e8eb76cc01383b6d5b237a8c4b232e36745',
   'chunk-frames.hex': '3b9652d91f31f684d5fd0eca6d19800737d9f8901b23a70ffe8f40eb26a63f50',
+  'chunking.json': '6cbff975a0872901346f5ea17648efe6137c6d9f4637ded219cee3400b8ffeda',
   'commit-first.hex': '2d831101ae7eaab96870898ab31ee14d93ce07868b242ce236a59d31ffd814df',
   'commit-second.hex': 'b448d1609a468dc47bd068abdabe652a3054d3afe658ae8e0d49311baf086a76',
   'manifest.hex': 'e2b09c82e5261286aa628d6cae588bc04738f6b233bd9a042395c1e93c831adc',
@@ -140,6 +142,25 @@ describe('format version 1', () => {
       ],
     );
     for (const frame of frames) assert.equal(crc32(frame.data), frame.checksum);
+  });
+
+  it('chunking.json says where files are cut', () => {
+    const vectors = JSON.parse(utf8Decode(read('chunking.json'))) as Record<string, string> &
+      Record<'lengths' | 'lengthsBehindOneZero' | 'lengthsOfZeros', number[]>;
+    const [seed = '', volume = ''] = [vectors['ownerSeed'], vectors['volume']];
+    const key = chunkingKey(hex(seed), hex(volume));
+    assert.equal(hexEncode(key), vectors['key']);
+    const blocks = Array.from({ length: 131_072 }, (_, index) => {
+      const block = new Uint8Array(4);
+      new DataView(block.buffer).setUint32(0, index);
+      return sha256(block);
+    });
+    const data = concatBytes(blocks);
+    assert.equal(hexEncode(sha256(data)), vectors['dataSha256']);
+    assert.deepEqual(chunkLengths(key, data), vectors.lengths);
+    const behindZero = concatBytes([new Uint8Array(1), data]);
+    assert.deepEqual(chunkLengths(key, behindZero), vectors.lengthsBehindOneZero);
+    assert.deepEqual(chunkLengths(key, new Uint8Array(2 ** 20)), vectors.lengthsOfZeros);
   });
 
   it('manifest.hex describes these frames', () => {
@@ -468,6 +489,18 @@ const NO_DENTRY = {
   removed: false,
   target: '',
 };
+
+function chunkLengths(key: Uint8Array, data: Uint8Array): number[] {
+  const cutter = new ContentCutter(key);
+  const lengths: number[] = [];
+  for (let start = 0; start < data.length; ) {
+    const cut = cutter.push(data, start);
+    const end = cut < 0 ? data.length : cut;
+    lengths.push(end - start);
+    start = end;
+  }
+  return lengths;
+}
 
 function readDentry(name: string): GDPfsDentry {
   const body = decodeRecord(readHex(`record-dentry-${name}.hex`));

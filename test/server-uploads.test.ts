@@ -125,8 +125,9 @@ test('an unfinished upload is found again, with what has arrived', async () => {
   const json = { path, kind: 'upload', size: plan.bytes.length, chunkSize: CHUNK };
   const again = await alice.send('POST', '/api/v1/files', { json });
   assert.equal(again.status, 200);
-  const { kind: _, ...asked } = json;
-  assert.deepEqual(again.json, { upload, ...asked, empty: false });
+  const { size } = json;
+  const chunking = { mode: 'fixed', chunkSize: CHUNK };
+  assert.deepEqual(again.json, { upload, path, size, chunking, empty: false });
   const lacks = await alice.send('POST', '/api/v1/file/chunks', {
     query: { upload },
     body: digestsOf(plan.chunks),
@@ -403,5 +404,5 @@ test('a new upload at a path inherits the chunk size of the content there', asyn
   await put(planFile(randomBytes(3 * CHUNK), CHUNK));
   const json = { path, kind: 'upload', size: 2 ** 30 };
   const answer = await alice.send('POST', '/api/v1/files', { json });
-  assert.equal((answer.json as Upload).chunkSize, CHUNK);
+  assert.deepEqual((answer.json as Upload).chunking, { mode: 'fixed', chunkSize: CHUNK });
 });

@@ -1,13 +1,12 @@
 import { parseDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import type { Upload } from '../wire/generated/api.ts';
 import { type CallOptions, stat } from './files.ts';
 import type { Session } from './session.ts';
 import { openSourceFile, type SourceFile } from './source-file.ts';
 import type { TransferOptions } from './transfer-options.ts';
 import { ChunkUpload } from './upload/chunk-upload.ts';
 import { type FileLog, newFileLog } from './upload/file-commit.ts';
-import { commitUpload, openUpload } from './uploads.ts';
+import { commitUpload, type OpenedUpload, openUpload } from './uploads.ts';
 
 export interface UploadOptions extends CallOptions {
   /** Local path of a regular file. */
@@ -49,17 +48,15 @@ export async function uploadFile(session: Session, options: UploadOptions): Prom
   const { path, signal, onProgress } = options;
   const upload = await openUpload(session, { path, size, signal });
   const chunks = new ChunkUpload(session, {
-    upload: upload.upload,
-    isVolumeEmpty: upload.empty,
+    upload,
     source,
     sourcePath: options.source,
-    chunking: { mode: 'fixed', chunkSize: upload.chunkSize },
     signal,
     onProgress,
   });
   await chunks.send();
   await source.requireUnchanged();
-  const log = newFileLog(chunks.manifest, upload.chunkSize);
+  const log = newFileLog(chunks.manifest, upload.chunking);
   const commit = new FileCommit(session, options, { source, upload, log });
   const seq = await commit.run(chunks);
   const { bytesSent } = chunks;
@@ -73,14 +70,14 @@ class FileCommit {
   readonly #options: UploadOptions;
   readonly #parts: {
     readonly source: SourceFile;
-    readonly upload: Upload;
+    readonly upload: OpenedUpload;
     readonly log: FileLog;
   };
 
   constructor(
     session: Session,
     options: UploadOptions,
-    parts: { readonly source: SourceFile; readonly upload: Upload; readonly log: FileLog },
+    parts: { readonly source: SourceFile; readonly upload: OpenedUpload; readonly log: FileLog },
   ) {
     this.#session = session;
     this.#options = options;
@@ -106,7 +103,7 @@ class FileCommit {
     const { source, upload, log } = this.#parts;
     const { size, mode, mtimeUs } = source;
     const { root, content, records } = log;
-    const query = { path, upload: upload.upload, size, mode, mtimeUs, root, content, parents };
+    const query = { path, upload: upload.id, size, mode, mtimeUs, root, content, parents };
     const { seq } = await commitUpload(this.#session, { query, records, ifAbsent, signal });
     return seq;
   }

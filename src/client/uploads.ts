@@ -1,6 +1,7 @@
-import { concatBytes } from '../base/bytes.ts';
+import { base64urlDecode, concatBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { type Chunking, CHUNKING_KEY_BYTES } from '../format/chunker.ts';
 import type {
   ChangeResult,
   ChunksReceived,
@@ -19,18 +20,37 @@ const FILES = '/api/v1/files';
 const CHUNKS = '/api/v1/file/chunks';
 const DATA = '/api/v1/storage/file/chunks';
 
+/** An upload that is open, and how the server wants the file to be cut. */
+export interface OpenedUpload {
+  readonly id: string;
+  readonly chunking: Chunking;
+  /** The volume has no chunks at all. */
+  readonly isVolumeEmpty: boolean;
+}
+
 /** Opens an upload, or finds the caller's own unfinished one. */
 export async function openUpload(
   session: Session,
   options: Omit<OpenUpload, 'kind'> & CallOptions,
-): Promise<Upload> {
+): Promise<OpenedUpload> {
   const { signal, ...rest } = options;
   const json: OpenUpload = { kind: 'upload', ...rest };
   const request = { method: 'POST', route: FILES, json, changes: true, signal } as const;
   const upload = jsonOf<Upload>(await session.request(request));
-  const { chunkSize } = upload;
+  const { upload: id, empty: isVolumeEmpty } = upload;
+  return { id, chunking: chunkingOf(upload), isVolumeEmpty };
+}
+
+/** Throws `corrupt`. */
+function chunkingOf({ chunking }: Upload): Chunking {
+  if (chunking.mode === 'cdc') {
+    const key = base64urlDecode(chunking.key);
+    if (key?.length === CHUNKING_KEY_BYTES) return { mode: 'cdc', key };
+    throw new GdpfsError('corrupt', 'cannot use response: no chunking key');
+  }
+  const { chunkSize } = chunking;
   if (Number.isSafeInteger(chunkSize) && chunkSize >= 1 && chunkSize <= LIMITS.chunkBytesMax) {
-    return upload;
+    return { mode: 'fixed', chunkSize };
   }
   throw new GdpfsError('corrupt', `cannot use response: chunks of ${chunkSize} bytes`);
 }

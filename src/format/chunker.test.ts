@@ -3,7 +3,13 @@ import { createCipheriv } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../base/limits.ts';
-import { chunkingKey, ContentCutter } from './chunker.ts';
+import {
+  chunkingKey,
+  ContentCutter,
+  createCutter,
+  type Cutter,
+  recordedChunkSize,
+} from './chunker.ts';
 
 const KEY = new Uint8Array(32).fill(7);
 const MIB = 1024 * 1024;
@@ -16,7 +22,10 @@ function bytesOf(seed: number, length: number): Uint8Array {
 
 /** Lengths of the chunks of `data`, given in pieces of the lengths that `nextPiece` says. */
 function lengthsOf(data: Uint8Array, key = KEY, nextPiece = () => data.length): number[] {
-  const cutter = new ContentCutter(key);
+  return cutAll(new ContentCutter(key), data, nextPiece);
+}
+
+function cutAll(cutter: Cutter, data: Uint8Array, nextPiece: () => number): number[] {
   const lengths: number[] = [];
   let start = 0;
   for (let at = 0; at < data.length; ) {
@@ -91,13 +100,52 @@ describe('ContentCutter', () => {
     assert(shared.length <= 1, `${shared.length} boundaries are the same`);
   });
 
-  it('says how long the chunk is so far, and can forget it', () => {
+  it('can forget the chunk that was begun', () => {
     const cutter = new ContentCutter(KEY);
-    assert.equal(cutter.push(data, 0, 1000), -1);
-    assert.equal(cutter.length, 1000);
+    assert.equal(cutter.push(data, 0, 70_000), -1);
     cutter.reset();
-    assert.equal(cutter.length, 0);
     assert.equal(cutter.push(data), lengthsOf(data)[0]);
+  });
+});
+
+describe('createCutter()', () => {
+  it('cuts by content, or into chunks of one size, wherever the pieces end', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 100 }),
+        fc.nat(1000),
+        fc.infiniteStream(fc.integer({ min: 1, max: 250 })),
+        (chunkSize, length, pieces) => {
+          const cutter = createCutter({ mode: 'fixed', chunkSize });
+          const lengths = cutAll(cutter, new Uint8Array(length), () => pieces.next().value);
+          const whole = Array.from({ length: Math.floor(length / chunkSize) }, () => chunkSize);
+          const rest = length % chunkSize;
+          assert.deepEqual(lengths, rest === 0 ? whole : [...whole, rest]);
+          assert.equal(cutter.lengthMax, chunkSize);
+        },
+      ),
+    );
+    const some = bytesOf(5, 2 * MIB);
+    const cutter = createCutter({ mode: 'cdc', key: KEY });
+    assert.deepEqual(
+      cutAll(cutter, some, () => some.length),
+      lengthsOf(some),
+    );
+    assert.equal(cutter.lengthMax, LIMITS.cutBytesMax);
+  });
+
+  it('can forget a chunk of one size that was begun', () => {
+    const cutter = createCutter({ mode: 'fixed', chunkSize: 10 });
+    assert.equal(cutter.push(new Uint8Array(7)), -1);
+    cutter.reset();
+    assert.equal(cutter.push(new Uint8Array(20)), 10);
+  });
+});
+
+describe('recordedChunkSize()', () => {
+  it('is the chunk size, or the average', () => {
+    assert.equal(recordedChunkSize({ mode: 'fixed', chunkSize: 5 }), 5);
+    assert.equal(recordedChunkSize({ mode: 'cdc', key: KEY }), LIMITS.chunkBytesDefault);
   });
 });
 

@@ -27,14 +27,58 @@ export type Chunking =
   | { readonly mode: 'fixed'; readonly chunkSize: number }
   | { readonly mode: 'cdc'; readonly key: Uint8Array };
 
+/** Finds the ends of chunks in a stream that comes in pieces, wherever these end. */
+export interface Cutter {
+  /** No chunk is longer, in bytes. */
+  readonly lengthMax: number;
+  /**
+   * Goes on with `bytes` from `start` to `end`. Returns the index behind the chunk's last byte, and
+   * the next call begins a new chunk; -1 if all bytes belong to the chunk and it may go on.
+   */
+  push(bytes: Uint8Array, start?: number, end?: number): number;
+  /** Forgets the chunk that was begun. */
+  reset(): void;
+}
+
+export function createCutter(chunking: Chunking): Cutter {
+  if (chunking.mode === 'cdc') return new ContentCutter(chunking.key);
+  return new FixedCutter(chunking.chunkSize);
+}
+
+/** What the meta record of a file log says of the chunk size: by content, it is the average. */
+export function recordedChunkSize(chunking: Chunking): number {
+  return chunking.mode === 'cdc' ? LIMITS.chunkBytesDefault : chunking.chunkSize;
+}
+
 /** The chunking key of a volume: `ownerSeed` is the owner's Ed25519 private key, 32 bytes. */
 export function chunkingKey(ownerSeed: Uint8Array, volumeName: Uint8Array): Uint8Array {
   const info = concatBytes([KEY_INFO, volumeName]);
   return new Uint8Array(hkdfSync('sha256', ownerSeed, NO_SALT, info, CHUNKING_KEY_BYTES));
 }
 
-/** Finds the ends of chunks in a stream that comes in pieces, wherever these end. */
-export class ContentCutter {
+/** All chunks but the last have one length. */
+class FixedCutter implements Cutter {
+  readonly lengthMax: number;
+  #length = 0;
+
+  constructor(chunkSize: number) {
+    this.lengthMax = chunkSize;
+  }
+
+  push(bytes: Uint8Array, start = 0, end = bytes.length): number {
+    const cut = start + this.lengthMax - this.#length;
+    this.#length = cut > end ? this.#length + end - start : 0;
+    return cut > end ? -1 : cut;
+  }
+
+  reset(): void {
+    this.#length = 0;
+  }
+}
+
+/** By content. */
+export class ContentCutter implements Cutter {
+  readonly lengthMax = LIMITS.cutBytesMax;
   readonly #gear: Uint32Array;
   #hash = 0;
   #length = 0;
@@ -43,15 +87,6 @@ export class ContentCutter {
     this.#gear = gearTable(key);
   }
 
-  /** Bytes of the chunk so far. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /**
-   * Goes on with `bytes` from `start` to `end`. Returns the index behind the chunk's last byte, and
-   * the next call begins a new chunk; -1 if all bytes belong to the chunk and it may go on.
-   */
   push(bytes: Uint8Array, start = 0, end = bytes.length): number {
     // Where this chunk's first byte is, or would be, in terms of `bytes`.
     const origin = start - this.#length;
@@ -67,7 +102,6 @@ export class ContentCutter {
     return -1;
   }
 
-  /** Forgets the chunk that was begun. */
   reset(): void {
     this.#hash = 0;
     this.#length = 0;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { hexDecode } from '../base/bytes.ts';
 import { isGdpfsError } from '../base/errors.ts';
-import { publicKeyFromRaw, rawPublicKey } from './ed25519.ts';
+import { publicKeyFromRaw, rawPrivateKey, rawPublicKey } from './ed25519.ts';
 
 describe('publicKeyFromRaw()', () => {
   it('verifies the first signature of RFC 8032 section 7.1', () => {
@@ -32,6 +32,15 @@ describe('publicKeyFromRaw()', () => {
         (error) => isGdpfsError(error, 'corrupt'),
       );
     }
+  });
+});
+
+describe('rawPrivateKey()', () => {
+  it('gives the private key of RFC 8032 section 7.1', () => {
+    const seed = hex('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60');
+    const pkcs8 = Buffer.concat([hex('302e020100300506032b657004220420'), seed]);
+    const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+    assert.deepEqual(rawPrivateKey(key), seed);
   });
 });
 

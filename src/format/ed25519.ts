@@ -5,6 +5,7 @@ import { assert, GdpfsError } from '../base/errors.ts';
 /** Ed25519 public keys as the 32 bytes (RFC 8032) that records and notes hold. */
 
 const PUBLIC_KEY_BYTES = 32;
+const PRIVATE_KEY_BYTES = 32;
 
 /** RFC 8410: what precedes the 32 bytes in a SubjectPublicKeyInfo. */
 const SPKI_PREFIX = Uint8Array.from([
@@ -17,6 +18,13 @@ export function rawPublicKey(key: KeyObject): Uint8Array {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   const spki = publicKey.export({ format: 'der', type: 'spki' });
   return new Uint8Array(spki.subarray(-PUBLIC_KEY_BYTES));
+}
+
+/** The 32 bytes (RFC 8032) that a private key is made from. */
+export function rawPrivateKey(key: KeyObject): Uint8Array {
+  assert(key.asymmetricKeyType === 'ed25519' && key.type === 'private', 'it is a private key');
+  const pkcs8 = key.export({ format: 'der', type: 'pkcs8' });
+  return new Uint8Array(pkcs8.subarray(-PRIVATE_KEY_BYTES));
 }
 
 /** The inverse of `rawPublicKey`. Throws `corrupt` unless `bytes` are 32. */

@@ -94,6 +94,11 @@ export class FileSystem {
     return this.#volumes.info(this.#volumes.resolve(reference));
   }
 
+  /** What files are cut by, if by content: only for those who may write. Throws `read_only`. */
+  chunkingKey(volume: Uint8Array): Uint8Array {
+    return this.#volumes.chunkingKey(volume);
+  }
+
   listVolumes(): VolumeInfo[] {
     return this.#volumes.list();
   }

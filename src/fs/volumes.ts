@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { asBuffer, base64urlEncode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { chunkingKey } from '../format/chunker.ts';
 import { ZERO_DIGEST } from '../format/commit.ts';
 import { Chunking, Custody, HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
@@ -25,6 +26,7 @@ const HISTORY_DAYS_DEFAULT = 30;
 /** The first writer key of a volume. */
 const FIRST_EPOCH = 1;
 const IDS_CACHED_MAX = 10_000;
+const KEYS_CACHED_MAX = 1024;
 
 /** The first two records of a log: its meta, and the owner's word on who writes. */
 interface NewLog {
@@ -39,8 +41,9 @@ export function newLog(options: {
   readonly kind: ChainState['kind'];
   readonly keys: KeyStore;
   readonly clock: Clock;
+  readonly chunking?: VolumeInfo['chunking'];
 }): NewLog {
-  const { kind, keys } = options;
+  const { kind, keys, chunking = 'fixed' } = options;
   const owner = keys.create();
   const writer = keys.create();
   const meta = encodeRecord({
@@ -53,7 +56,7 @@ export function newLog(options: {
       createdMs: BigInt(options.clock.now()),
       ownerKey: owner.publicKey,
       custody: Custody.SERVER,
-      chunking: Chunking.FIXED,
+      chunking: chunking === 'cdc' ? Chunking.CDC : Chunking.FIXED,
     },
   });
   const name = logName(meta);
@@ -87,6 +90,7 @@ export class Volumes {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
   readonly #ids = new Map<string, number>();
+  readonly #chunkingKeys = new Map<string, Uint8Array>();
 
   constructor(parts: {
     readonly engine: LogEngine;
@@ -106,7 +110,12 @@ export class Volumes {
     context: ChangeContext,
   ): Promise<VolumeInfo> {
     checkOptions(options);
-    const log = newLog({ kind: LogKind.DIRECTORY, keys: this.#keys, clock: this.#clock });
+    const log = newLog({
+      kind: LogKind.DIRECTORY,
+      keys: this.#keys,
+      clock: this.#clock,
+      chunking: options.chunking,
+    });
     const { name } = log.state;
     // The keys are durable before the volume can be: a volume without its key could never change.
     this.#keys.save(name, log);
@@ -172,6 +181,18 @@ export class Volumes {
     return id;
   }
 
+  /** What files of the volume are cut by. Throws `read_only` if the owner's key is not here. */
+  chunkingKey(name: Uint8Array): Uint8Array {
+    const text = asBuffer(name).toString('latin1');
+    let key = this.#chunkingKeys.get(text);
+    if (key === undefined) {
+      key = chunkingKey(this.#keys.ownerSeed(name), name);
+      if (this.#chunkingKeys.size >= KEYS_CACHED_MAX) this.#chunkingKeys.clear();
+      this.#chunkingKeys.set(text, key);
+    }
+    return key;
+  }
+
   list(): VolumeInfo[] {
     return this.#system.view.volumes().flatMap(({ name }) => {
       const row = this.#engine.volumes.byName(name);
@@ -194,8 +215,7 @@ export class Volumes {
   }
 }
 
-function checkOptions(options: Pick<VolumeInfo, 'alias' | 'custody' | 'chunking'>): void {
-  const { alias, custody, chunking } = options;
+function checkOptions({ alias, custody }: Pick<VolumeInfo, 'alias' | 'custody'>): void {
   if (!isAlias(alias)) {
     throw new GdpfsError(
       'bad_request',
@@ -206,12 +226,6 @@ function checkOptions(options: Pick<VolumeInfo, 'alias' | 'custody' | 'chunking'
     throw new GdpfsError(
       'bad_request',
       `cannot create volume "${alias}": custody "${custody}" is not supported yet, need "server"`,
-    );
-  }
-  if (chunking !== 'fixed') {
-    throw new GdpfsError(
-      'bad_request',
-      `cannot create volume "${alias}": chunking "${chunking}" is not supported yet, need "fixed"`,
     );
   }
 }

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import { rawPublicKey } from '../format/ed25519.ts';
+import { rawPrivateKey, rawPublicKey } from '../format/ed25519.ts';
 import { makeDurableDirectory, syncDirectory } from '../storage/durable-directory.ts';
 
 /** Keys kept in memory. */
@@ -75,18 +75,19 @@ export class KeyStore implements Signer {
     }
   }
 
+  /**
+   * The 32 bytes that the volume owner's private key is made from. Throws `read_only` if the key is
+   * not here.
+   */
+  ownerSeed(volume: Uint8Array): Uint8Array {
+    return rawPrivateKey(this.#read(volume, 'owner'));
+  }
+
   writerKey(volume: Uint8Array): KeyObject {
     const name = base64urlEncode(volume);
     let key = this.#cache.get(name);
     if (key === undefined) {
-      try {
-        key = createPrivateKey(readFileSync(this.#path(volume, 'writer')));
-      } catch (cause) {
-        throw new GdpfsError('read_only', `cannot sign for volume "${name}": its key is missing`, {
-          cause,
-          hint: 'restore the keys folder of the server from its backup',
-        });
-      }
+      key = this.#read(volume, 'writer');
       if (this.#cache.size >= KEYS_CACHED_MAX) {
         const oldest = this.#cache.keys().next();
         if (!oldest.done) this.#cache.delete(oldest.value);
@@ -94,6 +95,19 @@ export class KeyStore implements Signer {
       this.#cache.set(name, key);
     }
     return key;
+  }
+
+  #read(volume: Uint8Array, role: 'owner' | 'writer'): KeyObject {
+    try {
+      return createPrivateKey(readFileSync(this.#path(volume, role)));
+    } catch (cause) {
+      const name = base64urlEncode(volume);
+      const state = `its ${role} key is missing`;
+      throw new GdpfsError('read_only', `cannot write to volume "${name}": ${state}`, {
+        cause,
+        hint: 'restore the keys folder of the server from its backup',
+      });
+    }
   }
 
   #path(volume: Uint8Array, role: 'owner' | 'writer'): string {

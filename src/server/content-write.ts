@@ -1,6 +1,7 @@
 import { formatDigest } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { createCutter, type Cutter, recordedChunkSize } from '../format/chunker.ts';
 import { contentRoot } from '../format/content.ts';
 import { parentPath } from '../format/path.ts';
 import { formatETag } from '../wire/headers.ts';
@@ -15,7 +16,7 @@ import type { Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
 import { replyJson } from './reply.ts';
 import { attributesOf } from './request-values.ts';
-import { checkTarget, findEntry, successorChunkSize } from './uploads.ts';
+import { checkTarget, findEntry, successorChunking } from './uploads.ts';
 
 /** What a body of unknown length is taken for when its chunk size is chosen: 1 GiB. */
 const UNKNOWN_LENGTH_BYTES = 1024 ** 3;
@@ -31,9 +32,9 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const existing = mayRepeat ? findEntry(services.fs, target) : checkTarget(exchange, target);
   if (!parents && !mayRepeat) requireDirectory(services.fs.stat(volume.name, parentPath(path)));
   const size = announcedLength(request) ?? UNKNOWN_LENGTH_BYTES;
-  const chunkSize = await successorChunkSize(exchange, target, { existing, size });
+  const chunking = await successorChunking(exchange, target, { existing, size });
   const sink = new ChunkSink(services, { volume });
-  const splitter = new Splitter(chunkSize, { sink, buffers: services.buffers });
+  const splitter = new Splitter(createCutter(chunking), { sink, buffers: services.buffers });
   await forEachPiece(exchange, (piece) => {
     splitter.push(piece);
     return sink.room();
@@ -41,6 +42,7 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const writtenSize = splitter.end();
   const chunks = await sink.finish();
   const content = contentRoot({ size: writtenSize, chunks });
+  const chunkSize = recordedChunkSize(chunking);
   const result = await services.fs.apply(
     volume.name,
     {
@@ -57,9 +59,9 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   replyJson(exchange, { status: 201, headers }, { ...result, etag: formatDigest(content) });
 }
 
-/** Cuts a stream of pieces into chunks of one size. */
+/** Cuts a stream of pieces into chunks. */
 class Splitter {
-  readonly #chunkSize: number;
+  readonly #cutter: Cutter;
   readonly #sink: ChunkSink;
   readonly #buffers: BufferPool;
   #chunk: Uint8Array | undefined;
@@ -67,24 +69,21 @@ class Splitter {
   #offset = 0;
   #count = 0;
 
-  constructor(
-    chunkSize: number,
-    parts: { readonly sink: ChunkSink; readonly buffers: BufferPool },
-  ) {
-    this.#chunkSize = chunkSize;
+  constructor(cutter: Cutter, parts: { readonly sink: ChunkSink; readonly buffers: BufferPool }) {
+    this.#cutter = cutter;
     this.#sink = parts.sink;
     this.#buffers = parts.buffers;
   }
 
   push(piece: Uint8Array): void {
-    let rest = piece;
-    while (rest.length > 0) {
-      this.#chunk ??= this.#buffers.take(this.#chunkSize);
-      const taken = Math.min(rest.length, this.#chunkSize - this.#filled);
-      this.#chunk.set(rest.subarray(0, taken), this.#filled);
-      this.#filled += taken;
-      rest = rest.subarray(taken);
-      if (this.#filled === this.#chunkSize) this.#emit(this.#chunk);
+    for (let start = 0; start < piece.length; ) {
+      const cut = this.#cutter.push(piece, start);
+      const end = cut < 0 ? piece.length : cut;
+      this.#chunk ??= this.#buffers.take(this.#cutter.lengthMax);
+      this.#chunk.set(piece.subarray(start, end), this.#filled);
+      this.#filled += end - start;
+      start = end;
+      if (cut >= 0) this.#emit(this.#chunk.subarray(0, this.#filled));
     }
     discardPiece(piece);
   }
@@ -100,7 +99,7 @@ class Splitter {
     if (this.#count >= LIMITS.fileRecordsMax) {
       throw new GdpfsError(
         'body_too_large',
-        `cannot store the file: more than ${LIMITS.fileRecordsMax} chunks of ${this.#chunkSize} bytes`,
+        `cannot store the file: more than ${LIMITS.fileRecordsMax} chunks of at most ${this.#cutter.lengthMax} bytes`,
       );
     }
     this.#sink.put({ offset: this.#offset, data });

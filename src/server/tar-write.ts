@@ -1,6 +1,7 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { crc32, sha256, sha256Async } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
+import { createCutter } from '../format/chunker.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { joinPath } from '../format/path.ts';
@@ -11,6 +12,7 @@ import { authorizePath, type Target } from './authorize.ts';
 import { withBody } from './body.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { requireDirectory } from './content.ts';
+import { contentChunking } from './content-chunking.ts';
 import { callerOf, type Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
 import { replyJson } from './reply.ts';
@@ -78,27 +80,33 @@ function referenceFile(
 
 /** Stores the content of all files together; nothing names it yet. Throws `bad_chunk`. */
 async function storeFiles(
-  { services: { fs } }: Exchange,
+  exchange: Exchange,
   { volume }: Target,
   entries: readonly TarEntry[],
 ): Promise<ReadonlyMap<TarEntry, readonly Chunk[]>> {
   const files = new Map<TarEntry, readonly Chunk[]>();
   const stored: StoredChunk[] = [];
+  const content =
+    volume.chunking === 'cdc' ? createCutter(contentChunking(exchange, volume)) : undefined;
   for (const entry of entries) {
     if (entry.kind !== 'file') continue;
     const { data } = entry;
-    const chunkSize = chunkSizeFor(data.length);
+    const cutter = content ?? createCutter({ mode: 'fixed', chunkSize: chunkSizeFor(data.length) });
+    cutter.reset();
     const chunks: Chunk[] = [];
-    for (let offset = 0; offset < data.length; offset += chunkSize) {
-      const bytes = data.subarray(offset, offset + chunkSize);
+    for (let offset = 0; offset < data.length; ) {
+      const cut = cutter.push(data, offset);
+      const end = cut < 0 ? data.length : cut;
+      const bytes = data.subarray(offset, end);
       const chunk = { checksum: crc32(bytes), digest: sha256(bytes) };
       stored.push({ ...chunk, data: bytes });
       chunks.push({ offset, length: bytes.length, ...chunk });
+      offset = end;
     }
     checkDigest(entry, chunks);
     files.set(entry, chunks);
   }
-  await fs.putChunks(volume.name, stored);
+  await exchange.services.fs.putChunks(volume.name, stored);
   return files;
 }
 

@@ -1,6 +1,7 @@
-import { bytesEqual } from '../base/bytes.ts';
+import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { type Chunking, recordedChunkSize } from '../format/chunker.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import { formatApiPath } from '../format/path.ts';
 import type { FileSystem } from '../fs/file-system.ts';
@@ -9,6 +10,7 @@ import type { OpenAppend, OpenUpload, Upload as UploadJson } from '../wire/gener
 import type { Target } from './authorize.ts';
 import { preconditionOf } from './change-context.ts';
 import { requireFile } from './content.ts';
+import { contentChunking } from './content-chunking.ts';
 import { callerOf, type Exchange } from './exchange.ts';
 import { replyJson } from './reply.ts';
 import { digestOf } from './request-values.ts';
@@ -52,8 +54,15 @@ export async function openUpload(
   { size, chunkSize }: OpenUpload,
 ): Promise<void> {
   const existing = checkTarget(exchange, target);
-  const chosen = chunkSize ?? (await successorChunkSize(exchange, target, { existing, size }));
-  await replyUpload(exchange, target, { size, chunkSize: chosen });
+  if (chunkSize !== undefined && target.volume.chunking !== 'fixed') {
+    const state = 'files of the volume are cut by content, need no chunk size';
+    throw new GdpfsError('bad_request', `cannot open upload: ${state}`);
+  }
+  const chunking: Chunking =
+    chunkSize === undefined
+      ? await successorChunking(exchange, target, { existing, size })
+      : { mode: 'fixed', chunkSize };
+  await replyUpload(exchange, target, { size, chunking });
 }
 
 /** POST /api/v1/files {kind: "append"} */
@@ -72,34 +81,40 @@ export async function openAppend(
     const need = `need at least the ${existing.size} that it has`;
     throw new GdpfsError('bad_request', `${state}${size} bytes afterwards, ${need}`);
   }
-  const chunkSize = await successorChunkSize(exchange, target, { existing, size });
-  await replyUpload(exchange, target, { size, chunkSize, base });
+  const chunking = await successorChunking(exchange, target, { existing, size });
+  await replyUpload(exchange, target, { size, chunking, base });
 }
 
 /**
- * The chunk size for new content at a path: that of the content there, so that equal parts stay
- * equal chunks (DESIGN §3), otherwise what fits the size.
+ * How new content at a path is cut: by content if the volume says so, otherwise into chunks of the
+ * size that the content there has, so that equal parts stay equal chunks (DESIGN §3), or of one that
+ * fits.
  */
-export async function successorChunkSize(
-  { services: { fs } }: Pick<Exchange, 'services'>,
+export async function successorChunking(
+  exchange: Pick<Exchange, 'services'>,
   { volume }: Target,
   { existing, size }: { readonly existing: Entry | undefined; readonly size: number },
-): Promise<number> {
+): Promise<Chunking> {
+  if (volume.chunking === 'cdc') return contentChunking(exchange, volume);
   if (existing?.kind === 'file') {
-    const [first, second] = await fs.manifest(volume.name, existing);
+    const [first, second] = await exchange.services.fs.manifest(volume.name, existing);
     // Only the last chunk may be shorter than the others.
-    if (first !== undefined && second !== undefined) return first.length;
+    if (first !== undefined && second !== undefined) {
+      return { mode: 'fixed', chunkSize: first.length };
+    }
   }
-  return chunkSizeFor(size);
+  return { mode: 'fixed', chunkSize: chunkSizeFor(size) };
 }
 
 async function replyUpload(
   exchange: Exchange,
   { volume, path }: Target,
-  plan: Pick<Upload, 'size' | 'chunkSize' | 'base'>,
+  plan: Pick<Upload, 'size' | 'base'> & { readonly chunking: Chunking },
 ): Promise<void> {
   const { fs, clock } = exchange.services;
-  const { size, chunkSize } = plan;
+  const { chunking, ...rest } = plan;
+  const { size } = plan;
+  const chunkSize = recordedChunkSize(chunking);
   // The meta record and, where the file ends in a hole, its end are records too.
   const chunksMax = LIMITS.fileRecordsMax - 2;
   if (size > chunkSize * chunksMax) {
@@ -108,12 +123,14 @@ async function replyUpload(
   }
   const openedMs = clock.now();
   const { principal } = callerOf(exchange);
-  const upload = await fs.openUpload({ principal, volume: volume.name, path, ...plan });
+  const options = { principal, volume: volume.name, path, chunkSize, ...rest };
+  const upload = await fs.openUpload(options);
   const json: UploadJson = {
     upload: upload.id,
     path: formatApiPath({ volume: volume.alias, path }),
     size,
-    chunkSize,
+    chunking:
+      chunking.mode === 'cdc' ? { mode: 'cdc', key: base64urlEncode(chunking.key) } : chunking,
     empty: fs.isEmpty(volume.name),
   };
   replyJson(exchange, { status: upload.createdMs < openedMs ? 200 : 201 }, json);

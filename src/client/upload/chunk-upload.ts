@@ -1,7 +1,6 @@
 import { bytesEqual } from '../../base/bytes.ts';
 import { formatDigest } from '../../base/digest.ts';
 import { LIMITS } from '../../base/limits.ts';
-import type { Chunking } from '../../format/chunker.ts';
 import type { Chunk, Manifest } from '../../format/manifest.ts';
 import { bodyPoolOf, type ChunkBody, groupChunks } from '../chunk-body.ts';
 import { concurrently } from '../concurrently.ts';
@@ -9,19 +8,15 @@ import type { CallOptions } from '../files.ts';
 import type { Session } from '../session.ts';
 import type { SourceFile } from '../source-file.ts';
 import { sourceChanged } from '../source-state.ts';
-import { missingDigests, sendChunks } from '../uploads.ts';
+import { missingDigests, type OpenedUpload, sendChunks } from '../uploads.ts';
 import { extentBodies, type FileBody, fileBodies, type FileReading } from './file-bodies.ts';
 import { Presence } from './presence.ts';
 
 export interface ChunkUploadOptions extends CallOptions {
-  /** Id of the open upload. */
-  readonly upload: string;
-  /** The volume has no chunks at all. */
-  readonly isVolumeEmpty: boolean;
+  readonly upload: OpenedUpload;
   readonly source: SourceFile;
   /** For messages. */
   readonly sourcePath: string;
-  readonly chunking: Chunking;
   /** Called with the bytes of the file that are safe with the server since the last call. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -37,12 +32,12 @@ export class ChunkUpload {
   bytesSent = 0;
 
   constructor(session: Session, options: ChunkUploadOptions) {
-    const { source, signal, isVolumeEmpty } = options;
+    const { source, signal, upload } = options;
     this.#session = session;
     this.#options = options;
     this.#reading = { source, pool: bodyPoolOf(session), signal };
     this.#presence = new Presence(async (digests) =>
-      isVolumeEmpty ? [...digests.keys()] : await this.#askMissing(digests),
+      upload.isVolumeEmpty ? [...digests.keys()] : await this.#askMissing(digests),
     );
   }
 
@@ -94,7 +89,7 @@ export class ChunkUpload {
 
   /** Bodies in the order of the file, each with the bytes of the file that it stands for. */
   async *#bodies(): AsyncGenerator<{ readonly body: FileBody; readonly bytes: number }> {
-    const { chunking } = this.#options;
+    const { chunking } = this.#options.upload;
     let start = 0;
     for await (const body of fileBodies(this.#reading, { start, chunking })) {
       this.#chunks.push(...body.chunks);
@@ -107,7 +102,7 @@ export class ChunkUpload {
     if (indexes.length === 0) return;
     const { upload, signal } = this.#options;
     const { bytes } = await sendChunks(this.#session, {
-      upload,
+      upload: upload.id,
       frames: body.pick(indexes),
       signal,
     });
@@ -116,6 +111,6 @@ export class ChunkUpload {
 
   async #askMissing(digests: readonly Uint8Array[]): Promise<number[]> {
     const { upload, signal } = this.#options;
-    return await missingDigests(this.#session, { upload, digests, signal });
+    return await missingDigests(this.#session, { upload: upload.id, digests, signal });
   }
 }

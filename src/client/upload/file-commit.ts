@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { formatDigest } from '../../base/digest.ts';
+import { type Chunking, recordedChunkSize } from '../../format/chunker.ts';
 import { encodeRecords } from '../../format/commit.ts';
 import { contentRoot } from '../../format/content.ts';
 import type { Manifest } from '../../format/manifest.ts';
@@ -17,7 +18,8 @@ export interface FileLog {
   readonly content: string;
 }
 
-export function newFileLog(manifest: Manifest, chunkSize: number): FileLog {
+export function newFileLog(manifest: Manifest, chunking: Chunking): FileLog {
+  const chunkSize = recordedChunkSize(chunking);
   const nonce = randomBytes(NONCE_BYTES);
   const records = [
     encodeFileMeta({ nonce, createdMs: Date.now(), chunkSize }),

@@ -46,6 +46,10 @@ export type PrincipalName = string;
 export type Role = 'user' | 'admin';
 export type Kind = 'file' | 'directory' | 'symlink';
 export type CreateRequest = CreateDirectory | CreateFile | CreateSymlink | OpenUpload | OpenAppend;
+/**
+ * How the file is to be cut into chunks, so that equal parts become equal chunks.
+ */
+export type UploadChunking = FixedChunking | ContentChunking;
 export type ChangeRequest = Rename | Copy | Truncate | SetAttributes | Restore;
 export type Chunking = 'fixed' | 'cdc';
 export type Custody = 'server' | 'client';
@@ -158,7 +162,10 @@ export interface OpenUpload {
   path: Path;
   kind: 'upload';
   size: Size;
-  chunkSize?: ChunkSize;
+  /**
+   * Not in a volume whose files are cut by content.
+   */
+  chunkSize?: number;
 }
 export interface OpenAppend {
   path: Path;
@@ -182,11 +189,25 @@ export interface Upload {
   upload: UploadId;
   path: Path;
   size: Size;
-  chunkSize: ChunkSize;
+  chunking: UploadChunking;
   /**
    * The volume has no chunks: every digest is missing, no need to ask.
    */
   empty: boolean;
+}
+export interface FixedChunking {
+  mode: 'fixed';
+  chunkSize: ChunkSize;
+}
+/**
+ * By content, as docs/formats.md says.
+ */
+export interface ContentChunking {
+  mode: 'cdc';
+  /**
+   * The volume's chunking key, 32 bytes in base64url. Only for those who may write to the volume.
+   */
+  key: string;
 }
 export interface Rename {
   op: 'rename';
