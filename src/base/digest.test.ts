@@ -8,6 +8,7 @@ import {
   parseDigest,
   sha256,
   sha256Async,
+  sha256Each,
   sha256Parts,
   sharedBytes,
 } from './digest.ts';
@@ -51,6 +52,22 @@ describe('sha256Async()', () => {
     for (const bytes of [new Uint8Array(0), Buffer.from('abc'), new Uint8Array(100_000)]) {
       assert.equal(hex(await sha256Async(bytes)), reference(bytes));
     }
+  });
+});
+
+describe('sha256Each()', () => {
+  it('hashes each of several views, wherever they lie', async () => {
+    const shared = sharedBytes(100_000).map((_, index) => index);
+    const memory = sharedBytes(shared.length);
+    memory.set(shared);
+    for (const bytes of [memory, new Uint8Array(shared), memory.subarray(0, 10)]) {
+      const views = [bytes, bytes.subarray(1, 1), bytes.subarray(bytes.length / 2)];
+      assert.deepEqual(
+        (await sha256Each(views)).map(hex),
+        views.map((view) => reference(Buffer.from(view))),
+      );
+    }
+    assert.deepEqual(await sha256Each([]), []);
   });
 });
 

@@ -38,7 +38,16 @@ export async function sha256Async(bytes: Uint8Array): Promise<Uint8Array> {
   if (bytes.length < ASYNC_HASH_BYTES_MIN || !(bytes.buffer instanceof SharedArrayBuffer)) {
     return sha256(bytes);
   }
-  return await sha256OnThread(bytes);
+  return await sha256OnThread([bytes]);
+}
+
+/** The same of several: those that lie in shared memory take one way to the other thread. */
+export async function sha256Each(views: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  const size = views.reduce((sum, { length }) => sum + length, 0);
+  const isShared = views.every(({ buffer }) => buffer instanceof SharedArrayBuffer);
+  if (size < ASYNC_HASH_BYTES_MIN || !isShared) return views.map(sha256);
+  const digests = await sha256OnThread(views);
+  return views.map((_, index) => digests.slice(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES));
 }
 
 /** CRC-32 (ISO-HDLC, as in zlib); `seed` continues an earlier value. */

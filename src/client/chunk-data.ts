@@ -1,5 +1,5 @@
-import { bytesEqual } from '../base/bytes.ts';
-import { crc32, sha256Async } from '../base/digest.ts';
+import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
+import { sha256Each } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
@@ -11,7 +11,7 @@ import { withRetry } from './retry.ts';
 import type { MaybeUndefined, Session } from './session.ts';
 
 /**
- * Fetches chunks of one version of a file into `bytes` and checks every one: header, CRC-32 and
+ * Fetches chunks of one version of a file into `bytes` and checks every one: its header, and its
  * SHA-256. Data that does not match is asked for again, a few times; then `corrupt`. `changed` if the
  * file is another by now.
  *
@@ -57,18 +57,17 @@ async function receive(
   }
 }
 
+/** The digest says all that the checksum could. */
 async function check(path: string, chunks: readonly Chunk[], body: ChunkBody): Promise<void> {
-  await Promise.all(
-    chunks.map(async (chunk, index) => {
-      const data = body.view(index);
-      if (!body.hasHeader(index, chunk) || crc32(data) !== chunk.checksum) {
-        throw badChunk(path, `the frame at ${chunk.offset} is not that of the manifest`);
-      }
-      if (!bytesEqual(await sha256Async(data), chunk.digest)) {
-        throw badChunk(path, `the data at ${chunk.offset} does not have its digest`);
-      }
-    }),
-  );
+  for (const [index, chunk] of chunks.entries()) {
+    if (body.hasHeader(index, chunk)) continue;
+    throw badChunk(path, `the frame at ${chunk.offset} is not that of the manifest`);
+  }
+  const digests = await sha256Each(chunks.map((_, index) => body.view(index)));
+  for (const [index, { offset, digest }] of chunks.entries()) {
+    if (bytesEqual(digests[index] ?? EMPTY_BYTES, digest)) continue;
+    throw badChunk(path, `the data at ${offset} does not have its digest`);
+  }
 }
 
 /** Neighbors share a range. */

@@ -319,6 +319,22 @@ test('verifyVolume() finds content that is not what the log says', async () => {
   );
 });
 
+test('verifyVolume() finds a manifest whose checksum is not that of the data', async () => {
+  // The frame says the same: only the data shows it.
+  tamperWith('/api/v1/file/chunks', (body) => flip(body, 12));
+  const manifestTamper = proxy.tamper;
+  proxy.tamper = (passing) => {
+    if (passing.url.pathname !== CHUNK_ROUTE) return manifestTamper(passing);
+    return flip(passing.body, 8);
+  };
+  const report = await verifyVolume(session, { volume: VOLUME, data: true });
+  assert.deepEqual(
+    report.problems.map(({ path, error }) => [path, error.code]),
+    [['tree/large', 'corrupt']],
+  );
+  assert.match(report.problems[0]?.error.message ?? '', /checksum/);
+});
+
 test('a session repeats a changing request under the same key until it is answered', async () => {
   const keys: unknown[] = [];
   proxy.tamper = ({ method, url, headers, body }) => {

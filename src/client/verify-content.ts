@@ -1,10 +1,11 @@
-import { formatDigest } from '../base/digest.ts';
+import { crc32, formatDigest } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Dentry } from '../format/dentry.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
+import type { Chunk } from '../format/manifest.ts';
 import type { Entry } from '../wire/generated/api.ts';
-import { bodyPoolOf, groupChunks } from './chunk-body.ts';
+import { bodyPoolOf, type ChunkBody, groupChunks } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { concurrently } from './concurrently.ts';
 import { isFaultOfOne } from './fault-scope.ts';
@@ -121,9 +122,10 @@ class ContentCheck {
     try {
       const { chunks } = await fetchManifest(this.#session, version);
       await concurrently(groupChunks(chunks), LIMITS.transferConcurrency, async (group) => {
-        await bodyPoolOf(this.#session).with((bytes) =>
-          fetchChunks(this.#session, version, group, bytes),
-        );
+        await bodyPoolOf(this.#session).with(async (bytes) => {
+          const body = await fetchChunks(this.#session, version, group, bytes);
+          requireChecksums(version.path, group, body);
+        });
       });
       this.#count(entry, chunks.length);
     } catch (error) {
@@ -136,6 +138,17 @@ class ContentCheck {
     this.#verification.chunks += chunks;
     this.#verification.bytes += entry.size;
     this.#verification.report();
+  }
+}
+
+/** No digest covers the checksums in a manifest. */
+function requireChecksums(path: string, chunks: readonly Chunk[], body: ChunkBody): void {
+  for (const [index, { offset, checksum }] of chunks.entries()) {
+    if (crc32(body.view(index)) === checksum) continue;
+    throw new GdpfsError(
+      'corrupt',
+      `cannot trust the manifest of "${path}": the checksum of the chunk at ${offset} is wrong`,
+    );
   }
 }
 
