@@ -139,6 +139,8 @@ export const LIMITS = {
   retryPatienceMs: 120_000,
   /** The same for a server that has not answered yet: its address may be wrong. */
   firstContactPatienceMs: 5000,
+  /** Names that a local walk hands out at once. */
+  walkPageEntries: 2000,
   /** Actions that a planner hands out at once. */
   planPageActions: 1000,
   /** A download makes what it wrote durable, and then notes it in its journal, this often. */
@@ -153,6 +155,11 @@ export const LIMITS = {
   reuseSearchBytes: 2 * MIB,
   /** Searches in one local file that may find nothing; each one that does allows as many more. */
   reuseSearchesMax: 16,
+  /** Threads that read, hash and pack the small files of a tree. */
+  packThreads: 2,
+  /** Parts of a tree being packed or sent: one more than streams in flight, so that none waits. */
+  partsInFlight: 4,
+  removalsInFlight: 8,
   /** Fetching chunks again that came with a wrong digest: on a wire that happens, in a store it stays. */
   badDataRetriesMax: 3,
   retryDelayMsMin: 100,

@@ -5,7 +5,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { isGdpfsError } from '../base/errors.ts';
+import { comparePaths } from '../format/path.ts';
 import { walk } from './local-walk.ts';
+import { compileFilter } from './sync/filter.ts';
 
 function newDirectory(context: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'gdpfs-walk-'));
@@ -56,9 +59,32 @@ test('walk() names every thing that cannot be copied, and goes on', async (conte
   ]);
 });
 
-test('walk() of something that is not there has one fault', (context) => {
-  const items = [...walk(join(newDirectory(context), 'none'))];
-  assert.equal(items.length, 1);
-  assert(items[0]?.kind === 'fault');
-  assert.equal(items[0].error.code, 'not_found');
+test('walk() of something that is not there throws', (context) => {
+  const none = join(newDirectory(context), 'none');
+  assert.throws(
+    () => [...walk(none)],
+    (error) => isGdpfsError(error, 'not_found'),
+  );
+});
+
+test('walk() keeps listing order, also of names beyond the basic plane', (context) => {
+  const root = newDirectory(context);
+  const names = ['a', 'a/x', 'a-b', 'a-b/x', '\uffee', '\u{1f600}', '\u{1f600}/\ue000'];
+  for (const name of names) mkdirSync(join(root, name), { recursive: true });
+  assert.deepEqual(
+    [...walk(root)].map(({ relative }) => relative),
+    names.toSorted(comparePaths),
+  );
+});
+
+test('walk() does not enter what is excluded, and says nothing of it', (context) => {
+  const root = newDirectory(context);
+  mkdirSync(join(root, 'build', 'below'), { recursive: true });
+  mkdirSync(join(root, 'source'));
+  writeFileSync(join(root, 'source', 'build'), '');
+  const isExcluded = compileFilter([{ kind: 'exclude', pattern: 'build/' }]);
+  assert.deepEqual(
+    [...walk(root, isExcluded)].map(({ relative }) => relative),
+    ['source', 'source/build'],
+  );
 });

@@ -1,44 +1,63 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { utf8Decode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
-import { joinPath, parsePath } from '../format/path.ts';
-import { attributesOf, type LocalAttributes } from './local-attributes.ts';
+import { LIMITS } from '../base/limits.ts';
+import { compareNames, joinPath, parsePath } from '../format/path.ts';
+import { attributesOf } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
-
-interface Found extends LocalAttributes {
-  /** Path below the root of the walk, with `/`. */
-  readonly relative: string;
-}
-
-export type WalkItem =
-  | (Found & { readonly kind: 'directory' })
-  | (Found & { readonly kind: 'symlink'; readonly target: string })
-  | (Found & { readonly kind: 'file'; readonly path: string; readonly stats: BigIntStats })
-  /** Something that cannot be copied; the walk goes on. */
-  | { readonly kind: 'fault'; readonly relative: string; readonly error: GdpfsError };
+import type { TreeEntry, TreeFault, TreeItem } from './sync/action.ts';
+import type { IsExcluded } from './sync/filter.ts';
 
 const REPLACEMENT_CHARACTER = '\uFFFD';
+/** Of UTF-8, for one unit of UTF-16. */
+const BYTES_PER_UNIT_MAX = 3;
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** A directory on the way down. */
+interface Level {
+  /** Path below the root of the walk; empty for the root. */
+  readonly relative: string;
+  readonly names: readonly Name[];
+  next: number;
+}
 
 /**
- * Everything below `root`, depth first, a directory before its content, names sorted. Symbolic links
- * are not followed. Synchronous, because that is many times faster: for worker threads.
+ * Everything below the directory `root`, in listing order, without what is excluded. Symbolic links are
+ * not followed. What cannot be told is an item too, and the walk goes on; only if `root` cannot be
+ * read it throws. Synchronous, because that is many times faster: for worker threads.
  */
-export function* walk(root: string, relative = ''): Generator<WalkItem, void, void> {
-  const directory = join(root, relative);
-  let names: Name[];
-  try {
-    names = readNames(directory);
-  } catch (cause) {
-    yield { kind: 'fault', relative, error: localError('read', directory, cause) };
-    return;
-  }
-  for (const { name, isUtf8 } of names) {
-    const item = isUtf8
-      ? inspect(root, joinPath(relative, name))
-      : fault(joinPath(relative, name), 'its name is not UTF-8');
+export function* walk(
+  root: string,
+  isExcluded: IsExcluded = () => false,
+): Generator<TreeItem, void, void> {
+  const levels: Level[] = [{ relative: '', names: readNames(root), next: 0 }];
+  for (;;) {
+    const level = levels.at(-1);
+    if (level === undefined) return;
+    const name = level.names[level.next];
+    if (name === undefined) {
+      levels.pop();
+      continue;
+    }
+    level.next += 1;
+    const item = inspect(root, level.relative, name);
+    if (isExcluded(item)) continue;
     yield item;
-    if (item.kind === 'directory') yield* walk(root, item.relative);
+    if (item.kind !== 'directory') continue;
+    const below = enter(root, item);
+    if (below.kind === 'fault') yield below;
+    else levels.push({ relative: item.relative, names: below.names, next: 0 });
+  }
+}
+
+function enter(
+  root: string,
+  { relative }: TreeEntry,
+): TreeFault | { readonly kind: 'names'; readonly names: readonly Name[] } {
+  try {
+    return { kind: 'names', names: readNames(`${root}/${relative}`) };
+  } catch (error) {
+    return fault(relative, error);
   }
 }
 
@@ -50,13 +69,21 @@ interface Name {
 
 /** Names are read as text, which is fast, and as bytes only where the text leaves a doubt. */
 function readNames(directory: string): Name[] {
-  const names = readdirSync(directory);
-  if (!names.some((name) => name.includes(REPLACEMENT_CHARACTER))) {
-    return names.sort().map((name) => ({ name, isUtf8: true }));
+  try {
+    const names = readdirSync(directory);
+    const isDoubtful = names.some((name) => name.includes(REPLACEMENT_CHARACTER));
+    if (!isDoubtful) return sorted(names).map((name) => ({ name, isUtf8: true }));
+    return readdirSync(directory, { encoding: 'buffer' })
+      .map((bytes) => ({ name: bytes.toString(), isUtf8: isUtf8(bytes) }))
+      .sort((left, right) => compareNames(left.name, right.name));
+  } catch (cause) {
+    throw localError('read', directory, cause);
   }
-  return readdirSync(directory, { encoding: 'buffer' }).map((bytes) => {
-    return { name: bytes.toString(), isUtf8: isUtf8(bytes) };
-  });
+}
+
+/** By their UTF-8 bytes, which is the order of UTF-16 units unless there are surrogates. */
+function sorted(names: string[]): string[] {
+  return names.some((name) => SURROGATE.test(name)) ? names.sort(compareNames) : names.sort();
 }
 
 function isUtf8(bytes: Uint8Array): boolean {
@@ -68,26 +95,37 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-function inspect(root: string, relative: string): WalkItem {
-  const path = join(root, relative);
+function inspect(root: string, directory: string, { name, isUtf8 }: Name): TreeItem {
+  const relative = joinPath(directory, name);
+  const path = `${root}/${relative}`;
   try {
-    parsePath(relative);
+    if (!isUtf8) throw cannotCopy(relative, 'its name is not UTF-8');
+    if (mayBeTooLong(name, relative)) parsePath(relative);
     const stats = lstatSync(path, { bigint: true });
-    const found = { relative, ...attributesOf(stats) };
-    if (stats.isFile()) return { ...found, kind: 'file', path, stats };
+    const size = stats.isFile() ? Number(stats.size) : 0;
+    const found = { relative, size, ...attributesOf(stats) };
+    if (stats.isFile()) return { ...found, kind: 'file' };
     if (stats.isDirectory()) return { ...found, kind: 'directory' };
-    if (stats.isSymbolicLink()) {
-      return linkItem(found, readlinkSync(path, { encoding: 'buffer' }));
-    }
-    return fault(relative, `it is ${describe(stats)}`);
+    if (!stats.isSymbolicLink()) throw cannotCopy(relative, `it is ${describe(stats)}`);
+    return { ...found, kind: 'symlink', target: readTarget(path, relative) };
   } catch (cause) {
-    return { kind: 'fault', relative, error: localError('read', path, cause) };
+    return fault(relative, localError('read', path, cause));
   }
 }
 
-function linkItem(found: Found, target: Uint8Array): WalkItem {
-  if (!isUtf8(target)) return fault(found.relative, 'its target is not UTF-8');
-  return { ...found, kind: 'symlink', target: utf8Decode(target) };
+/** Nothing else can be wrong with a name that a file system has. */
+function mayBeTooLong(name: string, relative: string): boolean {
+  return (
+    name.length * BYTES_PER_UNIT_MAX > LIMITS.nameBytesMax ||
+    relative.length * BYTES_PER_UNIT_MAX > LIMITS.pathBytesMax ||
+    relative.length > 2 * LIMITS.pathDepthMax
+  );
+}
+
+function readTarget(path: string, relative: string): string {
+  const target = readlinkSync(path, { encoding: 'buffer' });
+  if (!isUtf8(target)) throw cannotCopy(relative, 'its target is not UTF-8');
+  return target.toString();
 }
 
 function describe(stats: BigIntStats): string {
@@ -96,7 +134,11 @@ function describe(stats: BigIntStats): string {
   return 'a device';
 }
 
-function fault(relative: string, why: string): WalkItem {
-  const message = `cannot copy ${quote(relative)}: ${why}`;
-  return { kind: 'fault', relative, error: new GdpfsError('not_a_file', message) };
+function cannotCopy(relative: string, why: string): GdpfsError {
+  return new GdpfsError('not_a_file', `cannot copy ${quote(relative)}: ${why}`);
+}
+
+function fault(relative: string, error: unknown): TreeFault {
+  if (error instanceof GdpfsError) return { kind: 'fault', relative, error };
+  throw error;
 }

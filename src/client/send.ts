@@ -2,16 +2,23 @@ import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
 import type { RemotePath } from '../format/path.ts';
-import { change, listPages, makeDirectory } from './files.ts';
+import { change, makeDirectory } from './files.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
+import { LocalReader } from './local-reader.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget, type RemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
+import { noPages } from './sync/action.ts';
+import { planTrees } from './sync/plan.ts';
+import { listRemoteTree } from './sync/remote-tree.ts';
+import { executeInVolume } from './sync/volume-executor.ts';
 import { uploadFile } from './upload.ts';
-import { uploadTree } from './upload-tree.ts';
+import { getVolume } from './volumes.ts';
+
+/** Records of a volume that nothing was ever written to: what it is, and who may write. */
+const EMPTY_VOLUME_RECORDS = 2;
 
 export interface SendCall extends CopyCall {
   /** Local path; a symbolic link is followed here, and only here. */
@@ -57,7 +64,7 @@ async function sendDirectory(
   { path, existing }: RemoteTarget,
   stats: BigIntStats,
 ): Promise<void> {
-  const { source, session, tally, recursive, replace, transfer, signal } = call;
+  const { source, session, destination, tally, recursive, replace, transfer, signal } = call;
   if (!recursive) {
     throw new GdpfsError('is_a_directory', `cannot copy ${quote(source)}: it is a directory`, {
       hint: 'use -r for directories',
@@ -69,20 +76,30 @@ async function sendDirectory(
       `cannot replace "${path}" by a directory: it is a ${existing.kind}`,
     );
   }
-  if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
   const isMerged = existing !== undefined && replace !== 'always';
   if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(path)}`))) {
     tally.skip();
     return;
   }
-  const kept = isMerged && replace === 'never' ? await listNames(session, path, signal) : undefined;
-  await uploadTree(session, {
+  const isEmpty = await isEmptyVolume(session, destination.volume, signal);
+  if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
+  await using reader = new LocalReader({ root: source, rules: [] });
+  const there =
+    existing === undefined ? noPages() : (await listRemoteTree(session, path, { signal })).pages;
+  const actions = planTrees(reader.list(), there, {
+    by: 'content',
+    existing: isMerged && replace === 'never' ? 'keep' : 'replace',
+    onKept: () => tally.skip(),
+    onFault: ({ relative, error }) => tally.fail({ path: `${source}/${relative}`, error }),
+  });
+  await executeInVolume(session, actions, {
     source,
     path,
+    reader,
+    isEmpty,
     tally,
     transfer,
     signal,
-    ...(kept === undefined ? {} : { kept }),
   });
   if (existing !== undefined) return;
   await change(session, path, { op: 'set', ...attributesOf(stats) }, { signal });
@@ -90,20 +107,14 @@ async function sendDirectory(
   tally.report();
 }
 
-/** Paths of all files and links below a directory, relative to it. */
-async function listNames(
+/** Then no chunk can be there, and nobody need ask. */
+async function isEmptyVolume(
   session: Session,
-  path: string,
+  volume: string,
   signal: AbortSignal | undefined,
-): Promise<ReadonlySet<string>> {
-  const names = new Set<string>();
-  const pages = listPages(session, path, { recursive: true, limit: LIMITS.listPageMax, signal });
-  for await (const { entry, entries } of pages) {
-    for (const { kind, path: name } of entries) {
-      if (kind !== 'directory') names.add(name.slice(entry.path.length + 1));
-    }
-  }
-  return names;
+): Promise<boolean> {
+  const { count } = await getVolume(session, volume, { signal });
+  return count <= EMPTY_VOLUME_RECORDS;
 }
 
 async function statSource(path: string): Promise<BigIntStats> {

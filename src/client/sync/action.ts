@@ -23,6 +23,11 @@ export type TreeItem = TreeEntry | TreeFault;
 /** Everything below a root, in listing order, without the root, in pages that fit into memory. */
 export type TreePages = AsyncIterable<readonly TreeItem[]>;
 
+/** A tree with nothing in it. */
+export async function* noPages(): TreePages {
+  // Nothing to yield.
+}
+
 /** `entry` is what the destination is to have, `existing` what it has there. */
 export type Action =
   /**

@@ -46,7 +46,7 @@ export function compareEntries(
 }
 
 /** Have they the same mode and time, as far as both sides can store them? */
-function hasSameAttributes(
+export function hasSameAttributes(
   source: TreeEntry,
   destination: TreeEntry,
   options: Omit<CompareOptions, 'by'>,

@@ -38,7 +38,8 @@ export async function* planTrees(
     }
     const theirs = to.head;
     if (theirs?.kind === 'fault') throw theirs.error;
-    if (from.head === undefined && theirs === undefined) break;
+    // Without removals nothing depends on what only the destination has.
+    if (from.head === undefined && (theirs === undefined || options.remove !== true)) break;
     planner.step(from, to);
     if (planner.actions.length >= LIMITS.planPageActions) yield planner.take();
   }

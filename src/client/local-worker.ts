@@ -1,0 +1,166 @@
+import { workerData } from 'node:worker_threads';
+import { crc32, DIGEST_BYTES } from '../base/digest.ts';
+import { bytesEqual } from '../base/bytes.ts';
+import { assert, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { contentRoot } from '../format/content.ts';
+import { decodeListing, ListingWriter } from '../wire/listing.ts';
+import { TarWriter } from '../wire/tar-writer.ts';
+import { walk } from './local-walk.ts';
+import { type PackedFile, packSmallFile } from './small-file.ts';
+import type { TreeEntry } from './sync/action.ts';
+import { compileFilter } from './sync/filter.ts';
+import {
+  type Finished,
+  type ListedPage,
+  type LocalAnswer,
+  type LocalRequest,
+  type LocalWorkerData,
+  type Packed,
+  type RowFault,
+  WAY,
+} from './local-requests.ts';
+import { type Fault, faultOf, serveTreeWorker } from './tree-worker.ts';
+
+/** Lists a local tree, and reads, hashes and packs its small files, in a thread of its own. */
+
+interface Part {
+  readonly rows: readonly (PackedFile | { readonly entry: TreeEntry } | undefined)[];
+  readonly tar: TarWriter;
+}
+
+const { root, rules } = workerData as LocalWorkerData;
+const items = walk(root, rules.length === 0 ? undefined : compileFilter(rules));
+const parts = new Map<number, Part>();
+
+function list(): ListedPage {
+  const writer = new ListingWriter();
+  const faults: ListedPage['faults'][number][] = [];
+  for (let index = 0; index < LIMITS.walkPageEntries; ) {
+    const next = items.next();
+    if (next.done === true) return { kind: 'list', rows: writer.finish(), faults, isLast: true };
+    const item = next.value;
+    if (item.kind === 'fault') {
+      faults.push({ index, relative: item.relative, fault: faultOf(item.error) });
+      if (faults.length >= LIMITS.walkPageEntries) break;
+    } else {
+      writer.add(item);
+      index += 1;
+    }
+  }
+  return { kind: 'list', rows: writer.finish(), faults, isLast: false };
+}
+
+function pack({ id, rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packed {
+  const entries = decodeListing(rows);
+  const tar = new TarWriter(roomFor(entries, memory));
+  const now = new ListingWriter();
+  const digests = new Uint8Array(entries.length * DIGEST_BYTES);
+  const isSame = new Uint8Array(entries.length);
+  const faults: RowFault[] = [];
+  const packed = entries.map((entry, index) => {
+    const row = packRow(entry, tar);
+    if ('fault' in row) {
+      faults.push({ index, fault: row.fault });
+      now.add(entry);
+      return undefined;
+    }
+    now.add(row.entry);
+    if ('digest' in row) {
+      digests.set(row.digest, index * DIGEST_BYTES);
+      isSame[index] = hasContent(row, entry.content) ? 1 : 0;
+    }
+    return row;
+  });
+  parts.set(id, { rows: packed, tar });
+  return { kind: 'pack', rows: now.finish(), digests, isSame, faults };
+}
+
+/** Room for the headers of one entry, and what fills its last block, unless its path is long. */
+const ENTRY_BYTES = 2048;
+
+function roomFor(entries: readonly TreeEntry[], memory: ArrayBuffer | undefined): ArrayBuffer {
+  const needed = entries.reduce((sum, { size }) => sum + size + ENTRY_BYTES, ENTRY_BYTES);
+  return memory !== undefined && memory.byteLength >= needed ? memory : new ArrayBuffer(needed);
+}
+
+function packRow(
+  entry: TreeEntry,
+  tar: TarWriter,
+): PackedFile | { readonly entry: TreeEntry } | { readonly fault: Fault } {
+  const { relative: path, mode, mtimeUs, target = '' } = entry;
+  switch (entry.kind) {
+    case 'directory':
+      tar.add({ kind: 'directory', path, mode, mtimeUs });
+      return { entry };
+    case 'symlink':
+      tar.add({ kind: 'symlink', path, mode, mtimeUs, target });
+      return { entry };
+    case 'file':
+      try {
+        return packSmallFile(`${root}/${path}`, entry, tar);
+      } catch (error) {
+        if (!isGdpfsError(error)) throw error;
+        return { fault: faultOf(error) };
+      }
+  }
+}
+
+function hasContent(
+  { entry: { size }, digest, data }: PackedFile,
+  content: Uint8Array | undefined,
+): boolean {
+  if (content === undefined) return false;
+  const chunks = data.length === 0 ? [] : [{ offset: 0, length: size, digest, checksum: 0 }];
+  return bytesEqual(contentRoot({ size, chunks }), content);
+}
+
+function finish({ id, ways }: LocalRequest & { readonly kind: 'finish' }): Finished {
+  const part = parts.get(id);
+  assert(part !== undefined, 'what is finished was packed');
+  parts.delete(id);
+  const { rows, tar } = part;
+  const isWhole = rows.every((row, index) => row === undefined || ways?.[index] === WAY.whole);
+  if (ways === undefined || isWhole) {
+    return { kind: 'finish', tar: tar.length === 0 ? undefined : tar.finish() };
+  }
+  const rest = new TarWriter();
+  for (const [index, row] of rows.entries()) {
+    if (row !== undefined) addRow(rest, row, ways[index]);
+  }
+  return { kind: 'finish', tar: rest.length === 0 ? undefined : rest.finish() };
+}
+
+function addRow(
+  tar: TarWriter,
+  row: PackedFile | { readonly entry: TreeEntry },
+  way: number | undefined,
+): void {
+  if (way !== WAY.whole && way !== WAY.reference) return;
+  const { relative: path, mode, mtimeUs, size } = row.entry;
+  if (!('digest' in row)) return void packRow(row.entry, tar);
+  const { digest, data } = row;
+  const head = { path, mode, mtimeUs, digest };
+  if (way === WAY.whole) return tar.add({ ...head, kind: 'file', data });
+  tar.add({ ...head, kind: 'reference', size, checksum: crc32(data) });
+}
+
+function answer(request: LocalRequest): LocalAnswer {
+  switch (request.kind) {
+    case 'list':
+      return list();
+    case 'pack':
+      return pack(request);
+    case 'finish':
+      return finish(request);
+  }
+}
+
+serveTreeWorker<LocalRequest, LocalAnswer>(
+  (request) => Promise.resolve(answer(request)),
+  (given) => {
+    if (given.kind === 'list') return [given.rows.buffer];
+    if (given.kind === 'pack') return [given.rows.buffer, given.digests.buffer];
+    return given.tar === undefined ? [] : [given.tar.buffer];
+  },
+);

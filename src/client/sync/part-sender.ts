@@ -1,0 +1,216 @@
+import { DIGEST_BYTES, formatDigest } from '../../base/digest.ts';
+import { assert, type ErrorCode, type GdpfsError, isGdpfsError } from '../../base/errors.ts';
+import { decodeListing, ListingWriter } from '../../wire/listing.ts';
+import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import type { CallOptions } from '../files.ts';
+import type { LocalReader, PackedPart } from '../local-reader.ts';
+import { WAY } from '../local-requests.ts';
+import type { Session } from '../session.ts';
+import type { Tally } from '../tally.ts';
+import { errorOfFault } from '../tree-worker.ts';
+import { missingDigests } from '../uploads.ts';
+import type { Action, TreeEntry } from './action.ts';
+import { hasSameAttributes } from './compare.ts';
+
+/** What travels in tar streams: directories, links and small files. */
+export type PartAction = Extract<Action, { kind: 'file' | 'symlink' | 'directory' }>;
+
+export interface PartSenderOptions extends CallOptions {
+  /** Local directory. */
+  readonly source: string;
+  /** `/<volume>/<path>` of the directory that gets the entries. */
+  readonly path: string;
+  readonly reader: LocalReader;
+  /** Ask first which chunks the volume lacks: of no use while it is empty. */
+  readonly asksFirst: boolean;
+  readonly tally: Tally;
+}
+
+/** Faults of one entry: the others of its stream may be fine. */
+const ENTRY_FAULTS: readonly ErrorCode[] = [
+  'bad_chunk',
+  'bad_request',
+  'body_too_large',
+  'exists',
+  'is_a_directory',
+  'name_too_long',
+  'not_a_directory',
+  'not_a_file',
+  'not_empty',
+];
+
+/** How entries travel: that of content which the volume has is a waste of the wire. */
+type Content = 'asked' | 'whole';
+
+/** Sends parts of a tree as tar streams, each of which is committed whole or not at all. */
+export class PartSender {
+  readonly #session: Session;
+  readonly #options: PartSenderOptions;
+
+  constructor(session: Session, options: PartSenderOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  /** All of `part`, or, if something in it is refused, all others. Failures go to the tally. */
+  async send(part: readonly PartAction[]): Promise<void> {
+    await this.#send(part, this.#options.asksFirst ? 'asked' : 'whole');
+  }
+
+  async #send(part: readonly PartAction[], content: Content): Promise<void> {
+    const { reader } = this.#options;
+    const packed = await reader.pack(listingOf(part));
+    const entries = decodeListing(packed.rows);
+    const faulty = new Set(packed.faults.map(({ index }) => index));
+    const rows = part.map((action, index): Row => {
+      const entry = entries[index];
+      assert(entry !== undefined, 'there is a row for each action');
+      return { action, entry, isFaulty: faulty.has(index), isSame: packed.isSame[index] === 1 };
+    });
+    const ways = await this.#waysOf(rows, packed, content);
+    const tar = await packed.finish(ways);
+    try {
+      if (tar !== undefined) await this.#post(tar);
+    } catch (error) {
+      return await this.#sendOtherwise(part, error);
+    }
+    if (tar !== undefined) reader.recycle(tar);
+    for (const { index, fault } of packed.faults) {
+      const error = errorOfFault(fault);
+      if (!isGdpfsError(error)) throw error;
+      this.#fail(part[index], error);
+    }
+    this.#count(rows, ways);
+  }
+
+  async #sendOtherwise(part: readonly PartAction[], error: unknown): Promise<void> {
+    // What the volume had a moment ago may be gone, or rotten.
+    if (isGdpfsError(error, 'chunk_missing')) return await this.#send(part, 'whole');
+    if (!isGdpfsError(error, ...ENTRY_FAULTS)) throw error;
+    const [first] = part;
+    if (first !== undefined && part.length === 1) {
+      return this.#options.tally.fail({ path: this.#remotePath(first.entry), error });
+    }
+    const middle = Math.ceil(part.length / 2);
+    await this.send(part.slice(0, middle));
+    await this.send(part.slice(middle));
+  }
+
+  /** One for each row. */
+  async #waysOf(rows: readonly Row[], packed: PackedPart, content: Content): Promise<Uint8Array> {
+    const ways = new Uint8Array(rows.length);
+    const present =
+      content === 'asked' ? await this.#present(rows, packed.digests) : new Set<number>();
+    for (const [index, row] of rows.entries()) {
+      const { action, entry, isSame, isFaulty } = row;
+      if (isFaulty) continue;
+      const isPresent = entry.size === 0 || content === 'whole' || present.has(index);
+      // What is there as it should be is left alone, unless its chunk is lost.
+      const isDone = isSame && isPresent && hasAttributes(action, entry);
+      if (isDone) ways[index] = WAY.none;
+      else ways[index] = present.has(index) ? WAY.reference : WAY.whole;
+    }
+    return ways;
+  }
+
+  /** Indexes of the rows whose content the volume has. */
+  async #present(rows: readonly Row[], digests: Uint8Array): Promise<Set<number>> {
+    const { path, signal } = this.#options;
+    const asked: number[] = [];
+    for (const [index, { entry, isFaulty }] of rows.entries()) {
+      if (entry.kind === 'file' && entry.size > 0 && !isFaulty) asked.push(index);
+    }
+    if (asked.length === 0) return new Set();
+    const missing = await missingDigests(this.#session, {
+      path,
+      digests: asked.map((index) =>
+        digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES),
+      ),
+      signal,
+    });
+    const lacking = new Set(missing.map((position) => asked[position]));
+    return new Set(asked.filter((index) => !lacking.has(index)));
+  }
+
+  async #post(bytes: Uint8Array): Promise<void> {
+    const { path, signal } = this.#options;
+    await this.#session.request({
+      method: 'POST',
+      route: '/api/v1/storage/files',
+      query: { path },
+      body: { type: MEDIA_TYPES.tar, bytes },
+      changes: true,
+      signal,
+    });
+  }
+
+  #count(rows: readonly Row[], ways: Uint8Array): void {
+    const { tally } = this.#options;
+    let bytes = 0;
+    for (const [index, { entry, isFaulty }] of rows.entries()) {
+      if (isFaulty) continue;
+      if (entry.kind === 'file') {
+        bytes += entry.size;
+        const isSent = ways[index] === WAY.whole;
+        tally.files += 1;
+        if (isSent) tally.bytesSent += entry.size;
+        else tally.bytesReused += entry.size;
+      } else if (entry.kind === 'directory') tally.directories += 1;
+      else tally.links += 1;
+    }
+    tally.addBytes(bytes);
+    this.#tell(rows, ways);
+  }
+
+  /** One event for each name, where somebody listens. */
+  #tell(rows: readonly Row[], ways: Uint8Array): void {
+    const { observer } = this.#options.tally;
+    if (observer.file === undefined && observer.change === undefined) return;
+    for (const [index, { entry, isFaulty }] of rows.entries()) {
+      if (isFaulty) continue;
+      const path = this.#remotePath(entry);
+      const { kind, size } = entry;
+      const bytesSent = ways[index] === WAY.whole ? size : 0;
+      if (kind === 'file')
+        observer.file?.({ path, size, bytesSent, bytesReused: size - bytesSent });
+      else observer.change?.({ kind: kind === 'directory' ? 'directory' : 'link', path });
+    }
+  }
+
+  #fail(action: PartAction | undefined, error: GdpfsError): void {
+    assert(action !== undefined, 'a fault belongs to an action');
+    this.#options.tally.fail({ path: `${this.#options.source}/${action.entry.relative}`, error });
+  }
+
+  #remotePath({ relative }: TreeEntry): string {
+    return `${this.#options.path}/${relative}`;
+  }
+}
+
+interface Row {
+  readonly action: PartAction;
+  /** As it was packed. */
+  readonly entry: TreeEntry;
+  readonly isFaulty: boolean;
+  /** The destination has the same content. */
+  readonly isSame: boolean;
+}
+
+/** With the content roots that the destination has, to compare with. */
+function listingOf(part: readonly PartAction[]): Uint8Array {
+  const writer = new ListingWriter();
+  for (const { entry, existing } of part) {
+    const content = existing?.content;
+    writer.add(entry.kind === 'file' && content !== undefined ? { ...entry, content } : entry);
+  }
+  return writer.finish();
+}
+
+function hasAttributes({ existing }: PartAction, entry: TreeEntry): boolean {
+  return existing !== undefined && hasSameAttributes(entry, existing, {});
+}
+
+/** As the server names it. */
+export function etagOf({ content }: TreeEntry): string | undefined {
+  return content === undefined ? undefined : formatDigest(content);
+}

@@ -1,0 +1,196 @@
+import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { isFaultOfOne } from '../fault-scope.ts';
+import { change, remove } from '../files.ts';
+import type { LocalReader } from '../local-reader.ts';
+import type { Session } from '../session.ts';
+import { TaskGroup } from '../task-group.ts';
+import type { Tally } from '../tally.ts';
+import type { TransferOptions } from '../transfer-options.ts';
+import { uploadFile } from '../upload.ts';
+import type { CallOptions } from '../files.ts';
+import type { Action, ActionPages, TreeEntry } from './action.ts';
+import { etagOf, type PartAction, PartSender } from './part-sender.ts';
+
+export interface VolumeExecutorOptions extends CallOptions {
+  /** Local directory that the entries are below. */
+  readonly source: string;
+  /** `/<volume>/<path>` of an existing directory, which gets them. */
+  readonly path: string;
+  readonly reader: LocalReader;
+  /** The volume is known to have no chunks. */
+  readonly isEmpty: boolean;
+  readonly tally: Tally;
+  readonly transfer: TransferOptions;
+}
+
+/**
+ * Does the actions of a plan in a volume, from a local directory: directories, links and small files in
+ * tar streams that are committed whole, larger files chunk by chunk. Failures of single names go to
+ * the tally. Throws what ends it all; what was committed until then stays.
+ */
+export async function executeInVolume(
+  session: Session,
+  actions: ActionPages,
+  options: VolumeExecutorOptions,
+): Promise<void> {
+  const execution = new VolumeExecution(session, options);
+  await execution.run(actions);
+}
+
+/** Bytes of headers for one tar entry, at most, beside what its path and target take. */
+const TAR_HEADERS_BYTES = 2048;
+/** A path is in the headers up to three times, once percent-encoded. */
+const TAR_PATH_COPIES = 6;
+
+class VolumeExecution {
+  readonly #session: Session;
+  readonly #options: VolumeExecutorOptions;
+  readonly #sender: PartSender;
+  readonly #tasks = new TaskGroup();
+  readonly #sendPart = this.#tasks.lane(LIMITS.partsInFlight);
+  readonly #sendLarge = this.#tasks.lane(LIMITS.largeFilesInFlight);
+  readonly #change = this.#tasks.lane(LIMITS.removalsInFlight);
+  #part: PartAction[] = [];
+  #partBytes = 0;
+  #headerBytes = 0;
+  /** What the last action removes. */
+  #removed: string | undefined;
+
+  constructor(session: Session, options: VolumeExecutorOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#sender = new PartSender(session, { ...options, asksFirst: !options.isEmpty });
+  }
+
+  async run(pages: ActionPages): Promise<void> {
+    try {
+      for await (const actions of pages) {
+        for (const action of actions) await this.#begin(action);
+      }
+      this.#options.tally.expected.isComplete = true;
+      await this.#flush();
+    } finally {
+      // Also after a failure nothing goes on behind our back.
+      await this.#tasks.settle();
+    }
+  }
+
+  async #begin(action: Action): Promise<void> {
+    const { tally } = this.#options;
+    // What comes into the place of something removed waits until it is gone.
+    if (action.entry.relative === this.#removed) await this.#tasks.settle();
+    this.#removed = action.kind === 'remove' ? action.entry.relative : undefined;
+    switch (action.kind) {
+      case 'file':
+        tally.expect({ files: 1, bytes: action.entry.size });
+        if (action.entry.size <= LIMITS.smallFileBytesMax) return await this.#add(action);
+        return await this.#sendLarge(() => this.#upload(action));
+      case 'directory':
+      case 'symlink':
+        return await this.#add(action);
+      case 'remove':
+        return await this.#change(() => this.#remove(action));
+      case 'attributes':
+        return await this.#change(() => this.#setAttributes(action));
+      case 'conflict':
+        return tally.fail({ path: this.#remotePath(action.entry), error: this.#inTheWay(action) });
+    }
+  }
+
+  async #add(action: PartAction): Promise<void> {
+    const { relative, size, target = '' } = action.entry;
+    this.#part.push(action);
+    this.#partBytes += size;
+    this.#headerBytes += TAR_HEADERS_BYTES + TAR_PATH_COPIES * Buffer.byteLength(relative + target);
+    const isFull =
+      this.#part.length >= LIMITS.tarFilesMax ||
+      this.#partBytes >= LIMITS.tarBytesTarget ||
+      this.#partBytes + this.#headerBytes >= LIMITS.tarBodyBytesMax / 2;
+    if (isFull) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const part = this.#part;
+    if (part.length === 0) return;
+    this.#part = [];
+    this.#partBytes = 0;
+    this.#headerBytes = 0;
+    await this.#sendPart(() => this.#sender.send(part));
+  }
+
+  async #upload({ entry }: Action & { readonly kind: 'file' }): Promise<void> {
+    const { tally, transfer, signal } = this.#options;
+    const path = this.#remotePath(entry);
+    let progress = 0;
+    try {
+      const result = await uploadFile(this.#session, {
+        source: this.#localPath(entry),
+        path,
+        parents: true,
+        transfer,
+        onProgress: (bytes) => {
+          progress += bytes;
+          tally.addBytes(bytes);
+        },
+        signal,
+      });
+      tally.fileDone({ path, ...result });
+    } catch (error) {
+      if (!isFaultOfOne(error)) throw error;
+      tally.addBytes(-progress);
+      tally.fail({ path: this.#localPath(entry), error });
+    }
+  }
+
+  async #remove({ entry, count }: Action & { readonly kind: 'remove' }): Promise<void> {
+    const { tally, signal } = this.#options;
+    const path = this.#remotePath(entry);
+    try {
+      await remove(this.#session, path, { recursive: true, signal });
+    } catch (error) {
+      if (!isFaultOfOne(error)) throw error;
+      // Somebody else was faster: it is gone, as it should be.
+      if (!isGdpfsError(error, 'not_found')) return tally.fail({ path, error });
+    }
+    tally.removed += count;
+    tally.observer.change?.({ kind: 'remove', path });
+    tally.report();
+  }
+
+  async #setAttributes(action: Action & { readonly kind: 'attributes' }): Promise<void> {
+    const { tally, signal } = this.#options;
+    const { mode, mtimeUs } = action.entry;
+    const path = this.#remotePath(action.entry);
+    const ifMatch = etagOf(action.existing);
+    try {
+      const only = ifMatch === undefined ? {} : { ifMatch };
+      await change(this.#session, path, { op: 'set', mode, mtimeUs }, { ...only, signal });
+    } catch (error) {
+      if (!isFaultOfOne(error)) throw error;
+      return tally.fail({ path, error });
+    }
+    tally.observer.change?.({ kind: 'attributes', path });
+  }
+
+  #inTheWay({ entry, existing }: Action & { readonly kind: 'conflict' }): GdpfsError {
+    const path = this.#remotePath(entry);
+    return existing.kind === 'directory'
+      ? new GdpfsError(
+          'is_a_directory',
+          `cannot replace "${path}" by a ${entry.kind}: it is a directory`,
+        )
+      : new GdpfsError(
+          'not_a_directory',
+          `cannot replace "${path}" by a directory: it is a ${existing.kind}`,
+        );
+  }
+
+  #localPath({ relative }: TreeEntry): string {
+    return `${this.#options.source}/${relative}`;
+  }
+
+  #remotePath({ relative }: TreeEntry): string {
+    return `${this.#options.path}/${relative}`;
+  }
+}

@@ -1,0 +1,31 @@
+/** A session that counts what its requests carry. */
+import type { ApiRequest, Session } from '../../src/client/session.ts';
+
+export interface CountingSession extends Session {
+  /** Requests so far, by method and route. */
+  readonly requests: ReadonlyMap<string, number>;
+  /** Bytes of all request bodies so far. */
+  readonly sentBytes: number;
+  /** Called before each request; may throw. */
+  before: ((request: ApiRequest) => void) | undefined;
+}
+
+/** Disposing of it leaves `session` open. */
+export function countRequests(session: Session): CountingSession {
+  const requests = new Map<string, number>();
+  const counting = {
+    url: session.url,
+    requests,
+    sentBytes: 0,
+    before: undefined as CountingSession['before'],
+    request: async (request: ApiRequest) => {
+      counting.before?.(request);
+      const name = `${request.method} ${request.route}`;
+      requests.set(name, (requests.get(name) ?? 0) + 1);
+      counting.sentBytes += request.body?.bytes.length ?? 0;
+      return await session.request(request);
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  return counting;
+}
