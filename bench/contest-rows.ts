@@ -17,7 +17,7 @@ export const MEGABYTES: Unit = {
   name: 'MB/s',
   size: 1e6,
   cpuAmount: 2 ** 30,
-  cpuName: 'GiB',
+  cpuName: 'a GiB',
 };
 
 export const FILES: Unit = {
@@ -90,7 +90,7 @@ function rowOf({ peer, direction, ours, theirs }: Pair, presentation: Presentati
     beside: `${peer} ${count(theirsRate / unit.size)} ${unit.name}${remark}`,
     ratio,
     ...(goal === undefined ? {} : { goal }),
-    cpu: `${cpuOf(ours, unit)}; ${cpuOf(theirs, unit)} s/${unit.cpuName}`,
+    cpu: `${cpuOf(ours, unit)}; ${cpuOf(theirs, unit)} for ${unit.cpuName}`,
   };
 }
 
@@ -98,7 +98,7 @@ function goalOf({ value }: Ratio, goal: RatioGoal | undefined): Goal | undefined
   if (goal === undefined) return undefined;
   const { atLeast, reason } = goal;
   const why = reason === undefined ? '' : `, ${reason}`;
-  return { text: `≥ ${Number(atLeast.toFixed(2))}×${why}`, isReached: value >= atLeast };
+  return { text: `≥ ${Number(atLeast.toPrecision(3))}×${why}`, isReached: value >= atLeast };
 }
 
 /** Amount a second. */

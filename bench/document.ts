@@ -1,7 +1,7 @@
 /** docs/benchmarks.md, from what a run found. */
 import { cpus, totalmem } from 'node:os';
 import { CHECKS } from './contender.ts';
-import { formatRange, formatRatio, type Report, type Row } from './report.ts';
+import { formatRange, formatRatio, type Report, type Row, type Section } from './report.ts';
 import { versions } from './versions.ts';
 
 export interface Run {
@@ -14,6 +14,7 @@ export interface Run {
 export function formatDocument(report: Report, run: Run): string {
   const { command, runs, elapsedMs } = run;
   const date = new Date().toISOString().slice(0, 10);
+  const goals = report.rows.flatMap(({ goal }) => (goal === undefined ? [] : [goal.isReached]));
   const minutes = (elapsedMs / 60_000).toFixed(1);
   return `# Benchmarks
 
@@ -23,11 +24,11 @@ certificates. Figures are medians of ${runs} rounds in which all contenders take
 data, from a warm page cache to a place where there was nothing, and after each round what came back
 is compared with what was sent. A ratio is our rate divided by the peer's: above 1 gdpfs is faster; in
 brackets the lowest and the highest of single rounds. Absolute figures move between machines; ratios of
-one run are what to keep. CPU is seconds of client + server, ours; theirs.
+one run are what to keep. CPU is seconds of client + server: ours; theirs.
 
-| what | gdpfs | beside | ratio | goal | CPU |
-|---|---|---|---|---|---|
-${report.rows.map(formatRow).join('\n')}
+${goals.filter(Boolean).length} of ${goals.length} goals were reached.
+
+${report.sections.map(formatSection).join('\n')}
 
 ## What each checks
 
@@ -35,7 +36,7 @@ ${Object.entries(CHECKS)
   .map(([name, what]) => `- ${name}: ${what}.`)
   .join('\n')}
 
-Only gdpfs waits until the bytes are durable.
+Only gdpfs waits until what is uploaded is durable.
 
 ## Not measured
 
@@ -53,6 +54,11 @@ function machine(): string {
   const [cpu] = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
   return `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}, ${memory}, ${process.platform} ${process.arch}`;
+}
+
+function formatSection({ title, note, rows }: Section): string {
+  const head = '| what | gdpfs | beside | ratio | goal | CPU |\n|---|---|---|---|---|---|';
+  return `## ${title}\n${note === '' ? '' : `\n${note}\n`}\n${head}\n${rows.map(formatRow).join('\n')}\n`;
 }
 
 function formatRow({ what, measured, beside = '', ratio, goal, cpu = '' }: Row): string {

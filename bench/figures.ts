@@ -19,7 +19,9 @@ export function megabytes(bytes: number): string {
 
 /** In KiB below a MiB. */
 export function mebibytes(bytes: number): string {
-  return bytes < MIB ? `${count(bytes / 1024)} KiB` : `${count(bytes / MIB)} MiB`;
+  if (bytes < MIB) return `${count(bytes / 1024)} KiB`;
+  const amount = bytes / MIB;
+  return `${amount < 10 ? Number(amount.toFixed(1)) : count(amount)} MiB`;
 }
 
 export function seconds(ms: number): string {

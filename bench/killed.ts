@@ -36,13 +36,20 @@ export async function killed(conditions: Conditions): Promise<void> {
   const names = ['rsync over ssh'] as const;
   await using peers = await openPeers({ names, folder, link, signal, report });
   await run(user, 'mkdir', 'gdp://bench/kept');
-  const contenders = [resuming(stage), ...peers.contenders.map(keepingPart)];
   const counter = new Counter(link, signal);
+  const rows: Row[] = [];
   for (const subject of subjectsOf(scale)) {
-    for (const contender of contenders) {
-      await interrupt({ conditions, folder, counter, contender }, subject);
+    const ours = await interrupt({ folder, counter, contender: resuming(stage) }, subject);
+    const theirs: Interrupted[] = [];
+    for (const peer of peers.contenders) {
+      theirs.push(await interrupt({ folder, counter, contender: keepingPart(peer) }, subject));
     }
+    rows.push(...rowsOf(subject, ours, theirs));
   }
+  const note =
+    'The client gets SIGKILL when half of the bytes have crossed the wire, and the same command is run ' +
+    'again, beside `rsync --partial`. A relay between the two sides counts all bytes of TCP.';
+  report.section('A killed client', note, rows);
 }
 
 function subjectsOf(scale: number): Subject[] {
@@ -67,53 +74,94 @@ function subjectsOf(scale: number): Subject[] {
 }
 
 interface Ring {
-  readonly conditions: Conditions;
   readonly folder: string;
   readonly counter: Counter;
   readonly contender: Contender;
 }
 
+interface Resumed {
+  readonly whole: Counted;
+  readonly again: Counted;
+  /** What crossed the wire for the second time. */
+  readonly twiceBytes: number;
+}
+
+interface Interrupted extends Readonly<Record<Direction, Resumed>> {
+  readonly name: string;
+  /** Files that killed downloads left behind. */
+  readonly orphans: number;
+}
+
 /** In each direction: whole, then killed half-way and run again. */
 async function interrupt(
-  { conditions: { report }, folder, counter, contender }: Ring,
-  { what, kind, make, inFlightPart }: Subject,
-): Promise<void> {
+  { folder, counter, contender }: Ring,
+  { kind, make }: Subject,
+): Promise<Interrupted> {
   const place = join(folder, `${contender.name.replaceAll(/\W+/g, '-')}-${kind}`);
   const paths = { up: join(place, 'sent'), down: join(place, 'back') };
   const item = (direction: Direction, name: string): Item => {
     return { kind, name: `${kind}-${name}`, path: join(paths[direction], `${kind}-${name}`) };
   };
+  const resume = async (direction: Direction): Promise<Resumed> => {
+    const whole = await counter.measure(contender[direction](item(direction, 'whole')));
+    const command = contender[direction](item(direction, 'killed'));
+    const beforeBytes = await counter.killAfter(command, whole.wireBytes / 2);
+    const again = await counter.measure(command);
+    const twiceBytes = Math.max(0, beforeBytes + again.wireBytes - whole.wireBytes);
+    return { whole, again, twiceBytes };
+  };
   for (const path of Object.values(paths)) mkdirSync(path, { recursive: true });
   for (const name of ['whole', 'killed']) make(item('up', name).path);
-  const rows: Row[] = [];
-  for (const direction of DIRECTIONS) {
-    const copy = contender[direction];
-    const whole = await counter.measure(copy(item(direction, 'whole')));
-    const command = copy(item(direction, 'killed'));
-    const before = await counter.killAfter(command, whole.wireBytes / 2);
-    const again = await counter.measure(command);
-    const twice = Math.max(0, before + again.wireBytes - whole.wireBytes);
-    const most = Math.min(inFlightPart, 1) * whole.wireBytes + START_BYTES;
-    const goal = { text: `≤ ${mebibytes(most)} twice`, isReached: twice <= most };
-    rows.push({
-      what: `${what}, ${direction}, killed with -9 half-way, again with ${contender.name}`,
-      measured: `${costOf(again)}, ${mebibytes(twice)} for the second time`,
-      beside: `whole ${costOf(whole)}`,
-      ...(contender.name === 'gdpfs' ? { goal } : {}),
-    });
-  }
+  const up = await resume('up');
+  const down = await resume('down');
   const orphans = countOrphans(paths.up, paths.down);
-  report.add(...rows, {
-    what: `${what}, killed downloads, files left behind by ${contender.name}`,
-    measured: count(orphans),
-    ...(contender.name === 'gdpfs' ? { goal: { text: '0', isReached: orphans === 0 } } : {}),
-  });
   await rm(place, { recursive: true });
+  return { name: contender.name, up, down, orphans };
 }
 
+function rowsOf(
+  { what, inFlightPart }: Subject,
+  ours: Interrupted,
+  theirs: readonly Interrupted[],
+): Row[] {
+  const beside = (text: (peer: Interrupted) => string): Pick<Row, 'beside'> => {
+    const [peer] = theirs;
+    return peer === undefined ? {} : { beside: `${peer.name} ${text(peer)}` };
+  };
+  const rows = DIRECTIONS.flatMap((direction): Row[] => {
+    const { whole, twiceBytes } = ours[direction];
+    const most = Math.min(inFlightPart, 1) * whole.wireBytes + START_BYTES;
+    return [
+      {
+        what: `${what}, ${direction}, whole`,
+        measured: costOf(whole),
+        ...beside((peer) => costOf(peer[direction].whole)),
+      },
+      {
+        what: `${what}, ${direction}, again after the kill`,
+        measured: againOf(ours[direction]),
+        ...beside((peer) => againOf(peer[direction])),
+        goal: { text: `≤ ${mebibytes(most)} twice`, isReached: twiceBytes <= most },
+      },
+    ];
+  });
+  rows.push({
+    what: `${what}, files that killed downloads left behind`,
+    measured: count(ours.orphans),
+    ...beside(({ orphans }) => count(orphans)),
+    goal: { text: 'none', isReached: ours.orphans === 0 },
+  });
+  return rows;
+}
+
+function againOf({ again, twiceBytes }: Resumed): string {
+  return `${costOf(again)}, ${mebibytes(twiceBytes)} twice`;
+}
+
+/** Of gdpfs also what its own summary says. */
 function costOf(counted: Counted): string {
-  const said = counted.stdout === '' ? '' : ` (by its summary ${mebibytes(bytesSentBy(counted))})`;
-  return `${seconds(counted.elapsedMs)}, ${mebibytes(counted.wireBytes)} on the wire${said}`;
+  const said = counted.stdout === '' ? '' : ` (content ${mebibytes(bytesSentBy(counted))})`;
+  return `${seconds(counted.elapsedMs)}, ${mebibytes(counted.wireBytes)}${said}`;
 }
 
 /** `cp` into a directory that is there, so that the same command can be given again. */

@@ -32,7 +32,7 @@ export async function largeDirectory({ scale, signal, report }: Conditions): Pro
   readdirSync(join(source, '0'), { withFileTypes: true });
   const localMs = performance.now() - startMs;
   const remoteMs = median(remote);
-  report.add(
+  report.section('A large directory', '', [
     {
       what: `first page of ${count(entries)} entries`,
       measured: `${remoteMs.toFixed(1)} ms`,
@@ -43,5 +43,5 @@ export async function largeDirectory({ scale, signal, report }: Conditions): Pro
       what: `memory of the server, before and after ${count(entries)} files came`,
       measured: `${megabytes(emptyBytes)}, ${megabytes(filledBytes)}`,
     },
-  );
+  ]);
 }

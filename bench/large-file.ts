@@ -26,7 +26,7 @@ export const LARGE_GOALS: Partial<Readonly<Record<PeerName, RatioGoal>>> = {
 /** One file of 2 GiB, up and down. */
 export async function largeFile(conditions: Conditions): Promise<void> {
   const peers = ['scp', 'rsync over ssh', 'rclone, webdav', 'rclone, sftp', 'curl, nginx'] as const;
-  await copyLargeFile(conditions, { peers, key: 'large' });
+  await copyLargeFile(conditions, { peers, key: 'large', title: 'A large file', note: '' });
 }
 
 /** The same where no disk is in the way, with those that come nearest. */
@@ -36,18 +36,22 @@ export async function largeFileInMemory(conditions: Conditions): Promise<void> {
     return;
   }
   const peers = ['scp', 'curl, nginx'] as const;
-  await copyLargeFile(conditions, { peers, key: 'large in memory', parent: MEMORY });
+  const note = `All data of all contenders is in ${MEMORY}, so that no disk is in the way.`;
+  const title = 'A large file in memory';
+  await copyLargeFile(conditions, { peers, key: 'large in memory', title, note, parent: MEMORY });
 }
 
 interface LargeContest {
   readonly peers: readonly PeerName[];
   readonly key: string;
+  readonly title: string;
+  readonly note: string;
   readonly parent?: string;
 }
 
 async function copyLargeFile(
   { runs, scale, signal, report }: Conditions,
-  { peers: names, key, parent }: LargeContest,
+  { peers: names, key, title, note, parent }: LargeContest,
 ): Promise<void> {
   const size = Math.ceil((FILE_BYTES * scale) / MIB) * MIB;
   await using stage = await openStage({ signal, ...(parent === undefined ? {} : { parent }) });
@@ -66,9 +70,7 @@ async function copyLargeFile(
       return () => ({ path, amount: size });
     },
   });
-  const where = parent === undefined ? '' : `, all data in ${parent}`;
-  const what = `a file of ${mebibytes(size)}${where}`;
-  report.add(
-    ...contestRows(results, { what, key, unit: MEGABYTES, goal: (peer) => LARGE_GOALS[peer] }),
-  );
+  const what = `a file of ${mebibytes(size)}`;
+  const goal = (peer: PeerName): RatioGoal | undefined => LARGE_GOALS[peer];
+  report.section(title, note, contestRows(results, { what, key, unit: MEGABYTES, goal }));
 }

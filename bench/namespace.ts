@@ -42,7 +42,7 @@ export function openNamespaceLink(delayMs: number): Link {
     throw error;
   }
   return {
-    description: 'a network namespace with netem',
+    description: 'netem, between two network namespaces',
     host: FAR,
     prefix,
     open: (port) => Promise.resolve({ host: FAR, port }),

@@ -6,6 +6,7 @@ import { mebibytes, megabytes } from './figures.ts';
 import { gdpfs } from './gdpfs.ts';
 import { measure } from './measure.ts';
 import { peakOf } from './process-stats.ts';
+import type { Row } from './report.ts';
 import { makeFile, makeSparseFile, MIB } from './sources.ts';
 import { openStage } from './stage.ts';
 
@@ -36,22 +37,23 @@ export async function peakMemory(conditions: Conditions): Promise<void> {
     makeSparseFile(path, sparseSize, sparsePieces);
   });
   const sides = { up: 'client, up', down: 'client, down', server: 'server' };
-  for (const side of ['up', 'down', 'server'] as const) {
+  const rows = (['up', 'down', 'server'] as const).map((side): Row => {
     const growth = sparse.peaks[side] / full.peaks[side];
-    report.add({
+    return {
       what: `peak memory of the ${sides[side]}, for a file of ${mebibytes(sparseSize)}, sparse`,
       measured: megabytes(sparse.peaks[side]),
       beside: `for ${mebibytes(size)} without holes ${megabytes(full.peaks[side])}`,
       goal: { text: `≤ ${NOISE} times as much`, isReached: growth <= NOISE },
-    });
-  }
+    };
+  });
   const most = SPARSE_COPY_PARTS * sparse.sourceBytes;
-  report.add({
+  rows.push({
     what: `on the disk, the copy of the sparse file that came back`,
     measured: mebibytes(sparse.backBytes),
     beside: `the source ${mebibytes(sparse.sourceBytes)}`,
     goal: { text: `≤ ${mebibytes(most)}`, isReached: sparse.backBytes <= most },
   });
+  report.section('Memory', '', rows);
 }
 
 interface CopiedAlone {

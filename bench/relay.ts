@@ -43,7 +43,7 @@ export function openRelayLink(delayMs: number): RelayLink {
     return { host: HOST, port: address.port };
   };
   return {
-    description: delayMs === 0 ? 'a relay that counts' : 'a relay that delays',
+    description: delayMs === 0 ? 'a relay that counts' : 'a relay on loopback',
     host: HOST,
     prefix: [],
     counts,

@@ -30,9 +30,17 @@ export interface Skipped {
   readonly reason: string;
 }
 
+/** Rows of one benchmark. */
+export interface Section {
+  readonly title: string;
+  /** What must be known to read its rows; whole sentences, or empty. */
+  readonly note: string;
+  readonly rows: readonly Row[];
+}
+
 /** Collects what a run finds, and says it at once. */
 export class Report {
-  readonly rows: Row[] = [];
+  readonly sections: Section[] = [];
   readonly skipped: Skipped[] = [];
   readonly #print: (line: string) => void;
 
@@ -40,11 +48,16 @@ export class Report {
     this.#print = print;
   }
 
-  add(...rows: readonly Row[]): void {
-    for (const row of rows) {
-      this.rows.push(row);
-      this.#print(formatLine(row));
-    }
+  /** A section without rows is none. */
+  section(title: string, note: string, rows: readonly Row[]): void {
+    if (rows.length === 0) return;
+    this.sections.push({ title, note, rows });
+    this.#print(`\n${title}${note === '' ? '' : `. ${note}`}`);
+    for (const row of rows) this.#print(formatLine(row));
+  }
+
+  get rows(): Row[] {
+    return this.sections.flatMap(({ rows }) => rows);
   }
 
   /** Says why something is not measured; once for each reason. */
@@ -73,6 +86,6 @@ function formatLine({ what, measured, beside, ratio, goal, cpu }: Row): string {
   if (beside !== undefined) parts.push(beside);
   if (ratio !== undefined) parts.push(`${formatRatio(ratio.value)} ${formatRange(ratio)}`.trim());
   if (goal !== undefined) parts.push(`goal ${goal.text}: ${goal.isReached ? 'reached' : 'MISSED'}`);
-  if (cpu !== undefined) parts.push(cpu);
+  if (cpu !== undefined) parts.push(`CPU s ${cpu}`);
   return parts.join(' | ');
 }

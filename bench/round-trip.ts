@@ -11,6 +11,7 @@ import type { Link } from './link.ts';
 import { NoNamespace, openNamespaceLink } from './namespace.ts';
 import { openPeers } from './peers/open.ts';
 import { openRelayLink } from './relay.ts';
+import type { Report, Row } from './report.ts';
 import { remarksOn, SMALL_GOALS, treesOf } from './small-files.ts';
 import { makeFile, MIB } from './sources.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -30,21 +31,21 @@ export async function roundTrip(conditions: Conditions): Promise<void> {
   const names = ['scp', 'rsync over ssh', 'tar | ssh', 'rclone, webdav', 'curl, nginx'] as const;
   await using peers = await openPeers({ names, folder, link, signal, report });
   const contenders = [gdpfs(stage), ...peers.contenders];
-  const far = { stage, contenders, where: `${2 * DELAY_MS} ms round trip in ${link.description}` };
-  await copyLargeFile(conditions, far);
-  await copySmallFiles(conditions, far);
+  const large = await copyLargeFile(conditions, { stage, contenders });
+  const small = await copySmallFiles(conditions, { stage, contenders });
+  const title = `A round trip of ${2 * DELAY_MS} ms`;
+  report.section(title, `The delay is made by ${link.description}.`, [...large, ...small]);
 }
 
 interface Far {
   readonly stage: Stage;
   readonly contenders: readonly Contender[];
-  readonly where: string;
 }
 
 async function copyLargeFile(
   { runs, scale, signal, report }: Conditions,
-  { stage: { folder }, contenders, where }: Far,
-): Promise<void> {
+  { stage: { folder }, contenders }: Far,
+): Promise<Row[]> {
   const size = Math.ceil((FILE_BYTES * scale) / MIB) * MIB;
   const path = join(folder, 'large');
   const results = await compete({
@@ -59,15 +60,15 @@ async function copyLargeFile(
       return () => ({ path, amount: size });
     },
   });
-  const what = `a file of ${mebibytes(size)}, ${where}`;
-  const goal = goalsFrom(report.ratioOf.bind(report), 'large', LARGE_GOALS);
-  report.add(...contestRows(results, { what, key: 'large, far', unit: MEGABYTES, goal }));
+  const what = `a file of ${mebibytes(size)}`;
+  const goal = goalsFrom(report, 'large', LARGE_GOALS);
+  return contestRows(results, { what, key: 'large, far', unit: MEGABYTES, goal });
 }
 
 async function copySmallFiles(
   { runs, scale, signal, report }: Conditions,
-  { stage: { folder }, contenders, where }: Far,
-): Promise<void> {
+  { stage: { folder }, contenders }: Far,
+): Promise<Row[]> {
   const files = Math.ceil(TREE_FILES * scale);
   const results = await compete({
     kind: 'tree',
@@ -77,20 +78,20 @@ async function copySmallFiles(
     signal,
     prepare: (round) => treesOf(folder, { round, files, slowPeers: SLOW_PEERS }),
   });
-  const what = `${count(files)} files of 4 KiB, ${where}`;
+  const what = `${count(files)} files of 4 KiB`;
   const remarks = remarksOn(SLOW_PEERS, files);
-  const goal = goalsFrom(report.ratioOf.bind(report), 'small', SMALL_GOALS);
-  report.add(...contestRows(results, { what, key: 'small, far', unit: FILES, goal, remarks }));
+  const goal = goalsFrom(report, 'small', SMALL_GOALS);
+  return contestRows(results, { what, key: 'small, far', unit: FILES, goal, remarks });
 }
 
 /** The ratios must not be worse than those of the same run without delay; without such, the goals of those. */
 function goalsFrom(
-  ratioOf: (key: string) => number | undefined,
+  report: Report,
   key: string,
   goals: Partial<Readonly<Record<PeerName, RatioGoal>>>,
 ): (peer: PeerName, direction: Direction) => RatioGoal | undefined {
   return (peer, direction) => {
-    const near = ratioOf(ratioKey(key, peer, direction));
+    const near = report.ratioOf(ratioKey(key, peer, direction));
     if (goals[peer] === undefined || near === undefined) return goals[peer];
     return { atLeast: near, reason: 'as without delay' };
   };

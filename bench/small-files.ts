@@ -44,14 +44,15 @@ export async function smallFiles(conditions: Conditions): Promise<void> {
   const what = `${count(files)} files of 4 KiB`;
   const remarks = remarksOn(SLOW_PEERS, files);
   const goal = (peer: PeerName): RatioGoal | undefined => SMALL_GOALS[peer];
-  report.add(...contestRows(results, { what, key: 'small', unit: FILES, goal, remarks }));
+  const rows = contestRows(results, { what, key: 'small', unit: FILES, goal, remarks });
   const commits = ((await countCommits(stage)) - commitsBefore) / runs;
   const most = Math.ceil(files / FILES_PER_COMMIT) + COMMITS_OF_DIRECTORY;
-  report.add({
+  rows.push({
     what: `${what}, commits`,
     measured: commits.toFixed(1),
     goal: { text: `≤ ${most}`, isReached: commits <= most },
   });
+  report.section('Small files', '', rows);
 }
 
 export interface Trees {

@@ -40,20 +40,22 @@ export async function unchanged(conditions: Conditions): Promise<void> {
   makeTree(source, files);
   const tour: Tour = { folder, source, counter: new Counter(link, signal), contenders };
   const first = await makeTours(tour, 1, () => undefined);
-  addRows(conditions, `first run, ${count(files)} files of 4 KiB`, first);
+  const rows = rowsOf(`first run, ${count(files)} files of 4 KiB`, first);
   const walks: number[] = [];
   const idle = await makeTours(tour, runs, () => {
     walks.push(walk(source));
   });
   const what = `again, ${count(files)} files, none changed`;
-  addRows(conditions, what, idle);
-  addWalkRows(conditions, what, { runs: idle, walkMs: median(walks) });
+  rows.push(...rowsOf(what, idle), ...walkRows(what, { runs: idle, walkMs: median(walks) }));
   let changed = 0;
   const busy = await makeTours(tour, runs, (round) => {
     changed = changeTree(source, { files, first: round, step: CHANGE_STEP });
   });
-  addRows(conditions, `again, ${count(changed)} of ${count(files)} files changed`, busy);
+  rows.push(...rowsOf(`again, ${count(changed)} of ${count(files)} files changed`, busy));
   for (const { name } of contenders) compare('tree', source, backOf(tour, name));
+  const note =
+    '`gdpfs sync` and `rsync -a`; a relay between the two sides counts all bytes of TCP.';
+  report.section('A tree again', note, rows);
 }
 
 interface Tour {
@@ -90,10 +92,10 @@ function backOf({ folder }: Tour, name: string): string {
   return join(folder, `back-${name.replaceAll(/\W+/g, '-')}`);
 }
 
-function addRows({ report }: Conditions, what: string, results: ReadonlyMap<string, Runs>): void {
+function rowsOf(what: string, results: ReadonlyMap<string, Runs>): Row[] {
   const [ours, ...others] = results.values();
   const [, ...peers] = results.keys();
-  for (const direction of DIRECTIONS) {
+  return DIRECTIONS.flatMap((direction) => {
     const mine = ours?.[direction] ?? [];
     const row = { what: `${what}, ${direction}`, measured: costOf(mine) };
     const rows = others.map((theirs, index): Row => {
@@ -103,8 +105,8 @@ function addRows({ report }: Conditions, what: string, results: ReadonlyMap<stri
         ...besidePeer(`${what}, ${direction}, ${peer}`, peer, [mine, theirs[direction]]),
       };
     });
-    report.add(...(rows.length === 0 ? [row] : rows));
-  }
+    return rows.length === 0 ? [row] : rows;
+  });
 }
 
 function besidePeer(
@@ -122,14 +124,13 @@ function besidePeer(
   };
 }
 
-function addWalkRows(
-  { report }: Conditions,
+function walkRows(
   what: string,
   { runs, walkMs }: { readonly runs: ReadonlyMap<string, Runs>; readonly walkMs: number },
-): void {
-  for (const direction of DIRECTIONS) {
+): Row[] {
+  return DIRECTIONS.map((direction) => {
     const elapsedMs = elapsedOf(runs.get('gdpfs')?.[direction] ?? []);
-    report.add({
+    return {
       what: `${what}, ${direction}`,
       measured: seconds(elapsedMs),
       beside: `a walk with lstat, here: ${seconds(walkMs)}`,
@@ -137,8 +138,8 @@ function addWalkRows(
         text: `≤ ${seconds(MORE_THAN_WALK_MS)} more`,
         isReached: elapsedMs <= walkMs + MORE_THAN_WALK_MS,
       },
-    });
-  }
+    };
+  });
 }
 
 function elapsedOf(counted: readonly Counted[]): number {
