@@ -114,8 +114,11 @@ export const LIMITS = {
   shutdownGraceMs: 10_000,
 
   // Client.
-  /** Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`. */
-  transferConcurrency: 10,
+  /**
+   * Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`: two more
+   * than `dataExchangesMax`, so that reading and hashing overlap with the network.
+   */
+  transferConcurrency: 18,
   bodyBytesTarget: 2 * MIB,
   /** Chunks in one body: as many as a request may name ranges. */
   bodyChunksMax: 64,
@@ -167,8 +170,17 @@ export const LIMITS = {
   /** A server that asks for a longer pause is not believed. */
   retryAfterMsMax: 60_000,
   connectTimeoutMs: 10_000,
-  /** Connections of one client; exchanges beyond them wait. */
-  clientConnectionsMax: 8,
+  /**
+   * Exchanges with large bodies that a client has under way in each direction: from the smallest to
+   * the largest number, as the path gives, beginning in between. At most so many bodies are held.
+   */
+  dataExchangesMin: 2,
+  dataExchangesStart: 8,
+  dataExchangesMax: 16,
+  /** The same for all others, which never wait for those. */
+  smallExchangesMax: 8,
+  /** Of a request or response: less than this is no large body. */
+  smallExchangeBytesMax: 64 * KIB,
   /** A process waits this long for another that writes the configuration, a matter of milliseconds. */
   configLockMs: 2000,
   /** A response that is held in memory whole, such as a page of a listing or a tar stream. */

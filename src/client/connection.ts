@@ -4,6 +4,10 @@ import { concatBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { discardPiece } from '../wire/discard-piece.ts';
+import { slicesOf } from './flow/body-slices.ts';
+import { Movement } from './flow/movement.ts';
+import type { RateLimit } from './flow/rate-limit.ts';
+import { StallWatch } from './flow/stall-watch.ts';
 import { networkError } from './network-error.ts';
 
 /** What it takes to reach a server as somebody: PEM texts, and where it listens. */
@@ -17,6 +21,14 @@ export interface ConnectionOptions {
   readonly key?: string;
 }
 
+/** How a connection uses the network. */
+export interface ConnectionFlow {
+  /** As in FlowOptions. */
+  readonly stallMs?: number | undefined;
+  /** Absent: as fast as it goes. May be shared by connections. */
+  readonly rate?: RateLimit | undefined;
+}
+
 /** One HTTP request and where its response goes. */
 export interface Exchange {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
@@ -28,6 +40,13 @@ export interface Exchange {
   readonly into?: Uint8Array | undefined;
   /** Takes the body of a successful response piece by piece. Throwing ends the exchange. */
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
+  /** Told of the bytes of both bodies as they cross. */
+  readonly onMoved?: ((bytes: number) => void) | undefined;
+  /**
+   * Twice the patience before it counts as stalled: somebody between us and the server may have
+   * taken a body long before it gets through.
+   */
+  readonly isRepeated?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,62 +65,96 @@ export interface Connection extends AsyncDisposable {
   readonly url: string;
   /**
    * Resolves with whatever status the server answers. Throws `unavailable` if no whole answer came,
-   * `untrusted` if the server is not the one expected, or the signal's reason.
+   * or the exchange stalled, `untrusted` if the server is not the one expected, or the signal's
+   * reason. The body may be written over from then on.
    */
   exchange(exchange: Exchange): Promise<Answer>;
+  /** Takes no more exchanges; resolves when those under way are over. */
+  close(): Promise<void>;
 }
 
-export function openConnection(options: ConnectionOptions): Connection {
-  const pool = new Pool(options.url, {
-    connections: LIMITS.clientConnectionsMax,
+/** All that the gates of one session let pass, so that nothing ever waits for a connection. */
+const CONNECTIONS_MAX = 2 * LIMITS.dataExchangesMax + LIMITS.smallExchangesMax;
+
+export function openConnection(options: ConnectionOptions, flow: ConnectionFlow = {}): Connection {
+  const { url, ca, certificate: cert, key } = options;
+  const pool = new Pool(url, {
+    connections: CONNECTIONS_MAX,
     pipelining: 1,
-    headersTimeout: LIMITS.requestStallMs,
-    bodyTimeout: LIMITS.requestStallMs,
-    connect: {
-      ca: options.ca,
-      cert: options.certificate,
-      key: options.key,
-      minVersion: 'TLSv1.3',
-      timeout: LIMITS.connectTimeoutMs,
-    },
+    // A stall is silence, wherever in the exchange, and not the time that a part of it takes.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { ca, cert, key, minVersion: 'TLSv1.3', timeout: LIMITS.connectTimeoutMs },
   });
+  const watch = new StallWatch(flow.stallMs ?? LIMITS.requestStallMs);
   return {
-    url: options.url,
+    url,
     exchange: (exchange) =>
       new Promise((resolve, reject) => {
         exchange.signal?.throwIfAborted();
-        const { method, target, headers, body } = exchange;
         const handler = new ExchangeHandler(exchange, {
+          url,
+          watch,
+          rate: flow.rate,
           resolve,
-          reject: (error) => reject(networkError(error, options.url)),
+          reject: (error) => reject(networkError(error, url)),
         });
-        pool.dispatch({ method, path: target, headers, body: body ?? null }, handler);
+        pool.dispatch(handler.request, handler);
       }),
-    [Symbol.asyncDispose]: () => pool.destroy(),
+    close: () => pool.close(),
+    [Symbol.asyncDispose]: async () => {
+      watch[Symbol.dispose]();
+      await pool.destroy();
+    },
   };
 }
 
-interface Settle {
+/** What an exchange needs of its connection. */
+interface Way {
+  readonly url: string;
+  readonly watch: StallWatch;
+  readonly rate: RateLimit | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Puts the pieces of one response where they belong, and ends the request when it is aborted. */
+/**
+ * Puts the pieces of one response where they belong, and ends the request when it is aborted or has
+ * stalled.
+ */
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
-  readonly #settle: Settle;
+  readonly #way: Way;
+  readonly #movement: Movement;
   readonly #pieces: Uint8Array[] = [];
   #abort: (() => void) | undefined;
+  #resume: NodeJS.Timeout | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #received = 0;
 
-  constructor(exchange: Exchange, settle: Settle) {
+  constructor(exchange: Exchange, way: Way) {
     this.#exchange = exchange;
-    this.#settle = settle;
+    this.#way = way;
+    this.#movement = new Movement(exchange.isRepeated === true ? 2 : 1);
   }
 
+  get request(): Dispatcher.DispatchOptions {
+    const { method, target: path, headers, body, onMoved } = this.#exchange;
+    if (body === undefined) return { method, path, headers };
+    const slices = slicesOf(body, { movement: this.#movement, rate: this.#way.rate, onMoved });
+    return {
+      method,
+      path,
+      headers: { ...headers, 'content-length': String(body.length) },
+      // undici takes iterables too, its types do not say so.
+      body: slices as Uint8Array,
+    };
+  }
+
+  /** There is a connection, and the request is about to be written. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#way.watch.add(this.#movement, () => controller.abort(stalled(this.#way.url)));
     const { signal } = this.#exchange;
     if (signal === undefined) return;
     this.#abort = () => controller.abort(reasonOf(signal));
@@ -114,31 +167,38 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     status: number,
     headers: IncomingHttpHeaders,
   ): void {
+    this.#movement.received();
     this.#status = status;
     this.#headers = headers;
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
+    const { length } = piece;
+    this.#movement.received();
     try {
       this.#take(piece);
     } catch (error) {
       controller.abort(error instanceof Error ? error : new Error(String(error)));
+      return;
     }
+    this.#exchange.onMoved?.(length);
+    const waitMs = this.#way.rate?.reserve(length) ?? 0;
+    if (waitMs > 0) this.#pause(controller, waitMs);
   }
 
   onResponseEnd(): void {
-    this.#stopListening();
+    this.#finish();
     const { into } = this.#exchange;
     const body =
       into !== undefined && this.#succeeded
         ? into.subarray(0, this.#received)
         : concatBytes(this.#pieces);
-    this.#settle.resolve({ status: this.#status, headers: this.#headers, body });
+    this.#way.resolve({ status: this.#status, headers: this.#headers, body });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#stopListening();
-    this.#settle.reject(error);
+    this.#finish();
+    this.#way.reject(error);
   }
 
   get #succeeded(): boolean {
@@ -153,18 +213,34 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     } else if (this.#succeeded && into !== undefined) {
       if (this.#received > into.length) throw tooLong(into.length);
       into.set(piece, this.#received - piece.length);
-      discardPiece(piece);
+      // What a pause leaves of what came with the piece is put back, and lies in the same memory.
+      if (this.#way.rate === undefined) discardPiece(piece);
     } else {
       if (this.#received > LIMITS.responseBytesMax) throw tooLong(LIMITS.responseBytesMax);
       this.#pieces.push(piece);
     }
   }
 
-  #stopListening(): void {
+  #pause(controller: Dispatcher.DispatchController, waitMs: number): void {
+    controller.pause();
+    this.#movement.isPaused = true;
+    this.#resume = setTimeout(() => {
+      this.#movement.isPaused = false;
+      controller.resume();
+    }, waitMs).unref();
+  }
+
+  #finish(): void {
+    this.#way.watch.remove(this.#movement);
+    clearTimeout(this.#resume);
     if (this.#abort !== undefined) {
       this.#exchange.signal?.removeEventListener('abort', this.#abort);
     }
   }
+}
+
+function stalled(url: string): GdpfsError {
+  return new GdpfsError('unavailable', `cannot reach "${url}": it stopped answering`);
 }
 
 function tooLong(bytesMax: number): GdpfsError {

@@ -12,8 +12,8 @@ const STATES: Readonly<Record<string, string>> = {
   EPIPE: 'the connection was cut',
   UND_ERR_SOCKET: 'the connection was cut',
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
-  UND_ERR_HEADERS_TIMEOUT: 'it stopped answering',
-  UND_ERR_BODY_TIMEOUT: 'it stopped answering',
+  UND_ERR_CLOSED: 'the session was closed',
+  UND_ERR_DESTROYED: 'the session was closed',
 };
 
 /**

@@ -11,6 +11,8 @@ const ATTEMPTS = 'attempts';
 
 export interface RetryOptions {
   readonly signal?: AbortSignal | undefined;
+  /** No more attempts, and no more pauses, once this is aborted: the last error stands. */
+  readonly end?: AbortSignal | undefined;
   /** Attempts beside the first. Absent: as many as the patience lasts for. */
   readonly retriesMax?: number | undefined;
   /** Milliseconds from the first failure on after which no more attempt is made; asked each time. */
@@ -42,17 +44,18 @@ const realPauses: Pauses = {
  * so that many clients of a restarted server do not come back at once.
  */
 export async function withRetry<T>(
-  attempt: () => Promise<T>,
+  attempt: (retries: number) => Promise<T>,
   options: RetryOptions = {},
 ): Promise<T> {
-  const { signal, onWait, pauses = realPauses, retriesMax = Infinity } = options;
+  const { signal, end, onWait, pauses = realPauses, retriesMax = Infinity } = options;
   const patienceMs = options.patienceMs ?? (() => LIMITS.retryPatienceMs);
   let firstFailureMs: number | undefined;
   for (let retries = 0; ; retries += 1) {
     try {
-      return await attempt();
+      return await attempt(retries);
     } catch (error) {
       if (!(error instanceof GdpfsError) || !error.traits.retry || isGivenUp(error)) throw error;
+      if (end?.aborted === true) throw error;
       const nowMs = pauses.nowMs();
       firstFailureMs ??= nowMs;
       const retryInMs = retryDelayMs(retries, error, pauses.random());
@@ -61,9 +64,16 @@ export async function withRetry<T>(
         throw givenUp(error, retries + 1, triedMs);
       }
       onWait?.({ reason: error, retryInMs, attempt: retries + 2 });
-      await pauses.pause(retryInMs, signal);
+      await pauses.pause(retryInMs, eitherOf(signal, end)).catch((reason: unknown) => {
+        throw end?.aborted === true ? error : reason;
+      });
     }
   }
+}
+
+function eitherOf(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length > 1 ? AbortSignal.any(given) : given[0];
 }
 
 /** Milliseconds before the retry number `retries` (0-based). `random` is from 0 up to 1. */

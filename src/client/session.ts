@@ -10,9 +10,12 @@ import {
   type Answer,
   type Connection,
   type ConnectionOptions,
+  type Exchange,
   openConnection,
 } from './connection.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
+import { RateLimit } from './flow/rate-limit.ts';
+import { SessionFlow } from './flow/session-flow.ts';
 import { RETRY_AFTER, withRetry } from './retry.ts';
 
 /** Options that are handed through: here an absent one may also be given as undefined. */
@@ -59,7 +62,9 @@ export interface Session extends AsyncDisposable {
 }
 
 export function openSession(options: SessionOptions): Session {
-  const sender = new Sender(openConnection(options), options);
+  const { bytesPerSecond, stallMs } = options;
+  const rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
+  const sender = new Sender(openConnection(options, { stallMs, rate }), options);
   return {
     url: options.url,
     request: (request) => sender.send(request),
@@ -76,21 +81,25 @@ export function jsonOf<T>(answer: ApiAnswer): T {
   }
 }
 
-/** Makes exchanges of requests, and repeats them. */
+/** Makes exchanges of requests, lets them wait for their turn, and repeats them. */
 class Sender implements AsyncDisposable {
   readonly #connection: Connection;
-  readonly #options: FlowOptions;
+  readonly #flow = new SessionFlow();
+  readonly #onWait: FlowOptions['onWait'];
+  readonly #closed = new AbortController();
   /** Has the server ever answered anything? */
   #isKnown = false;
 
-  constructor(connection: Connection, options: FlowOptions) {
+  constructor(connection: Connection, { onWait }: FlowOptions) {
     this.#connection = connection;
-    this.#options = options;
+    this.#onWait = onWait;
   }
 
   async send(request: ApiRequest): Promise<ApiAnswer> {
     const { method, into, onData, signal } = request;
     const body = bodyOf(request);
+    const isDownload = into !== undefined || onData !== undefined || isTar(request.accept);
+    const { gate, onMoved } = this.#flow.laneOf({ body: body?.bytes, isDownload });
     const exchange = {
       method,
       target: targetOf(request),
@@ -98,26 +107,39 @@ class Sender implements AsyncDisposable {
       body: body?.bytes,
       into,
       onData,
+      onMoved,
       signal,
     };
-    const attempt = async (): Promise<ApiAnswer> => {
-      const answer = await this.#connection.exchange(exchange);
-      this.#isKnown = true;
-      if (answer.status < 200 || answer.status > 299) throw errorOf(answer);
-      return answer;
-    };
-    if (onData !== undefined) return await attempt();
-    const { onWait } = this.#options;
-    return await withRetry(attempt, { signal, onWait, patienceMs: () => this.#patienceMs });
+    const attempt = (retries: number): Promise<ApiAnswer> =>
+      gate.pass(() => this.#exchange({ ...exchange, isRepeated: retries > 0 }), signal);
+    if (onData !== undefined) return await attempt(0);
+    return await withRetry(attempt, {
+      signal,
+      end: this.#closed.signal,
+      patienceMs: () => this.#patienceMs,
+      onWait: this.#onWait,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
     await this.#connection[Symbol.asyncDispose]();
+  }
+
+  async #exchange(exchange: Exchange): Promise<ApiAnswer> {
+    const answer = await this.#connection.exchange(exchange);
+    this.#isKnown = true;
+    if (answer.status < 200 || answer.status > 299) throw errorOf(answer);
+    return answer;
   }
 
   get #patienceMs(): number {
     return this.#isKnown ? LIMITS.retryPatienceMs : LIMITS.firstContactPatienceMs;
   }
+}
+
+function isTar(accept: string | undefined): boolean {
+  return accept === MEDIA_TYPES.tar;
 }
 
 function bodyOf(request: ApiRequest): ApiRequest['body'] {

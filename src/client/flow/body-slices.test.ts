@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { concatBytes } from '../../base/bytes.ts';
+import { Random } from '../../../test/support/random.ts';
+import { slicesOf } from './body-slices.ts';
+import { Movement } from './movement.ts';
+import { RateLimit } from './rate-limit.ts';
+
+const sizes = fc.oneof(fc.nat(100), fc.nat(2 ** 21));
+
+async function collect(body: ReturnType<typeof slicesOf>): Promise<Uint8Array[]> {
+  if (body instanceof Uint8Array) return [body];
+  const slices: Uint8Array[] = [];
+  for await (const slice of body) slices.push(slice);
+  return slices;
+}
+
+test('the slices are the body, in small steps at first', async () => {
+  const bytes = new Random(1).bytes(2 ** 21);
+  await fc.assert(
+    fc.asyncProperty(sizes, async (size) => {
+      const body = bytes.subarray(0, size);
+      let moved = 0;
+      const onMoved = (count: number): void => {
+        moved += count;
+      };
+      const path = { movement: new Movement(), rate: undefined, onMoved };
+      const slices = await collect(slicesOf(body, path));
+      assert.deepEqual(concatBytes(slices), body);
+      if (slices.length < 2) return;
+      assert.equal(moved, size);
+      for (const [index, { length }] of slices.entries()) {
+        assert(length <= Math.min(2 ** 19, 2 ** (16 + index)));
+      }
+    }),
+  );
+});
+
+test('the slices of a limited body are the body, in steps of the rate', async () => {
+  const bytes = new Random(2).bytes(2 ** 21);
+  await fc.assert(
+    fc.asyncProperty(sizes, async (size) => {
+      const body = bytes.subarray(0, size);
+      let nowMs = 0;
+      // Time stands still for who waits, and passes in leaps.
+      const rate = new RateLimit(2 ** 23, () => (nowMs += 10_000));
+      const path = { movement: new Movement(), rate, onMoved: undefined };
+      const slices = await collect(slicesOf(body, path));
+      assert.deepEqual(concatBytes(slices), body);
+      for (const { length } of slices) assert(length <= rate.sliceBytes);
+    }),
+  );
+});
