@@ -15,6 +15,8 @@ import type { CertificateAuthority } from './ca.ts';
 export interface Caller {
   readonly principal: string;
   readonly role: 'user' | 'admin';
+  /** 16 bytes: the certificate's, and that of all it is renewed by. */
+  readonly enrolment: Uint8Array;
   readonly certificateExpiresMs: number;
 }
 

@@ -4,6 +4,7 @@ import { assert, GdpfsError } from '../base/errors.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import type { ClientIdentity } from './client-certificates.ts';
 import type { Caller, Services } from './exchange.ts';
+import { requireNotRevoked } from './renewal.ts';
 
 /** What verifying a connection's certificate found: true as long as the connection lives. */
 const verified = new WeakMap<Socket, ClientIdentity>();
@@ -20,16 +21,9 @@ export function identify(
   verified.set(socket, identity);
   authority.checkValidity(identity);
   const { principal, enrolment, expiresMs } = identity;
-  const row = system.view.principal(principal);
-  if (row === undefined || system.view.isRevoked({ principal, enrolment })) {
-    throw new GdpfsError(
-      'certificate_invalid',
-      'cannot accept the client certificate: it was revoked',
-      { hint: 'ask an admin of the server for an invitation' },
-    );
-  }
-  const role = row.role === Role.ADMIN ? 'admin' : 'user';
-  return { principal, role, certificateExpiresMs: expiresMs };
+  requireNotRevoked(system.view, identity);
+  const role = system.view.principal(principal)?.role === Role.ADMIN ? 'admin' : 'user';
+  return { principal, role, enrolment, certificateExpiresMs: expiresMs };
 }
 
 function verifySocket(authority: Services['authority'], socket: Socket): ClientIdentity {

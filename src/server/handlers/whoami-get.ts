@@ -10,5 +10,6 @@ export function whoamiGet(exchange: Exchange<'whoamiGet'>): void {
     .filter((volume) => mayUseVolume(caller, volume))
     .map((volume) => volume.alias)
     .sort();
-  replyJson(exchange, { status: 200 }, { ...caller, volumes });
+  const { principal, role, certificateExpiresMs } = caller;
+  replyJson(exchange, { status: 200 }, { principal, role, certificateExpiresMs, volumes });
 }

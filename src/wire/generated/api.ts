@@ -328,6 +328,23 @@ export interface Enrollment {
   ca: string;
   principal: PrincipalName;
 }
+export interface RenewalRequest {
+  /**
+   * PKCS #10, PEM. Only its public key is used.
+   */
+  csr: string;
+}
+export interface Renewal {
+  /**
+   * PEM.
+   */
+  certificate: string;
+  /**
+   * PEM.
+   */
+  ca: string;
+  expiresMs: TimeMs;
+}
 export interface Whoami {
   principal: PrincipalName;
   role: Role;
@@ -435,6 +452,7 @@ export interface VolumeCommitsGetQuery {
   from?: Seq;
 }
 export interface EnrollPostQuery {}
+export interface CertificatesPostQuery {}
 export interface WhoamiGetQuery {}
 export interface InvitationsPostQuery {}
 export interface HealthGetQuery {}
@@ -460,6 +478,7 @@ export interface OperationQueries {
   volumeCheckpointGet: VolumeCheckpointGetQuery;
   volumeCommitsGet: VolumeCommitsGetQuery;
   enrollPost: EnrollPostQuery;
+  certificatesPost: CertificatesPostQuery;
   whoamiGet: WhoamiGetQuery;
   invitationsPost: InvitationsPostQuery;
   healthGet: HealthGetQuery;
