@@ -183,6 +183,10 @@ export const LIMITS = {
   smallExchangeBytesMax: 64 * KIB,
   /** A process waits this long for another that writes the configuration, a matter of milliseconds. */
   configLockMs: 2000,
+  /** How often a session looks whether its certificate should be renewed. */
+  renewalCheckMs: 60_000,
+  /** A session that is closed waits this long for a renewal that is under way. */
+  renewalWaitMs: 5000,
   /** A response that is held in memory whole, such as a page of a listing or a tar stream. */
   responseBytesMax: 32 * MIB,
 

@@ -67,9 +67,10 @@ export class Servers implements AsyncDisposable {
   #open(profileName: string | undefined): Promise<{ profile: Profile; session: Session }> {
     let opened = this.#opened.get(profileName);
     if (opened === undefined) {
-      opened = this.#home
-        .profile(profileName)
-        .then((profile) => ({ profile, session: openSession({ ...profile, ...this.#flow }) }));
+      opened = this.#home.profile(profileName).then((profile) => {
+        const credentials = this.#home.credentials(profile);
+        return { profile, session: openSession({ ...profile, ...this.#flow, credentials }) };
+      });
       this.#opened.set(profileName, opened);
     }
     return opened;

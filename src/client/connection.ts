@@ -73,8 +73,11 @@ export interface Connection extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** All that the gates of one session let pass, so that nothing ever waits for a connection. */
-const CONNECTIONS_MAX = 2 * LIMITS.dataExchangesMax + LIMITS.smallExchangesMax;
+/**
+ * All that the gates of one session let pass, and the renewal of its certificate: nothing ever waits
+ * for a connection.
+ */
+const CONNECTIONS_MAX = 2 * LIMITS.dataExchangesMax + LIMITS.smallExchangesMax + 1;
 
 export function openConnection(options: ConnectionOptions, flow: ConnectionFlow = {}): Connection {
   const { url, ca, certificate: cert, key } = options;

@@ -1,9 +1,9 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { GdpfsError } from '../base/errors.ts';
 import type { Enrollment, EnrollRequest } from '../wire/generated/api.ts';
 import { isPrincipalName } from '../wire/principal.ts';
 import { decodeToken } from '../wire/token.ts';
 import { createCertificateRequest, generateKey, privateKeyPem } from '../wire/x509.ts';
+import { checkCertificate } from './credentials.ts';
 import { fetchAuthority } from './first-contact.ts';
 import { checkProfileName, type Home } from './home.ts';
 import { jsonOf, openSession } from './session.ts';
@@ -71,17 +71,4 @@ async function requestCertificate({ url, ca, request }: EnrollmentCall): Promise
     throw new GdpfsError('corrupt', 'cannot use response: it names no principal');
   }
   return answer;
-}
-
-/** When it expires, if it certifies our key; a certificate that cannot work is not stored. */
-function checkCertificate(pems: { certificate: string; ca: string; key: string }): number {
-  try {
-    const certificate = new X509Certificate(pems.certificate);
-    const ours = certificate.checkPrivateKey(createPrivateKey(pems.key));
-    const theirs = certificate.verify(new X509Certificate(pems.ca).publicKey);
-    if (ours && theirs) return certificate.validToDate.getTime();
-  } catch (cause) {
-    throw new GdpfsError('corrupt', 'cannot use the certificate: it is unreadable', { cause });
-  }
-  throw new GdpfsError('corrupt', 'cannot use the certificate: it is not for the key made here');
 }

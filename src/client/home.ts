@@ -3,11 +3,8 @@
  * `config.json` is the commit point: whatever it does not name does not exist.
  */
 
-import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { hexEncode } from '../base/bytes.ts';
+import { join } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
 import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../wire/private-file.ts';
 import {
@@ -17,7 +14,14 @@ import {
   parseConfig,
   type ProfileEntry,
 } from './config.ts';
+import type { CredentialStore } from './credentials.ts';
 import { withFileLock } from './file-lock.ts';
+import {
+  readCredentials,
+  removeCredentials,
+  replaceCertificate,
+  writeCredentials,
+} from './profile-files.ts';
 
 /** A login: where the server is, how it is recognized, and who we are there. */
 export interface Profile {
@@ -54,6 +58,8 @@ export interface Home {
    * `untrusted` if it was another one: an alias never changes its volume silently.
    */
   rememberVolume(profile: Profile, volume: { alias: string; name: string }): Promise<void>;
+  /** Where a session keeps what it renews of a profile. The profile stays as it is otherwise. */
+  credentials(profile: Profile): CredentialStore;
 }
 
 /** `$GDPFS_HOME`, else `gdpfs` in the XDG configuration directory. */
@@ -66,10 +72,7 @@ export function homeDirectory(environment: Readonly<Record<string, string | unde
 export function openHome(directory: string): Home {
   const path = join(directory, 'config.json');
 
-  async function read(): Promise<Config> {
-    const text = await readPrivateFile(path);
-    return text === undefined ? { version: 1, profiles: {} } : parseConfig(text, path);
-  }
+  const read = (): Promise<Config> => readConfig(path);
 
   /** Reads, changes and writes the configuration while no other process does. */
   async function update(change: (config: Config) => Promise<Config> | Config): Promise<void> {
@@ -78,26 +81,15 @@ export function openHome(directory: string): Home {
     });
   }
 
-  /** The volumes that stay known when somebody logs in anew: those of the very same server. */
-  async function knownVolumes(entry: ProfileEntry | undefined, profile: Login) {
-    if (entry?.url !== profile.url) return {};
-    return (await readPrivateFile(join(directory, entry.ca))) === profile.ca ? entry.volumes : {};
+  async function profile(wanted?: string): Promise<Profile> {
+    const { name, entry } = choose(await read(), wanted);
+    const { url, principal, volumes } = entry;
+    return { name, url, principal, ...(await readCredentials(directory, name, entry)), volumes };
   }
 
   return {
     directory,
-
-    async profile(name) {
-      const config = await read();
-      const { name: chosen, entry } = choose(config, name);
-      const { url, principal, volumes } = entry;
-      const [ca, certificate, key] = await Promise.all([
-        readPart(join(directory, entry.ca), chosen),
-        readPart(join(directory, entry.certificate), chosen),
-        readPart(join(directory, entry.key), chosen),
-      ]);
-      return { name: chosen, url, principal, ca, certificate, key, volumes };
-    },
+    profile,
 
     async prepare() {
       await makePrivateDirectory(directory);
@@ -110,7 +102,7 @@ export function openHome(directory: string): Home {
       let replaced: ProfileEntry | undefined;
       await update(async (config) => {
         replaced = own(config.profiles, profile.name);
-        const volumes = await knownVolumes(replaced, profile);
+        const volumes = await knownVolumes(directory, replaced, profile);
         const files = await writeCredentials(directory, profile);
         const entry = { ...files, url: profile.url, principal: profile.principal, volumes };
         const profiles = { ...config.profiles, [profile.name]: entry };
@@ -129,7 +121,35 @@ export function openHome(directory: string): Home {
         return { ...config, profiles: { ...config.profiles, [name]: { ...entry, volumes } } };
       });
     },
+
+    credentials: (of) => ({
+      async load() {
+        const now = await profile(of.name);
+        const isSame = now.url === of.url && now.principal === of.principal && now.ca === of.ca;
+        return isSame ? now : undefined;
+      },
+      save: (renewed) =>
+        update(async (config) => {
+          await replaceCertificate(directory, choose(config, of.name), renewed);
+          return config;
+        }),
+    }),
   };
+}
+
+async function readConfig(path: string): Promise<Config> {
+  const text = await readPrivateFile(path);
+  return text === undefined ? { version: 1, profiles: {} } : parseConfig(text, path);
+}
+
+/** The volumes that stay known when somebody logs in anew: those of the very same server. */
+async function knownVolumes(
+  directory: string,
+  entry: ProfileEntry | undefined,
+  { url, ca }: Login,
+): Promise<ProfileEntry['volumes']> {
+  if (entry?.url !== url) return {};
+  return (await readPrivateFile(join(directory, entry.ca))) === ca ? entry.volumes : {};
 }
 
 /** Throws `usage`. */
@@ -163,39 +183,6 @@ function choose(config: Config, wanted?: string): { name: string; entry: Profile
 /** `constructor` is a good name for a volume, and every object seems to have one. */
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-async function readPart(path: string, profile: string): Promise<string> {
-  const text = await readPrivateFile(path);
-  if (text !== undefined) return text;
-  const object = `profile ${JSON.stringify(profile)}`;
-  throw new GdpfsError('local_io', `cannot use ${object}: ${JSON.stringify(path)} is missing`, {
-    hint: 'run "gdpfs login" again',
-  });
-}
-
-type CredentialFiles = Pick<ProfileEntry, 'ca' | 'certificate' | 'key'>;
-
-/** Each login gets a folder of its own, so that the old one stays whole until the new one counts. */
-async function writeCredentials(directory: string, profile: Login): Promise<CredentialFiles> {
-  const folder = join('profiles', `${profile.name}-${hexEncode(randomBytes(4))}`);
-  await makePrivateDirectory(join(directory, folder));
-  const files = {
-    ca: join(folder, 'ca.crt'),
-    certificate: join(folder, 'client.crt'),
-    key: join(folder, 'client.key'),
-  };
-  await writePrivateFile(join(directory, files.ca), profile.ca);
-  await writePrivateFile(join(directory, files.certificate), profile.certificate);
-  await writePrivateFile(join(directory, files.key), profile.key);
-  return files;
-}
-
-/** Only what a login made: files that somebody put elsewhere by hand stay. */
-async function removeCredentials(directory: string, entry: ProfileEntry): Promise<void> {
-  const folder = dirname(entry.key);
-  if (dirname(folder) !== 'profiles' || !/-[0-9a-f]{8}$/.test(basename(folder))) return;
-  await rm(join(directory, folder), { recursive: true, force: true });
 }
 
 function replacedVolume(alias: string, path: string): GdpfsError {

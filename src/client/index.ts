@@ -22,6 +22,7 @@ export {
   type StatOptions,
 } from './files.ts';
 export type { FlowOptions, Wait } from './flow/flow-options.ts';
+export type { Credentials, CredentialStore } from './credentials.ts';
 export { type Home, homeDirectory, openHome, type Profile } from './home.ts';
 export type { Replace } from './placement.ts';
 export { readFile, type ReadOptions } from './read.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { utf8Decode, utf8Encode } from '../base/bytes.ts';
-import { GdpfsError } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { HEADERS } from '../wire/headers.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
@@ -13,16 +14,26 @@ import {
   type Exchange,
   openConnection,
 } from './connection.ts';
+import type { CredentialStore } from './credentials.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
 import { RateLimit } from './flow/rate-limit.ts';
 import { SessionFlow } from './flow/session-flow.ts';
+import { openRenewingConnection } from './renewing-connection.ts';
 import { RETRY_AFTER, withRetry } from './retry.ts';
 
 /** Options that are handed through: here an absent one may also be given as undefined. */
 export type MaybeUndefined<T> = { [Key in keyof T]: T[Key] | undefined };
 
 /** Whom to reach as whom, and how. */
-export interface SessionOptions extends ConnectionOptions, FlowOptions {}
+export interface SessionOptions extends ConnectionOptions, FlowOptions {
+  /**
+   * Where certificate and key come from, which must be given too: the certificate is renewed before it
+   * expires, also in the middle of a transfer. Absent: it is used as long as it works.
+   */
+  readonly credentials?: CredentialStore | undefined;
+  /** For the dates of certificates. The system's if absent. */
+  readonly clock?: Clock | undefined;
+}
 
 /** A request to the API. What is absent or undefined is not sent. */
 export interface ApiRequest {
@@ -62,14 +73,21 @@ export interface Session extends AsyncDisposable {
 }
 
 export function openSession(options: SessionOptions): Session {
-  const { bytesPerSecond, stallMs } = options;
-  const rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
-  const sender = new Sender(openConnection(options, { stallMs, rate }), options);
+  const sender = new Sender(connect(options), options);
   return {
     url: options.url,
     request: (request) => sender.send(request),
     [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose](),
   };
+}
+
+function connect(options: SessionOptions): Connection {
+  const { bytesPerSecond, stallMs, credentials, certificate, key } = options;
+  const rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
+  const flow = { stallMs, rate };
+  if (credentials === undefined) return openConnection(options, flow);
+  assert(certificate !== undefined && key !== undefined, 'there is something to renew');
+  return openRenewingConnection({ ...options, credentials, certificate, key }, flow);
 }
 
 /** The body of an answer as JSON of the type that the contract promises. */
