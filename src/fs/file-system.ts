@@ -3,6 +3,7 @@ import { asBuffer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
+import type { ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { ChunkAccess } from './chunk-access.ts';
@@ -154,12 +155,13 @@ export class FileSystem {
     return this.#manifests.add(key, foldRecords(entry.path, state, records).chunks);
   }
 
-  /**
-   * A chunk's bytes, their CRC-32 checked, in `target` if given, which must be as long. Throws
-   * `corrupt`, naming the chunk.
-   */
-  async readChunk(volume: Uint8Array, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
-    return await this.#engine.chunkReader.read(this.#volumes.id(volume), chunk, target);
+  /** A chunk's bytes. Throws `corrupt`, naming the chunk. */
+  async readChunk(
+    volume: Uint8Array,
+    chunk: Chunk,
+    options: ReadChunkOptions = {},
+  ): Promise<Uint8Array> {
+    return await this.#engine.chunkReader.read(this.#volumes.id(volume), chunk, options);
   }
 
   /** The bytes of many chunks, in their order, all in memory. Throws `corrupt`. */

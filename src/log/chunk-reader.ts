@@ -1,5 +1,5 @@
 import { bytesEqual } from '../base/bytes.ts';
-import { crc32, formatDigest, sha256 } from '../base/digest.ts';
+import { crc32, formatDigest, sha256, sha256Async } from '../base/digest.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
@@ -16,7 +16,17 @@ interface Wanted {
   readonly start: number;
 }
 
-/** Reads chunks of a volume (by index id) from the segments; their CRC-32 is checked. */
+export interface ReadChunkOptions {
+  /** Takes the bytes; as long as the chunk. */
+  readonly target?: Uint8Array;
+  /**
+   * What is compared: nothing but the length, for one who hands the bytes to somebody that compares
+   * them; the CRC-32, which finds accidents (default); or the SHA-256 too.
+   */
+  readonly check?: 'length' | 'checksum' | 'digest';
+}
+
+/** Reads chunks of a volume (by index id) from the segments. */
 export class ChunkReader {
   readonly #chunks: ChunkTable;
   readonly #segments: SegmentStore;
@@ -26,11 +36,9 @@ export class ChunkReader {
     this.#segments = parts.segments;
   }
 
-  /**
-   * A chunk's bytes, in `target` if given. Throws `corrupt`, and then the chunk counts as missing, so
-   * that an upload heals it.
-   */
-  async read(volume: number, chunk: Chunk, target?: Uint8Array): Promise<Uint8Array> {
+  /** A chunk's bytes. Throws `corrupt`; then the chunk counts as missing, so that an upload heals it. */
+  async read(volume: number, chunk: Chunk, options: ReadChunkOptions = {}): Promise<Uint8Array> {
+    const { target, check = 'checksum' } = options;
     const location = this.#locate(volume, chunk);
     const range = {
       start: CHUNK_PREFIX_BYTES,
@@ -38,13 +46,16 @@ export class ChunkReader {
       ...(target === undefined ? {} : { target }),
     };
     const data = await this.#segments.read(location, range);
-    this.#check(volume, chunk, { data, location });
-    return data;
+    if (check !== 'length') this.#check(volume, chunk, { data, location });
+    if (check !== 'digest' || bytesEqual(await sha256Async(data), chunk.digest)) return data;
+    this.#chunks.removeRotten(volume, chunk.digest, location);
+    throw chunkCorrupt(chunk, 'its bytes are not those of its digest');
   }
 
   /**
    * The bytes of many chunks, in their order. Those that lie close together are read together:
-   * files that came in one stream cost one read. The whole of them is in memory. Throws `corrupt`.
+   * files that came in one stream cost one read. All are in memory; the CRC-32 is checked. Throws
+   * `corrupt`.
    */
   async readMany(volume: number, chunks: readonly Chunk[]): Promise<Uint8Array[]> {
     const wanted = chunks.map((chunk, index): Wanted => {

@@ -4,12 +4,16 @@ import { LIMITS } from '../base/limits.ts';
 /** Smaller buffers are not worth keeping. */
 const POOLED_BYTES_MIN = 64 * 1024;
 
+/** Beside a power of two: room for the headers of the frames in a buffer. */
+const EXTRA_BYTES = 4 * 1024;
+
 /**
- * Memory for chunks, used again and again, shared so that other threads can hash it. Without it every chunk would be megabytes of garbage, and
- * the collector, which watches such memory closely, would be the busiest part of the server.
+ * Memory for chunks, used again and again, shared so that other threads can hash it. Without it every
+ * chunk would be megabytes of garbage, and the collector, which watches such memory closely, would be
+ * the busiest part of the server.
  */
 export class BufferPool {
-  /** Free buffers by their capacity, a power of two. */
+  /** Free buffers by their capacity. */
   readonly #free = new Map<number, ArrayBufferLike[]>();
   /** Buffers in use. One that is given back twice must not be handed out twice. */
   readonly #lent = new WeakSet<ArrayBufferLike>();
@@ -18,7 +22,7 @@ export class BufferPool {
   /** `length` bytes with any content. */
   take(length: number): Uint8Array {
     if (length < POOLED_BYTES_MIN) return new Uint8Array(length);
-    const capacity = 2 ** Math.ceil(Math.log2(length));
+    const capacity = EXTRA_BYTES + 2 ** Math.ceil(Math.log2(length - EXTRA_BYTES));
     const free = this.#free.get(capacity)?.pop();
     if (free !== undefined) this.#freeBytes -= capacity;
     const buffer = free ?? sharedBytes(capacity).buffer;

@@ -76,7 +76,7 @@ for (const { length, ahead } of [
       return new Uint8Array(0);
     };
     let index = 0;
-    for await (const { chunk } of readAhead(chunksOf(10, length), read)) {
+    for await (const { item: chunk } of readAhead(chunksOf(10, length), read, bytesOf)) {
       assert.equal(chunk.offset, index * length);
       assert.equal(started.length, Math.min(10, index + 1 + ahead));
       index += 1;
@@ -92,10 +92,14 @@ test('readAhead() throws what a read threw, in its place', async () => {
   };
   const seen: number[] = [];
   await assert.rejects(async () => {
-    for await (const { chunk } of readAhead(chunksOf(5, 1), read)) seen.push(chunk.offset);
+    for await (const { item } of readAhead(chunksOf(5, 1), read, bytesOf)) seen.push(item.offset);
   }, /rotten/);
   assert.deepEqual(seen, [0, 1]);
 });
+
+function bytesOf({ length }: Chunk): number {
+  return length;
+}
 
 async function neverRead(): Promise<Uint8Array> {
   assert.fail('there is no chunk');

@@ -1,5 +1,3 @@
-import { bytesEqual } from '../base/bytes.ts';
-import { formatDigest, sha256Async } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { overlapping } from '../format/content.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
@@ -41,9 +39,8 @@ export async function readVerifiedChunk(
   chunk: Chunk,
   target?: Uint8Array,
 ): Promise<Uint8Array> {
-  const data = await fs.readChunk(volume.name, chunk, target);
-  if (bytesEqual(await sha256Async(data), chunk.digest)) return data;
-  throw new GdpfsError('corrupt', `cannot read chunk ${formatDigest(chunk.digest)}: it is damaged`);
+  const place = target === undefined ? {} : { target };
+  return await fs.readChunk(volume.name, chunk, { ...place, check: 'digest' });
 }
 
 /** The bytes of `range`, verified, in pieces; holes as zeros. */
@@ -54,7 +51,8 @@ export async function* readContent(
 ): AsyncGenerator<Uint8Array> {
   const end = range.offset + range.length;
   let position = range.offset;
-  for await (const { chunk, data } of readAhead(overlapping(chunks, range), read)) {
+  const found = readAhead(overlapping(chunks, range), read, ({ length }) => length);
+  for await (const { item: chunk, data } of found) {
     if (chunk.offset > position) yield* zeros(chunk.offset - position);
     const from = Math.max(position, chunk.offset);
     position = Math.min(end, chunk.offset + chunk.length);

@@ -7,6 +7,8 @@ import type { Exchange } from './exchange.ts';
 
 type Channel = Pick<Exchange, 'request' | 'response'>;
 
+const LONG_BODY_BYTES = 64 * 1024;
+
 interface Head {
   readonly status: number;
   readonly headers?: OutgoingHttpHeaders;
@@ -23,6 +25,8 @@ export function reply(
     ...headers,
     ...(status === 304 ? {} : { 'Content-Length': Buffer.byteLength(body) }),
   });
+  // A long body is written alone, or it would be copied behind the head.
+  if (body.length > LONG_BODY_BYTES) response.flushHeaders();
   response.end(body);
 }
 
@@ -36,29 +40,20 @@ export function replyJson(
 }
 
 /**
- * Writes `piece` to the answer; resolves when more may follow. Throws `unavailable` if the client
- * went away.
+ * Writes `piece` to the answer; resolves when the system has taken all of it, so that its memory is
+ * free and the next piece is not joined to it, which would copy both. Throws `unavailable` if the
+ * client went away; then a write of it may still be under way.
  */
-export async function writePiece(
-  response: ServerResponse,
-  piece: Uint8Array,
-  onWritten: () => void = () => undefined,
-): Promise<void> {
+export async function writePiece(response: ServerResponse, piece: Uint8Array): Promise<void> {
   if (response.destroyed || response.closed) throw clientGone();
-  const hasRoom = response.write(piece, (error) => {
-    if (error === undefined || error === null) onWritten();
-  });
-  if (hasRoom) return;
   await new Promise<void>((resolve, reject) => {
-    const onDrain = (): void => {
+    const onClose = (): void => reject(clientGone());
+    response.once('close', onClose);
+    response.write(piece, (error) => {
       response.off('close', onClose);
-      resolve();
-    };
-    const onClose = (): void => {
-      response.off('drain', onDrain);
-      reject(clientGone());
-    };
-    response.once('drain', onDrain).once('close', onClose);
+      if (error === undefined || error === null) resolve();
+      else reject(clientGone());
+    });
   });
 }
 

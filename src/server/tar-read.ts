@@ -87,7 +87,7 @@ async function replyStream(exchange: Exchange<'storageFilesGet'>, target: Target
   const { response } = exchange;
   const head = { 'Content-Type': MEDIA_TYPES.tar, 'Cache-Control': 'no-store' };
   for await (const piece of streamTar(allEntries(exchange, target))) {
-    if (!response.headersSent) response.writeHead(200, head);
+    if (!response.headersSent) response.writeHead(200, head).flushHeaders();
     await writePiece(response, piece);
   }
   response.end();

@@ -59,8 +59,9 @@ async function replyFile(exchange: Exchange<'storageFilesGet'>): Promise<void> {
     readVerifiedChunk(fs, volume, chunk, buffers.take(chunk.length));
   for await (const piece of readContent(chunks, range, read)) {
     // Not before the first bytes are verified: until then damage gets a proper answer.
-    if (!response.headersSent) response.writeHead(status, head);
-    await writePiece(response, piece, () => buffers.give(piece));
+    if (!response.headersSent) response.writeHead(status, head).flushHeaders();
+    await writePiece(response, piece);
+    buffers.give(piece);
   }
   if (!response.headersSent) response.writeHead(status, head);
   response.end();

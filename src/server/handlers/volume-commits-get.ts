@@ -17,7 +17,7 @@ export async function volumeCommitsGet(exchange: Exchange<'volumeCommitsGet'>): 
     const [commit] = await services.fs.commits(volume.name, { seq, limit: 1 });
     if (commit === undefined) break;
     if (!response.headersSent) response.writeHead(200, head);
-    response.write(new ByteWriter(4).uint32(commit.length).finish());
+    await writePiece(response, new ByteWriter(4).uint32(commit.length).finish());
     await writePiece(response, commit);
     const { firstSeq, records } = decodeCommit(commit);
     seq = firstSeq + records.length;

@@ -439,6 +439,7 @@ export interface StorageTarPostQuery {
 export interface StorageFileChunksGetQuery {
   path: Path;
   ranges: string;
+  verify?: boolean;
   at?: Moment;
 }
 export interface StorageFileChunksPostQuery {
