@@ -1,4 +1,5 @@
 import type { Command } from '../tools/gdpfs-process.ts';
+import { mebibytes, median, seconds } from './figures.ts';
 import { startMeasured, type Measured } from './measure.ts';
 import type { RelayLink } from './relay.ts';
 
@@ -51,8 +52,17 @@ export class Counter {
 
 const POLL_MS = 1;
 
-/** Bytes of content that `gdpfs` with --json says it sent: its last line is the summary. */
-export function bytesSentBy({ stdout }: Measured): number {
+/** Medians of time and of bytes on the wire; of gdpfs with --json also what it says it sent of content. */
+export function formatCost(counted: readonly Counted[]): string {
+  const elapsedMs = median(counted.map((run) => run.elapsedMs));
+  const wireBytes = median(counted.map((run) => run.wireBytes));
+  const said = counted.filter(({ stdout }) => stdout !== '').map(bytesSentBy);
+  const content = said.length === 0 ? '' : ` (content ${mebibytes(median(said))})`;
+  return `${seconds(elapsedMs)}, ${mebibytes(wireBytes)}${content}`;
+}
+
+/** From the summary, which is the last line. */
+function bytesSentBy({ stdout }: Measured): number {
   const summary = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { bytesSent?: number };
   if (summary.bytesSent === undefined) throw new Error(`no summary with bytesSent: ${stdout}`);
   return summary.bytesSent;

@@ -6,8 +6,8 @@ import { gdpfsCommand, run } from '../tools/gdpfs-process.ts';
 import type { Conditions } from './benchmark.ts';
 import { countOrphans } from './compare.ts';
 import { type Contender, type Direction, DIRECTIONS, type Item, type Kind } from './contender.ts';
-import { bytesSentBy, type Counted, Counter } from './counted.ts';
-import { count, mebibytes, seconds } from './figures.ts';
+import { type Counted, Counter, formatCost } from './counted.ts';
+import { count, mebibytes } from './figures.ts';
 import { openPeers } from './peers/open.ts';
 import { openRelayLink } from './relay.ts';
 import type { Row } from './report.ts';
@@ -134,8 +134,8 @@ function rowsOf(
     return [
       {
         what: `${what}, ${direction}, whole`,
-        measured: costOf(whole),
-        ...beside((peer) => costOf(peer[direction].whole)),
+        measured: formatCost([whole]),
+        ...beside((peer) => formatCost([peer[direction].whole])),
       },
       {
         what: `${what}, ${direction}, again after the kill`,
@@ -155,13 +155,7 @@ function rowsOf(
 }
 
 function againOf({ again, twiceBytes }: Resumed): string {
-  return `${costOf(again)}, ${mebibytes(twiceBytes)} twice`;
-}
-
-/** Of gdpfs also what its own summary says. */
-function costOf(counted: Counted): string {
-  const said = counted.stdout === '' ? '' : ` (content ${mebibytes(bytesSentBy(counted))})`;
-  return `${seconds(counted.elapsedMs)}, ${mebibytes(counted.wireBytes)}${said}`;
+  return `${formatCost([again])}, ${mebibytes(twiceBytes)} twice`;
 }
 
 /** `cp` into a directory that is there, so that the same command can be given again. */

@@ -12,7 +12,7 @@ import { NoNamespace, openNamespaceLink } from './namespace.ts';
 import { openPeers } from './peers/open.ts';
 import { openRelayLink } from './relay.ts';
 import type { Report, Row } from './report.ts';
-import { remarksOn, SMALL_GOALS, treesOf } from './small-files.ts';
+import { remarksOn, type SlowPeers, SMALL_GOALS, treesOf } from './small-files.ts';
 import { makeFile, MIB } from './sources.ts';
 import { openStage, type Stage } from './stage.ts';
 
@@ -20,7 +20,7 @@ const DELAY_MS = 10;
 const FILE_BYTES = 256 * MIB;
 const TREE_FILES = 2_000;
 /** Those that wait for several round trips for each file. */
-const SLOW_PEERS: readonly PeerName[] = ['scp', 'rclone, webdav'];
+const SLOW: SlowPeers = { names: ['scp', 'rclone, webdav'], part: 0.025 };
 
 /** Large and small files where a round trip takes 20 ms. */
 export async function roundTrip(conditions: Conditions): Promise<void> {
@@ -76,10 +76,10 @@ async function copySmallFiles(
     runs,
     folder,
     signal,
-    prepare: (round) => treesOf(folder, { round, files, slowPeers: SLOW_PEERS }),
+    prepare: (round) => treesOf(folder, { round, files, slow: SLOW }),
   });
   const what = `${count(files)} files of 4 KiB`;
-  const remarks = remarksOn(SLOW_PEERS, files);
+  const remarks = remarksOn(SLOW, files);
   const goal = goalsFrom(report, 'small', SMALL_GOALS);
   return contestRows(results, { what, key: 'small, far', unit: FILES, goal, remarks });
 }

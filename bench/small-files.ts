@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { run } from '../tools/gdpfs-process.ts';
 import type { Conditions } from './benchmark.ts';
 import type { PeerName } from './contender.ts';
-import { compete } from './contest.ts';
+import { compete, type Source } from './contest.ts';
 import { contestRows, FILES, type RatioGoal } from './contest-rows.ts';
 import { count } from './figures.ts';
 import { gdpfs } from './gdpfs.ts';
@@ -11,9 +11,8 @@ import { makeTree } from './sources.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const TREE_FILES = 10_000;
-/** Those that take minutes get a tree of a tenth of the files; what counts is the rate. */
-const SLOW_PEERS: readonly PeerName[] = ['rclone, webdav'];
-const SLOW_PART = 0.1;
+/** Those that take minutes get fewer files; what counts is the rate. */
+const SLOW: SlowPeers = { names: ['rclone, webdav'], part: 0.1 };
 const FILES_PER_COMMIT = 1_000;
 const COMMITS_OF_DIRECTORY = 2;
 
@@ -39,10 +38,10 @@ export async function smallFiles(conditions: Conditions): Promise<void> {
     runs,
     folder,
     signal,
-    prepare: (round) => treesOf(folder, { round, files, slowPeers: SLOW_PEERS }),
+    prepare: (round) => treesOf(folder, { round, files, slow: SLOW }),
   });
   const what = `${count(files)} files of 4 KiB`;
-  const remarks = remarksOn(SLOW_PEERS, files);
+  const remarks = remarksOn(SLOW, files);
   const goal = (peer: PeerName): RatioGoal | undefined => SMALL_GOALS[peer];
   const rows = contestRows(results, { what, key: 'small', unit: FILES, goal, remarks });
   const commits = ((await countCommits(stage)) - commitsBefore) / runs;
@@ -55,31 +54,34 @@ export async function smallFiles(conditions: Conditions): Promise<void> {
   report.section('Small files', '', rows);
 }
 
-export interface Trees {
-  readonly round: number;
-  readonly files: number;
-  /** These get a smaller one. */
-  readonly slowPeers: readonly PeerName[];
+export interface SlowPeers {
+  readonly names: readonly PeerName[];
+  /** Of the files, for them. */
+  readonly part: number;
 }
 
-/** New trees for one round; a peer's source among them. */
+/** New trees for one round; the result says which of them is a contender's. */
 export function treesOf(
   folder: string,
-  { round, files, slowPeers }: Trees,
-): (contender: { readonly name: string }) => { readonly path: string; readonly amount: number } {
+  {
+    round,
+    files,
+    slow,
+  }: { readonly round: number; readonly files: number; readonly slow: SlowPeers },
+): (contender: { readonly name: string }) => Source {
   const whole = { path: join(folder, `tree-${round}`), amount: files };
-  const part = { path: join(folder, `part-${round}`), amount: Math.ceil(files * SLOW_PART) };
+  const part = { path: join(folder, `part-${round}`), amount: Math.ceil(files * slow.part) };
   for (const { path, amount } of [whole, part]) makeTree(path, amount);
-  const slow: readonly string[] = slowPeers;
-  return ({ name }) => (slow.includes(name) ? part : whole);
+  const names: readonly string[] = slow.names;
+  return ({ name }) => (names.includes(name) ? part : whole);
 }
 
 export function remarksOn(
-  slowPeers: readonly PeerName[],
+  { names, part }: SlowPeers,
   files: number,
 ): Partial<Readonly<Record<PeerName, string>>> {
-  const remark = `rate of ${count(Math.ceil(files * SLOW_PART))} files`;
-  return Object.fromEntries(slowPeers.map((name) => [name, remark]));
+  const remark = `rate of ${count(Math.ceil(files * part))} files`;
+  return Object.fromEntries(names.map((name) => [name, remark]));
 }
 
 async function countCommits({ user }: Stage): Promise<number> {

@@ -5,8 +5,8 @@ import { gdpfsCommand, run } from '../tools/gdpfs-process.ts';
 import type { Conditions } from './benchmark.ts';
 import { compare } from './compare.ts';
 import { type Contender, type Direction, DIRECTIONS } from './contender.ts';
-import { type Counted, Counter } from './counted.ts';
-import { count, mebibytes, median, seconds } from './figures.ts';
+import { type Counted, Counter, formatCost } from './counted.ts';
+import { count, median, seconds } from './figures.ts';
 import { openPeers } from './peers/open.ts';
 import { openRelayLink } from './relay.ts';
 import type { Goal, Row } from './report.ts';
@@ -35,12 +35,15 @@ export async function unchanged(conditions: Conditions): Promise<void> {
   }
   const names = ['rsync over ssh'] as const;
   await using peers = await openPeers({ names, folder, link, signal, report });
-  const contenders = [syncing(stage), ...peers.contenders];
   const source = join(folder, 'tree');
   makeTree(source, files);
-  const tour: Tour = { folder, source, counter: new Counter(link, signal), contenders };
-  const first = await makeTours(tour, 1, () => undefined);
+  const counter = new Counter(link, signal);
+  const contenders = [syncing(stage), ...peers.contenders];
+  const first = await makeTours({ folder, source, counter, contenders }, 1, () => undefined);
   const rows = rowsOf(`first run, ${count(files)} files of 4 KiB`, first);
+  // With a line for each file it would say too much the first time.
+  const telling = [syncing(stage, '--json'), ...peers.contenders];
+  const tour: Tour = { folder, source, counter, contenders: telling };
   const walks: number[] = [];
   const idle = await makeTours(tour, runs, () => {
     walks.push(walk(source));
@@ -97,7 +100,7 @@ function rowsOf(what: string, results: ReadonlyMap<string, Runs>): Row[] {
   const [, ...peers] = results.keys();
   return DIRECTIONS.flatMap((direction) => {
     const mine = ours?.[direction] ?? [];
-    const row = { what: `${what}, ${direction}`, measured: costOf(mine) };
+    const row = { what: `${what}, ${direction}`, measured: formatCost(mine) };
     const rows = others.map((theirs, index): Row => {
       const peer = peers[index] ?? '';
       return {
@@ -118,7 +121,7 @@ function besidePeer(
   const single = ours.map((run, index) => (theirs[index]?.elapsedMs ?? 0) / run.elapsedMs);
   const goal: Goal = { text: '≥ 1×', isReached: value >= 1 };
   return {
-    beside: `${peer} ${costOf(theirs)}`,
+    beside: `${peer} ${formatCost(theirs)}`,
     ratio: { key, value, range: [Math.min(...single), Math.max(...single)] },
     goal,
   };
@@ -146,19 +149,14 @@ function elapsedOf(counted: readonly Counted[]): number {
   return median(counted.map(({ elapsedMs }) => elapsedMs));
 }
 
-function costOf(counted: readonly Counted[]): string {
-  const wireBytes = median(counted.map((run) => run.wireBytes));
-  return `${seconds(elapsedOf(counted))}, ${mebibytes(wireBytes)} on the wire`;
-}
-
-function syncing({ user, server }: Stage): Contender {
+function syncing({ user, server }: Stage, ...options: readonly string[]): Contender {
   const remote = (name: string): string => `gdp://bench/${name}`;
   return {
     name: 'gdpfs',
     kinds: ['tree'],
     serverPid: server.pid,
-    up: ({ name, path }) => gdpfsCommand(user, ['sync', path, remote(name)]),
-    down: ({ name, path }) => gdpfsCommand(user, ['sync', remote(name), path]),
+    up: ({ name, path }) => gdpfsCommand(user, ['sync', ...options, path, remote(name)]),
+    down: ({ name, path }) => gdpfsCommand(user, ['sync', ...options, remote(name), path]),
   };
 }
 
