@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -143,6 +144,21 @@ test('gdpfs copies a tree into a volume and back, and shows it', async () => {
   );
   const report = JSON.parse(await succeeds(['verify', '--json', volume]));
   assert.deepEqual([report.verified, report.files, report.problems], [true, 3, []]);
+});
+
+test('gdpfs md5sum prints what md5sum prints, and cp --md5 compares it', async () => {
+  const volume = await newVolume('sums');
+  const bytes = Buffer.alloc(700_000, 'sum');
+  const md5 = createHash('md5').update(bytes).digest('hex');
+  await writeFile(local('sum.bin'), bytes);
+  const sent = await run(['cp', '--md5', 'sum.bin', `${volume}/a\\b`]);
+  assert.match(sent.stderr, /; each verified by SHA-256 and MD5\n$/);
+  assert.equal(await succeeds(['md5sum', `${volume}/a\\b`]), `\\${md5}  gdp://sums/a\\\\b\n`);
+  const { md5Compared } = await summaryOf(['cp', '--md5', `${volume}/a\\b`, 'sum.back']);
+  assert.equal(md5Compared, 1);
+  const sum = JSON.parse(await succeeds(['md5sum', '--json', `${volume}/a\\b`]));
+  assert.deepEqual([sum.path, sum.md5, sum.size], [`${volume}/a\\b`, md5, 700_000]);
+  assert.match(await fails(['md5sum', volume], 73), /directory/);
 });
 
 test('gdpfs cp puts several sources into a directory and never onto one name', async () => {

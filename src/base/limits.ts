@@ -112,6 +112,10 @@ export const LIMITS = {
   manifestCacheBytesMax: 16 * MIB,
   rangesMax: 64,
   shutdownGraceMs: 10_000,
+  /** Each keeps one core busy. */
+  md5sAtOnceMax: 4,
+  /** An answer that takes long shows a sign of life this often: well below `requestStallMs`. */
+  keepAnswerAliveMs: 5000,
 
   // Client.
   /**

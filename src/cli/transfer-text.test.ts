@@ -111,6 +111,16 @@ test('formatSummary() leaves out what did not happen', () => {
   );
 });
 
+test('formatSummary() says of how many files the MD5 was compared', () => {
+  const end = (md5Compared: number): string | undefined =>
+    formatSummary('copied', newTally({ files: 3, md5Compared }).result(), 100).split('; ')[1];
+  assert.deepEqual([0, 2, 3].map(end), [
+    'each verified by SHA-256',
+    'each verified by SHA-256, 2 by MD5 too',
+    'each verified by SHA-256 and MD5',
+  ]);
+});
+
 test('formatSummary() says how much failed', () => {
   const tally = newTally({ files: 1, skipped: 2 });
   tally.fail({ path: 'a', error: new GdpfsError('not_found', 'cannot find "a": gone') });

@@ -97,7 +97,7 @@ function formatElapsed(ms: number): string {
  * already there; each verified by SHA-256`. `done` is the verb.
  */
 export function formatSummary(done: string, result: TransferResult, elapsedMs: number): string {
-  const { bytes, files, bytesSent, bytesReused } = result;
+  const { bytes, bytesSent, bytesReused } = result;
   const hasRate = elapsedMs >= RATE_SPAN_MS_MIN && bytes > 0;
   const rate = hasRate ? ` (${formatSize((bytes / elapsedMs) * 1000)}/s)` : '';
   const moved = counted(result, ['files', 'directories', 'links', 'renamed']);
@@ -108,10 +108,16 @@ export function formatSummary(done: string, result: TransferResult, elapsedMs: n
   const head = `${done} ${moved.join(', ')} in ${formatElapsed(elapsedMs)}${rate}`;
   const clauses = [
     rest.length === 0 ? head : `${head}: ${rest.join(', ')}`,
-    files === 0 ? '' : 'each verified by SHA-256',
+    verificationText(result),
     result.errors.length === 0 ? '' : `${result.errors.length} failed`,
   ];
   return clauses.filter((clause) => clause !== '').join('; ');
+}
+
+function verificationText({ files, md5Compared }: TransferResult): string {
+  if (files === 0) return '';
+  if (md5Compared === files) return 'each verified by SHA-256 and MD5';
+  return `each verified by SHA-256${md5Compared === 0 ? '' : `, ${md5Compared} by MD5 too`}`;
 }
 
 const NAMES = {

@@ -45,6 +45,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'show what is known of a file or directory',
     load: async () => (await import('./commands/stat.ts')).statCommand,
   },
+  md5sum: {
+    summary: 'print the MD5 of files',
+    load: async () => (await import('./commands/md5sum.ts')).md5sumCommand,
+  },
   verify: {
     summary: 'check signatures, logs and chunks of a volume',
     load: async () => (await import('./commands/verify.ts')).verifyCommand,

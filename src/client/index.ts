@@ -24,6 +24,7 @@ export {
 export type { FlowOptions, Wait } from './flow/flow-options.ts';
 export type { Credentials, CredentialStore } from './credentials.ts';
 export { type Home, homeDirectory, openHome, type Profile } from './home.ts';
+export { fileMd5, type FileMd5Options } from './md5.ts';
 export type { Replace } from './placement.ts';
 export { readFile, type ReadOptions } from './read.ts';
 export { openSession, type Session, type SessionOptions } from './session.ts';

@@ -7,6 +7,7 @@ import type { Entry } from '../wire/generated/api.ts';
 import { downloadFile } from './download.ts';
 import { stat } from './files.ts';
 import { localError, quote, systemCode } from './local-error.ts';
+import { compareMd5 } from './md5.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import type { Session } from './session.ts';
 import { executeLocally } from './sync/local-executor.ts';
@@ -71,8 +72,9 @@ async function receiveFile(call: ReceiveCall, path: string, target: LocalTarget)
     at,
     signal,
   });
-  const { size, bytesReceived, bytesReused } = result;
-  tally.fileDone({ path: target.path, size, bytesSent: bytesReceived, bytesReused });
+  const { size, etag, bytesReceived, bytesReused } = result;
+  const md5 = await compareMd5(session, transfer, { local: target.path, path, at, etag, signal });
+  tally.fileDone({ path: target.path, size, bytesSent: bytesReceived, bytesReused, md5 });
 }
 
 async function receiveDirectory(

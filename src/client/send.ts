@@ -7,6 +7,7 @@ import { change, makeDirectory } from './files.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
 import { LocalReader } from './local-reader.ts';
+import { compareMd5 } from './md5.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget, type RemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
@@ -56,7 +57,9 @@ async function sendFile(call: SendCall, { path, existing }: RemoteTarget): Promi
     onProgress: (bytes) => tally.addBytes(bytes),
     signal,
   });
-  tally.fileDone({ path, ...result });
+  const { etag, seq } = result;
+  const copies = { local: source, path, at: String(seq), etag, signal };
+  tally.fileDone({ path, ...result, md5: await compareMd5(session, transfer, copies) });
 }
 
 async function sendDirectory(

@@ -16,6 +16,8 @@ export interface Progress {
   readonly skipped: number;
   /** Names that were removed, with everything below them. */
   readonly removed: number;
+  /** Files whose MD5 was compared on both ends. */
+  readonly md5Compared: number;
   /** Names that were moved inside a volume, with everything below them. */
   readonly renamed: number;
   /** What is known to be there to do; complete once `isComplete`. */
@@ -40,6 +42,8 @@ export interface FileDone {
   readonly size: number;
   readonly bytesSent: number;
   readonly bytesReused: number;
+  /** Of both ends, if it was compared. */
+  readonly md5?: string | undefined;
 }
 
 /** What a transfer has done in the end. */
@@ -77,6 +81,7 @@ export class Tally implements Progress {
   skipped = 0;
   removed = 0;
   renamed = 0;
+  md5Compared = 0;
   bytes = 0;
   bytesSent = 0;
   bytesReused = 0;
@@ -105,6 +110,7 @@ export class Tally implements Progress {
     this.files += 1;
     this.bytesSent += done.bytesSent;
     this.bytesReused += done.bytesReused;
+    if (done.md5 !== undefined) this.md5Compared += 1;
     this.observer.file?.(done);
     this.report();
   }
@@ -139,6 +145,7 @@ export class Tally implements Progress {
 /** What was counted until now. */
 export function countsOf(progress: Progress): Omit<Progress, 'expected'> {
   const { files, directories, links, skipped, removed, renamed } = progress;
-  const { bytes, bytesSent, bytesReused } = progress;
-  return { files, directories, links, skipped, removed, renamed, bytes, bytesSent, bytesReused };
+  const { bytes, bytesSent, bytesReused, md5Compared } = progress;
+  const counts = { files, directories, links, skipped, removed, renamed, md5Compared };
+  return { ...counts, bytes, bytesSent, bytesReused };
 }

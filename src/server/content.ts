@@ -1,3 +1,4 @@
+import { sharedBytes } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { overlapping } from '../format/content.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
@@ -6,7 +7,7 @@ import type { Entry, FileState, VolumeInfo } from '../fs/types.ts';
 import type { ByteRange } from '../wire/headers.ts';
 import { readAhead } from './read-ahead.ts';
 
-const ZEROS = new Uint8Array(256 * 1024);
+const ZEROS = sharedBytes(256 * 1024);
 
 /** An entry that is a file. */
 export interface FileEntry extends Entry {

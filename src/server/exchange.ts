@@ -10,6 +10,7 @@ import type { OperationId } from '../wire/openapi.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
+import type { Slots } from './slots.ts';
 
 /** Who sends a request, as the client's certificate and the system log say. */
 export interface Caller {
@@ -33,6 +34,7 @@ export interface Services {
   /** Chunks on their way from a body to the store. */
   readonly chunkBudget: ByteBudget;
   readonly buffers: BufferPool;
+  readonly md5Slots: Slots;
   /** Is the server on its way down? */
   isStopping(): boolean;
 }

@@ -7,6 +7,7 @@ import { contractGet } from './handlers/contract-get.ts';
 import { enrollPost } from './handlers/enroll-post.ts';
 import { fileChunksGet } from './handlers/file-chunks-get.ts';
 import { fileChunksPost } from './handlers/file-chunks-post.ts';
+import { fileMd5Get } from './handlers/file-md5-get.ts';
 import { filesDelete } from './handlers/files-delete.ts';
 import { filesGet } from './handlers/files-get.ts';
 import { filesPatch } from './handlers/files-patch.ts';
@@ -35,6 +36,7 @@ export const HANDLERS: Handlers = {
   enrollPost,
   fileChunksGet,
   fileChunksPost,
+  fileMd5Get,
   filesDelete,
   filesGet,
   filesPatch,

@@ -99,6 +99,7 @@ async function drain(request: IncomingMessage): Promise<void> {
   });
 }
 
-function clientGone(): GdpfsError {
+/** What ends the work for a client that no longer waits for it. */
+export function clientGone(): GdpfsError {
   return new GdpfsError('unavailable', 'cannot send the answer: the client went away');
 }

@@ -17,6 +17,7 @@ import type { Services } from './exchange.ts';
 import { checkHandlers } from './handlers.ts';
 import { createInvitation } from './invitations.ts';
 import { createListener } from './listener.ts';
+import { Slots } from './slots.ts';
 
 export interface ServerOptions {
   /** Everything the server keeps: `store/` and, apart from it, `keys/`. Made if missing. */
@@ -67,6 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
       chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
       buffers: new BufferPool(),
+      md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
       isStopping: () => isStopping,
     };
     checkHandlers(services.contract);

@@ -270,6 +270,11 @@ export interface ChunkPage {
   chunks: Chunk[];
   cursor?: string;
 }
+export interface FileMd5 {
+  md5: string;
+  size: Size;
+  etag: Digest;
+}
 export interface ArrivedPage {
   digests: Digest[];
   cursor?: string;
@@ -418,6 +423,10 @@ export interface FileChunksPostQuery {
   upload?: UploadId;
   path?: Path;
 }
+export interface FileMd5GetQuery {
+  path: Path;
+  at?: Moment;
+}
 export interface StorageFilesGetQuery {
   path: Path;
   at?: Moment;
@@ -468,6 +477,7 @@ export interface OperationQueries {
   filesDelete: FilesDeleteQuery;
   fileChunksGet: FileChunksGetQuery;
   fileChunksPost: FileChunksPostQuery;
+  fileMd5Get: FileMd5GetQuery;
   storageFilesGet: StorageFilesGetQuery;
   storageFilesPost: StorageFilesPostQuery;
   storageTarPost: StorageTarPostQuery;
