@@ -29,6 +29,7 @@ import { type DownloadOptions, type DownloadResult, downloadFile } from './downl
 import { change, stat } from './files.ts';
 import { openSession, type Session } from './session.ts';
 import { uploadFile } from './upload.ts';
+import { createVolume } from './volumes.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 const CHUNK_ROUTE = '/api/v1/storage/file/chunks';
@@ -166,6 +167,25 @@ test('downloadFile() finds chunks again that an insertion or a cut has moved', a
   }
 });
 
+test('downloadFile() finds chunks again in a volume whose files are cut by content', async () => {
+  const volume = 'cut';
+  await createVolume(client.session, { name: volume, chunking: 'cdc' });
+  const directory = join(folder.path, 'cut');
+  mkdirSync(directory);
+  const source = join(folder.path, 'cut.source');
+  const target = join(directory, 'file');
+  const old = randomBytes(64 * CHUNK);
+  const content = Buffer.concat([randomBytes(1), old.subarray(0, 30 * CHUNK), old]);
+  writeFileSync(source, content, { mode: 0o640 });
+  writeFileSync(target, old);
+  await uploadFile(client.session, { source, path: `/${volume}/file` });
+  const path = `/${volume}/file`;
+  const { bytesReceived } = await downloadFile(session, { path, target });
+  // One byte in front moves all, and much of the file is in it twice.
+  assert(bytesReceived <= 12 * CHUNK, `${bytesReceived} bytes`);
+  requireWhole(target, content);
+});
+
 test('downloadFile() takes chunks from the file given to reuse, and needs it to be there', async () => {
   const content = randomBytes(10 * CHUNK);
   const target = await newFile('reuse', content);
@@ -277,7 +297,12 @@ test('downloadFile() goes on with the new version when a file is replaced meanwh
     replaced ??= put('replaced', changed);
     await replaced;
   };
-  const { bytesReceived, bytesReused } = await get('replaced', target);
+  let progress = 0;
+  const onProgress = (bytes: number): void => {
+    progress += bytes;
+  };
+  const { bytesReceived, bytesReused } = await get('replaced', target, { onProgress });
+  assert.equal(progress, content.length);
   proxy.before = async () => {};
   assert(replaced !== undefined);
   assert.equal(bytesReceived + bytesReused, content.length);

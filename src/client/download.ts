@@ -88,6 +88,8 @@ async function downloadVersion(
   });
   await download.run();
   const { bytesReceived } = download;
-  const bytesReused = manifest.chunks.reduce((sum, { length }) => sum + length, -bytesReceived);
+  const bytes = manifest.chunks.reduce((sum, { length }) => sum + length, 0);
+  // What others took away may have come twice.
+  const bytesReused = Math.max(0, bytes - bytesReceived);
   return { size: version.size, bytesReceived, bytesReused, etag: version.etag };
 }

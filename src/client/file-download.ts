@@ -64,21 +64,29 @@ export class FileDownload implements AsyncDisposable {
 
   /** When it resolves, the target is that version: whole, verified and durable. */
   async run(): Promise<void> {
-    const { target } = this.#options;
-    for (let round = 0; !(await this.#attempt()); round += 1) {
-      if (round === PART_ROUNDS_MAX) {
-        throw new GdpfsError(
-          'changed',
-          `cannot create ${quote(target)}: other downloads of it keep removing its part`,
-        );
-      }
+    try {
+      await this.#attemptUntilDone();
+    } catch (error) {
       this.#advance(-this.#progress);
+      throw error;
     }
-    await this.#leftovers.remove(target);
+    await this.#leftovers.remove(this.#options.target);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#opened.disposeAsync();
+  }
+
+  async #attemptUntilDone(): Promise<void> {
+    for (let round = 0; !(await this.#attempt()); round += 1) {
+      if (round === PART_ROUNDS_MAX) {
+        throw new GdpfsError(
+          'changed',
+          `cannot create ${quote(this.#options.target)}: other downloads keep removing its part`,
+        );
+      }
+      this.#advance(-this.#progress);
+    }
   }
 
   /** False if another download took the part away. */

@@ -57,6 +57,7 @@ export class PartFile implements AsyncDisposable {
   #pendingBytes = 0;
   /** The sync that runs, if one does. It does not reject. */
   #syncing: Promise<void> | undefined;
+  #isNameDurable = false;
   #failure: GdpfsError | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
 
@@ -167,6 +168,9 @@ export class PartFile implements AsyncDisposable {
         this.#pendingBytes = 0;
         await this.#handle.datasync();
         await this.#journal.append(ranges);
+        // The names of both must survive a crash of the system, too.
+        if (!this.#isNameDurable) await syncDirectory(dirname(this.path));
+        this.#isNameDurable = true;
       }
     } catch (cause) {
       this.#failure = localError('write', this.#target, cause);
