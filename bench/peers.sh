@@ -3,7 +3,7 @@
 # alone. Starts no server and changes no configuration: the benchmark does that itself, in temporary folders.
 set -eu
 
-PACKAGES="bash curl iproute2 nginx-light openssh-client openssh-server openssl rclone rsync tar"
+PACKAGES="bash curl iproute2 nginx openssh-client openssh-server openssl rclone rsync tar"
 
 if [ "$(id -u)" -ne 0 ]; then
   echo "peers.sh: need root to install packages: sudo $0" >&2
@@ -14,8 +14,6 @@ if ! command -v apt-get >/dev/null; then
   exit 1
 fi
 
-# Any nginx will do: PUT is in the module that all of them have.
-command -v nginx >/dev/null && PACKAGES=$(echo "$PACKAGES" | sed 's/nginx-light //')
 missing=""
 for package in $PACKAGES; do
   dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null |
