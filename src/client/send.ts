@@ -12,6 +12,7 @@ import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget, type RemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
 import { noPages } from './sync/action.ts';
+import { localTreeSource } from './sync/local-tree-source.ts';
 import { planTrees } from './sync/plan.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
 import { executeInVolume } from './sync/volume-executor.ts';
@@ -96,12 +97,17 @@ async function sendDirectory(
     onFault: ({ relative, error }) => tally.fail({ path: `${source}/${relative}`, error }),
   });
   await executeInVolume(session, actions, {
-    source,
+    source: localTreeSource(session, {
+      source,
+      path,
+      reader,
+      asksFirst: !isEmpty,
+      tally,
+      transfer,
+      signal,
+    }),
     path,
-    reader,
-    isEmpty,
     tally,
-    transfer,
     signal,
   });
   if (existing !== undefined) return;

@@ -2,32 +2,25 @@ import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
 import { change, remove } from '../files.ts';
-import type { LocalReader } from '../local-reader.ts';
 import type { Session } from '../session.ts';
 import { TaskGroup } from '../task-group.ts';
 import type { Tally } from '../tally.ts';
-import type { TransferOptions } from '../transfer-options.ts';
-import { uploadFile } from '../upload.ts';
 import type { CallOptions } from '../files.ts';
 import type { Action, ActionPages, TreeEntry } from './action.ts';
-import { etagOf, type PartAction, PartSender } from './part-sender.ts';
+import { etagOf, type PartAction } from './part-sender.ts';
+import type { VolumeSource } from './volume-source.ts';
 
 export interface VolumeExecutorOptions extends CallOptions {
-  /** Local directory that the entries are below. */
-  readonly source: string;
+  /** What the entries are of. */
+  readonly source: VolumeSource;
   /** `/<volume>/<path>` of an existing directory, which gets them. */
   readonly path: string;
-  readonly reader: LocalReader;
-  /** The volume is known to have no chunks. */
-  readonly isEmpty: boolean;
   readonly tally: Tally;
-  readonly transfer: TransferOptions;
 }
 
 /**
- * Does the actions of a plan in a volume, from a local directory: directories, links and small files in
- * tar streams that are committed whole, larger files chunk by chunk. Failures of single names go to
- * the tally. Throws what ends it all; what was committed until then stays.
+ * Does the actions of a plan in a volume: directories, links and small files many at a time, larger
+ * files one by one, as their source does it. Failures of single names go to the tally. Throws what ends it all; what was committed until then stays.
  */
 export async function executeInVolume(
   session: Session,
@@ -46,7 +39,6 @@ const TAR_PATH_COPIES = 6;
 class VolumeExecution {
   readonly #session: Session;
   readonly #options: VolumeExecutorOptions;
-  readonly #sender: PartSender;
   readonly #tasks = new TaskGroup();
   readonly #sendPart = this.#tasks.lane(LIMITS.partsInFlight);
   readonly #sendLarge = this.#tasks.lane(LIMITS.largeFilesInFlight);
@@ -60,7 +52,6 @@ class VolumeExecution {
   constructor(session: Session, options: VolumeExecutorOptions) {
     this.#session = session;
     this.#options = options;
-    this.#sender = new PartSender(session, { ...options, asksFirst: !options.isEmpty });
   }
 
   async run(pages: ActionPages): Promise<void> {
@@ -84,8 +75,10 @@ class VolumeExecution {
     switch (action.kind) {
       case 'file':
         tally.expect({ files: 1, bytes: action.entry.size });
-        if (action.entry.size <= LIMITS.smallFileBytesMax) return await this.#add(action);
-        return await this.#sendLarge(() => this.#upload(action));
+        if (action.entry.size <= this.#options.source.partFileBytesMax) {
+          return await this.#add(action);
+        }
+        return await this.#sendLarge(() => this.#sendFile(action));
       case 'directory':
       case 'symlink':
         return await this.#add(action);
@@ -116,30 +109,23 @@ class VolumeExecution {
     this.#part = [];
     this.#partBytes = 0;
     this.#headerBytes = 0;
-    await this.#sendPart(() => this.#sender.send(part));
+    await this.#sendPart(() => this.#options.source.sendPart(part));
   }
 
-  async #upload({ entry }: Action & { readonly kind: 'file' }): Promise<void> {
-    const { tally, transfer, signal } = this.#options;
+  async #sendFile({ entry }: Action & { readonly kind: 'file' }): Promise<void> {
+    const { tally, source } = this.#options;
     const path = this.#remotePath(entry);
     let progress = 0;
+    const onProgress = (bytes: number): void => {
+      progress += bytes;
+      tally.addBytes(bytes);
+    };
     try {
-      const result = await uploadFile(this.#session, {
-        source: this.#localPath(entry),
-        path,
-        parents: true,
-        transfer,
-        onProgress: (bytes) => {
-          progress += bytes;
-          tally.addBytes(bytes);
-        },
-        signal,
-      });
-      tally.fileDone({ path, ...result });
+      tally.fileDone({ path, ...(await source.sendFile(entry, { path, onProgress })) });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       tally.addBytes(-progress);
-      tally.fail({ path: this.#localPath(entry), error });
+      tally.fail({ path: source.nameOf(entry), error });
     }
   }
 
@@ -184,10 +170,6 @@ class VolumeExecution {
           'not_a_directory',
           `cannot replace "${path}" by a directory: it is a ${existing.kind}`,
         );
-  }
-
-  #localPath({ relative }: TreeEntry): string {
-    return `${this.#options.source}/${relative}`;
   }
 
   #remotePath({ relative }: TreeEntry): string {

@@ -1,0 +1,28 @@
+import type { TreeEntry } from './action.ts';
+import type { PartAction } from './part-sender.ts';
+
+/** What a file cost that was sent. */
+export interface SentFile {
+  /** Bytes of the file. */
+  readonly size: number;
+  readonly bytesSent: number;
+  readonly bytesReused: number;
+}
+
+/** Where the entries come from that an executor brings into a volume. */
+export interface VolumeSource {
+  /** Bytes of the largest file that goes in a part. */
+  readonly partFileBytesMax: number;
+  /**
+   * Brings directories, links and small files, all of `part`, or, if something in it is refused, all
+   * others. Counts them; failures go to the tally.
+   */
+  sendPart(part: readonly PartAction[]): Promise<void>;
+  /** Brings one file to `path`, `/<volume>/<path>`. `onProgress` gets the bytes that are safe. */
+  sendFile(
+    entry: TreeEntry,
+    options: { readonly path: string; readonly onProgress: (bytes: number) => void },
+  ): Promise<SentFile>;
+  /** How messages name an entry of it. */
+  nameOf(entry: TreeEntry): string;
+}
