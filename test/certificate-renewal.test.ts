@@ -13,6 +13,7 @@ import { type Home, openHome, type Profile } from '../src/client/home.ts';
 import { openSession, type Session } from '../src/client/session.ts';
 import { uploadFile } from '../src/client/upload.ts';
 import { createVolume, invite, whoami } from '../src/client/volumes.ts';
+import { runCli } from './support/cli.ts';
 import { FaultProxy } from './support/fault-proxy.ts';
 import { Random } from './support/random.ts';
 import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
@@ -121,7 +122,7 @@ test('a transfer goes on beyond the life of the certificate that it began with',
   assert.deepEqual(await readFile(target), await readFile(source));
 });
 
-test('two processes that renew at once both go on, and one certificate is kept', async () => {
+test('sessions that renew at once all go on, and one certificate is kept', async () => {
   const before = await home.profile();
   const sessions = [await open(), await open(), await open()];
   laterMs = LIFE_MS * 0.9;
@@ -203,4 +204,23 @@ test('a session that is closed at once renews its certificate all the same', asy
   await whoami(session);
   await session[Symbol.asyncDispose]();
   assert(expiryOf(await home.profile()) > expiryOf(before));
+});
+
+test('commands, two at once and a transfer too, renew the certificate of their profile', async () => {
+  const invited = await inviteOther();
+  // The command line has the system's clock, so that here the login has to be long ago.
+  laterMs = -0.9 * LIFE_MS;
+  await enroll(home, invited);
+  const before = await home.profile();
+  assert(expiryOf(before) < Date.now() + 0.2 * LIFE_MS);
+  laterMs = 0;
+  const source = join(folder, 'source');
+  await writeFile(source, new Random(2).bytes(300_000));
+  const results = await Promise.all([
+    runCli(['whoami'], { home: home.directory }),
+    runCli(['cp', source, 'gdp://bob/file'], { home: home.directory }),
+  ]);
+  for (const { code, stderr } of results) assert.equal(code, 0, stderr);
+  for (const { stderr } of results) assert.doesNotMatch(stderr, /warning/);
+  assert(expiryOf(await home.profile()) > Date.now() + 0.9 * LIFE_MS);
 });
