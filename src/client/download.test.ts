@@ -27,6 +27,7 @@ import { openTestSession, type TestSession, VOLUME } from '../../test/support/se
 import { startTamperingProxy, type TamperingProxy } from '../../test/support/tampering-proxy.ts';
 import { type DownloadOptions, type DownloadResult, downloadFile } from './download.ts';
 import { change, stat } from './files.ts';
+import { finishingPath, partPath } from './part-names.ts';
 import { openSession, type Session } from './session.ts';
 import { uploadFile } from './upload.ts';
 import { createVolume } from './volumes.ts';
@@ -281,6 +282,15 @@ test('downloadFile() uses the part of another version, and removes it', async ()
   await put('version', content);
   const { bytesReceived } = await get('version', target);
   assert(bytesReceived <= 17 * CHUNK, `${bytesReceived / CHUNK} chunks`);
+  requireWhole(target, content);
+});
+
+test('downloadFile() goes on after a crash between the two names of a finished part', async () => {
+  const content = randomBytes(10 * CHUNK);
+  const target = await newFile('crashed', content);
+  writeFileSync(finishingPath(partPath(target, 'sha256:any')), content);
+  const { bytesReceived } = await get('crashed', target);
+  assert.equal(bytesReceived, 0);
   requireWhole(target, content);
 });
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { LIMITS } from '../base/limits.ts';
-import { findParts, isJournal, partPrefix } from './part-names.ts';
+import { findParts, isJournal, journalPath, partPrefix } from './part-names.ts';
 import type { TransferOptions } from './transfer-options.ts';
 
 /**
@@ -29,9 +29,11 @@ export class Leftovers {
     this.#namesOf(target).delete(basename(part));
   }
 
-  /** There is a part of `target` now. */
+  /** There is a part of `target` now, and perhaps a journal. */
   add(target: string, part: string): void {
-    this.#namesOf(target).add(basename(part));
+    this.#namesOf(target)
+      .add(basename(part))
+      .add(basename(journalPath(part)));
   }
 
   /** Removes all parts and journals of a target that is finished. */

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isGdpfsError } from '../base/errors.ts';
 import { comparePaths } from '../format/path.ts';
 import { walk } from './local-walk.ts';
+import { journalPath, partPath } from './part-names.ts';
 import { compileFilter } from './sync/filter.ts';
 
 function newDirectory(context: TestContext): string {
@@ -32,6 +33,16 @@ test('walk() finds everything, a directory before its content, and follows no li
     'directory b/empty',
     'symlink c',
   ]);
+});
+
+test('walk() passes over what unfinished downloads have left', (context) => {
+  const root = newDirectory(context);
+  const part = partPath(join(root, 'file'), 'sha256:00');
+  for (const path of [part, journalPath(part), `${part}.mine`]) writeFileSync(path, '');
+  const names = (): string[] => [...walk(root)].map(({ relative }) => relative);
+  assert.deepEqual(names(), [`${basename(part)}.mine`]);
+  writeFileSync(join(root, '\uFFFD'), '');
+  assert.deepEqual(names(), [`${basename(part)}.mine`, '\uFFFD']);
 });
 
 test('walk() names every thing that cannot be copied, and goes on', async (context) => {

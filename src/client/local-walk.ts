@@ -5,6 +5,7 @@ import { LIMITS } from '../base/limits.ts';
 import { compareNames, joinPath, parsePath } from '../format/path.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
+import { isPartName } from './part-names.ts';
 import type { TreeEntry, TreeFault, TreeItem } from './sync/action.ts';
 import type { IsExcluded } from './sync/filter.ts';
 
@@ -22,8 +23,8 @@ interface Level {
 }
 
 /**
- * Everything below the directory `root`, in listing order, without what is excluded. Symbolic links are
- * not followed. What cannot be told is an item too, and the walk goes on; only if `root` cannot be
+ * Everything below the directory `root`, in listing order, without what is excluded and without what
+ * unfinished downloads have there. Symbolic links are not followed. What cannot be told is an item too, and the walk goes on; only if `root` cannot be
  * read it throws. Synchronous, because that is many times faster: for worker threads.
  */
 export function* walk(
@@ -70,11 +71,12 @@ interface Name {
 /** Names are read as text, which is fast, and as bytes only where the text leaves a doubt. */
 function readNames(directory: string): Name[] {
   try {
-    const names = readdirSync(directory);
+    const names = readdirSync(directory).filter((name) => !isPartName(name));
     const isDoubtful = names.some((name) => name.includes(REPLACEMENT_CHARACTER));
     if (!isDoubtful) return sorted(names).map((name) => ({ name, isUtf8: true }));
     return readdirSync(directory, { encoding: 'buffer' })
       .map((bytes) => ({ name: bytes.toString(), isUtf8: isUtf8(bytes) }))
+      .filter(({ name }) => !isPartName(name))
       .sort((left, right) => compareNames(left.name, right.name));
   } catch (cause) {
     throw localError('read', directory, cause);

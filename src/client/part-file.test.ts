@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -10,13 +11,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { Scratch } from '../../test/support/scratch.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { openPartFile, type PartFile } from './part-file.ts';
-import { partPath } from './part-names.ts';
+import { openPartFile, PartFile } from './part-file.ts';
+import { PartJournal } from './part-journal.ts';
+import { journalPath, partPath } from './part-names.ts';
 
 const ATTRIBUTES = { mode: 0o640, mtimeUs: 1_600_000_000_123_456 };
 const ETAG = 'sha256:00';
@@ -177,4 +181,57 @@ test('a part knows after a crash what was durable in it, unless it is rechecked'
   }
   await using part = await openPartFile({ ...options, recheck: true });
   assert(part.isResumed && !part.isKnown({ offset: size - 1, length: 1 }));
+});
+
+/** A part whose syncs do what `datasync` does. */
+async function openWithSync(target: string, datasync: () => Promise<void>): Promise<PartFile> {
+  const size = 4 * LIMITS.partSyncBytes;
+  const path = partPath(target, ETAG);
+  const real = await openFile(path, 'w+');
+  await real.truncate(size);
+  const stats = await real.stat({ bigint: true });
+  const { ino: inode, birthtimeNs: birthNs } = stats;
+  const journal = new PartJournal(journalPath(path), { etag: ETAG, size, inode, birthNs });
+  const handle = new Proxy(real, {
+    get: (file, name) => {
+      if (name === 'datasync') return datasync;
+      const value: unknown = Reflect.get(file, name);
+      return typeof value === 'function' ? value.bind(file) : value;
+    },
+  });
+  const opened = { handle, stats, isResumed: false, journal, known: [] };
+  return new PartFile({ target, etag: ETAG, size }, opened);
+}
+
+test('a journal says nothing before what it says is durable', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  const synced = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<void>();
+  await using part = await openWithSync(target, async () => {
+    started.resolve();
+    await synced.promise;
+  });
+  const piece = new Uint8Array(LIMITS.partSyncBytes);
+  await part.write([piece], 0);
+  await started.promise;
+  // Nobody waits for the disk meanwhile.
+  await part.write([piece.subarray(0, 10)], LIMITS.partSyncBytes);
+  const journal = journalPath(part.path);
+  assert.equal(existsSync(journal), false);
+  synced.resolve();
+  while (!existsSync(journal)) await delay(1);
+});
+
+test('a part whose sync fails takes nothing more, and is not gone on with', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  await using part = await openWithSync(target, () => {
+    return Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+  });
+  await part.write([new Uint8Array(LIMITS.partSyncBytes)], 0);
+  const isFailure = (error: unknown): boolean => isGdpfsError(error, 'local_io');
+  await assert.rejects(part.finish(ATTRIBUTES), isFailure);
+  await assert.rejects(part.write([DATA], 0), isFailure);
+  assert.deepEqual(readdirSync(folder.path), []);
 });

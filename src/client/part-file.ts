@@ -121,7 +121,8 @@ export class PartFile implements AsyncDisposable {
     try {
       await this.#handle.chmod(receivedMode(attributes));
       await this.#handle.utimes(time, time);
-      await this.#handle.sync();
+      await this.#handle.sync().catch((cause: unknown) => this.#distrust(cause));
+      this.#throwFailure();
       const isMoved = await this.#move();
       // Otherwise another process may just have done it.
       if (!isMoved && !(await this.#isAt(this.#target))) return false;
@@ -173,11 +174,15 @@ export class PartFile implements AsyncDisposable {
         this.#isNameDurable = true;
       }
     } catch (cause) {
-      this.#failure = localError('write', this.#target, cause);
-      // The system may now take for written what is not on the disk: nothing in it can be trusted.
-      if (this.#failure.code !== 'no_space') await rm(this.path, { force: true }).catch(() => {});
+      await this.#distrust(cause);
     }
     this.#syncing = undefined;
+  }
+
+  /** A sync failed: the system may now take for written what is not on the disk. */
+  async #distrust(cause: unknown): Promise<void> {
+    this.#failure = localError('write', this.#target, cause);
+    if (this.#failure.code !== 'no_space') await rm(this.path, { force: true }).catch(() => {});
   }
 
   async #settle(): Promise<void> {

@@ -10,6 +10,7 @@ import { sha256 } from '../base/digest.ts';
  * earlier downloads left behind.
  */
 
+const PREFIX = '.gdpfs-part-';
 const HASH_BYTES = 16;
 const TAG_BYTES = 4;
 const JOURNAL_SUFFIX = '.journal';
@@ -45,7 +46,12 @@ export function isJournal(path: string): boolean {
 
 /** What the names of all parts of a target, and of their journals, begin with. */
 export function partPrefix(target: string): string {
-  return `.gdpfs-part-${shortHash(basename(target))}-`;
+  return `${PREFIX}${shortHash(basename(target))}-`;
+}
+
+/** Is that the name of a part or of a journal? */
+export function isPartName(name: string): boolean {
+  return name.startsWith(PREFIX) && NAME.test(name);
 }
 
 /** The parts and journals in a directory, by `partPrefix`. Throws what the system does. */
