@@ -169,7 +169,10 @@ describe('format version 1', () => {
     const frames = new ChunkFrameDecoder().push(readHex('chunk-frames.hex'));
     assert.deepEqual(
       chunks,
-      frames.map(({ data, ...header }) => ({ ...header, digest: sha256(data) })),
+      frames.map(({ data, actualChecksum, ...header }) => {
+        assert.equal(actualChecksum, header.checksum);
+        return { ...header, digest: sha256(data) };
+      }),
     );
     assert.deepEqual(encodeManifestEntries(chunks), bytes);
   });

@@ -12,6 +12,7 @@ import {
   type SystemRecordSchema,
 } from './generated/gdpfs_pb.js';
 import type { Chunk } from './manifest.ts';
+import { encodeCommonRecord } from './record-encoder.ts';
 
 /** Version that a log's meta record names: raised only when old readers must not go on. */
 export const FORMAT_VERSION = 1;
@@ -23,7 +24,8 @@ export type RecordInit = NonNullable<MessageInitShape<typeof GDPfsMsgSchema>['bo
 
 /** Serializes a record, once: these bytes are what is hashed, stored and served from now on. */
 export function encodeRecord(body: RecordInit): Uint8Array<ArrayBuffer> {
-  const bytes = toBinary(GDPfsMsgSchema, create(GDPfsMsgSchema, { body }));
+  const bytes =
+    encodeCommonRecord(body) ?? toBinary(GDPfsMsgSchema, create(GDPfsMsgSchema, { body }));
   if (bytes.length > LIMITS.recordBytesMax) {
     throw new GdpfsError(
       'bad_request',

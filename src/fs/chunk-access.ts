@@ -9,8 +9,10 @@ const SQL = {
 } as const;
 
 /** What a principal may know of a chunk. */
+export type ChunkStanding = 'absent' | 'known' | 'hidden' | 'unclaimed';
+
 export interface ChunkView {
-  readonly standing: 'absent' | 'known' | 'hidden' | 'unclaimed';
+  readonly standing: ChunkStanding;
   /** Bytes; 0 if absent. */
   readonly length: number;
 }

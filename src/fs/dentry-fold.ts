@@ -24,11 +24,11 @@ export class VolumeNodes implements TreeNodes {
   }
 
   byNode(node: number): TreeNode | undefined {
-    return this.#entries.byNode(this.#volume, node);
+    return this.#entries.placeOf(this.#volume, node);
   }
 
   byName(parent: number, name: string): TreeNode | undefined {
-    return this.#entries.byName({ volume: this.#volume, parent, name });
+    return this.#entries.nodeAt({ volume: this.#volume, parent, name });
   }
 
   pastKind(node: number): NodeKind | undefined {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import type { NodeKind } from '../format/generated/gdpfs_pb.js';
+import type { TreeNode } from '../format/tree-fold.ts';
 import { prepareAll } from '../storage/index-db.ts';
 
 /** One version of a name, as a dentry made it. */
@@ -34,7 +35,9 @@ const BRIEF_COLUMNS = 'name, node, kind, size, mode, mtime_us AS mtimeUs, conten
 
 const SQL = {
   byName: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name = ?`,
-  byNode: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND node = ?`,
+  placeOfNode: 'SELECT parent, name, node, kind FROM entry WHERE volume = ? AND node = ?',
+  nodeAtPlace: `SELECT parent, name, node, kind FROM entry
+    WHERE volume = ? AND parent = ? AND name = ?`,
   children: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name > ?
     ORDER BY name LIMIT ?`,
   brief: `SELECT ${BRIEF_COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name > ?
@@ -83,9 +86,13 @@ export class EntryTable {
     return row === undefined ? undefined : asEntryRow(row);
   }
 
-  byNode(volume: number, node: number): EntryRow | undefined {
-    const row = this.#sql.byNode.get(volume, node);
-    return row === undefined ? undefined : asEntryRow(row);
+  /** Where a node is; the little that a fold needs of each. */
+  placeOf(volume: number, node: number): TreeNode | undefined {
+    return asTreeNode(this.#sql.placeOfNode.get(volume, node));
+  }
+
+  nodeAt({ volume, parent, name }: Place): TreeNode | undefined {
+    return asTreeNode(this.#sql.nodeAtPlace.get(volume, parent, name));
   }
 
   /** At most `limit` entries behind the name in `place`, in the order of the names' bytes. */
@@ -182,6 +189,12 @@ function asBriefRow(row: Record<string, SQLOutputValue>): BriefRow {
     content: orUndefined(row['content']),
     target: typeof row['target'] === 'string' ? row['target'] : undefined,
   };
+}
+
+function asTreeNode(row: Record<string, SQLOutputValue> | undefined): TreeNode | undefined {
+  if (row === undefined) return undefined;
+  const { parent, name, node, kind } = row;
+  return { parent: Number(parent), name: String(name), node: Number(node), kind: Number(kind) };
 }
 
 function orNull(value: Uint8Array | string | undefined): SQLInputValue {

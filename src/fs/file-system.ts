@@ -6,7 +6,7 @@ import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
-import { ChunkAccess } from './chunk-access.ts';
+import { ChunkAccess, type ChunkStanding } from './chunk-access.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asBriefEntry, asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
@@ -268,14 +268,18 @@ export class FileSystem {
   ): Promise<number[]> {
     const id = this.#volumes.id(volume);
     const { principal, upload } = asker;
-    // A claim is in the index a moment later than its chunk can be found.
-    const isUnclaimed = (digest: Uint8Array): boolean =>
-      this.#access.look(id, digest, principal).standing === 'unclaimed';
-    if (digests.some(isUnclaimed)) await this.#engine.flush();
+    const look = (digest: Uint8Array): ChunkStanding =>
+      this.#access.look(id, digest, principal).standing;
+    let standings = digests.map(look);
+    if (standings.includes('unclaimed')) {
+      // A claim is in the index a moment later than its chunk can be found.
+      await this.#engine.flush();
+      standings = digests.map(look);
+    }
     const missing: number[] = [];
     for (const [index, digest] of digests.entries()) {
-      const length = this.#access.knownLength(id, digest, principal);
-      if (length === undefined) missing.push(index);
+      const standing = standings[index];
+      if (standing === 'absent' || standing === 'hidden') missing.push(index);
       else if (upload !== undefined) this.#uploads.add(upload, digest);
     }
     return missing;

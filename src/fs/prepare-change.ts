@@ -29,7 +29,7 @@ export async function prepareChange(
 ): Promise<PreparedChange> {
   switch (change.kind) {
     case 'put':
-      return { ...change, prepared: prepareFile(change.file) };
+      return preparePut(change);
     case 'extend':
       return { ...change, prepared: await prepareExtend(change, context) };
     case 'copy':
@@ -39,12 +39,20 @@ export async function prepareChange(
     }
     case 'many': {
       const changes: PreparedChange[] = [];
-      for (const one of change.changes) changes.push(await prepareChange(one, context));
+      for (const one of change.changes) {
+        // A thousand small files need not wait a thousand times for nothing.
+        const isReady = one.kind === 'put';
+        changes.push(isReady ? preparePut(one) : await prepareChange(one, context));
+      }
       return { kind: 'many', changes };
     }
     default:
       return change;
   }
+}
+
+function preparePut(change: Extract<Change, { kind: 'put' }>): PreparedChange {
+  return { ...change, prepared: prepareFile(change.file) };
 }
 
 /**
