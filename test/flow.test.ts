@@ -261,6 +261,22 @@ async function startHoldingServer() {
   };
 }
 
+test('a limited session has no more large exchanges under way than cross in a second', async () => {
+  await using holding = await startHoldingServer();
+  const { url, ca } = holding;
+  const session = openSession({ url, ca, bytesPerSecond: 3 * LIMITS.bodyBytesTarget });
+  const route = '/api/v1/storage/files';
+  const downloads = Array.from({ length: 10 }, () =>
+    session.request({ method: 'GET', route, accept: MEDIA_TYPES.tar }),
+  );
+  const ends = Promise.allSettled(downloads);
+  await holding.holds(3);
+  await session.request({ method: 'GET', route: '/api/v1/whoami' });
+  assert.equal(holding.held.length, 3);
+  await session[Symbol.asyncDispose]();
+  assert((await ends).every(({ status }) => status === 'rejected'));
+});
+
 test('small requests never wait for large ones, of which there are only so many', async () => {
   await using holding = await startHoldingServer();
   const { url, ca } = holding;

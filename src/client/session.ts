@@ -102,14 +102,15 @@ export function jsonOf<T>(answer: ApiAnswer): T {
 /** Makes exchanges of requests, lets them wait for their turn, and repeats them. */
 class Sender implements AsyncDisposable {
   readonly #connection: Connection;
-  readonly #flow = new SessionFlow();
+  readonly #flow: SessionFlow;
   readonly #onWait: FlowOptions['onWait'];
   readonly #closed = new AbortController();
   /** Has the server ever answered anything? */
   #isKnown = false;
 
-  constructor(connection: Connection, { onWait }: FlowOptions) {
+  constructor(connection: Connection, { onWait, bytesPerSecond }: FlowOptions) {
     this.#connection = connection;
+    this.#flow = new SessionFlow(bytesPerSecond);
     this.#onWait = onWait;
   }
 

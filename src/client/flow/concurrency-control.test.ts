@@ -140,6 +140,25 @@ test('a link that was cut is used as before soon after it is back', () => {
   assert(link.run(5000) >= 0.9 * before);
 });
 
+test('a narrower bound is kept, also after faults', () => {
+  for (const [bound, highest] of [
+    [1, LIMITS.dataExchangesMin],
+    [5, 4],
+    [Infinity, LIMITS.dataExchangesMax],
+  ] as const) {
+    const control = new ConcurrencyControl(bound);
+    const limits = [control.limit];
+    for (let nowMs = 0; nowMs < 600_000; nowMs += 50) {
+      control.moved(BODY_BYTES * control.limit ** 2);
+      control.completed({ nowMs, isLimited: true });
+      if (nowMs === 300_000) control.faulted('overload', control.epoch);
+      limits.push(control.limit);
+    }
+    assert.equal(Math.max(...limits), highest);
+    assert.equal(control.limit, highest);
+  }
+});
+
 test('all faults of one moment halve the limit once', () => {
   const control = new ConcurrencyControl();
   const { epoch, limit } = control;

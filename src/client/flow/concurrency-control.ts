@@ -42,7 +42,9 @@ type Phase = 'climb' | 'rest' | 'up' | 'down';
  * it has no clock and no timer, and what it has not measured it does not decide.
  */
 export class ConcurrencyControl {
-  #step = LADDER.indexOf(LIMITS.dataExchangesStart);
+  /** Number of steps that may be used. */
+  readonly #stepsMax: number;
+  #step: number;
   #phase: Phase = 'climb';
   /** Where a failed trial goes back to. */
   #base: { readonly step: number; readonly goodput: number } | undefined;
@@ -51,10 +53,21 @@ export class ConcurrencyControl {
   /** What the next trial is. */
   #next: 'up' | 'down' = 'up';
   /** Steps from here on were too much for the server. */
-  #ceiling = LADDER.length;
+  #ceiling: number;
   #ceilingLeft = 0;
   #epoch = 0;
   #window = newWindow(0, 1);
+
+  /** `limitMax` narrows the upper bound. */
+  constructor(limitMax: number = LIMITS.dataExchangesMax) {
+    const start = Math.min(LIMITS.dataExchangesStart, limitMax);
+    this.#step = Math.max(
+      0,
+      LADDER.findLastIndex((limit) => limit <= start),
+    );
+    this.#stepsMax = Math.max(1, LADDER.filter((limit) => limit <= limitMax).length);
+    this.#ceiling = this.#stepsMax;
+  }
 
   get limit(): number {
     return limitOf(this.#step);
@@ -127,7 +140,7 @@ export class ConcurrencyControl {
   /** Goes a step in the direction, if there is one. */
   #try(phase: Exclude<Phase, 'rest'>): void {
     const step = this.#step + (phase === 'down' ? -1 : 1);
-    if (step < 0 || step >= Math.min(LADDER.length, this.#ceiling)) {
+    if (step < 0 || step >= this.#ceiling) {
       this.#next = phase === 'down' ? 'up' : 'down';
       this.#rest(this.#step);
       return;
@@ -150,7 +163,7 @@ export class ConcurrencyControl {
   #forgetCeiling(): void {
     if (this.#ceilingLeft === 0) return;
     this.#ceilingLeft -= 1;
-    if (this.#ceilingLeft === 0) this.#ceiling = LADDER.length;
+    if (this.#ceilingLeft === 0) this.#ceiling = this.#stepsMax;
   }
 
   #moveTo(step: number): void {

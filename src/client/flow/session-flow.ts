@@ -20,9 +20,17 @@ export interface Lane {
  * everything else, which never waits for those.
  */
 export class SessionFlow {
-  readonly #up = dataLane();
-  readonly #down = dataLane();
+  readonly #up: Lane;
+  readonly #down: Lane;
   readonly #small: Lane = { gate: new ExchangeGate(fixedControl(LIMITS.smallExchangesMax)) };
+
+  /** Without `bytesPerSecond` the bandwidth is that of the path. */
+  constructor(bytesPerSecond = Infinity) {
+    // Those that would only wait for their share of the bandwidth might seem to have stalled.
+    const limitMax = Math.ceil(bytesPerSecond / LIMITS.bodyBytesTarget);
+    this.#up = dataLane(limitMax);
+    this.#down = dataLane(limitMax);
+  }
 
   laneOf({ body, isDownload }: ExchangeSize): Lane {
     if (isDownload) return this.#down;
@@ -30,7 +38,7 @@ export class SessionFlow {
   }
 }
 
-function dataLane(): Lane {
-  const control = new ConcurrencyControl();
+function dataLane(limitMax: number): Lane {
+  const control = new ConcurrencyControl(limitMax);
   return { gate: new ExchangeGate(control), onMoved: (bytes) => control.moved(bytes) };
 }
