@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { type DescField, ScalarType } from '@bufbuild/protobuf';
 import { LIMITS } from '../src/base/limits.ts';
 import { file_gdpfs } from '../src/format/generated/gdpfs_pb.js';
+import { tableBelow } from './support/markdown.ts';
 
 /** docs/formats.md says of records and limits what the code does. */
 
@@ -14,7 +15,7 @@ const FOLD_HEADINGS = ['#### From fchunks to content', '### From dentries to a t
 describe('docs/formats.md', () => {
   for (const { name, fields } of file_gdpfs.messages) {
     it(`lists the fields of ${name}`, () => {
-      const documented = table(`### ${name}`).map((cells) => cells.slice(0, 3));
+      const documented = tableBelow(TEXT, `### ${name}`).map((cells) => cells.slice(0, 3));
       const declared = fields.map((field) => [String(field.number), field.name, typeOf(field)]);
       assert.deepEqual(documented, declared);
     });
@@ -43,26 +44,16 @@ describe('docs/formats.md', () => {
     const text = TEXT.replaceAll(/\s+/g, ' ');
     const unnamed = titles.filter((title) => !text.includes(title));
     assert.deepEqual(unnamed, []);
-    const rows = FOLD_HEADINGS.flatMap(table).map((cells) => cells.at(-1) ?? '');
+    const rows = FOLD_HEADINGS.flatMap((heading) => tableBelow(TEXT, heading)).map(
+      (cells) => cells.at(-1) ?? '',
+    );
     const unknown = rows.filter((title) => !titles.includes(title));
     assert.deepEqual(unknown, []);
   });
 });
 
 function statedLimits(): Map<string, number> {
-  return new Map(table('## Limits').map(([name = '', value]) => [name, Number(value)]));
-}
-
-/** The cells of the first table below a heading, without its head. */
-function table(heading: string): string[][] {
-  const [, below = ''] = TEXT.split(`\n${heading}\n`);
-  const [rows = ''] = /(?:^\|.*\n)+/m.exec(below) ?? [];
-  return rows
-    .trimEnd()
-    .split('\n')
-    .slice(2)
-    .map((row) => row.split('|').slice(1, -1))
-    .map((cells) => cells.map((cell) => cell.replaceAll('`', '').trim()));
+  return new Map(tableBelow(TEXT, '## Limits').map(([name = '', value]) => [name, Number(value)]));
 }
 
 function typeOf(field: DescField): string {

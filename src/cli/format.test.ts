@@ -5,6 +5,7 @@ import { formatMode, formatSize, formatTime } from './format.ts';
 test('formatSize() shows three digits in decimal units', () => {
   const cases: readonly [number, string][] = [
     [0, '0 B'],
+    [7.893, '8 B'],
     [999, '999 B'],
     [1000, '1.00 KB'],
     [1234, '1.23 KB'],

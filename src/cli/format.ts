@@ -10,7 +10,7 @@ export function formatSize(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${unit === 0 ? value : value.toPrecision(3)} ${UNITS[unit] ?? ''}`;
+  return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${UNITS[unit] ?? ''}`;
 }
 
 /** Local time, to the second: `2026-11-22 12:00:05`. */

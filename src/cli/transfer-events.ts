@@ -67,6 +67,11 @@ export function progressEvent({ progress, ...view }: TransferView): TransferEven
   };
 }
 
+/** Without what a caller may know beyond it. */
+export function fileEvent({ path, size, bytesSent, bytesReused, md5 }: FileDone): FileDone {
+  return { path, size, bytesSent, bytesReused, md5 };
+}
+
 export function waitEvent({ reason, retryInMs }: Wait): TransferEvents['wait'] {
   return { code: reason.code, message: reason.message, retryInMs: Math.round(retryInMs) };
 }

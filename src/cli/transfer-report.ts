@@ -8,7 +8,7 @@ import { parseRemotePath } from '../format/path.ts';
 import type { Context } from './context.ts';
 import { LineWriter } from './line-writer.ts';
 import { printable } from './output.ts';
-import { errorEvent, formatEvent, progressEvent, waitEvent } from './transfer-events.ts';
+import { errorEvent, fileEvent, formatEvent, progressEvent, waitEvent } from './transfer-events.ts';
 import { TransferMeter } from './transfer-meter.ts';
 import { formatProgress, formatSummary } from './transfer-text.ts';
 
@@ -50,10 +50,16 @@ export async function withTransferReport(
   const inUserWords = <T extends Pick<FileDone, 'path'>>(told: T): T => {
     return isRemote && told.path.startsWith('/') ? { ...told, path: `gdp:/${told.path}` } : told;
   };
+  const { json = false, verbose = false } = output;
   let errorsTold = Promise.resolve();
   const tally = new Tally({
-    file: (done) => report.observer.file?.(inUserWords(done)),
-    change: (change) => report.observer.change?.(inUserWords(change)),
+    // Who tells of every single name has more to do: only where somebody listens.
+    ...(json || verbose
+      ? {
+          file: (done) => report.observer.file?.(inUserWords(done)),
+          change: (change) => report.observer.change?.(inUserWords(change)),
+        }
+      : {}),
     wait: (wait) => {
       meter.waiting(wait);
       report.observer.wait?.(wait);
@@ -64,7 +70,7 @@ export async function withTransferReport(
     },
   });
   const meter = new TransferMeter(tally);
-  const report = output.json
+  const report = json
     ? reportToProgram(context, output, meter)
     : reportToPeople(context, output, meter);
   try {
@@ -97,7 +103,7 @@ function reportToProgram(
   const looks = setInterval(look, EVENT_MS);
   return {
     observer: {
-      file: (done) => lines.write(formatEvent('file', done)),
+      file: (done) => lines.write(formatEvent('file', fileEvent(done))),
       change: (change) => lines.write(formatEvent('change', change)),
       wait: (wait) => lines.write(formatEvent('wait', waitEvent(wait))),
       failure: ({ path, error }) => lines.write(formatEvent('error', errorEvent(error, path))),

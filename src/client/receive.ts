@@ -28,7 +28,7 @@ export async function receive(call: ReceiveCall): Promise<void> {
   const entry = await stat(session, path, { at, signal });
   const target = await findTarget(call);
   if (entry.kind === 'directory') await receiveDirectory(call, entry, target);
-  else await receiveFile(call, path, target);
+  else await receiveFile(call, entry, target);
 }
 
 interface LocalTarget {
@@ -51,8 +51,9 @@ async function findTarget({ source, destination, placement }: ReceiveCall): Prom
   return { path, existing: await statIfPresent(path) };
 }
 
-async function receiveFile(call: ReceiveCall, path: string, target: LocalTarget): Promise<void> {
-  const { session, tally, replace, transfer, at, signal } = call;
+async function receiveFile(call: ReceiveCall, entry: Entry, target: LocalTarget): Promise<void> {
+  const { session, source, tally, replace, transfer, at, signal } = call;
+  const path = formatApiPath(source);
   const { existing } = target;
   if (existing?.isFile() === false) {
     const code = existing.isDirectory() ? 'is_a_directory' : 'not_a_file';
@@ -63,6 +64,8 @@ async function receiveFile(call: ReceiveCall, path: string, target: LocalTarget)
     return;
   }
   await makeDirectories(dirname(target.path));
+  tally.expect({ files: 1, bytes: entry.size });
+  tally.planComplete();
   const result = await downloadFile(session, {
     path,
     // A link at the target stays, and what it points to is replaced, as cp(1) does.

@@ -36,10 +36,14 @@ export async function send(call: SendCall): Promise<void> {
   const name = nameOf(source);
   const target = await findRemoteTarget(session, destination, { name, placement, signal });
   if (stats.isDirectory()) await sendDirectory(call, target, stats);
-  else await sendFile(call, target);
+  else await sendFile(call, target, stats);
 }
 
-async function sendFile(call: SendCall, { path, existing }: RemoteTarget): Promise<void> {
+async function sendFile(
+  call: SendCall,
+  { path, existing }: RemoteTarget,
+  stats: BigIntStats,
+): Promise<void> {
   const { source, session, tally, replace, transfer, signal } = call;
   if (existing?.kind === 'directory') {
     throw new GdpfsError('is_a_directory', `cannot replace "${path}" by a file: it is a directory`);
@@ -48,6 +52,8 @@ async function sendFile(call: SendCall, { path, existing }: RemoteTarget): Promi
     tally.skip();
     return;
   }
+  tally.expect({ files: 1, bytes: Number(stats.size) });
+  tally.planComplete();
   const result = await uploadFile(session, {
     source,
     path,

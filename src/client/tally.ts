@@ -89,6 +89,9 @@ export class Tally implements Progress {
   readonly errors: TransferFailure[] = [];
   readonly observer: TransferObserver;
 
+  /** Sources behind the one that is planned now: there will be more to do. */
+  sourcesBehind = 0;
+
   constructor(observer: TransferObserver = {}) {
     this.observer = observer;
   }
@@ -97,6 +100,11 @@ export class Tally implements Progress {
   expect(more: { readonly files: number; readonly bytes: number }): void {
     this.expected.files += more.files;
     this.expected.bytes += more.bytes;
+  }
+
+  /** All that there is to do for the present source is known. */
+  planComplete(): void {
+    this.expected.isComplete = this.sourcesBehind === 0;
   }
 
   /** Adds bytes of content as they become safe; a file counts when it is whole. */

@@ -61,7 +61,8 @@ export async function copyCounted(
   if (options.sources.length > 1 && options.asDestination === true) {
     throw new GdpfsError('usage', 'cannot copy several sources to one name');
   }
-  for (const source of options.sources) {
+  for (const [index, source] of options.sources.entries()) {
+    tally.sourcesBehind = options.sources.length - index - 1;
     try {
       await copyOne(source, options, tally);
     } catch (error) {

@@ -1,10 +1,11 @@
 /** Runs the command line in a process of its own, as a user does. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 const PROJECT = join(import.meta.dirname, '../..');
+const MAIN = join(PROJECT, 'src/cli/main.ts');
 /** A run from source spends most of its time on stripping types: once is enough. */
 const COMPILE_CACHE = join(PROJECT, 'node_modules/.cache/gdpfs-compile');
 
@@ -23,9 +24,8 @@ export interface CliOptions {
 
 /** A process of the command line; its standard input is open. */
 export function spawnCli(args: readonly string[], { home, cwd }: CliOptions) {
-  const { PATH } = process.env;
-  return spawn(process.execPath, [join(PROJECT, 'src/cli/main.ts'), ...args], {
-    env: { PATH, HOME: home, GDPFS_HOME: home, TZ: 'UTC', NODE_COMPILE_CACHE: COMPILE_CACHE },
+  return spawn(process.execPath, [MAIN, ...args], {
+    env: environment(home),
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -44,4 +44,38 @@ export async function runCli(
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = (await ended) as [number | null];
   return { code, stdout, stderr };
+}
+
+export interface TerminalOptions extends CliOptions {
+  /** TERM. */
+  readonly term: string;
+  readonly columns: number;
+}
+
+/** Is there what `runOnTerminal` needs? */
+export function hasTerminal(): boolean {
+  return spawnSync('script', ['--version']).status === 0;
+}
+
+/** Runs it on a pseudo-terminal, made by script(1); gives all that is written to that. */
+export async function runOnTerminal(
+  args: readonly string[],
+  { home, cwd, term, columns }: TerminalOptions,
+): Promise<Pick<CliResult, 'code'> & { readonly screen: string }> {
+  const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ');
+  const command = `stty cols ${columns} -onlcr; exec ${quoted}`;
+  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    env: { ...environment(home), TERM: term, SHELL: '/bin/sh' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const ended = once(child, 'close');
+  const screen = await text(child.stdout);
+  const [code] = (await ended) as [number | null];
+  return { code, screen };
+}
+
+function environment(home: string): NodeJS.ProcessEnv {
+  const { PATH } = process.env;
+  return { PATH, HOME: home, GDPFS_HOME: home, TZ: 'UTC', NODE_COMPILE_CACHE: COMPILE_CACHE };
 }

@@ -17,6 +17,7 @@ import { isFaultOfOne } from '../fault-scope.ts';
 import type { StatOptions } from '../files.ts';
 import type { LocalAttributes } from '../local-attributes.ts';
 import { quote } from '../local-error.ts';
+import { compareMd5 } from '../md5.ts';
 import type { MaybeUndefined, Session } from '../session.ts';
 import type { Tally } from '../tally.ts';
 import type { TransferOptions } from '../transfer-options.ts';
@@ -100,7 +101,7 @@ class LocalExecution {
       while (batch.index - this.#low >= LIMITS.receivedBatchesAhead) await this.#advanced.promise;
       yield batch;
     }
-    tally.expected.isComplete = true;
+    tally.planComplete();
   }
 
   async run(batch: Batch): Promise<void> {
@@ -116,7 +117,8 @@ class LocalExecution {
       if (outcome.kind !== 'pending') this.#count(action, outcome);
       else if (step.kind === 'file') {
         // What is alike but not the same may have other chunks: those are compared one by one.
-        const travels = isSmallFile(step) && !outcome.isAlike ? small : large;
+        const isAlone = outcome.isAlike || this.#options.transfer.md5 === true;
+        const travels = isSmallFile(step) && !isAlone ? small : large;
         travels.push({ file: step, target: outcome.path });
       }
     }
@@ -259,8 +261,10 @@ class LocalExecution {
         },
         signal,
       });
-      const { size, bytesReceived, bytesReused } = result;
-      tally.fileDone({ path: target, size, bytesSent: bytesReceived, bytesReused });
+      const { size, etag, bytesReceived, bytesReused } = result;
+      const copies = { local: target, path, at, etag, signal };
+      const md5 = await compareMd5(this.#session, transfer, copies);
+      tally.fileDone({ path: target, size, bytesSent: bytesReceived, bytesReused, md5 });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       tally.addBytes(-progress);

@@ -59,7 +59,7 @@ class VolumeExecution {
       for await (const actions of pages) {
         for (const action of actions) await this.#begin(action);
       }
-      this.#options.tally.expected.isComplete = true;
+      this.#options.tally.planComplete();
       await this.#flush();
     } finally {
       // Also after a failure nothing goes on behind our back.

@@ -7,11 +7,13 @@ export interface SentFile {
   readonly size: number;
   readonly bytesSent: number;
   readonly bytesReused: number;
+  /** Of both ends, if it was compared. */
+  readonly md5?: string | undefined;
 }
 
 /** Where the entries come from that an executor brings into a volume. */
 export interface VolumeSource {
-  /** Bytes of the largest file that goes in a part. */
+  /** Bytes of the largest file that goes in a part; below 0 if none does. */
   readonly partFileBytesMax: number;
   /**
    * Brings directories, links and small files, all of `part`, or, if something in it is refused, all

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { ERRORS } from '../src/base/errors.ts';
+import { runCli } from './support/cli.ts';
+import { tableBelow } from './support/markdown.ts';
+import { startServerProcess, temporaryDirectory } from './support/server.ts';
+
+/** docs/cli.md says of exit codes and events what the program does. */
+
+const TEXT = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8');
+
+let stack: AsyncDisposableStack;
+let home: string;
+let cwd: string;
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  const folder = stack.use(await temporaryDirectory()).path;
+  [home, cwd] = [join(folder, 'home'), join(folder, 'local')];
+  await mkdir(cwd);
+  const server = stack.use(await startServerProcess(join(folder, 'data')));
+  await runCli(['login', server.url, server.adminToken ?? ''], { home });
+  await runCli(['volume', 'create', 'v'], { home });
+});
+after(() => stack.disposeAsync());
+
+describe('docs/cli.md', () => {
+  it('lists the exit code of every error', () => {
+    const documented = tableBelow(TEXT, '## Exit codes').flatMap(([exit = '', , codes = '']) =>
+      codes.split(', ').map((code) => [code, Number(exit)]),
+    );
+    const declared = Object.entries(ERRORS).map(([code, { exit }]) => [code, exit]);
+    assert.deepEqual(Object.fromEntries(documented), Object.fromEntries(declared));
+  });
+
+  it('lists the properties of every event', async () => {
+    await mkdir(join(cwd, 'tree'));
+    for (const name of ['a', 'b']) await writeFile(join(cwd, 'tree', name), name);
+    // Slow enough for one look at how it goes.
+    await writeFile(join(cwd, 'tree', 'large'), randomBytes(2_000_000));
+    const runs = [
+      ['cp', '-r', '--md5', '--bwlimit', '1M', 'tree', 'gdp://v/t'],
+      ['cp', 'gone', 'tree/a', 'gdp://v/d/'],
+      ['mv', 'gdp://v/d/a', 'gdp://v/d/b'],
+    ];
+    const seen = new Set<string>();
+    for (const args of runs) {
+      const { stdout } = await runCli([...args, '--json'], { home, cwd });
+      for (const line of stdout.trimEnd().split('\n')) {
+        const { event, ...properties } = JSON.parse(line) as { event: string };
+        seen.add(event);
+        assertDocumented(event, properties);
+      }
+    }
+    assert.deepEqual([...seen].sort(), ['change', 'error', 'file', 'progress', 'start', 'summary']);
+  });
+});
+
+function assertDocumented(event: string, properties: Readonly<Record<string, unknown>>): void {
+  const rows = tableBelow(TEXT, `### \`${event}\``).map(([name = '', type = '']) => ({
+    name: name.replace('?', ''),
+    isOptional: name.endsWith('?'),
+    type,
+  }));
+  const unknown = Object.keys(properties).filter((key) => !rows.some(({ name }) => name === key));
+  assert.deepEqual(unknown, [], `of ${event} everything is documented`);
+  for (const { name, isOptional, type } of rows) {
+    const value = properties[name];
+    const isGood = value === undefined ? isOptional : isOf(type, value);
+    assert(isGood, `${name} of ${event} is ${type}: ${JSON.stringify(properties)}`);
+  }
+}
+
+function isOf(type: string, value: unknown): boolean {
+  if (type === 'integer') return Number.isSafeInteger(value);
+  if (type === 'array of strings') {
+    return Array.isArray(value) && value.every((each) => typeof each === 'string');
+  }
+  return typeof value === type;
+}

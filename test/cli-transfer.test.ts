@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { compareNames } from '../src/format/path.ts';
+import { hasTerminal, runCli, runOnTerminal, spawnCli } from './support/cli.ts';
+import { startServerProcess, temporaryDirectory } from './support/server.ts';
+
+/** What the commands that move data say: to people with and without a terminal, and to programs. */
+
+let stack: AsyncDisposableStack;
+let options: { readonly home: string; readonly cwd: string };
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  const folder = stack.use(await temporaryDirectory()).path;
+  options = { home: join(folder, 'home'), cwd: join(folder, 'local') };
+  await mkdir(local('tree', 'sub'), { recursive: true });
+  for (const name of ['a', 'b', 'sub/c']) await writeFile(local('tree', name), name);
+  await symlink('a', local('tree', 'link'));
+  await writeFile(local('large'), randomBytes(3_000_000));
+  const server = stack.use(await startServerProcess(join(folder, 'data')));
+  await runCli(['login', server.url, server.adminToken ?? ''], options);
+  await runCli(['volume', 'create', 'v'], options);
+});
+after(() => stack.disposeAsync());
+
+function local(...names: string[]): string {
+  return join(options.cwd, ...names);
+}
+
+async function eventsOf(args: readonly string[]) {
+  const { stdout, ...rest } = await runCli([...args, '--json'], options);
+  const events = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return { ...rest, events };
+}
+
+test('gdpfs cp without a terminal says nothing but a summary', async () => {
+  const first = await runCli(['cp', '-r', 'tree', 'gdp://v/plain'], options);
+  assert.deepEqual([first.code, first.stdout], [0, '']);
+  assert.match(
+    first.stderr,
+    /^gdpfs: copied 3 files, 2 directories, 1 link, 7 B in [^:]+: 7 B sent, 0 B already there; each verified by SHA-256\n$/,
+  );
+  const again = await runCli(['cp', '-r', 'tree/.', 'gdp://v/plain'], options);
+  assert.match(again.stderr, /: 0 B sent, 7 B already there, .*; each verified by SHA-256\n$/);
+});
+
+test('gdpfs cp -q says nothing, but errors', async () => {
+  const quiet = await runCli(['cp', '-q', 'tree/a', 'gdp://v/quiet'], options);
+  assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });
+  const failing = await runCli(['cp', '-q', 'tree/a', 'gone', 'gdp://v/quiet-2/'], options);
+  assert.deepEqual([failing.code, failing.stdout], [66, '']);
+  assert.match(failing.stderr, /^gdpfs: error: gone: .*\n$/);
+});
+
+test('gdpfs cp and mv -v name what they did on standard output', async () => {
+  const copied = await runCli(['cp', '-rv', 'tree', 'gdp://v/named'], options);
+  const names = ['a', 'b', 'link', 'sub', 'sub/c'].map((name) => `gdp://v/named/${name}`);
+  assert.deepEqual(copied.stdout.trimEnd().split('\n').toSorted(compareNames), names);
+  const moved = await runCli(['mv', '-v', 'gdp://v/named', 'gdp://v/moved'], options);
+  assert.equal(moved.stdout, 'renamed gdp://v/named to gdp://v/moved\n');
+  assert.match(moved.stderr, /^gdpfs: moved 1 name in \S+ s\n$/);
+});
+
+test('gdpfs cp tells of the errors as they happen, and then how many there were', async () => {
+  const { code, stderr } = await runCli(['cp', 'tree/a', 'gone', 'gdp://v/some/'], options);
+  assert.equal(code, 66);
+  assert.match(
+    stderr,
+    /^gdpfs: error: gone: .*\ngdpfs: copied 1 file, 1 B in [^:]+: 0 B sent, 1 B already there; .*; 1 failed\n$/,
+  );
+});
+
+test('gdpfs cp --json begins with start and ends with summary, also if it fails', async () => {
+  const good = await eventsOf(['cp', '-r', 'tree', 'gdp://v/events']);
+  const { event, verb, sources, destination } = good.events[0];
+  assert.deepEqual(
+    [event, verb, sources, destination],
+    ['start', 'cp', ['tree'], 'gdp://v/events'],
+  );
+  const files = good.events.filter((each) => each.event === 'file').map(({ path }) => path);
+  assert.deepEqual(
+    files.toSorted(compareNames),
+    ['a', 'b', 'sub/c'].map((name) => `gdp://v/events/${name}`),
+  );
+  const summary = good.events.at(-1);
+  assert.deepEqual(
+    [summary.event, summary.files, summary.links, summary.bytesSent, summary.bytesReused],
+    ['summary', 3, 1, 0, 7],
+  );
+  assert.deepEqual([summary.verified, summary.failed, good.stderr], [true, 0, '']);
+
+  const bad = await eventsOf(['cp', 'gone', 'gdp://v/x']);
+  assert.equal(bad.code, 66);
+  assert.deepEqual(
+    bad.events.map((each) => [each.event, each.code, each.verified]),
+    [
+      ['start', undefined, undefined],
+      ['error', 'not_found', undefined],
+      ['summary', undefined, false],
+    ],
+  );
+});
+
+test('gdpfs cp -r --md5 compares the MD5 of every file of a tree, both ways', async () => {
+  for (const args of [
+    ['tree', 'gdp://v/sums'],
+    ['gdp://v/sums', 'sums-back'],
+  ]) {
+    const { events } = await eventsOf(['cp', '-r', '--md5', ...args]);
+    const sums = events.filter(({ event }) => event === 'file').map(({ md5 }) => md5);
+    const expected = ['a', 'b', 'sub/c'].map((content) =>
+      createHash('md5').update(content).digest('hex'),
+    );
+    assert.deepEqual(sums.toSorted(compareNames), expected.toSorted(compareNames));
+    assert.equal(events.at(-1).md5Compared, 3);
+  }
+  assert.equal(await readFile(local('sums-back', 'sub', 'c'), 'utf8'), 'sub/c');
+});
+
+test('gdpfs cp that is stopped says what was done and that it goes on from there', async () => {
+  const child = spawnCli(
+    ['cp', '-v', '--bwlimit', '300K', 'tree/a', 'large', 'gdp://v/stopped/'],
+    options,
+  );
+  const stderr = text(child.stderr);
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  child.kill('SIGINT');
+  assert.equal((await ended)[0], 130);
+  assert.match(
+    await stderr,
+    /^gdpfs: copied 1 file, .*; the same command again goes on from here\ngdpfs: error: stopped before the end\n$/,
+  );
+});
+
+const needsTerminal = { skip: hasTerminal() ? false : 'needs script(1)' };
+
+const CLEAR_TO_END = '\u001b[K';
+
+for (const [columns, what] of [
+  [80, /^ +\d+%  \d\/1 file  \S+ \w+ of 3\.00 MB /],
+  [30, /^ +\d+%  \S+ \w+ of 3\.00 MB$/],
+  [5, /^ +\d+%$/],
+] as const) {
+  const title = `gdpfs cp on a terminal of ${columns} columns keeps to one line, gone in the end`;
+  test(title, needsTerminal, async () => {
+    await writeFile(local('fresh'), randomBytes(3_000_000));
+    const args = ['cp', '--bwlimit', '2M', 'fresh', `gdp://v/terminal-${columns}`];
+    const { code, screen } = await runOnTerminal(args, { ...options, term: 'xterm', columns });
+    assert.equal(code, 0);
+    const [line = '', ...rest] = screen.split('\n');
+    assert.deepEqual(rest, [''], 'nothing but one line and the summary');
+    const looks = line.split('\r').slice(1);
+    const summary = looks.pop() ?? '';
+    assert(summary.startsWith(`${CLEAR_TO_END}gdpfs: copied 1 file, 3.00 MB in `), summary);
+    assert(looks.length > 0, 'there is progress');
+    for (const look of looks) {
+      assert(look.endsWith(CLEAR_TO_END), JSON.stringify(look));
+      assert(look.length - CLEAR_TO_END.length < columns, JSON.stringify(look));
+    }
+    const texts = looks.map((look) => look.slice(0, -CLEAR_TO_END.length));
+    assert(
+      texts.some((each) => what.test(each)),
+      JSON.stringify(texts),
+    );
+  });
+}
+
+test(
+  'gdpfs cp on a terminal that cannot be written over shows only the summary',
+  needsTerminal,
+  async () => {
+    await writeFile(local('fresh'), randomBytes(3_000_000));
+    const args = ['cp', '--bwlimit', '2M', 'fresh', 'gdp://v/dumb'];
+    const { code, screen } = await runOnTerminal(args, { ...options, term: 'dumb', columns: 80 });
+    assert.equal(code, 0);
+    assert.match(screen, /^gdpfs: copied 1 file, [ -~]+\n$/);
+  },
+);
