@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -181,6 +182,34 @@ test('a part knows after a crash what was durable in it, unless it is rechecked'
   }
   await using part = await openPartFile({ ...options, recheck: true });
   assert(part.isResumed && !part.isKnown({ offset: size - 1, length: 1 }));
+});
+
+test('a part or a journal of somebody else is not believed', async (context) => {
+  if (process.geteuid?.() !== 0) {
+    context.skip('only root can give files away');
+    return;
+  }
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  const size = LIMITS.partSyncBytes;
+  const options = { target, etag: ETAG, size };
+  const all = { offset: 0, length: size };
+  const path = partPath(target, ETAG);
+  {
+    await using part = await openPartFile(options);
+    await part.write([new Uint8Array(size)], 0);
+  }
+  const isKnown = async (): Promise<boolean> => {
+    await using part = await openPartFile(options);
+    return part.isKnown(all);
+  };
+  assert.equal(await isKnown(), true);
+  chownSync(journalPath(path), 1, 1);
+  assert.equal(await isKnown(), false);
+  chownSync(path, 1, 1);
+  await using part = await openPartFile(options);
+  assert.equal(part.isResumed, false);
+  assert.equal(statSync(path).uid, 0);
 });
 
 /** A part whose syncs do what `datasync` does. */

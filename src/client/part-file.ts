@@ -8,6 +8,7 @@ import type { Chunk } from '../format/manifest.ts';
 import { type ByteRange, isCovered } from './byte-ranges.ts';
 import { localError, quote, systemCode } from './local-error.ts';
 import { type LocalAttributes, receivedMode, receivedTime } from './local-attributes.ts';
+import { isOurs } from './ownership.ts';
 import { PartJournal } from './part-journal.ts';
 import { finishingPath, journalPath, partPath } from './part-names.ts';
 
@@ -252,9 +253,10 @@ async function openPart(path: string, size: number): Promise<OpenedPart> {
       const stats = await handle.stat({ bigint: true });
       requireOwn(path, stats);
       // One that is new, or that its maker has only just made, is empty.
-      const isWhole = stats.size === BigInt(size);
-      if (!isWhole && stats.size > 0n) {
-        // Not what its name says, such as after a crash of the system.
+      const isUsable = stats.size === BigInt(size) || stats.size === 0n;
+      if (!isNew && !(isUsable && isOurs(stats))) {
+        // Not what its name says, such as after a crash of the system; or somebody else's, who could
+        // still write to it when it is the target.
         await rm(path, { force: true });
         await handle.close();
         continue;
@@ -274,7 +276,8 @@ async function isPresent(path: string): Promise<boolean> {
   if (stats === undefined) return false;
   requireOwn(path, stats);
   // A crash left it between its last change of mode and its name.
-  if ((stats.mode & BigInt(PART_MODE)) !== BigInt(PART_MODE)) await chmod(path, PART_MODE);
+  if (isOurs(stats) && (stats.mode & BigInt(PART_MODE)) !== BigInt(PART_MODE))
+    await chmod(path, PART_MODE);
   return true;
 }
 

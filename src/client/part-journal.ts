@@ -6,6 +6,7 @@ import { LIMITS } from '../base/limits.ts';
 import { ByteReader } from '../format/byte-reader.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { type ByteRange, mergeRanges } from './byte-ranges.ts';
+import { isOurs } from './ownership.ts';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
@@ -126,8 +127,10 @@ function bindingOf({ etag, size, inode, birthNs }: PartIdentity): Uint8Array {
 async function readJournal(path: string): Promise<Uint8Array | undefined> {
   try {
     await using handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    const stat = await handle.stat();
-    if (!stat.isFile() || stat.size > LIMITS.partJournalBytesMax) return undefined;
+    const stats = await handle.stat({ bigint: true });
+    // In a directory that others may write to, they could claim what they like.
+    if (!stats.isFile() || !isOurs(stats)) return undefined;
+    if (stats.size > LIMITS.partJournalBytesMax) return undefined;
     return await handle.readFile();
   } catch {
     return undefined;
