@@ -127,7 +127,7 @@ test('an unfinished upload is found again, with what has arrived', async () => {
   assert.equal(again.status, 200);
   const { size } = json;
   const chunking = { mode: 'fixed', chunkSize: CHUNK };
-  assert.deepEqual(again.json, { upload, path, size, chunking, empty: false });
+  assert.deepEqual(again.json, { upload, path, size, chunking, empty: false, exists: false });
   const lacks = await alice.send('POST', '/api/v1/file/chunks', {
     query: { upload },
     body: digestsOf(plan.chunks),

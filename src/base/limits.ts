@@ -126,8 +126,21 @@ export const LIMITS = {
   bodyBytesTarget: 2 * MIB,
   /** Chunks in one body: as many as a request may name ranges. */
   bodyChunksMax: 64,
+  /** How often an upload is opened again that somebody else's commit has closed. */
+  uploadReopensMax: 8,
   /** Questions which chunks are missing that one upload has on the way; digests beyond them wait for the next. */
   missingQuestionsInFlight: 3,
+  /** Uploads of smaller files keep no journal: hashing them again takes less than looking after it. */
+  uploadJournalFileBytesMin: 64 * MIB,
+  /** Journals of uploads that were given up are removed after this, and the oldest beyond these bounds. */
+  uploadJournalKeepMs: 7 * 24 * 3600 * 1000,
+  uploadJournalsMax: 1000,
+  uploadJournalsBytesMax: 256 * MIB,
+  /**
+   * A file that changed less than this before it was read may change again without a new time: no file
+   * system counts in longer steps.
+   */
+  timestampStepMsMax: 3000,
   /** What is read of a file before anything is told of it, where it has holes: they are no body. */
   scanBytesMax: 64 * MIB,
   /** Content of one tar stream as the client makes it: more only takes memory. */

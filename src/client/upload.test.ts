@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { formatDigest, sha256 } from '../base/digest.ts';
@@ -65,6 +73,12 @@ test('uploadFile() commits nothing if the source changes meanwhile', async () =>
     (path) => appendFileSync(path, 'x'),
     (path) => writeFileSync(path, randomBytes(10)),
     (path) => utimesSync(path, 1, 1),
+    (path) => truncateSync(path, 15 * CHUNK),
+    (path) => rmSync(path, { force: true }),
+    (path) => {
+      writeFileSync(`${path}.new`, randomBytes(20 * CHUNK));
+      renameSync(`${path}.new`, path);
+    },
   ];
   for (const [index, changeSource] of changes.entries()) {
     const source = newSource(`changed-${index}`, 20 * CHUNK);

@@ -26,19 +26,28 @@ export interface OpenedUpload {
   readonly chunking: Chunking;
   /** The volume has no chunks at all. */
   readonly isVolumeEmpty: boolean;
+  /** What is at the path. */
+  readonly target: UploadTarget;
 }
 
-/** Opens an upload, or finds the caller's own unfinished one. */
+/** What a commit is to replace: it may be something else by then. */
+export interface UploadTarget {
+  readonly exists: boolean;
+  /** Files only. */
+  readonly etag?: string | undefined;
+}
+
+/** Opens an upload, or finds the caller's own unfinished one. With `ifAbsent` throws `exists`. */
 export async function openUpload(
   session: Session,
-  options: Omit<OpenUpload, 'kind'> & CallOptions,
+  options: Omit<OpenUpload, 'kind'> & CallOptions & { readonly ifAbsent?: boolean | undefined },
 ): Promise<OpenedUpload> {
-  const { signal, ...rest } = options;
+  const { signal, ifAbsent, ...rest } = options;
   const json: OpenUpload = { kind: 'upload', ...rest };
-  const request = { method: 'POST', route: FILES, json, changes: true, signal } as const;
+  const request = { method: 'POST', route: FILES, json, changes: true, ifAbsent, signal } as const;
   const upload = jsonOf<Upload>(await session.request(request));
-  const { upload: id, empty: isVolumeEmpty } = upload;
-  return { id, chunking: chunkingOf(upload), isVolumeEmpty };
+  const { upload: id, empty: isVolumeEmpty, exists, etag } = upload;
+  return { id, chunking: chunkingOf(upload), isVolumeEmpty, target: { exists, etag } };
 }
 
 /** Throws `corrupt`. */
@@ -89,11 +98,13 @@ export async function commitUpload(
   options: CallOptions & {
     readonly query: MaybeUndefined<FilesPatchQuery>;
     readonly records: Uint8Array;
-    readonly ifAbsent?: boolean | undefined;
+    /** What was there when the upload began; else `changed` or `exists`. */
+    readonly replaces: UploadTarget;
   },
 ): Promise<ChangeResult> {
-  const { query, records, ifAbsent, signal } = options;
+  const { query, records, replaces, signal } = options;
   const body = { type: MEDIA_TYPES.records, bytes: records };
   const request = { method: 'PATCH', route: FILES, query, body, changes: true } as const;
-  return jsonOf(await session.request({ ...request, ifAbsent, signal }));
+  const condition = { ifAbsent: !replaces.exists, ifMatch: replaces.etag };
+  return jsonOf(await session.request({ ...request, ...condition, signal }));
 }

@@ -1,4 +1,5 @@
 import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
+import { formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Chunking, recordedChunkSize } from '../format/chunker.ts';
@@ -62,7 +63,7 @@ export async function openUpload(
     chunkSize === undefined
       ? await successorChunking(exchange, target, { existing, size })
       : { mode: 'fixed', chunkSize };
-  await replyUpload(exchange, target, { size, chunking });
+  await replyUpload(exchange, target, { size, chunking, existing });
 }
 
 /** POST /api/v1/files {kind: "append"} */
@@ -82,7 +83,7 @@ export async function openAppend(
     throw new GdpfsError('bad_request', `${state}${size} bytes afterwards, ${need}`);
   }
   const chunking = await successorChunking(exchange, target, { existing, size });
-  await replyUpload(exchange, target, { size, chunking, base });
+  await replyUpload(exchange, target, { size, chunking, base, existing });
 }
 
 /**
@@ -109,10 +110,13 @@ export async function successorChunking(
 async function replyUpload(
   exchange: Exchange,
   { volume, path }: Target,
-  plan: Pick<Upload, 'size' | 'base'> & { readonly chunking: Chunking },
+  plan: Pick<Upload, 'size' | 'base'> & {
+    readonly chunking: Chunking;
+    readonly existing: Entry | undefined;
+  },
 ): Promise<void> {
   const { fs, clock } = exchange.services;
-  const { chunking, ...rest } = plan;
+  const { chunking, existing, ...rest } = plan;
   const { size } = plan;
   const chunkSize = recordedChunkSize(chunking);
   // The meta record and, where the file ends in a hole, its end are records too.
@@ -132,6 +136,8 @@ async function replyUpload(
     chunking:
       chunking.mode === 'cdc' ? { mode: 'cdc', key: base64urlEncode(chunking.key) } : chunking,
     empty: fs.isEmpty(volume.name),
+    exists: existing !== undefined,
+    ...(existing?.file === undefined ? {} : { etag: formatDigest(existing.file.content) }),
   };
   replyJson(exchange, { status: upload.createdMs < openedMs ? 200 : 201 }, json);
 }

@@ -13,6 +13,15 @@ export interface FileBody extends Disposable {
   readonly chunks: readonly Chunk[];
   /** Where the part ends in the file. */
   readonly end: number;
+  /** When it was not read yet: milliseconds since the Unix epoch. */
+  readonly unreadMs: number;
+}
+
+/** A part of a file that is to be read. */
+export interface FileStretch {
+  readonly start: number;
+  /** The last chunk ends here. */
+  readonly end: number;
 }
 
 /** What of which file goes into which buffers. */
@@ -22,15 +31,14 @@ export interface FileReading {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The file from `start` on, in order. Whoever takes a body disposes of it. */
+/** What of the file is in the stretch, in order. Whoever takes a body disposes of it. */
 export function fileBodies(
   reading: FileReading,
-  { start, chunking }: { readonly start: number; readonly chunking: Chunking },
+  stretch: FileStretch,
+  chunking: Chunking,
 ): AsyncGenerator<FileBody, void, void> {
-  const { size } = reading.source;
-  if (chunking.mode === 'cdc') return cutBodies(reading, { start, key: chunking.key });
-  const groups = fixedGroups({ start, size, chunkSize: chunking.chunkSize });
-  return extentBodies(reading, groups);
+  if (chunking.mode === 'cdc') return cutBodies(reading, stretch, chunking.key);
+  return extentBodies(reading, fixedGroups(stretch, chunking.chunkSize));
 }
 
 /** The chunks at known places, each group in one body; several are read ahead. */
@@ -62,9 +70,9 @@ export async function* extentBodies(
 /** Where a body begins is known only when the one before has been cut. */
 async function* cutBodies(
   reading: FileReading,
-  { start, key }: { readonly start: number; readonly key: Uint8Array },
+  { start, end }: FileStretch,
+  key: Uint8Array,
 ): AsyncGenerator<FileBody, void, void> {
-  const end = reading.source.size;
   for (let position = start; position < end; ) {
     const body = await fillBody(reading, { kind: 'cut', key, start: position, end });
     position = body.end;
@@ -76,9 +84,10 @@ async function fillBody({ source, pool, signal }: FileReading, part: FilePart): 
   const lease = await pool.lend();
   try {
     signal?.throwIfAborted();
+    const unreadMs = Date.now();
     const { chunks, end } = await source.fill(lease.bytes, part);
     const body = new ChunkBody(lease.bytes, chunks);
-    return { body, chunks, end, [Symbol.dispose]: () => lease[Symbol.dispose]() };
+    return { body, chunks, end, unreadMs, [Symbol.dispose]: () => lease[Symbol.dispose]() };
   } catch (error) {
     lease[Symbol.dispose]();
     throw error;
@@ -86,20 +95,16 @@ async function fillBody({ source, pool, signal }: FileReading, part: FilePart): 
 }
 
 /** Chunks of one size, the last one shorter, as many as make a body. */
-function* fixedGroups(file: {
-  readonly start: number;
-  readonly size: number;
-  readonly chunkSize: number;
-}): Generator<Extent[], void, void> {
-  const { size, chunkSize } = file;
+function* fixedGroups(stretch: FileStretch, chunkSize: number): Generator<Extent[], void, void> {
+  const { end } = stretch;
   const count = Math.min(
     LIMITS.bodyChunksMax,
     Math.max(1, Math.floor(LIMITS.bodyBytesTarget / chunkSize)),
   );
-  for (let start = file.start; start < size; start += count * chunkSize) {
+  for (let start = stretch.start; start < end; start += count * chunkSize) {
     const extents: Extent[] = [];
-    for (let offset = start; extents.length < count && offset < size; offset += chunkSize) {
-      extents.push({ offset, length: Math.min(chunkSize, size - offset) });
+    for (let offset = start; extents.length < count && offset < end; offset += chunkSize) {
+      extents.push({ offset, length: Math.min(chunkSize, end - offset) });
     }
     yield extents;
   }

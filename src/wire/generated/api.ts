@@ -194,6 +194,14 @@ export interface Upload {
    * The volume has no chunks: every digest is missing, no need to ask.
    */
   empty: boolean;
+  /**
+   * There is something at the path.
+   */
+  exists: boolean;
+  /**
+   * SHA-256.
+   */
+  etag?: string;
 }
 export interface FixedChunking {
   mode: 'fixed';
