@@ -235,6 +235,21 @@ test('gdpfs mv renames in one step, and moves in and out', async () => {
   await fails(['mv', `${volume}/nothing`, `${volume}/x`], 66);
 });
 
+test('gdpfs cp and mv take files and trees into another volume', async () => {
+  const [from, to] = [await newVolume('outgoing'), await newVolume('incoming')];
+  await mkdir(local('across'));
+  await writeFile(local('across', 'small'), 'small');
+  await writeFile(local('across', 'large'), Buffer.alloc(400_000, 7));
+  await succeeds(['cp', '-r', 'across', from]);
+  await succeeds(['cp', `${from}/across/small`, `${to}/made/`]);
+  await succeeds(['cp', '-r', `${from}/across`, to]);
+  assert.equal(await succeeds(['cat', `${to}/made/small`, `${to}/across/small`]), 'smallsmall');
+  await succeeds(['mv', `${from}/across`, `${to}/moved`]);
+  assert.equal(await succeeds(['ls', from]), '');
+  assert.equal(await succeeds(['cat', `${to}/moved/small`]), 'small');
+  await fails(['cp', `${from}/across`, to], 66);
+});
+
 test('gdpfs mkdir and rm do what their names say, and refuse the rest', async () => {
   const volume = await newVolume('dirs');
   await fails(['mkdir', `${volume}/a/b`], 66);

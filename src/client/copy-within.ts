@@ -4,7 +4,6 @@ import { change, makeDirectory, stat } from './files.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
-import { getVolume } from './volumes.ts';
 
 export interface CopyWithinCall extends CopyCall {
   readonly session: Session;
@@ -15,7 +14,6 @@ export interface CopyWithinCall extends CopyCall {
 /** Copies inside a volume: the server makes a second name for the same content, no bytes move. */
 export async function copyWithin(call: CopyWithinCall): Promise<void> {
   const { session, source, destination, placement, recursive, replace, at, signal, tally } = call;
-  await requireSameVolume(call);
   const path = formatApiPath(source);
   const entry = await stat(session, path, { at, signal });
   if (entry.kind === 'directory' && !recursive) {
@@ -43,23 +41,4 @@ export async function copyWithin(call: CopyWithinCall): Promise<void> {
   tally.files += count;
   tally.bytesReused += entry.size;
   tally.addBytes(entry.size);
-}
-
-async function requireSameVolume(call: CopyWithinCall): Promise<void> {
-  const { session, source, destination, signal } = call;
-  if (source.volume === destination.volume) return;
-  const [from, to] = await Promise.all([
-    getVolume(session, source.volume, { signal }),
-    getVolume(session, destination.volume, { signal }),
-  ]);
-  if (from.name === to.name) return;
-  throw differentVolumes(source, destination);
-}
-
-export function differentVolumes(source: RemotePath, destination: RemotePath): GdpfsError {
-  return new GdpfsError(
-    'usage',
-    `cannot copy "${formatRemotePath(source)}" to "${formatRemotePath(destination)}": they are in different volumes`,
-    { hint: 'copy to a local directory, and from there' },
-  );
 }

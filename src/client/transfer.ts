@@ -1,6 +1,7 @@
 import type { RemotePath } from '../format/path.ts';
 import { GdpfsError } from '../base/errors.ts';
-import { copyWithin, differentVolumes } from './copy-within.ts';
+import { areInOneVolume, copyBetween } from './copy-between.ts';
+import { copyWithin } from './copy-within.ts';
 import { isFaultOfOne } from './fault-scope.ts';
 import type { StatOptions } from './files.ts';
 import type { Placement, Replace } from './placement.ts';
@@ -44,7 +45,7 @@ export interface CopyOptions extends StatOptions {
 }
 
 /**
- * Copies files and trees into a volume, out of one, or within one. What fails for one source or one
+ * Copies files and trees into a volume, out of one, within one, or from one into another. What fails for one source or one
  * file of a tree is in the result's `errors`; what would fail for all the rest is thrown.
  */
 export async function copy(options: CopyOptions): Promise<TransferResult> {
@@ -87,9 +88,11 @@ async function copyOne(
     const { session, remote } = source;
     await receive({ ...call, session, source: remote, destination: destination.path });
   } else if (source.kind === 'remote' && destination.kind === 'remote') {
-    const { session, remote } = source;
-    if (session !== destination.session) throw differentVolumes(remote, destination.remote);
-    await copyWithin({ ...call, session, source: remote, destination: destination.remote });
+    if (!(await areInOneVolume(source, destination, signal))) {
+      return await copyBetween({ ...call, from: source, to: destination });
+    }
+    const { session, remote } = destination;
+    await copyWithin({ ...call, session, source: source.remote, destination: remote });
   } else {
     throw new GdpfsError('usage', 'cannot copy between local paths, need "gdp://VOLUME/PATH"', {
       hint: 'use cp',

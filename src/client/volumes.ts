@@ -72,3 +72,16 @@ export async function invite(
   });
   return jsonOf(answer);
 }
+
+/** Records of a volume that nothing was ever written to: what it is, and who may write. */
+const EMPTY_VOLUME_RECORDS = 2;
+
+/** Was nothing ever written to it? Then nobody need ask which chunks it has. */
+export async function isEmptyVolume(
+  session: Session,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { count } = await getVolume(session, name, { signal });
+  return count <= EMPTY_VOLUME_RECORDS;
+}

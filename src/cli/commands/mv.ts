@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import { isFaultOfOne } from '../../client/fault-scope.ts';
+import { areInOneVolume } from '../../client/copy-between.ts';
 import { change, remove } from '../../client/files.ts';
 import { mayReplace, type Replace } from '../../client/placement.ts';
 import { findRemoteTarget } from '../../client/remote-target.ts';
@@ -36,9 +37,9 @@ interface Move {
 export function mvCommand(context: Context): Command {
   const command = new Command('mv')
     .description(
-      'Rename files and directories inside a volume, each in one step, or move them into a volume or ' +
-        'out of one: then they are copied, verified, and removed at the source. The last path is the ' +
-        'destination, as for cp.',
+      'Rename files and directories inside a volume, each in one step, or move them into a volume, out ' +
+        'of one, or into another: then they are copied, verified, and removed at the source. The last ' +
+        'path is the destination, as for cp.',
     )
     .usage('[options] <source...> <destination>')
     .argument('<path...>', 'gdp://VOLUME/PATH, or local')
@@ -71,7 +72,10 @@ async function moveOne(context: Context, servers: Servers, move: Move): Promise<
   const from = parseRemotePath(move.source);
   const to = parseRemotePath(move.destination);
   if (from === undefined || to === undefined) return await moveAcross(context, servers, move);
-  await rename(context, { from: await servers.locate(from), to: await servers.locate(to) }, move);
+  const places = { from: await servers.locate(from), to: await servers.locate(to) };
+  if (await areInOneVolume(places.from, places.to, context.signal)) {
+    await rename(context, places, move);
+  } else await moveAcross(context, servers, move);
 }
 
 /** Inside a volume: one step, whatever is below. */
@@ -94,7 +98,7 @@ async function rename(
   tally.rename({ from: from.text, path: target.path });
 }
 
-/** Into a volume or out of one. The source goes only when all of it has arrived. */
+/** Into a volume, out of one, or from one into another. The source goes only when all of it has arrived. */
 async function moveAcross(context: Context, servers: Servers, move: Move): Promise<void> {
   const { source, destination, isInside, replace, transfer, tally } = move;
   const { signal } = context;

@@ -1,9 +1,8 @@
 import { EMPTY_BYTES } from '../../base/bytes.ts';
-import { formatDigest, sharedBytes } from '../../base/digest.ts';
+import { formatDigest } from '../../base/digest.ts';
 import { assert, GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import type { StorageTarPostQuery, TarSelection } from '../../wire/generated/api.ts';
-import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import { ChosenFiles } from '../chosen-files.ts';
 import { concurrently } from '../concurrently.ts';
 import { downloadFile } from '../download.ts';
 import type {
@@ -18,7 +17,7 @@ import type { StatOptions } from '../files.ts';
 import type { LocalAttributes } from '../local-attributes.ts';
 import { quote } from '../local-error.ts';
 import { compareMd5 } from '../md5.ts';
-import type { MaybeUndefined, Session } from '../session.ts';
+import type { Session } from '../session.ts';
 import type { Tally } from '../tally.ts';
 import type { TransferOptions } from '../transfer-options.ts';
 import { errorOfFault, startTreeWorker, type TreeWorker } from '../tree-worker.ts';
@@ -74,7 +73,7 @@ class LocalExecution {
   readonly #session: Session;
   readonly #worker: TreeWorker<WriteRequest, readonly Outcome[]>;
   readonly #options: LocalExecutorOptions;
-  readonly #bodies: Uint8Array[] = [];
+  readonly #files: ChosenFiles;
   /** Batches that are done while one before them is not. */
   readonly #done = new Map<number, readonly ClosedDirectory[]>();
   /** All batches before this one are done. */
@@ -89,6 +88,7 @@ class LocalExecution {
     this.#session = session;
     this.#worker = worker;
     this.#options = options;
+    this.#files = new ChosenFiles(session, options);
   }
 
   /** The same batches, none too far ahead of one that takes long. */
@@ -196,16 +196,13 @@ class LocalExecution {
   async #receiveSmall(small: readonly Pending[]): Promise<readonly Pending[]> {
     if (small.length === 0) return [];
     const files = small.map(({ file }) => file);
-    const body = this.#bodies.pop() ?? sharedBytes(LIMITS.tarBodyBytesMax);
-    try {
-      const tar = await this.#fetchTar(files, body);
-      if (tar !== undefined) {
-        const outcomes = await this.#worker.ask({ kind: 'files', files, tar });
-        return small.filter((each, index) => this.#isLeft(each, outcomes[index]));
-      }
-    } finally {
-      this.#bodies.push(body);
-    }
+    const relatives = files.map(({ relative }) => relative);
+    const left = await this.#files.with(relatives, async (tar) => {
+      if (tar === undefined) return undefined;
+      const outcomes = await this.#worker.ask({ kind: 'files', files, tar });
+      return small.filter((each, index) => this.#isLeft(each, outcomes[index]));
+    });
+    if (left !== undefined) return left;
     if (small.length === 1) return small;
     // One of them cannot be had: the others can.
     const middle = Math.ceil(small.length / 2);
@@ -221,28 +218,6 @@ class LocalExecution {
     if (outcome?.kind === 'fault') this.#fail(target, errorOfFault(outcome.fault));
     else this.#fileDone(target, { size: file.size, bytesSent: file.size, bytesReused: 0 });
     return false;
-  }
-
-  /** Undefined if it cannot be had whole. */
-  async #fetchTar(files: readonly WantedFile[], into: Uint8Array): Promise<Uint8Array | undefined> {
-    const { path, at, signal } = this.#options;
-    const query: MaybeUndefined<StorageTarPostQuery> = { path, at };
-    const json: TarSelection = { paths: files.map(({ relative }) => relative) };
-    try {
-      const answer = await this.#session.request({
-        method: 'POST',
-        route: '/api/v1/storage/tar',
-        query,
-        json,
-        accept: MEDIA_TYPES.tar,
-        into,
-        signal,
-      });
-      return answer.body;
-    } catch (error) {
-      if (!isFaultOfOne(error)) throw error;
-      return undefined;
-    }
   }
 
   async #download({ file, target }: Pending): Promise<void> {

@@ -27,7 +27,7 @@ export interface PartSenderOptions extends CallOptions {
 }
 
 /** Faults of one entry: the others of its stream may be fine. */
-const ENTRY_FAULTS: readonly ErrorCode[] = [
+export const ENTRY_FAULTS: readonly ErrorCode[] = [
   'bad_chunk',
   'bad_request',
   'body_too_large',

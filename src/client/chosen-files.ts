@@ -1,0 +1,62 @@
+import { sharedBytes } from '../base/digest.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { StorageTarPostQuery, TarSelection } from '../wire/generated/api.ts';
+import { MEDIA_TYPES } from '../wire/media-types.ts';
+import { isFaultOfOne } from './fault-scope.ts';
+import type { StatOptions } from './files.ts';
+import type { MaybeUndefined, Session } from './session.ts';
+
+export interface ChosenFilesOptions extends StatOptions {
+  /** `/<volume>/<path>` of a directory. */
+  readonly path: string;
+}
+
+/** Fetches small files of one directory tree by their paths, many at a time. */
+export class ChosenFiles {
+  readonly #session: Session;
+  readonly #options: ChosenFilesOptions;
+  readonly #bodies: Uint8Array[] = [];
+
+  constructor(session: Session, options: ChosenFilesOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  /**
+   * Passes a tar body with what is there of the files to `use`, which must not keep it: it lies in
+   * shared memory that is used again. At most `LIMITS.tarFilesMax` files. `use` gets nothing if the
+   * body cannot be had whole, perhaps because of one of them. Throws what concerns them all.
+   */
+  async with<T>(
+    relatives: readonly string[],
+    use: (tar: Uint8Array | undefined) => Promise<T>,
+  ): Promise<T> {
+    const body = this.#bodies.pop() ?? sharedBytes(LIMITS.tarBodyBytesMax);
+    try {
+      return await use(await this.#fetch(relatives, body));
+    } finally {
+      this.#bodies.push(body);
+    }
+  }
+
+  async #fetch(relatives: readonly string[], into: Uint8Array): Promise<Uint8Array | undefined> {
+    const { path, at, signal } = this.#options;
+    const query: MaybeUndefined<StorageTarPostQuery> = { path, at };
+    const json: TarSelection = { paths: [...relatives] };
+    try {
+      const answer = await this.#session.request({
+        method: 'POST',
+        route: '/api/v1/storage/tar',
+        query,
+        json,
+        accept: MEDIA_TYPES.tar,
+        into,
+        signal,
+      });
+      return answer.body;
+    } catch (error) {
+      if (!isFaultOfOne(error)) throw error;
+      return undefined;
+    }
+  }
+}
