@@ -39,6 +39,7 @@ export class PartJournal {
   #isWhole = false;
   #handle: FileHandle | undefined;
   #isBroken = false;
+  #isRemoved = false;
 
   constructor(path: string, identity: PartIdentity) {
     this.#path = path;
@@ -76,6 +77,8 @@ export class PartJournal {
   async remove(): Promise<void> {
     this.#found = [];
     this.#isWhole = false;
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
     await rm(this.#path, { force: true }).catch(() => {});
   }
 
@@ -84,6 +87,7 @@ export class PartJournal {
   }
 
   async #open(): Promise<FileHandle> {
+    this.#isRemoved = false;
     const flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
     if (this.#isWhole) return await open(this.#path, flags);
     await rm(this.#path, { force: true });
