@@ -218,7 +218,12 @@ test('downloadFile() goes on with what an unfinished download left, in a sparse 
   const target = await newFile('sparse', randomBytes(9 * CHUNK));
   await change(session, `/${VOLUME}/sparse`, { op: 'truncate', size: 400 * CHUNK });
   await breakOff('sparse', target, 1);
-  const { bytesReceived, bytesReused } = await get('sparse', target);
+  let progress = 0;
+  const onProgress = (more: number): void => {
+    progress += more;
+  };
+  const { bytesReceived, bytesReused } = await get('sparse', target, { onProgress });
+  assert.equal(progress, 400 * CHUNK, 'holes are there too');
   assert.equal(bytesReceived + bytesReused, 9 * CHUNK);
   assert(bytesReused > 0, 'the part was kept');
   const { size, blocks } = statSync(target);

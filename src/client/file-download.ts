@@ -66,6 +66,8 @@ export class FileDownload implements AsyncDisposable {
   async run(): Promise<void> {
     try {
       await this.#attemptUntilDone();
+      // Holes are there without anything done.
+      this.#advance(this.#options.manifest.size - this.#progress);
     } catch (error) {
       this.#advance(-this.#progress);
       throw error;
