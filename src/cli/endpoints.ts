@@ -1,4 +1,4 @@
-import type { Endpoint } from '../client/transfer.ts';
+import type { Endpoint } from '../client/endpoint.ts';
 import { parseRemotePath } from '../format/path.ts';
 import type { Servers } from './servers.ts';
 

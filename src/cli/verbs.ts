@@ -25,6 +25,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'copy files and directories to, from and inside volumes',
     load: async () => (await import('./commands/cp.ts')).cpCommand,
   },
+  sync: {
+    summary: 'make a directory like another, and copy only what differs',
+    load: async () => (await import('./commands/sync.ts')).syncCommand,
+  },
   mv: {
     summary: 'rename or move files and directories',
     load: async () => (await import('./commands/mv.ts')).mvCommand,

@@ -38,7 +38,8 @@ export type {
   TransferResult,
 } from './tally.ts';
 export type { TransferOptions } from './transfer-options.ts';
-export { copy, type CopyOptions, type Endpoint } from './transfer.ts';
+export type { Endpoint } from './endpoint.ts';
+export { copy, type CopyOptions } from './transfer.ts';
 export { uploadFile, type UploadOptions, type UploadResult } from './upload.ts';
 export type { VerifyProblem, VerifyReport } from './verification.ts';
 export { verifyVolume, type VerifyOptions } from './verify.ts';

@@ -9,7 +9,7 @@ export interface LocalAttributes {
 
 const MODE_MASK = 0o7777n;
 /** Received files never run as somebody else, whatever their sender says. */
-const RECEIVED_MODE_MASK = 0o1777;
+export const RECEIVED_MODE_MASK = 0o1777;
 
 const NS_PER_US = 1000n;
 /** Half a step: a time in seconds is a double, and what the system cuts off must not reach a step. */

@@ -42,15 +42,18 @@ export class LocalReader implements AsyncDisposable {
     this.#data = data;
   }
 
-  /** Everything below the root, in listing order; once. Throws if the root cannot be read. */
+  /**
+   * Everything below the root, in listing order; one listing at a time. Throws if the root cannot be
+   * read.
+   */
   async *list(): TreePages {
     const { worker } = this.#thread(0);
-    const ask = async (): Promise<ListedPage> =>
-      answerOf('list', await worker.ask({ kind: 'list' }));
-    for (let next = ask(); ; ) {
+    const ask = async (isFirst: boolean): Promise<ListedPage> =>
+      answerOf('list', await worker.ask({ kind: 'list', isFirst }));
+    for (let next = ask(true); ; ) {
       const page = await next;
       if (page.isLast) return yield itemsOf(page);
-      next = ask();
+      next = ask(false);
       // It is awaited above, unless nobody wants it any more.
       next.catch(() => {});
       yield itemsOf(page);

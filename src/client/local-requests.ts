@@ -10,7 +10,8 @@ export interface LocalWorkerData {
 }
 
 export type LocalRequest =
-  | { readonly kind: 'list' }
+  /** The next page; of the first one on if `isFirst`. */
+  | { readonly kind: 'list'; readonly isFirst: boolean }
   /** Reads the small files of `rows`, a listing. The content root of a row is what its file may have. */
   | {
       readonly kind: 'pack';

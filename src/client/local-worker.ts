@@ -30,10 +30,12 @@ interface Part {
 }
 
 const { root, rules } = workerData as LocalWorkerData;
-const items = walk(root, rules.length === 0 ? undefined : compileFilter(rules));
+const isExcluded = rules.length === 0 ? undefined : compileFilter(rules);
+let items = walk(root, isExcluded);
 const parts = new Map<number, Part>();
 
-function list(): ListedPage {
+function list({ isFirst }: LocalRequest & { readonly kind: 'list' }): ListedPage {
+  if (isFirst) items = walk(root, isExcluded);
   const writer = new ListingWriter();
   const faults: ListedPage['faults'][number][] = [];
   for (let index = 0; index < LIMITS.walkPageEntries; ) {
@@ -148,7 +150,7 @@ function addRow(
 function answer(request: LocalRequest): LocalAnswer {
   switch (request.kind) {
     case 'list':
-      return list();
+      return list(request);
     case 'pack':
       return pack(request);
     case 'finish':

@@ -37,7 +37,8 @@ export async function findRemoteTarget(
   return { path, existing: await statIfPresent(session, path, signal) };
 }
 
-async function statIfPresent(
+/** What is at `path` (`/<volume>/<path>`), if anything is. */
+export async function statIfPresent(
   session: Session,
   path: string,
   signal: AbortSignal | undefined,

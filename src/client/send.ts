@@ -17,10 +17,7 @@ import { planTrees } from './sync/plan.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
 import { executeInVolume } from './sync/volume-executor.ts';
 import { uploadFile } from './upload.ts';
-import { getVolume } from './volumes.ts';
-
-/** Records of a volume that nothing was ever written to: what it is, and who may write. */
-const EMPTY_VOLUME_RECORDS = 2;
+import { isEmptyVolume } from './volumes.ts';
 
 export interface SendCall extends CopyCall {
   /** Local path; a symbolic link is followed here, and only here. */
@@ -120,16 +117,6 @@ async function sendDirectory(
   await change(session, path, { op: 'set', ...attributesOf(stats) }, { signal });
   tally.directories += 1;
   tally.report();
-}
-
-/** Then no chunk can be there, and nobody need ask. */
-async function isEmptyVolume(
-  session: Session,
-  volume: string,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const { count } = await getVolume(session, volume, { signal });
-  return count <= EMPTY_VOLUME_RECORDS;
 }
 
 async function statSource(path: string): Promise<BigIntStats> {

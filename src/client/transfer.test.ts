@@ -27,7 +27,8 @@ import { describeTree } from '../../test/support/tree.ts';
 import { readCommits } from './commit-stream.ts';
 import { listPages, stat } from './files.ts';
 import type { TransferResult } from './tally.ts';
-import { copy, type CopyOptions, type Endpoint } from './transfer.ts';
+import type { Endpoint } from './endpoint.ts';
+import { copy, type CopyOptions } from './transfer.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 

@@ -1,28 +1,14 @@
-import type { RemotePath } from '../format/path.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { areInOneVolume, copyBetween } from './copy-between.ts';
 import { copyWithin } from './copy-within.ts';
+import type { Endpoint } from './endpoint.ts';
 import { isFaultOfOne } from './fault-scope.ts';
 import type { StatOptions } from './files.ts';
 import type { Placement, Replace } from './placement.ts';
 import { receive } from './receive.ts';
 import { send } from './send.ts';
-import type { Session } from './session.ts';
 import { Tally, type TransferObserver, type TransferResult } from './tally.ts';
 import type { TransferOptions } from './transfer-options.ts';
-
-export interface LocalEndpoint {
-  readonly kind: 'local';
-  readonly path: string;
-}
-
-export interface RemoteEndpoint {
-  readonly kind: 'remote';
-  readonly session: Session;
-  readonly remote: RemotePath;
-}
-
-export type Endpoint = LocalEndpoint | RemoteEndpoint;
 
 export interface CopyOptions extends StatOptions {
   readonly sources: readonly Endpoint[];

@@ -1,9 +1,16 @@
+import { isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import type { CallOptions } from '../files.ts';
+import { fetchManifest } from '../manifest.ts';
 import { compareMd5 } from '../md5.ts';
 import type { Session } from '../session.ts';
 import type { TransferOptions } from '../transfer-options.ts';
 import { uploadFile } from '../upload.ts';
-import { PartSender, type PartSenderOptions } from './part-sender.ts';
+import { missingDigests } from '../uploads.ts';
+import type { TreeEntry } from './action.ts';
+import { hasSameAttributes } from './compare.ts';
+import { isContentOf } from './content-check.ts';
+import { etagOf, PartSender, type PartSenderOptions } from './part-sender.ts';
 import type { VolumeSource } from './volume-source.ts';
 
 export interface LocalTreeSourceOptions extends PartSenderOptions {
@@ -18,20 +25,54 @@ export function localTreeSource(session: Session, options: LocalTreeSourceOption
     // What is to be compared by MD5 goes one by one, also if it is empty.
     partFileBytesMax: transfer.md5 === true ? -1 : LIMITS.smallFileBytesMax,
     sendPart: (part) => sender.send(part),
-    sendFile: async ({ relative }, { path, onProgress }) => {
-      const local = `${source}/${relative}`;
-      const result = await uploadFile(session, {
-        source: local,
-        path,
-        parents: true,
-        transfer,
-        onProgress,
-        signal,
-      });
-      const { etag, seq } = result;
-      const copies = { local, path, at: String(seq), etag, signal };
+    sendFile: async (entry, { path, unsureOf, onProgress }) => {
+      const local = `${source}/${entry.relative}`;
+      // With MD5 both ends are read anyway, and compared by what they are now.
+      const isAsked = unsureOf !== undefined && transfer.md5 !== true;
+      if (isAsked && hasSameAttributes(entry, unsureOf, {})) {
+        if (await isStored(session, { path, existing: unsureOf, local, signal })) {
+          onProgress(entry.size);
+          return { size: entry.size, bytesSent: 0, bytesReused: entry.size };
+        }
+      }
+      const upload = { source: local, path, parents: true, transfer, onProgress, signal };
+      const result = await uploadFile(session, upload);
+      const copies = { local, path, at: String(result.seq), etag: result.etag, signal };
       return { ...result, md5: await compareMd5(session, transfer, copies) };
     },
     nameOf: ({ relative }) => `${source}/${relative}`,
   };
+}
+
+/**
+ * Has the volume the content of the local file, stored so that it can be read? What is lost is to be
+ * sent again.
+ */
+async function isStored(
+  session: Session,
+  file: CallOptions & {
+    readonly path: string;
+    readonly existing: TreeEntry;
+    readonly local: string;
+  },
+): Promise<boolean> {
+  const { path, existing, local, signal } = file;
+  const etag = etagOf(existing);
+  if (etag === undefined) return false;
+  try {
+    const manifest = await fetchManifest(session, { path, size: existing.size, etag, signal });
+    if (!(await isContentOf(local, manifest))) return false;
+    const { chunks } = manifest;
+    for (let start = 0; start < chunks.length; start += LIMITS.missingDigestsMax) {
+      const asked = chunks.slice(start, start + LIMITS.missingDigestsMax);
+      const digests = asked.map(({ digest }) => digest);
+      const missing = await missingDigests(session, { path, digests, signal });
+      if (missing.length > 0) return false;
+    }
+    return true;
+  } catch (error) {
+    // Somebody changed it since it was listed.
+    if (isGdpfsError(error, 'changed', 'not_found')) return false;
+    throw error;
+  }
 }

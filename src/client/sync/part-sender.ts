@@ -72,7 +72,7 @@ export class PartSender {
     try {
       if (tar !== undefined) await this.#post(tar);
     } catch (error) {
-      return await this.#sendOtherwise(part, error);
+      return await this.#sendOtherwise(part, content, error);
     }
     if (tar !== undefined) reader.recycle(tar);
     for (const { index, fault } of packed.faults) {
@@ -83,9 +83,14 @@ export class PartSender {
     this.#count(rows, ways);
   }
 
-  async #sendOtherwise(part: readonly PartAction[], error: unknown): Promise<void> {
-    // What the volume had a moment ago may be gone, or rotten.
-    if (isGdpfsError(error, 'chunk_missing')) return await this.#send(part, 'whole');
+  async #sendOtherwise(
+    part: readonly PartAction[],
+    content: Content,
+    error: unknown,
+  ): Promise<void> {
+    // What the volume had a moment ago may be gone, or rotten. If nothing was left out, it is a bug.
+    const isLost = isGdpfsError(error, 'chunk_missing') && content === 'asked';
+    if (isLost) return await this.#send(part, 'whole');
     if (!isGdpfsError(error, ...ENTRY_FAULTS)) throw error;
     const [first] = part;
     if (first !== undefined && part.length === 1) {

@@ -20,7 +20,8 @@ export interface VolumeExecutorOptions extends CallOptions {
 
 /**
  * Does the actions of a plan in a volume: directories, links and small files many at a time, larger
- * files one by one, as their source does it. Failures of single names go to the tally. Throws what ends it all; what was committed until then stays.
+ * files one by one, as their source does it. Failures of single names go to the tally. Throws what
+ * ends it all; what was committed until then stays.
  */
 export async function executeInVolume(
   session: Session,
@@ -112,8 +113,10 @@ class VolumeExecution {
     await this.#sendPart(() => this.#options.source.sendPart(part));
   }
 
-  async #sendFile({ entry }: Action & { readonly kind: 'file' }): Promise<void> {
+  async #sendFile(action: Action & { readonly kind: 'file' }): Promise<void> {
+    const { entry, reason, existing } = action;
     const { tally, source } = this.#options;
+    const unsureOf = reason === 'unsure' ? existing : undefined;
     const path = this.#remotePath(entry);
     let progress = 0;
     const onProgress = (bytes: number): void => {
@@ -121,7 +124,7 @@ class VolumeExecution {
       tally.addBytes(bytes);
     };
     try {
-      tally.fileDone({ path, ...(await source.sendFile(entry, { path, onProgress })) });
+      tally.fileDone({ path, ...(await source.sendFile(entry, { path, unsureOf, onProgress })) });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       tally.addBytes(-progress);

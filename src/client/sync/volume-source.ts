@@ -7,8 +7,17 @@ export interface SentFile {
   readonly size: number;
   readonly bytesSent: number;
   readonly bytesReused: number;
-  /** Of both ends, if it was compared. */
+  /** If the MD5 of both ends was compared. */
   readonly md5?: string | undefined;
+}
+
+export interface SendFileOptions {
+  /** `/<volume>/<path>`. */
+  readonly path: string;
+  /** What is there, and may have the same content. */
+  readonly unsureOf?: TreeEntry | undefined;
+  /** Gets the bytes that are safe. */
+  readonly onProgress: (bytes: number) => void;
 }
 
 /** Where the entries come from that an executor brings into a volume. */
@@ -20,11 +29,8 @@ export interface VolumeSource {
    * others. Counts them; failures go to the tally.
    */
   sendPart(part: readonly PartAction[]): Promise<void>;
-  /** Brings one file to `path`, `/<volume>/<path>`. `onProgress` gets the bytes that are safe. */
-  sendFile(
-    entry: TreeEntry,
-    options: { readonly path: string; readonly onProgress: (bytes: number) => void },
-  ): Promise<SentFile>;
+  /** Brings one file to where it belongs, unless what is there turns out to be the same. */
+  sendFile(entry: TreeEntry, options: SendFileOptions): Promise<SentFile>;
   /** How messages name an entry of it. */
   nameOf(entry: TreeEntry): string;
 }

@@ -1,0 +1,127 @@
+import { mkdir, stat as statLocal, statfs } from 'node:fs/promises';
+import { GdpfsError } from '../../base/errors.ts';
+import { formatApiPath, formatRemotePath, isBelow } from '../../format/path.ts';
+import type { RemoteEndpoint } from '../endpoint.ts';
+import { stat } from '../files.ts';
+import { RECEIVED_MODE_MASK } from '../local-attributes.ts';
+import { localError, quote, systemCode } from '../local-error.ts';
+import { LocalReader } from '../local-reader.ts';
+import { noPages, type TreePages } from './action.ts';
+import { hasContent } from './content-check.ts';
+import { compileFilter, type FilterRule } from './filter.ts';
+import { executeLocally } from './local-executor.ts';
+import { etagOf } from './part-sender.ts';
+import { listRemoteTree } from './remote-tree.ts';
+import type { Route, RouteCall } from './route.ts';
+
+/** Out of a volume into a local directory. */
+export async function openDownloadRoute(
+  { session, remote }: RemoteEndpoint,
+  target: string,
+  call: RouteCall,
+): Promise<Route> {
+  const { rules, tally, transfer, at, signal } = call;
+  const path = formatApiPath(remote);
+  const root = await stat(session, path, { at, signal });
+  if (root.kind !== 'directory') {
+    throw new GdpfsError(
+      'not_a_directory',
+      `cannot synchronize "${formatRemotePath(remote)}": it is a ${root.kind}`,
+      { hint: 'use cp for a single file' },
+    );
+  }
+  const isNew = !(await isDirectory(target));
+  const reader = new LocalReader({ root: target, rules: [] });
+  let listedAt = at ?? '';
+  return {
+    compare: {
+      modeMask: RECEIVED_MODE_MASK,
+      precisionUs: isNew ? undefined : await timePrecisionUs(target),
+    },
+    sourceName: (relative) => `${path}/${relative}`,
+    list: async () => {
+      const { pages, seq } = await listRemoteTree(session, path, { at, signal });
+      listedAt = String(seq);
+      const destination = isNew ? noPages() : reader.list();
+      return { source: filtered(pages, rules), destination, sourceSeq: seq };
+    },
+    isSameContent: async (entry, { relative }) => {
+      const etag = etagOf(entry) ?? '';
+      const version = { path: `${path}/${relative}`, size: entry.size, etag, at: listedAt, signal };
+      return await hasContent(session, version, `${target}/${relative}`);
+    },
+    execute: async (actions) => {
+      if (isNew) await makeDirectories(target);
+      await executeLocally(session, actions, {
+        path,
+        at: listedAt,
+        target,
+        root: isNew ? root : undefined,
+        tally,
+        transfer,
+        signal,
+      });
+      if (!isNew) return;
+      tally.directories += 1;
+      tally.report();
+    },
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+  };
+}
+
+/** What is not excluded. */
+async function* filtered(pages: TreePages, rules: readonly FilterRule[]): TreePages {
+  const isExcluded = compileFilter(rules);
+  let excluded: string | undefined;
+  for await (const page of pages) {
+    if (rules.length === 0) {
+      yield page;
+      continue;
+    }
+    yield page.filter((item) => {
+      if (excluded !== undefined && isBelow(item.relative, excluded)) return false;
+      if (!isExcluded(item)) return true;
+      excluded = item.relative;
+      return false;
+    });
+  }
+}
+
+/** Types of file systems (statfs(2)) whose times are coarse, with their step in microseconds. */
+const COARSE_TIMES: ReadonlyMap<number, number> = new Map([
+  /** FAT. */
+  [0x4d44, 2_000_000],
+  /** exFAT. */
+  [0x2011_bab0, 10_000],
+  /** HFS+. */
+  [0x482b, 1_000_000],
+]);
+
+async function timePrecisionUs(path: string): Promise<number | undefined> {
+  try {
+    return COARSE_TIMES.get((await statfs(path)).type);
+  } catch (cause) {
+    throw localError('read', path, cause);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    if ((await statLocal(path)).isDirectory()) return true;
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return false;
+    throw localError('read', path, cause);
+  }
+  throw new GdpfsError(
+    'not_a_directory',
+    `cannot synchronize into ${quote(path)}: it is no directory`,
+  );
+}
+
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw localError('create', path, cause);
+  }
+}
