@@ -177,7 +177,8 @@ export class LogEngine {
       const kept = row['records'];
       const bytes =
         kept instanceof Uint8Array ? kept : await this.#segments.readBytes(placeOf(row));
-      records.push(...decodePartRecords(bytes));
+      // One by one: a call with a million arguments overflows the stack.
+      for (const record of decodePartRecords(bytes)) records.push(record);
     }
     if (records.length < count) {
       const log64 = formatDigest(log);

@@ -107,7 +107,8 @@ export class ChunkUpload {
 
   /** Asks for all of the chunks, and reads those that must be sent. */
   async #sendKnown(run: KnownRun): Promise<void> {
-    this.#chunks.push(...run.chunks);
+    // One by one: there may be more than a call takes as arguments.
+    for (const chunk of run.chunks) this.#chunks.push(chunk);
     this.#position = run.end;
     const lacking: Chunk[] = [];
     for (let start = 0; start < run.chunks.length; start += LIMITS.missingDigestsMax) {
