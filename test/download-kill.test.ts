@@ -13,7 +13,7 @@ import { startServerProcess, temporaryDirectory } from './support/server.ts';
 /** Downloads by the real command line that are killed, or that run at the same time. */
 
 const MIB = 1024 * 1024;
-const SIZE = LIMITS.partSyncBytes + 64 * MIB;
+const SIZE = LIMITS.partSyncBytes + 128 * MIB;
 
 /** What is lost with a process: bodies that are not written yet, and what sockets hold. */
 const IN_FLIGHT_MAX = (LIMITS.transferConcurrency + 2) * LIMITS.bodyBytesTarget;
@@ -71,7 +71,7 @@ test('a download killed again and again fetches only what was in flight twice', 
   const command = ['cp', 'gdp://vision/content', target];
   const before = proxy.bytes.down;
   for (let kill = 0; kill < 2; kill += 1) {
-    await killAfter(command, random.integer(40 * MIB, 60 * MIB));
+    await killAfter(command, random.integer(70 * MIB, 85 * MIB));
     assert(readdirSync(join(target, '..')).every((name) => name.startsWith('.gdpfs-part-')));
   }
   const { stdout } = await succeeds([...command, '--json']);
@@ -81,17 +81,18 @@ test('a download killed again and again fetches only what was in flight twice', 
   assert(readFileSync(target).equals(content));
   assert.deepEqual(readdirSync(join(target, '..')), ['file']);
   const twice = proxy.bytes.down - before - SIZE;
+  context.diagnostic(`${twice} bytes came twice`);
   assert(twice <= 2 * IN_FLIGHT_MAX, `${twice} bytes came twice`);
-  assert(bytesReused >= 80 * MIB - 2 * IN_FLIGHT_MAX, `${bytesReused} bytes were kept`);
+  assert(bytesReused >= 140 * MIB - 2 * IN_FLIGHT_MAX, `${bytesReused} bytes were kept`);
 });
 
 test('a download of another version goes on with what a killed one left, and cleans up', async () => {
   const target = newTarget('version');
-  await killAfter(['cp', 'gdp://vision/content', target], 60 * MIB);
+  await killAfter(['cp', 'gdp://vision/content', target], 100 * MIB);
   const before = proxy.bytes.down;
   await succeeds(['cp', 'gdp://vision/other', target]);
   const fetched = proxy.bytes.down - before;
-  assert(fetched <= SIZE - 50 * MIB + IN_FLIGHT_MAX, `${fetched} bytes`);
+  assert(fetched <= SIZE - 90 * MIB + IN_FLIGHT_MAX, `${fetched} bytes`);
   assert(readFileSync(target).equals(other));
   assert.deepEqual(readdirSync(join(target, '..')), ['file']);
 });

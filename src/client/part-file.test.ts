@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -98,6 +99,20 @@ test('a part that was removed is told, and the target stays as it is', async () 
   assert.equal(await part.finish(ATTRIBUTES), false);
   assert.equal(readFileSync(target, 'utf8'), 'other');
   assert.deepEqual(readdirSync(folder.path), ['file']);
+});
+
+test('a part that did not have its name when it was written to never becomes the target', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  await using part = await open(target);
+  const elsewhere = join(folder.path, 'elsewhere');
+  renameSync(part.path, elsewhere);
+  await part.write([DATA], 0);
+  renameSync(elsewhere, part.path);
+  assert.equal(await part.finish(ATTRIBUTES), false);
+  assert.equal(existsSync(target), false);
+  await using again = await open(target);
+  assert.equal(again.isResumed, true);
 });
 
 test('parts of several versions do not touch each other', async () => {

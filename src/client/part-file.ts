@@ -124,7 +124,8 @@ export class PartFile implements AsyncDisposable {
       await this.#handle.utimes(time, time);
       await this.#handle.sync().catch((cause: unknown) => this.#distrust(cause));
       this.#throwFailure();
-      const isMoved = await this.#move();
+      // What is lost may lack what was to be written since, even if it has its name again.
+      const isMoved = !this.isLost && (await this.#move());
       // Otherwise another process may just have done it.
       if (!isMoved && !(await this.#isAt(this.#target))) return false;
       await syncDirectory(dirname(this.#target));
