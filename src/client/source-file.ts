@@ -6,6 +6,7 @@ import { localError, quote } from './local-error.ts';
 import { isSame, sourceChanged } from './source-state.ts';
 import type { Filled, FilePart } from './upload/fill-job.ts';
 import { fillAsync } from './upload/fill-threads.ts';
+import { openForProbe } from './upload/hole-probe.ts';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = constants;
 
@@ -38,16 +39,21 @@ export async function openSourceFile(path: string): Promise<SourceFile> {
     }
     const size = Number(stats.size);
     const dropZeros = Number(stats.blocks) * BLOCK_BYTES < size;
+    const probe = dropZeros ? await openForProbe(handle) : undefined;
+    const job = { file: handle.fd, path, dropZeros, probe: probe?.fd };
     return {
       size,
       stats,
       ...attributesOf(stats),
-      fill: (bytes, part) => fillAsync({ file: handle.fd, path, bytes, part, dropZeros }, size),
+      fill: (bytes, part) => fillAsync({ ...job, bytes, part }, size),
       requireUnchanged: async () => {
         const after = await handle.stat({ bigint: true });
         if (!isSame(stats, after)) throw sourceChanged(path);
       },
-      [Symbol.asyncDispose]: () => handle.close(),
+      [Symbol.asyncDispose]: async () => {
+        await probe?.close();
+        await handle.close();
+      },
     };
   } catch (error) {
     await handle.close();

@@ -20,18 +20,27 @@ const BODY_BYTES = LIMITS.chunkBytesMax + LIMITS.bodyChunksMax * 16;
 const folder = mkdtempSync(join(tmpdir(), 'gdpfs-test-'));
 after(() => rmSync(folder, { recursive: true }));
 
+interface Zeros {
+  readonly dropZeros: boolean;
+  /** The probe need not be a direct read; see hole-probe.test.ts for these. */
+  readonly isProbed: boolean;
+}
+
+const zerosArbitrary = fc.record({ dropZeros: fc.boolean(), isProbed: fc.boolean() });
+
 /** What one job made, and the frames that a server finds in its bytes. */
 function run(
   data: Uint8Array,
   part: FilePart,
-  dropZeros: boolean,
+  { dropZeros, isProbed }: Zeros,
 ): Filled & { readonly frames: readonly ChunkFrame[] } {
   const path = join(folder, 'file');
   writeFileSync(path, data);
   const file = openSync(path, 'r');
   try {
     const bytes = new Uint8Array(new SharedArrayBuffer(BODY_BYTES)).fill(0xaa);
-    const filled = fill({ file, path, bytes, part, dropZeros });
+    const probe = isProbed ? file : undefined;
+    const filled = fill({ file, path, bytes, part, dropZeros, probe });
     const decoder = new ChunkFrameDecoder();
     const frames = decoder.push(new ChunkBody(bytes, filled.chunks).bytes);
     decoder.end();
@@ -80,19 +89,20 @@ test('fill() makes frames of the chunks whose place is known, without those that
     fc.property(
       dataArbitrary,
       fc.integer({ min: 1000, max: 400 * KIB }),
-      fc.boolean(),
-      (data, length, dropZeros) => {
+      zerosArbitrary,
+      (data, length, zeros) => {
         const extents: Extent[] = [];
         for (let offset = 0; offset < data.length; offset += length) {
           const extent = { offset, length: Math.min(length, data.length - offset) };
           if (sizeOfBody([...extents, extent]) > BODY_BYTES) break;
           extents.push(extent);
         }
-        const filled = run(data, { kind: 'extents', extents }, dropZeros);
+        const filled = run(data, { kind: 'extents', extents }, zeros);
         checkFrames(filled, data);
         const kept = extents.filter(
           (extent) =>
-            !dropZeros || !isZero(data.subarray(extent.offset, extent.offset + extent.length)),
+            !zeros.dropZeros ||
+            !isZero(data.subarray(extent.offset, extent.offset + extent.length)),
         );
         assert.deepEqual(
           filled.chunks.map(({ offset, length }) => ({ offset, length })),
@@ -106,17 +116,17 @@ test('fill() makes frames of the chunks whose place is known, without those that
 
 test('fill() cuts a file part by part as it would be cut in one go', () => {
   fc.assert(
-    fc.property(dataArbitrary, fc.boolean(), (data, dropZeros) => {
+    fc.property(dataArbitrary, zerosArbitrary, (data, zeros) => {
       const found: Extent[] = [];
       for (let start = 0; start < data.length; ) {
         const part: FilePart = { kind: 'cut', key: KEY, start, end: data.length };
-        const filled = run(data, part, dropZeros);
+        const filled = run(data, part, zeros);
         checkFrames(filled, data);
         found.push(...filled.chunks.map(({ offset, length }) => ({ offset, length })));
         assert(filled.end > start);
         start = filled.end;
       }
-      assert.deepEqual(found, cutWhole(data, dropZeros));
+      assert.deepEqual(found, cutWhole(data, zeros.dropZeros));
     }),
     { numRuns: 40 },
   );

@@ -1,6 +1,5 @@
 import { createHash, hash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { asBuffer } from '../../base/bytes.ts';
 import { crc32 } from '../../base/digest.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../../format/chunk-frame.ts';
@@ -9,6 +8,7 @@ import type { Chunk } from '../../format/manifest.ts';
 import type { Extent } from '../chunk-body.ts';
 import { localError } from '../local-error.ts';
 import { sourceChanged } from '../source-state.ts';
+import { isZero, isZeroRange } from './hole-probe.ts';
 
 /**
  * Reads a part of a file to where it is sent from, cuts it into chunks and sums them. All of that
@@ -24,6 +24,8 @@ export interface FillJob {
   readonly part: FilePart;
   /** Leave out chunks of zeros: the file is sparse, they are holes. */
   readonly dropZeros: boolean;
+  /** The file again, from `openForProbe`, to look for holes. */
+  readonly probe?: number | undefined;
 }
 
 export type FilePart =
@@ -63,6 +65,11 @@ class Filler {
   #position = 0;
   /** Bytes of the file that were read behind the last chunk, already at their place. */
   #ahead = 0;
+  /**
+   * Is a hole likely here? A look for one in vain is a read in vain, so there is none where data
+   * follows data.
+   */
+  #mayBeHole = true;
 
   constructor(job: FillJob) {
     this.#job = job;
@@ -113,6 +120,7 @@ class Filler {
   ): number {
     if (!this.#job.dropZeros) return 0;
     const length = Math.min(runMax, end - offset);
+    if (this.#isHole(offset, length)) return length;
     let zeros = 0;
     while (zeros < length) {
       if (this.#ahead === zeros) this.#readAhead(offset, length);
@@ -121,7 +129,16 @@ class Filler {
       zeros += count;
     }
     this.#skip(zeros);
+    this.#mayBeHole = true;
     return zeros;
+  }
+
+  #isHole(offset: number, length: number): boolean {
+    const { probe } = this.#job;
+    if (probe === undefined || !this.#mayBeHole) return false;
+    this.#mayBeHole = isZeroRange(probe, offset, length);
+    if (this.#mayBeHole) this.#skip(Math.min(length, this.#ahead));
+    return this.#mayBeHole;
   }
 
   /** Finds the end of the chunk at `offset` and sums it. Returns its length. */
@@ -222,10 +239,6 @@ class Sums {
     const digest = this.#state?.digest() ?? hash('sha256', this.#first ?? ZEROS, 'buffer');
     return { checksum: this.#checksum, digest: new Uint8Array(digest) };
   }
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  return asBuffer(bytes).equals(ZEROS.subarray(0, bytes.length));
 }
 
 /** How long a chunk is that begins a long run of zeros. */
