@@ -168,3 +168,21 @@ test('LocalTree reads a file only if it is one, of that size', (context) => {
     assert.equal(tree.readFile(name, DATA.length, scratch), undefined, name);
   }
 });
+
+test('LocalTree removes what is there, and makes nothing to remove', (context) => {
+  const { outside, root } = newRoot(context);
+  mkdirSync(join(root, 'd', 'inner'), { recursive: true });
+  writeFileSync(join(outside, 'kept'), '');
+  symlinkSync('..', join(root, 'up'));
+  const tree = new LocalTree(root);
+  tree.writeFile('d/inner/file', DATA, ATTRIBUTES);
+  tree.remove('d/inner');
+  tree.remove('none');
+  tree.remove('none/below/it');
+  assert.throws(() => tree.remove('up/kept'), { code: 'not_a_directory' });
+  tree.remove('up');
+  assert.deepEqual(readdirSync(root), ['d']);
+  assert.deepEqual(readdirSync(join(root, 'd')), []);
+  tree.writeFile('d/inner/file', DATA, ATTRIBUTES);
+  assert.deepEqual(readdirSync(outside), ['kept', 'root']);
+});

@@ -144,7 +144,9 @@ export class LocalTree {
   /** Removes what is there, with everything below it; links are not followed. */
   remove(relative: string): void {
     requireBelow(relative);
-    const directory = this.#enter(parentPath(relative));
+    const parent = parentPath(relative);
+    if (!this.#directories.has(parent) && !isThere(`${this.#root}/${parent}`)) return;
+    const directory = this.#enter(parent);
     this.#touch(directory);
     const path = `${directory.path}/${baseName(relative)}`;
     for (const known of this.#directories.keys()) {
@@ -260,6 +262,10 @@ export class LocalTree {
 function requireBelow(relative: string): void {
   if (relative !== '' && parsePath(relative) === relative) return;
   throw new GdpfsError('bad_request', `cannot write ${quote(relative)}: need a relative path`);
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** So that its owner can write in it; if that is forbidden too, what is written says so. */

@@ -1,14 +1,14 @@
 import { mkdir, stat as statLocal, statfs } from 'node:fs/promises';
 import { GdpfsError } from '../../base/errors.ts';
-import { formatApiPath, formatRemotePath, isBelow } from '../../format/path.ts';
+import { formatApiPath, formatRemotePath } from '../../format/path.ts';
 import type { RemoteEndpoint } from '../endpoint.ts';
 import { stat } from '../files.ts';
 import { RECEIVED_MODE_MASK } from '../local-attributes.ts';
 import { localError, quote, systemCode } from '../local-error.ts';
 import { LocalReader } from '../local-reader.ts';
-import { noPages, type TreePages } from './action.ts';
+import { noPages } from './action.ts';
 import { hasContent } from './content-check.ts';
-import { compileFilter, type FilterRule } from './filter.ts';
+import { filterPages } from './filter-pages.ts';
 import { executeLocally } from './local-executor.ts';
 import { etagOf } from './part-sender.ts';
 import { listRemoteTree } from './remote-tree.ts';
@@ -43,7 +43,7 @@ export async function openDownloadRoute(
       const { pages, seq } = await listRemoteTree(session, path, { at, signal });
       listedAt = String(seq);
       const destination = isNew ? noPages() : reader.list();
-      return { source: filtered(pages, rules), destination, sourceSeq: seq };
+      return { source: filterPages(pages, rules), destination, sourceSeq: seq };
     },
     isSameContent: async (entry, { relative }) => {
       const etag = etagOf(entry) ?? '';
@@ -67,24 +67,6 @@ export async function openDownloadRoute(
     },
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
-}
-
-/** What is not excluded. */
-async function* filtered(pages: TreePages, rules: readonly FilterRule[]): TreePages {
-  const isExcluded = compileFilter(rules);
-  let excluded: string | undefined;
-  for await (const page of pages) {
-    if (rules.length === 0) {
-      yield page;
-      continue;
-    }
-    yield page.filter((item) => {
-      if (excluded !== undefined && isBelow(item.relative, excluded)) return false;
-      if (!isExcluded(item)) return true;
-      excluded = item.relative;
-      return false;
-    });
-  }
 }
 
 /** Types of file systems (statfs(2)) whose times are coarse, with their step in microseconds. */
