@@ -24,7 +24,7 @@ export interface TransferEvents {
     readonly time: string;
   };
   /** Every second. */
-  readonly progress: Progress & {
+  readonly progress: Omit<Progress, 'moving'> & {
     readonly elapsedMs: number;
     readonly bytesPerSecond: number | undefined;
     readonly leftMs: number | undefined;

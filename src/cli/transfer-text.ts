@@ -1,4 +1,4 @@
-import type { TransferResult } from '../client/tally.ts';
+import { countsOf, type TransferResult } from '../client/tally.ts';
 import { formatSize } from './format.ts';
 import type { Standstill, TransferView } from './transfer-meter.ts';
 
@@ -68,7 +68,8 @@ function doneParts({ progress, fraction }: TransferView): Part[] {
 }
 
 /** Sent and saved, where anything was saved: otherwise all was sent. */
-function trafficText({ progress: { bytesSent, bytesReused } }: TransferView): string {
+function trafficText({ progress }: TransferView): string {
+  const { bytesSent, bytesReused } = countsOf(progress);
   if (bytesReused === 0) return '';
   return `${formatSize(bytesSent)} sent, ${formatSize(bytesReused)} saved`;
 }

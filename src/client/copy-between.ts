@@ -65,15 +65,18 @@ async function copyOneFile(
   }
   if (existing !== undefined && !(await mayReplace(replace, `"${path}"`))) return tally.skip();
   const version = { path: formatApiPath(from.remote), at, size, etag, mode, mtimeUs };
+  tally.expect({ files: 1, bytes: size });
+  tally.planComplete();
+  const file = tally.beginFile();
   const result = await copyFile({
     from: { session: from.session, version },
     to: { session: to.session, path },
     // Somebody else may be faster.
     ifAbsent: existing === undefined && replace === 'never',
-    onProgress: (bytes) => tally.addBytes(bytes),
+    onProgress: file.onProgress,
     signal,
   });
-  tally.fileDone({ path, ...result });
+  file.done({ path, ...result });
 }
 
 async function copyDirectory(

@@ -8,6 +8,7 @@ import type { DownloadVersion } from './download.ts';
 import type { CallOptions } from './files.ts';
 import { fetchManifest } from './manifest.ts';
 import type { Session } from './session.ts';
+import type { OnProgress } from './tally.ts';
 import { commitConfirmed } from './upload/confirmed-commit.ts';
 import { newFileLog } from './upload/file-commit.ts';
 import { Presence } from './upload/presence.ts';
@@ -19,8 +20,7 @@ export interface CopyFileOptions extends CallOptions {
   readonly to: { readonly session: Session; readonly path: string };
   /** Throw `exists` if there is something at the destination. */
   readonly ifAbsent?: boolean | undefined;
-  /** Called with the bytes of the file that are safe at the destination since the last call. */
-  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 export interface CopyFileResult {
@@ -74,8 +74,9 @@ class ChunkCopy {
   async send(chunks: readonly Chunk[]): Promise<void> {
     await concurrently(groupChunks(chunks), LIMITS.transferConcurrency, async (group) => {
       const lacking = await this.#presence.lacking(group);
-      await this.#pass(group.filter((_, index) => lacking.includes(index)));
-      this.#options.onProgress?.(group.reduce((sum, { length }) => sum + length, 0));
+      const sent = await this.#pass(group.filter((_, index) => lacking.includes(index)));
+      const bytes = group.reduce((sum, { length }) => sum + length, 0);
+      this.#options.onProgress?.(bytes, sent);
     });
   }
 
@@ -93,14 +94,16 @@ class ChunkCopy {
         lost.push(chunk);
       }
     }
-    await concurrently(groupChunks(lost), LIMITS.transferConcurrency, (group) => this.#pass(group));
+    await concurrently(groupChunks(lost), LIMITS.transferConcurrency, async (group) => {
+      await this.#pass(group);
+    });
   }
 
-  /** From one volume to the other: a group of `groupChunks`, or some of one. */
-  async #pass(chunks: readonly Chunk[]): Promise<void> {
-    if (chunks.length === 0) return;
+  /** From one volume to the other: a group of `groupChunks`, or some of one. Bytes that went. */
+  async #pass(chunks: readonly Chunk[]): Promise<number> {
+    if (chunks.length === 0) return 0;
     const { from, to, signal } = this.#options;
-    await bodyPoolOf(from.session).with(async (bytes) => {
+    return await bodyPoolOf(from.session).with(async (bytes) => {
       const body = await fetchChunks(from.session, { ...from.version, signal }, chunks, bytes);
       const sent = await sendChunks(to.session, {
         upload: this.#upload.id,
@@ -108,6 +111,7 @@ class ChunkCopy {
         signal,
       });
       this.bytesSent += sent.bytes;
+      return sent.bytes;
     });
   }
 

@@ -4,6 +4,7 @@ import { type StatOptions, stat } from './files.ts';
 import type { LocalAttributes } from './local-attributes.ts';
 import { type FileVersion, fetchManifest } from './manifest.ts';
 import type { Session } from './session.ts';
+import type { OnProgress } from './tally.ts';
 import type { TransferOptions } from './transfer-options.ts';
 
 export interface DownloadOptions extends StatOptions {
@@ -14,11 +15,7 @@ export interface DownloadOptions extends StatOptions {
   /** The version to fetch, where it is known; otherwise that at `at`, or the newest. */
   readonly version?: DownloadVersion;
   readonly transfer?: TransferOptions | undefined;
-  /**
-   * Called with the bytes of the file that are written or found good since the last call; with less
-   * than 0 if those before were for nothing.
-   */
-  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 export type DownloadVersion = FileVersion & LocalAttributes;

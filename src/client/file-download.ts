@@ -21,6 +21,7 @@ import type { FileVersion } from './manifest.ts';
 import { openPartFile, type PartFile } from './part-file.ts';
 import { partPath } from './part-names.ts';
 import type { Session } from './session.ts';
+import type { OnProgress } from './tally.ts';
 import type { TransferOptions } from './transfer-options.ts';
 
 export interface FileDownloadOptions {
@@ -29,8 +30,7 @@ export interface FileDownloadOptions {
   /** Local path. */
   readonly target: string;
   readonly transfer: TransferOptions;
-  /** Called with the bytes that are there since the last call, or less than 0 if it was too much. */
-  readonly onProgress: (bytes: number) => void;
+  readonly onProgress: OnProgress;
 }
 
 /** How often other downloads may take away the part of this one. */
@@ -166,7 +166,7 @@ export class FileDownload implements AsyncDisposable {
       });
       const size = group.reduce((sum, { length }) => sum + length, 0);
       this.bytesReceived += size;
-      this.#advance(size);
+      this.#advance(size, size);
     });
   }
 
@@ -196,9 +196,9 @@ export class FileDownload implements AsyncDisposable {
     );
   }
 
-  #advance(bytes: number): void {
+  #advance(bytes: number, bytesReceived = 0): void {
     this.#progress += bytes;
-    if (bytes !== 0) this.#options.onProgress(bytes);
+    if (bytes !== 0) this.#options.onProgress(bytes, bytesReceived);
   }
 }
 

@@ -31,6 +31,7 @@ export { openSession, type Session, type SessionOptions } from './session.ts';
 export type { Action, TreeEntry } from './sync/action.ts';
 export type {
   FileDone,
+  OnProgress,
   Progress,
   TransferChange,
   TransferFailure,

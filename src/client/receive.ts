@@ -66,18 +66,19 @@ async function receiveFile(call: ReceiveCall, entry: Entry, target: LocalTarget)
   await makeDirectories(dirname(target.path));
   tally.expect({ files: 1, bytes: entry.size });
   tally.planComplete();
+  const file = tally.beginFile();
   const result = await downloadFile(session, {
     path,
     // A link at the target stays, and what it points to is replaced, as cp(1) does.
     target: existing === undefined ? target.path : await realpath(target.path),
     transfer,
-    onProgress: (bytes) => tally.addBytes(bytes),
+    onProgress: file.onProgress,
     at,
     signal,
   });
   const { size, etag, bytesReceived, bytesReused } = result;
   const md5 = await compareMd5(session, transfer, { local: target.path, path, at, etag, signal });
-  tally.fileDone({ path: target.path, size, bytesSent: bytesReceived, bytesReused, md5 });
+  file.done({ path: target.path, size, bytesSent: bytesReceived, bytesReused, md5 });
 }
 
 async function receiveDirectory(

@@ -51,6 +51,7 @@ async function sendFile(
   }
   tally.expect({ files: 1, bytes: Number(stats.size) });
   tally.planComplete();
+  const file = tally.beginFile();
   const result = await uploadFile(session, {
     source,
     path,
@@ -58,12 +59,12 @@ async function sendFile(
     // Somebody else may be faster.
     ifAbsent: existing === undefined && replace === 'never',
     transfer,
-    onProgress: (bytes) => tally.addBytes(bytes),
+    onProgress: file.onProgress,
     signal,
   });
   const { etag, seq } = result;
   const copies = { local: source, path, at: String(seq), etag, signal };
-  tally.fileDone({ path, ...result, md5: await compareMd5(session, transfer, copies) });
+  file.done({ path, ...result, md5: await compareMd5(session, transfer, copies) });
 }
 
 async function sendDirectory(

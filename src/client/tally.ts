@@ -12,6 +12,8 @@ export interface Progress {
   readonly bytesSent: number;
   /** Bytes that the other side had already. */
   readonly bytesReused: number;
+  /** What of these belongs to files that are not whole yet comes on top. */
+  readonly moving: { readonly bytesSent: number; readonly bytesReused: number };
   /** Files and links that were left as they are. */
   readonly skipped: number;
   /** Names that were removed, with everything below them. */
@@ -46,8 +48,14 @@ export interface FileDone {
   readonly md5?: string | undefined;
 }
 
+/**
+ * Called with the bytes of a file that became safe on the other side since the last call, and how
+ * many of them crossed the wire for that; with less than 0 if those before were for nothing.
+ */
+export type OnProgress = (bytes: number, bytesSent?: number) => void;
+
 /** What a transfer has done in the end. */
-export interface TransferResult extends Omit<Progress, 'expected'> {
+export interface TransferResult extends Omit<Progress, 'expected' | 'moving'> {
   /** Everything arrived, and was compared by digest with what it should be. */
   readonly verified: boolean;
   /** What was not done. */
@@ -85,6 +93,7 @@ export class Tally implements Progress {
   bytes = 0;
   bytesSent = 0;
   bytesReused = 0;
+  readonly moving = { bytesSent: 0, bytesReused: 0 };
   readonly expected = { files: 0, bytes: 0, isComplete: false };
   readonly errors: TransferFailure[] = [];
   readonly observer: TransferObserver;
@@ -111,6 +120,11 @@ export class Tally implements Progress {
   addBytes(bytes: number): void {
     this.bytes += bytes;
     this.report();
+  }
+
+  /** A file sets out. */
+  beginFile(): MovingFile {
+    return new MovingFile(this);
   }
 
   /** A file is whole; its `size` has been added by `addBytes` already. */
@@ -150,10 +164,50 @@ export class Tally implements Progress {
   }
 }
 
-/** What was counted until now. */
-export function countsOf(progress: Progress): Omit<Progress, 'expected'> {
+/** One file on its way: what it has added to the counts so far. */
+export class MovingFile {
+  readonly #tally: Tally;
+  #bytes = 0;
+  #bytesSent = 0;
+
+  constructor(tally: Tally) {
+    this.#tally = tally;
+  }
+
+  readonly onProgress: OnProgress = (bytes, bytesSent = 0) => {
+    this.#move(bytes, bytesSent);
+    this.#tally.addBytes(bytes);
+  };
+
+  done(done: FileDone): void {
+    this.#move(-this.#bytes, -this.#bytesSent);
+    this.#tally.fileDone(done);
+  }
+
+  /** Takes back all but what has crossed the wire. */
+  failed(): void {
+    const [bytes, bytesSent] = [this.#bytes, this.#bytesSent];
+    this.#move(-bytes, -bytesSent);
+    this.#tally.bytesSent += bytesSent;
+    this.#tally.addBytes(-bytes);
+  }
+
+  #move(bytes: number, bytesSent: number): void {
+    const { moving } = this.#tally;
+    this.#bytes += bytes;
+    this.#bytesSent += bytesSent;
+    moving.bytesSent += bytesSent;
+    moving.bytesReused += bytes - bytesSent;
+  }
+}
+
+/** What was counted until now, with files that are on their way. */
+export function countsOf(progress: Progress): Omit<Progress, 'expected' | 'moving'> {
   const { files, directories, links, skipped, removed, renamed } = progress;
-  const { bytes, bytesSent, bytesReused, md5Compared } = progress;
+  const { bytes, moving, md5Compared } = progress;
+  const bytesSent = progress.bytesSent + moving.bytesSent;
+  // A file that begins anew takes back what it had found here, not what it had sent.
+  const bytesReused = Math.max(0, progress.bytesReused + moving.bytesReused);
   const counts = { files, directories, links, skipped, removed, renamed, md5Compared };
   return { ...counts, bytes, bytesSent, bytesReused };
 }

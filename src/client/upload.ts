@@ -4,6 +4,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { CallOptions } from './files.ts';
 import type { Session } from './session.ts';
 import { openSourceFile, type SourceFile } from './source-file.ts';
+import type { OnProgress } from './tally.ts';
 import type { TransferOptions } from './transfer-options.ts';
 import { ChunkUpload } from './upload/chunk-upload.ts';
 import { commitConfirmed } from './upload/confirmed-commit.ts';
@@ -23,11 +24,7 @@ export interface UploadOptions extends CallOptions {
   /** Throw `exists` if there is something at `path`. */
   readonly ifAbsent?: boolean;
   readonly transfer?: TransferOptions | undefined;
-  /**
-   * Called with the bytes of the file that are safe with the server since the last call; less than 0
-   * if they turned out not to be.
-   */
-  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 export interface UploadResult {
@@ -143,9 +140,9 @@ class FileUpload implements AsyncDisposable {
 
   #chunksOf({ upload, known }: Attempt): ChunkUpload {
     const { source: sourcePath, signal, onProgress } = this.#options;
-    const report = (bytes: number): void => {
+    const report: OnProgress = (bytes, bytesSent) => {
       this.#progress += bytes;
-      onProgress?.(bytes);
+      onProgress?.(bytes, bytesSent);
     };
     const source = this.#source;
     return new ChunkUpload(this.#session, {

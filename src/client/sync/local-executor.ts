@@ -223,26 +223,23 @@ class LocalExecution {
   async #download({ file, target }: Pending): Promise<void> {
     const { tally, transfer, signal, path: root, at } = this.#options;
     const path = `${root}/${file.relative}`;
-    let progress = 0;
+    const moving = tally.beginFile();
     try {
       const result = await downloadFile(this.#session, {
         path,
         target,
         version: { ...file, path, at },
         transfer,
-        onProgress: (bytes) => {
-          progress += bytes;
-          tally.addBytes(bytes);
-        },
+        onProgress: moving.onProgress,
         signal,
       });
       const { size, etag, bytesReceived, bytesReused } = result;
       const copies = { local: target, path, at, etag, signal };
       const md5 = await compareMd5(this.#session, transfer, copies);
-      tally.fileDone({ path: target, size, bytesSent: bytesReceived, bytesReused, md5 });
+      moving.done({ path: target, size, bytesSent: bytesReceived, bytesReused, md5 });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
-      tally.addBytes(-progress);
+      moving.failed();
       tally.fail({ path, error });
     }
   }

@@ -118,16 +118,13 @@ class VolumeExecution {
     const { tally, source } = this.#options;
     const unsureOf = reason === 'unsure' ? existing : undefined;
     const path = this.#remotePath(entry);
-    let progress = 0;
-    const onProgress = (bytes: number): void => {
-      progress += bytes;
-      tally.addBytes(bytes);
-    };
+    const file = tally.beginFile();
+    const { onProgress } = file;
     try {
-      tally.fileDone({ path, ...(await source.sendFile(entry, { path, unsureOf, onProgress })) });
+      file.done({ path, ...(await source.sendFile(entry, { path, unsureOf, onProgress })) });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
-      tally.addBytes(-progress);
+      file.failed();
       tally.fail({ path: source.nameOf(entry), error });
     }
   }

@@ -1,4 +1,5 @@
 import type { TreeEntry } from './action.ts';
+import type { OnProgress } from '../tally.ts';
 import type { PartAction } from './part-sender.ts';
 
 /** What a file cost that was sent. */
@@ -16,8 +17,7 @@ export interface SendFileOptions {
   readonly path: string;
   /** What is there, and may have the same content. */
   readonly unsureOf?: TreeEntry | undefined;
-  /** Gets the bytes that are safe. */
-  readonly onProgress: (bytes: number) => void;
+  readonly onProgress: OnProgress;
 }
 
 /** Where the entries come from that an executor brings into a volume. */

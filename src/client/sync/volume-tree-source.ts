@@ -13,7 +13,7 @@ import { isFaultOfOne } from '../fault-scope.ts';
 import type { CallOptions } from '../files.ts';
 import { hasContent, unpackFiles } from '../received-files.ts';
 import type { Session } from '../session.ts';
-import type { Tally } from '../tally.ts';
+import type { OnProgress, Tally } from '../tally.ts';
 import { missingDigests } from '../uploads.ts';
 import type { TreeEntry } from './action.ts';
 import { ENTRY_FAULTS, type PartAction } from './part-sender.ts';
@@ -93,7 +93,7 @@ class VolumeTreeSource {
 
   async sendFile(
     entry: TreeEntry,
-    options: { readonly path: string; readonly onProgress: (bytes: number) => void },
+    options: { readonly path: string; readonly onProgress: OnProgress },
   ): ReturnType<VolumeSource['sendFile']> {
     const { from, to, signal } = this.#options;
     const { path, onProgress } = options;

@@ -8,6 +8,7 @@ import type { CallOptions } from '../files.ts';
 import type { Session } from '../session.ts';
 import type { SourceFile } from '../source-file.ts';
 import { sourceChanged } from '../source-state.ts';
+import type { OnProgress } from '../tally.ts';
 import { missingDigests, type OpenedUpload, sendChunks } from '../uploads.ts';
 import {
   extentBodies,
@@ -31,8 +32,7 @@ export interface ChunkUploadOptions extends CallOptions {
   readonly known: readonly KnownRun[];
   /** Gets what was read and hashed. */
   readonly journal?: UploadJournal | undefined;
-  /** Called with the bytes of the file that are safe with the server since the last call. */
-  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** Brings the chunks of one file to the server, into one upload, and knows the manifest in the end. */
@@ -100,8 +100,8 @@ export class ChunkUpload {
   async #sendStretch(stretch: FileStretch): Promise<void> {
     await concurrently(this.#bodies(stretch), LIMITS.transferConcurrency, async (part) => {
       using body = part.body;
-      await this.#send(body.body, await this.#presence.lacking(body.chunks));
-      this.#options.onProgress?.(part.bytes);
+      const sent = await this.#send(body.body, await this.#presence.lacking(body.chunks));
+      this.#options.onProgress?.(part.bytes, sent);
     });
   }
 
@@ -122,10 +122,7 @@ export class ChunkUpload {
   }
 
   /** Reads chunks that were read before: they must be what they were then. */
-  async #readAndSend(
-    chunks: readonly Chunk[],
-    onProgress?: (bytes: number) => void,
-  ): Promise<void> {
+  async #readAndSend(chunks: readonly Chunk[], onProgress?: OnProgress): Promise<void> {
     const expected = new Map(chunks.map((chunk) => [chunk.offset, chunk]));
     const bodies = extentBodies(this.#reading, groupChunks(chunks));
     await concurrently(bodies, LIMITS.transferConcurrency, async (part) => {
@@ -136,8 +133,8 @@ export class ChunkUpload {
         if (before !== undefined && bytesEqual(digest, before.digest)) continue;
         throw sourceChanged(this.#options.sourcePath);
       }
-      await this.#send(body.body, [...body.chunks.keys()]);
-      onProgress?.(body.chunks.reduce((sum, { length }) => sum + length, 0));
+      const sent = await this.#send(body.body, [...body.chunks.keys()]);
+      onProgress?.(sent, sent);
     });
     // What is a hole by now is in no body.
     if (expected.size > 0) throw sourceChanged(this.#options.sourcePath);
@@ -164,8 +161,9 @@ export class ChunkUpload {
     return unreadMs > changedMs + LIMITS.timestampStepMsMax;
   }
 
-  async #send(body: ChunkBody, indexes: readonly number[]): Promise<void> {
-    if (indexes.length === 0) return;
+  /** Bytes that were sent. */
+  async #send(body: ChunkBody, indexes: readonly number[]): Promise<number> {
+    if (indexes.length === 0) return 0;
     const { upload, signal } = this.#options;
     const { bytes } = await sendChunks(this.#session, {
       upload: upload.id,
@@ -173,6 +171,7 @@ export class ChunkUpload {
       signal,
     });
     this.bytesSent += bytes;
+    return bytes;
   }
 
   async #askMissing(digests: readonly Uint8Array[]): Promise<number[]> {
