@@ -38,6 +38,21 @@ describe('docs/cli.md', () => {
     assert.deepEqual(Object.fromEntries(documented), Object.fromEntries(declared));
   });
 
+  it('lists every option of sync, and no other', async () => {
+    const { stdout } = await runCli(['sync', '--help'], { home });
+    const optionsIn = (text: string): string[] =>
+      [...text.matchAll(/--[a-z][a-z0-9-]*/g)].map(([option]) => option);
+    const [, help = ''] = stdout.split('Options:');
+    const [options = ''] = help.split('Patterns:');
+    const declared = options
+      .split('\n')
+      .flatMap((line) => optionsIn(/^ {2}(?:-\w, )?--\S+/.exec(line)?.[0] ?? ''));
+    const [, section = ''] = TEXT.split('\n## Synchronization\n');
+    const [documented = ''] = section.split('\n### Patterns\n');
+    const shared = ['--help'];
+    assert.deepEqual(new Set([...optionsIn(documented), ...shared]), new Set(declared));
+  });
+
   it('lists the properties of every event', async () => {
     await mkdir(join(cwd, 'tree'));
     for (const name of ['a', 'b']) await writeFile(join(cwd, 'tree', name), name);

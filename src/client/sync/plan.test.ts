@@ -216,8 +216,27 @@ describe('planTrees()', () => {
     assert.deepEqual(kept, ['exists']);
   });
 
-  test('throws when the destination cannot tell what it has', async () => {
-    const error = new GdpfsError('local_io', 'cannot read "a": permission denied');
-    await assert.rejects(plan([], [{ kind: 'fault', relative: 'a', error }]), error);
+  test('keeps what it cannot tell at the destination, and what is beside it is removed', async () => {
+    const error = new GdpfsError('not_a_file', 'cannot copy "d/b": it is a fifo');
+    const common = { size: 0, mode: 0o755, mtimeUs: 1 };
+    const fault: TreeFault = { kind: 'fault', relative: 'd/b', error };
+    const d: TreeEntry = { ...common, kind: 'directory', relative: 'd' };
+    const [a, b, c] = ['d/a', 'd/b', 'd/c'].map((relative): TreeEntry => {
+      return { ...common, kind: 'file', relative };
+    });
+    assert(a !== undefined && b !== undefined && c !== undefined);
+    const strangers: string[] = [];
+    const onStranger = ({ relative }: TreeFault): void => void strangers.push(relative);
+    const options = { remove: true, onStranger };
+    assert.deepEqual(await plan([d], [d, a, fault, c], options), [
+      { kind: 'remove', entry: a, count: 1 },
+      { kind: 'remove', entry: c, count: 1 },
+    ]);
+    assert.deepEqual(strangers, ['d/b']);
+    assert.deepEqual(await plan([d, b], [d, fault]), [{ kind: 'file', entry: b, reason: 'new' }]);
+    // What goes whole goes with whatever is in it.
+    assert.deepEqual(await plan([], [d, a, fault, c], options), [
+      { kind: 'remove', entry: d, count: 4 },
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../base/limits.ts';
 import { comparePaths, isBelow } from '../../format/path.ts';
-import type { Action, ActionPages, TreeEntry, TreeFault, TreePages } from './action.ts';
+import type { Action, ActionPages, TreeEntry, TreeFault, TreeItem, TreePages } from './action.ts';
 import { type CompareOptions, compareEntries } from './compare.ts';
 import { TreeCursor } from './tree-cursor.ts';
 
@@ -15,12 +15,13 @@ export interface PlanOptions extends CompareOptions {
   readonly onKept?: ((entry: TreeEntry, why: 'same' | 'exists') => void) | undefined;
   /** Told of what the source could not tell. */
   readonly onFault?: ((fault: TreeFault) => void) | undefined;
+  /** Told of what only the destination has and that stays, because nobody can tell what it is. */
+  readonly onStranger?: ((fault: TreeFault) => void) | undefined;
 }
 
 /**
  * Compares two trees and yields what makes the destination like the source. Reads both as it goes:
- * memory holds a page of each. A destination that cannot tell all is no destination: its fault is
- * thrown.
+ * memory holds a page of each.
  */
 export async function* planTrees(
   source: TreePages,
@@ -37,7 +38,6 @@ export async function* planTrees(
       await Promise.all([from.fill(), to.fill()]);
     }
     const theirs = to.head;
-    if (theirs?.kind === 'fault') throw theirs.error;
     // Without removals nothing depends on what only the destination has.
     if (from.head === undefined && (theirs === undefined || options.remove !== true)) break;
     planner.step(from, to);
@@ -82,7 +82,7 @@ class Planner {
   /** Deals with the first of the two heads, or with both if they have the same name. */
   step(from: TreeCursor, to: TreeCursor): void {
     const source = from.head;
-    const destination = to.head as TreeEntry | undefined;
+    const destination = to.head;
     this.#leave(destination?.relative);
     const order =
       source === undefined
@@ -101,9 +101,12 @@ class Planner {
       return;
     }
     if (order >= 0) to.advance();
-    if (destination === undefined || order < 0) this.#create(source as TreeEntry);
+    // Faults of the source are dealt with.
+    const entry = source as TreeEntry;
+    if (destination === undefined || order < 0) this.#create(entry);
     else if (order > 0) this.#onlyThere(destination);
-    else this.#both(source as TreeEntry, destination);
+    else if (destination.kind === 'fault') this.#create(entry);
+    else this.#both(entry, destination);
   }
 
   #isPassedOver({ relative }: { readonly relative: string }): boolean {
@@ -138,7 +141,7 @@ class Planner {
     this.actions.push({ kind: entry.kind, entry, reason: 'new' });
   }
 
-  #onlyThere(entry: TreeEntry): void {
+  #onlyThere(entry: TreeItem): void {
     const { remove = false, isProtected } = this.#options;
     if (this.#removed !== undefined) {
       this.#removed.count += 1;
@@ -148,7 +151,9 @@ class Planner {
       if (entry.relative === this.#kept || isBelow(entry.relative, this.#kept)) return;
       this.#kept = undefined;
     }
-    if (!remove || isProtected?.(entry) === true) {
+    const isStranger = entry.kind === 'fault';
+    if (isStranger || !remove || isProtected?.(entry) === true) {
+      if (isStranger && remove) this.#options.onStranger?.(entry);
       this.#kept = entry.relative;
       this.#keepParent();
     } else if (entry.kind !== 'directory') {

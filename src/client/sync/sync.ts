@@ -137,6 +137,7 @@ function planOptions(route: Route, rules: SyncRules, tally?: Tally): PlanOptions
     existing,
     isProtected: isFiltered ? compileFilter(rules.rules) : undefined,
     onKept: () => tally?.skip(),
+    onStranger: ({ relative, error }) => tally?.fail({ path: relative, error }),
     onFault: ({ relative, error }) => tally?.fail({ path: route.sourceName(relative), error }),
   };
 }
