@@ -1,6 +1,6 @@
 import type { Command } from '../tools/gdpfs-process.ts';
 import { mebibytes, median, seconds } from './figures.ts';
-import { startMeasured, type Measured } from './measure.ts';
+import { measure, type Measured, startMeasured } from './measure.ts';
 import type { RelayLink } from './relay.ts';
 
 /** What a command took, and what crossed the wire for it. */
@@ -19,9 +19,9 @@ export class Counter {
     this.#signal = signal;
   }
 
-  async measure(command: Command): Promise<Counted> {
+  async measure(command: Command, serverPid: number): Promise<Counted> {
     const before = this.#wireBytes();
-    const measured = await startMeasured(command, { signal: this.#signal }).finished;
+    const measured = await measure(command, { signal: this.#signal, serverPid });
     return { ...measured, wireBytes: this.#wireBytes() - before };
   }
 
@@ -59,6 +59,13 @@ export function formatCost(counted: readonly Counted[]): string {
   const said = counted.filter(({ stdout }) => stdout !== '').map(bytesSentBy);
   const content = said.length === 0 ? '' : ` (content ${mebibytes(median(said))})`;
   return `${seconds(elapsedMs)}, ${mebibytes(wireBytes)}${content}`;
+}
+
+/** Medians of CPU seconds: client + server. */
+export function formatCpu(counted: readonly Counted[]): string {
+  const client = median(counted.map((run) => run.clientCpuMs));
+  const server = median(counted.map((run) => run.serverCpuMs));
+  return `${(client / 1000).toFixed(1)} + ${(server / 1000).toFixed(1)}`;
 }
 
 /** From the summary, which is the last line. */

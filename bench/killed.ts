@@ -6,7 +6,7 @@ import { gdpfsCommand, run } from '../tools/gdpfs-process.ts';
 import type { Conditions } from './benchmark.ts';
 import { countOrphans } from './compare.ts';
 import { type Contender, type Direction, DIRECTIONS, type Item, type Kind } from './contender.ts';
-import { type Counted, Counter, formatCost } from './counted.ts';
+import { type Counted, Counter, formatCost, formatCpu } from './counted.ts';
 import { count, mebibytes } from './figures.ts';
 import { openPeers } from './peers/open.ts';
 import { openRelayLink } from './relay.ts';
@@ -97,16 +97,17 @@ async function interrupt(
   { folder, counter, contender }: Ring,
   { kind, make }: Subject,
 ): Promise<Interrupted> {
+  const { serverPid } = contender;
   const place = join(folder, `${contender.name.replaceAll(/\W+/g, '-')}-${kind}`);
   const paths = { up: join(place, 'sent'), down: join(place, 'back') };
   const item = (direction: Direction, name: string): Item => {
     return { kind, name: `${kind}-${name}`, path: join(paths[direction], `${kind}-${name}`) };
   };
   const resume = async (direction: Direction): Promise<Resumed> => {
-    const whole = await counter.measure(contender[direction](item(direction, 'whole')));
+    const whole = await counter.measure(contender[direction](item(direction, 'whole')), serverPid);
     const command = contender[direction](item(direction, 'killed'));
     const beforeBytes = await counter.killAfter(command, whole.wireBytes / 2);
-    const again = await counter.measure(command);
+    const again = await counter.measure(command, serverPid);
     const twiceBytes = Math.max(0, beforeBytes + again.wireBytes - whole.wireBytes);
     return { whole, again, twiceBytes };
   };
@@ -128,6 +129,9 @@ function rowsOf(
     const [peer] = theirs;
     return peer === undefined ? {} : { beside: `${peer.name} ${text(peer)}` };
   };
+  const cpuOf = (part: (interrupted: Interrupted) => Counted): Pick<Row, 'cpu'> => {
+    return { cpu: [ours, ...theirs].map((one) => formatCpu([part(one)])).join('; ') };
+  };
   const rows = DIRECTIONS.flatMap((direction): Row[] => {
     const { whole, twiceBytes } = ours[direction];
     const most = Math.min(inFlightPart, 1) * whole.wireBytes + START_BYTES;
@@ -136,11 +140,13 @@ function rowsOf(
         what: `${what}, ${direction}, whole`,
         measured: formatCost([whole]),
         ...beside((peer) => formatCost([peer[direction].whole])),
+        ...cpuOf((interrupted) => interrupted[direction].whole),
       },
       {
         what: `${what}, ${direction}, again after the kill`,
         measured: againOf(ours[direction]),
         ...beside((peer) => againOf(peer[direction])),
+        ...cpuOf((interrupted) => interrupted[direction].again),
         goal: { text: `≤ ${mebibytes(most)} twice`, isReached: twiceBytes <= most },
       },
     ];

@@ -5,7 +5,7 @@ import { gdpfsCommand, run } from '../tools/gdpfs-process.ts';
 import type { Conditions } from './benchmark.ts';
 import { compare } from './compare.ts';
 import { type Contender, type Direction, DIRECTIONS } from './contender.ts';
-import { type Counted, Counter, formatCost } from './counted.ts';
+import { type Counted, Counter, formatCost, formatCpu } from './counted.ts';
 import { count, median, seconds } from './figures.ts';
 import { openPeers } from './peers/open.ts';
 import { openRelayLink } from './relay.ts';
@@ -79,13 +79,13 @@ async function makeTours(
   for (const { name } of contenders) results.set(name, { up: [], down: [] });
   for (let round = 0; round < rounds; round += 1) {
     prepare(round);
-    for (const { name, up, down } of contenders) {
+    for (const { name, up, down, serverPid } of contenders) {
       const item = { kind: 'tree', name: 'tree' } as const;
       const back = backOf(tour, name);
       execFileSync('sync');
-      results.get(name)?.up.push(await counter.measure(up({ ...item, path: source })));
+      results.get(name)?.up.push(await counter.measure(up({ ...item, path: source }), serverPid));
       execFileSync('sync');
-      results.get(name)?.down.push(await counter.measure(down({ ...item, path: back })));
+      results.get(name)?.down.push(await counter.measure(down({ ...item, path: back }), serverPid));
     }
   }
   return results;
@@ -116,7 +116,7 @@ function besidePeer(
   key: string,
   peer: string,
   [ours, theirs]: readonly [readonly Counted[], readonly Counted[]],
-): Pick<Row, 'beside' | 'ratio' | 'goal'> {
+): Pick<Row, 'beside' | 'ratio' | 'goal' | 'cpu'> {
   const value = elapsedOf(theirs) / elapsedOf(ours);
   const single = ours.map((run, index) => (theirs[index]?.elapsedMs ?? 0) / run.elapsedMs);
   const goal: Goal = { text: '≥ 1×', isReached: value >= 1 };
@@ -124,6 +124,7 @@ function besidePeer(
     beside: `${peer} ${formatCost(theirs)}`,
     ratio: { key, value, range: [Math.min(...single), Math.max(...single)] },
     goal,
+    cpu: `${formatCpu(ours)}; ${formatCpu(theirs)}`,
   };
 }
 
