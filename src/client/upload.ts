@@ -107,7 +107,10 @@ class FileUpload implements AsyncDisposable {
       return { upload, known: [] };
     }
     const reopened = await this.#open();
-    if (isSameCut(reopened, upload)) return { upload: reopened, known: [chunks.known] };
+    if (isSameCut(reopened, upload)) {
+      const later = known.filter(({ start }) => start >= chunks.known.end);
+      return { upload: reopened, known: [chunks.known, ...later] };
+    }
     // What the journal says is of chunks that are not wanted any more.
     await this.#journal?.remove();
     this.#journal = undefined;
