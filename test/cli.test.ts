@@ -233,6 +233,12 @@ test('gdpfs mv renames in one step, and moves in and out', async () => {
   assert.equal(await readFile(local('came-out', 'm2'), 'utf8'), 'one');
   assert.equal(await succeeds(['ls', volume]), '');
   await fails(['mv', `${volume}/nothing`, `${volume}/x`], 66);
+  // As after a move that was broken off when all had arrived.
+  await mkdir(local('linked'));
+  await symlink('target', local('linked', 'link'));
+  await succeeds(['cp', '-r', 'linked', volume]);
+  await succeeds(['mv', 'linked', `${volume}/`]);
+  await assert.rejects(stat(local('linked')), { code: 'ENOENT' });
 });
 
 test('gdpfs cp and mv take files and trees into another volume', async () => {

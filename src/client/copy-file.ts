@@ -1,4 +1,3 @@
-import { formatDigest } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { bodyPoolOf, groupChunks } from './chunk-body.ts';
@@ -11,6 +10,7 @@ import type { Session } from './session.ts';
 import type { OnProgress } from './tally.ts';
 import { commitConfirmed } from './upload/confirmed-commit.ts';
 import { newFileLog } from './upload/file-commit.ts';
+import { findLost } from './upload/lost-chunks.ts';
 import { Presence } from './upload/presence.ts';
 import { missingDigests, type OpenedUpload, openUpload, sendChunks } from './uploads.ts';
 
@@ -82,18 +82,7 @@ class ChunkCopy {
 
   /** Sends again what turned out to be missing: the digests named, and what else is, if any. */
   async sendMissing(chunks: readonly Chunk[], named: ReadonlySet<string>): Promise<void> {
-    const lost: Chunk[] = [];
-    const seen = new Set<string>();
-    for (let start = 0; start < chunks.length; start += LIMITS.missingDigestsMax) {
-      const page = chunks.slice(start, start + LIMITS.missingDigestsMax);
-      const missing = new Set(await this.#askMissing(page.map(({ digest }) => digest)));
-      for (const [index, chunk] of page.entries()) {
-        const name = formatDigest(chunk.digest);
-        if (seen.has(name) || !(missing.has(index) || named.has(name))) continue;
-        seen.add(name);
-        lost.push(chunk);
-      }
-    }
+    const lost = await findLost(chunks, named, (digests) => this.#askMissing(digests));
     await concurrently(groupChunks(lost), LIMITS.transferConcurrency, async (group) => {
       await this.#pass(group);
     });

@@ -97,7 +97,11 @@ async function sendDirectory(
   const actions = planTrees(reader.list(), there, {
     by: 'content',
     existing: isMerged && replace === 'never' ? 'keep' : 'replace',
-    onKept: () => tally.skip(),
+    // A link that is the same counts as copied: its source may go in a move.
+    onKept: (_, why) => {
+      if (why === 'exists') tally.skip();
+      else tally.links += 1;
+    },
     onFault: ({ relative, error }) => tally.fail({ path: `${source}/${relative}`, error }),
   });
   await executeInVolume(session, actions, {

@@ -1,5 +1,4 @@
 import { bytesEqual } from '../../base/bytes.ts';
-import { formatDigest } from '../../base/digest.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Chunk, Manifest } from '../../format/manifest.ts';
 import { bodyPoolOf, type ChunkBody, groupChunks } from '../chunk-body.ts';
@@ -18,6 +17,7 @@ import {
   type FileStretch,
 } from './file-bodies.ts';
 import type { KnownRun } from './known-run.ts';
+import { findLost } from './lost-chunks.ts';
 import { Presence } from './presence.ts';
 import type { UploadJournal } from './upload-journal.ts';
 
@@ -82,18 +82,7 @@ export class ChunkUpload {
 
   /** Sends again what turned out to be missing: the digests named, and what else is, if any. */
   async sendMissing(named: ReadonlySet<string>): Promise<void> {
-    const lost: Chunk[] = [];
-    const seen = new Set<string>();
-    for (let start = 0; start < this.#chunks.length; start += LIMITS.missingDigestsMax) {
-      const page = this.#chunks.slice(start, start + LIMITS.missingDigestsMax);
-      const missing = new Set(await this.#askMissing(page.map(({ digest }) => digest)));
-      for (const [index, chunk] of page.entries()) {
-        const name = formatDigest(chunk.digest);
-        if (seen.has(name) || !(missing.has(index) || named.has(name))) continue;
-        seen.add(name);
-        lost.push(chunk);
-      }
-    }
+    const lost = await findLost(this.#chunks, named, (digests) => this.#askMissing(digests));
     await this.#readAndSend(lost);
   }
 
