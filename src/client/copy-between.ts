@@ -11,7 +11,7 @@ import { planTrees } from './sync/plan.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
 import { executeInVolume } from './sync/volume-executor.ts';
 import { volumeTreeSource } from './sync/volume-tree-source.ts';
-import { getVolume, isEmptyVolume } from './volumes.ts';
+import { getVolume, volumeToFill } from './volumes.ts';
 
 /** A path in a volume, and how to reach it. */
 export interface RemotePlace {
@@ -102,8 +102,7 @@ async function copyDirectory(
   if (isMerged && replace !== 'never' && !(await replace(`files in "${path}"`))) {
     return tally.skip();
   }
-  const { chunking } = await getVolume(to.session, to.remote.volume, { signal });
-  const isEmpty = await isEmptyVolume(to.session, to.remote.volume, signal);
+  const filled = await volumeToFill(to.session, to.remote.volume, signal);
   if (existing === undefined) await makeDirectory(to.session, path, { parents: true, signal });
   const source = await listRemoteTree(from.session, formatApiPath(from.remote), { at, signal });
   const there =
@@ -124,7 +123,7 @@ async function copyDirectory(
   await executeInVolume(to.session, actions, {
     source: volumeTreeSource({
       from: { ...from, path: formatApiPath(from.remote), at: String(source.seq) },
-      to: { ...to, path, chunking, isEmpty },
+      to: { ...to, path, ...filled },
       tally,
       signal,
     }),

@@ -17,7 +17,7 @@ import { planTrees } from './sync/plan.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
 import { executeInVolume } from './sync/volume-executor.ts';
 import { uploadFile } from './upload.ts';
-import { isEmptyVolume } from './volumes.ts';
+import { volumeToFill } from './volumes.ts';
 
 export interface SendCall extends CopyCall {
   /** Local path; a symbolic link is followed here, and only here. */
@@ -89,7 +89,7 @@ async function sendDirectory(
     tally.skip();
     return;
   }
-  const isEmpty = await isEmptyVolume(session, destination.volume, signal);
+  const volume = await volumeToFill(session, destination.volume, signal);
   if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
   await using reader = new LocalReader({ root: source, rules: [] });
   const there =
@@ -109,7 +109,7 @@ async function sendDirectory(
       source,
       path,
       reader,
-      asksFirst: !isEmpty,
+      volume,
       tally,
       transfer,
       signal,

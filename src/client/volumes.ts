@@ -76,12 +76,19 @@ export async function invite(
 /** Records of a volume that nothing was ever written to: what it is, and who may write. */
 const EMPTY_VOLUME_RECORDS = 2;
 
-/** Was nothing ever written to it? Then nobody need ask which chunks it has. */
-export async function isEmptyVolume(
+/** What must be known of a volume before much is written to it. */
+export interface VolumeToFill {
+  /** How it cuts files into chunks. */
+  readonly chunking: Volume['chunking'];
+  /** Nothing was ever written to it: nobody need ask which chunks it has. */
+  readonly isEmpty: boolean;
+}
+
+export async function volumeToFill(
   session: Session,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const { count } = await getVolume(session, name, { signal });
-  return count <= EMPTY_VOLUME_RECORDS;
+): Promise<VolumeToFill> {
+  const { chunking, count } = await getVolume(session, name, { signal });
+  return { chunking, isEmpty: count <= EMPTY_VOLUME_RECORDS };
 }

@@ -8,6 +8,8 @@ export interface CountingSession extends Session {
   readonly sentBytes: number;
   /** Called before each request; may throw. */
   before: ((request: ApiRequest) => void) | undefined;
+  /** May be replaced, to answer something else. */
+  request: Session['request'];
 }
 
 /** Disposing of it leaves `session` open. */

@@ -11,19 +11,21 @@ import type { TreeEntry } from './action.ts';
 import { hasSameAttributes } from './compare.ts';
 import { isContentOf } from './content-check.ts';
 import { etagOf, PartSender, type PartSenderOptions } from './part-sender.ts';
+import type { VolumeToFill } from '../volumes.ts';
 import type { VolumeSource } from './volume-source.ts';
 
-export interface LocalTreeSourceOptions extends PartSenderOptions {
+export interface LocalTreeSourceOptions extends Omit<PartSenderOptions, 'asksFirst'> {
+  /** Where the tree goes. */
+  readonly volume: VolumeToFill;
   readonly transfer: TransferOptions;
 }
 
 /** A local directory, whose files are read, hashed and packed by worker threads. */
 export function localTreeSource(session: Session, options: LocalTreeSourceOptions): VolumeSource {
-  const sender = new PartSender(session, options);
-  const { source, transfer, signal } = options;
+  const { source, transfer, volume, signal } = options;
+  const sender = new PartSender(session, { ...options, asksFirst: !volume.isEmpty });
   return {
-    // What is to be compared by MD5 goes one by one, also if it is empty.
-    partFileBytesMax: transfer.md5 === true ? -1 : LIMITS.smallFileBytesMax,
+    partFileBytesMax: partFileBytesMax(options),
     sendPart: (part) => sender.send(part),
     sendFile: async (entry, { path, unsureOf, onProgress }) => {
       const local = `${source}/${entry.relative}`;
@@ -42,6 +44,13 @@ export function localTreeSource(session: Session, options: LocalTreeSourceOption
     },
     nameOf: ({ relative }) => `${source}/${relative}`,
   };
+}
+
+function partFileBytesMax({ transfer, volume }: LocalTreeSourceOptions): number {
+  // What is to be compared by MD5 goes one by one, also if it is empty.
+  if (transfer.md5 === true) return -1;
+  // A digest says what the volume has only if it is that of one chunk.
+  return volume.chunking === 'cdc' ? LIMITS.cutBytesMin : LIMITS.smallFileBytesMax;
 }
 
 /**

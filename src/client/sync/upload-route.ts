@@ -7,7 +7,7 @@ import { attributesOf, type LocalAttributes } from '../local-attributes.ts';
 import { localError, quote } from '../local-error.ts';
 import { LocalReader } from '../local-reader.ts';
 import { statIfPresent } from '../remote-target.ts';
-import { isEmptyVolume } from '../volumes.ts';
+import { volumeToFill } from '../volumes.ts';
 import { noPages } from './action.ts';
 import { hasContent } from './content-check.ts';
 import { localTreeSource } from './local-tree-source.ts';
@@ -48,9 +48,9 @@ export async function openUploadRoute(
       return await hasContent(session, version, `${source}/${relative}`);
     },
     execute: async (actions) => {
-      const isEmpty = await isEmptyVolume(session, remote.volume, signal);
+      const volume = await volumeToFill(session, remote.volume, signal);
       if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
-      const sending = { source, path, reader, asksFirst: !isEmpty, tally, transfer, signal };
+      const sending = { source, path, reader, volume, tally, transfer, signal };
       const from = localTreeSource(session, sending);
       await executeInVolume(session, actions, { source: from, path, tally, signal });
       if (existing !== undefined) return;

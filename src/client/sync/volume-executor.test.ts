@@ -24,6 +24,7 @@ import { describeTree } from '../../../test/support/tree.ts';
 import { change, stat } from '../files.ts';
 import type { FileDone } from '../tally.ts';
 import { copy, type CopyOptions } from '../transfer.ts';
+import { createVolume } from '../volumes.ts';
 import type { TransferResult } from '../tally.ts';
 
 const TARS = 'POST /api/v1/storage/files';
@@ -133,6 +134,58 @@ describe('copying a tree into a volume', () => {
     assert.equal(result.bytesReused, 40 * 4096);
     assert(session.sentBytes < 40 * 4096);
     assert.deepEqual(await download('renamed-copy'), describeTree(source));
+  });
+
+  test('sends what the volume says it has and then does not have', async () => {
+    const source = newTree('lost', { count: 20, bytes: 1000 });
+    const session = countRequests(client.session);
+    const { request } = session;
+    session.request = async (asked) => {
+      const answer = await request(asked);
+      if (asked.route !== '/api/v1/file/chunks') return answer;
+      return { ...answer, body: Buffer.from('{"missing":[]}') };
+    };
+    const { bytesSent, errors } = await upload(session, source, 'lost');
+    assert.deepEqual(errors, []);
+    assert.equal(bytesSent, 20 * 1000);
+    assert.equal(session.requests.get(TARS), 2);
+    assert.deepEqual(await download('lost'), describeTree(source));
+  });
+
+  test('sends content again that is lost, though the file is there as it should be', async () => {
+    const source = newTree('healed', { count: 5, bytes: 1000 });
+    await upload(countRequests(client.session), source, 'healed');
+    const session = countRequests(client.session);
+    const { request } = session;
+    session.request = async (asked) => {
+      const answer = await request(asked);
+      if (asked.route !== '/api/v1/file/chunks') return answer;
+      return { ...answer, body: Buffer.from('{"missing":[3]}') };
+    };
+    const { bytesSent, bytesReused } = await upload(session, source, 'healed');
+    assert.deepEqual([bytesSent, bytesReused], [1000, 4000]);
+  });
+
+  test('sends nothing a second time to a volume whose files are cut by content', async () => {
+    const volume = 'cut-by-content';
+    await createVolume(client.session, { name: volume, chunking: 'cdc' });
+    const source = newTree('cdc', { count: 9, bytes: 1000 });
+    for (const size of [
+      LIMITS.cutBytesMin,
+      LIMITS.cutBytesMin + 1,
+      LIMITS.smallFileBytesMax,
+      700_000,
+    ]) {
+      writeFileSync(join(source, String(size)), randomBytes(size));
+    }
+    const session = client.session;
+    const destination = { kind: 'remote', session, remote: { volume, path: 'cdc' } } as const;
+    const first = await upload(countRequests(session), source, '', { destination });
+    assert.deepEqual(first.errors, []);
+    const { bytesSent, bytesReused } = await upload(countRequests(session), source, '', {
+      destination,
+    });
+    assert.deepEqual([bytesSent, bytesReused], [0, first.bytes]);
   });
 
   test('asks nothing of an empty volume, and lists nothing that is not there', async () => {

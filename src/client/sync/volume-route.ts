@@ -4,7 +4,7 @@ import { areInOneVolume } from '../copy-between.ts';
 import type { RemoteEndpoint } from '../endpoint.ts';
 import { change, makeDirectory, stat } from '../files.ts';
 import { statIfPresent } from '../remote-target.ts';
-import { getVolume, isEmptyVolume } from '../volumes.ts';
+import { volumeToFill } from '../volumes.ts';
 import { noPages } from './action.ts';
 import { filterPages } from './filter-pages.ts';
 import { listRemoteTree } from './remote-tree.ts';
@@ -45,15 +45,14 @@ export async function openVolumeRoute(
     // Both sides know the digests of all content.
     isSameContent: () => Promise.resolve(false),
     execute: async (actions) => {
-      const { chunking } = await getVolume(to.session, to.remote.volume, { signal });
-      const isEmpty = await isEmptyVolume(to.session, to.remote.volume, signal);
+      const filled = await volumeToFill(to.session, to.remote.volume, signal);
       if (existing === undefined) {
         await makeDirectory(to.session, target, { parents: true, signal });
       }
       const open = isInside ? sameVolumeSource : volumeTreeSource;
       const tree = open({
         from: { session: from.session, path: source, at: listedAt },
-        to: { session: to.session, path: target, chunking, isEmpty },
+        to: { session: to.session, path: target, ...filled },
         tally,
         signal,
       });
