@@ -7,11 +7,12 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { compareNames } from '../src/format/path.ts';
 import { hasTerminal, runCli, runOnTerminal, spawnCli } from './support/cli.ts';
-import { startServerProcess, temporaryDirectory } from './support/server.ts';
+import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
 
 /** What the commands that move data say: to people with and without a terminal, and to programs. */
 
 let stack: AsyncDisposableStack;
+let server: ServerProcess;
 let options: { readonly home: string; readonly cwd: string };
 
 before(async () => {
@@ -22,7 +23,7 @@ before(async () => {
   for (const name of ['a', 'b', 'sub/c']) await writeFile(local('tree', name), name);
   await symlink('a', local('tree', 'link'));
   await writeFile(local('large'), randomBytes(3_000_000));
-  const server = stack.use(await startServerProcess(join(folder, 'data')));
+  server = stack.use(await startServerProcess(join(folder, 'data')));
   await runCli(['login', server.url, server.adminToken ?? ''], options);
   await runCli(['volume', 'create', 'v'], options);
 });
@@ -49,7 +50,7 @@ test('gdpfs cp without a terminal says nothing but a summary', async () => {
     /^gdpfs: copied 3 files, 2 directories, 1 link, 7 B in [^:]+: 7 B sent, 0 B already there; each verified by SHA-256\n$/,
   );
   const again = await runCli(['cp', '-r', 'tree/.', 'gdp://v/plain'], options);
-  assert.match(again.stderr, /: 0 B sent, 7 B already there, .*; each verified by SHA-256\n$/);
+  assert.match(again.stderr, /: 0 B sent, 7 B already there\b.*; each verified by SHA-256\n$/);
 });
 
 test('gdpfs cp -q says nothing, but errors', async () => {
@@ -185,3 +186,13 @@ test(
     assert.match(screen, /^gdpfs: copied 1 file, [ -~]+\n$/);
   },
 );
+
+// The last one: there is no server any more.
+test('gdpfs cp on a terminal says what it waits for', needsTerminal, async () => {
+  await server.kill();
+  const args = ['cp', 'tree/a', 'gdp://v/waiting'];
+  const { code, screen } = await runOnTerminal(args, { ...options, term: 'xterm', columns: 100 });
+  assert.equal(code, 69);
+  assert.match(screen, /\r.*waiting for the server: nothing listens there, next try in \d+ s/);
+  assert(screen.includes(`\r${CLEAR_TO_END}gdpfs: error: cannot reach `), screen);
+});
