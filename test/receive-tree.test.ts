@@ -228,6 +228,33 @@ test('what is in the way of a file or a directory stays, and the rest arrives', 
   assert.deepEqual(names, ['directory', 'file', 'file/inside', 'good', 'large']);
 });
 
+test('a file that is rotten in the store is reported, and all others arrive', async () => {
+  const source = newDirectory('rotten');
+  for (let index = 0; index < 20; index += 1) {
+    writeFileSync(join(source, `f${index}`), randomBytes(3000));
+  }
+  await send(source, 'rotten');
+  const content = readFileSync(join(source, 'f7'));
+  const segments = join(folder.path, 'data', 'store', 'segments');
+  for (const name of readdirSync(segments)) {
+    const path = join(segments, name);
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf(content);
+    if (at === -1) continue;
+    bytes.fill(0, at, at + 1000);
+    writeFileSync(path, bytes, { flag: 'r+' });
+  }
+  const target = join(folder.path, 'rotten-back');
+  const { errors, files } = await fetchTree('rotten', target);
+  assert.deepEqual(
+    errors.map(({ path, error }) => [path, error.code]),
+    [[`/${VOLUME}/rotten/f7`, 'corrupt']],
+  );
+  // A part stays, for when it can be fetched.
+  const names = readdirSync(target).filter((name) => !name.startsWith('.gdpfs-part-'));
+  assert.deepEqual([files, names.length], [19, 19]);
+});
+
 test('a full disk ends the transfer, and no part is left on it', async (context) => {
   const source = newDirectory('full');
   for (let index = 0; index < 40; index += 1) {
