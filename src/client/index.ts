@@ -10,6 +10,7 @@ export {
 export type { Entry, Listing, Volume, Whoami } from '../wire/generated/api.ts';
 export { type ConnectionOptions } from './connection.ts';
 export { downloadFile, type DownloadOptions, type DownloadResult } from './download.ts';
+export type { Endpoint } from './endpoint.ts';
 export { enroll, type Enrolled, type EnrollOptions } from './enroll.ts';
 export {
   change,
@@ -29,17 +30,26 @@ export type { Replace } from './placement.ts';
 export { readFile, type ReadOptions } from './read.ts';
 export { openSession, type Session, type SessionOptions } from './session.ts';
 export type { Action, TreeEntry } from './sync/action.ts';
-export type {
-  FileDone,
-  OnProgress,
-  Progress,
-  TransferChange,
-  TransferFailure,
-  TransferObserver,
-  TransferResult,
+export { type FilterRule, parseFilterFile } from './sync/filter.ts';
+export {
+  applySyncPlan,
+  planSync,
+  sync,
+  type SyncOptions,
+  type SyncPlan,
+  writeSyncPlan,
+} from './sync/sync.ts';
+export {
+  type FileDone,
+  type OnProgress,
+  type Progress,
+  Tally,
+  type TransferChange,
+  type TransferFailure,
+  type TransferObserver,
+  type TransferResult,
 } from './tally.ts';
 export type { TransferOptions } from './transfer-options.ts';
-export type { Endpoint } from './endpoint.ts';
 export { copy, type CopyOptions } from './transfer.ts';
 export { uploadFile, type UploadOptions, type UploadResult } from './upload.ts';
 export type { VerifyProblem, VerifyReport } from './verification.ts';
