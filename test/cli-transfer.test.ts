@@ -142,6 +142,18 @@ test('gdpfs cp that is stopped says what was done and that it goes on from there
   );
 });
 
+test('gdpfs cp that nobody listens to any more stops, and does not say that it is done', async () => {
+  await writeFile(local('unheard'), randomBytes(3_000_000));
+  const args = ['cp', '--json', '--bwlimit', '1M', 'tree/a', 'unheard', 'gdp://v/unheard/'];
+  const child = spawnCli(args, options);
+  const stderr = text(child.stderr);
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  assert.equal((await ended)[0], 74);
+  assert.equal(await stderr, 'gdpfs: error: stopped before the end: nobody reads the output\n');
+});
+
 const needsTerminal = { skip: hasTerminal() ? false : 'needs script(1)' };
 
 const CLEAR_TO_END = '\u001b[K';

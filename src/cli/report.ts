@@ -12,6 +12,8 @@ export class Report {
   #isInterrupted = false;
   /** Show where errors come from. */
   isDebug = false;
+  /** Something is being changed, and is not done before its summary says so. */
+  isUnfinished = false;
 
   /** Whatever fails after `signal` was aborted failed because of that. */
   constructor(stderr: Output, signal: AbortSignal) {

@@ -1,3 +1,4 @@
+import { ERRORS } from '../base/errors.ts';
 import { homeDirectory, openHome } from '../client/home.ts';
 import { openOutput } from './output.ts';
 import { runProgram } from './program.ts';
@@ -8,7 +9,6 @@ const COLUMNS_DEFAULT = 80;
 
 /** Runs the command line in this process; resolves to its exit code. */
 export async function runProcess(args: readonly string[]): Promise<number> {
-  quietWhenNobodyReads();
   const status = new StatusLine({
     canRedraw: process.stderr.isTTY === true && (process.env['TERM'] ?? 'dumb') !== 'dumb',
     get columns() {
@@ -20,12 +20,14 @@ export async function runProcess(args: readonly string[]): Promise<number> {
   });
   const stderr = above(status, openOutput(process.stderr));
   const signal = interruptSignal();
+  const report = new Report(stderr, signal);
+  endWhenNobodyReads(report);
   const exitCode = await runProgram(args, {
     stdout: above(status, openOutput(process.stdout)),
     stderr,
     status,
     stdin: process.stdin,
-    report: new Report(stderr, signal),
+    report,
     home: openHome(homeDirectory(process.env)),
     signal,
     isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
@@ -46,11 +48,16 @@ async function confirm(question: string, signal: AbortSignal): Promise<boolean> 
   }
 }
 
-/** `gdpfs ls | head` ends when head has seen enough; that is no error. */
-function quietWhenNobodyReads(): void {
+/**
+ * `gdpfs ls | head` ends when head has seen enough; that is no error. For a transfer it is: it ends
+ * too, and is not done.
+ */
+function endWhenNobodyReads(report: Report): void {
   process.stdout.on('error', (error) => {
     if (!isBrokenPipe(error)) throw error;
-    process.exit(0);
+    if (!report.isUnfinished) process.exit(0);
+    process.stderr.write('gdpfs: error: stopped before the end: nobody reads the output\n');
+    process.exit(ERRORS.local_io.exit);
   });
   // Errors count even when nobody wants to hear of them.
   process.stderr.on('error', (error) => {

@@ -73,6 +73,7 @@ export async function withTransferReport(
   const report = json
     ? reportToProgram(context, output, meter)
     : reportToPeople(context, output, meter);
+  context.report.isUnfinished = true;
   try {
     await run(tally);
   } catch (error) {
@@ -82,6 +83,7 @@ export async function withTransferReport(
   }
   await errorsTold;
   await report.end(tally.result());
+  context.report.isUnfinished = false;
   return tally.result();
 }
 
