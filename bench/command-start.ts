@@ -1,4 +1,4 @@
-import { gdpfsCommand } from '../tools/gdpfs-process.ts';
+import { BUILT_PROGRAM, gdpfsCommand } from '../tools/gdpfs-process.ts';
 import type { Conditions } from './benchmark.ts';
 import { median } from './figures.ts';
 import { measure } from './measure.ts';
@@ -10,7 +10,7 @@ const GOAL_MS = 100;
 export async function commandStart({ signal, report }: Conditions): Promise<void> {
   const ours: number[] = [];
   const node: number[] = [];
-  const command = gdpfsCommand({ home: '/nowhere', signal }, ['--version']);
+  const command = gdpfsCommand({ home: '/nowhere', signal, program: BUILT_PROGRAM }, ['--version']);
   const nothing = { argv: [process.execPath, '-e', ''] };
   for (let index = 0; index < STARTS; index += 1) {
     ours.push((await measure(command, { signal })).elapsedMs);

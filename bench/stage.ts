@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openHome } from '../src/client/home.ts';
 import { openSession, type Session } from '../src/client/session.ts';
-import { run, type ServerProcess, startServer, type User } from '../tools/gdpfs-process.ts';
+import {
+  BUILT_PROGRAM,
+  run,
+  type ServerProcess,
+  startServer,
+  type User,
+} from '../tools/gdpfs-process.ts';
 import { type Link, LOOPBACK } from './link.ts';
 
 export interface Stage extends AsyncDisposable {
@@ -32,7 +38,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   await using opening = new AsyncDisposableStack();
   const folder = await mkdtemp(join(parent, 'gdpfs-bench-'));
   opening.defer(() => rm(folder, { recursive: true, force: true }));
-  const user = { home: join(folder, 'home'), signal };
+  const user = { home: join(folder, 'home'), signal, program: BUILT_PROGRAM };
   const server = opening.use(await startServer(user, join(folder, 'data'), link));
   const { host, port } = await link.open(Number(new URL(server.url).port));
   await run(user, 'login', `https://${host}:${port}`, server.token);

@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { buffer, text } from 'node:stream/consumers';
 
-const MAIN = join(import.meta.dirname, '../src/cli/main.ts');
+const SOURCE = join(import.meta.dirname, '../src/cli/main.ts');
+/** What `npm run build` makes, and users run. */
+export const BUILT_PROGRAM: string = join(import.meta.dirname, '../dist/cli/main.js');
 
 /** One user's command line: where its logins are kept. */
 export interface User {
   /** GDPFS_HOME. */
   readonly home: string;
   readonly signal: AbortSignal;
+  /** The program; by default as it is in the source. */
+  readonly program?: string;
 }
 
 export interface Finished {
@@ -41,8 +45,11 @@ export interface Command {
 }
 
 /** `gdpfs …args` as that user. */
-export function gdpfsCommand({ home }: User, args: readonly string[]): Required<Command> {
-  return { argv: [process.execPath, MAIN, ...args], env: { GDPFS_HOME: home } };
+export function gdpfsCommand(
+  { home, program = SOURCE }: User,
+  args: readonly string[],
+): Required<Command> {
+  return { argv: [process.execPath, program, ...args], env: { GDPFS_HOME: home } };
 }
 
 /** Starts `gdpfs …args` without waiting for its end, through the program `prefix` if there is one. */
