@@ -122,6 +122,18 @@ test('LocalTree gives a directory back the mode and time that it had', (context)
   assert.deepEqual(attributesOf(lstatSync(directory, { bigint: true })), before);
 });
 
+test('LocalTree does not make a root writable that is not', (context) => {
+  const { root } = newRoot(context);
+  chmodSync(root, 0o555);
+  const tree = new LocalTree(root);
+  try {
+    tree.writeFile('file', DATA, ATTRIBUTES);
+  } catch (error) {
+    assert(isGdpfsError(error, 'local_io'), String(error));
+  }
+  assert.equal(lstatSync(root).mode & 0o777, 0o555);
+});
+
 test('LocalTree removes what earlier downloads of a file, or of small files, left', (context) => {
   const { root } = newRoot(context);
   mkdirSync(join(root, 'd'));

@@ -232,7 +232,8 @@ export class LocalTree {
   #touch(directory: KnownDirectory): void {
     const { path, before, leftovers } = directory;
     if (before === undefined || leftovers !== undefined) return;
-    openForOwner(path, before);
+    // The root is the user's own: whether it may be written in is not decided here.
+    if (path !== this.#root) openForOwner(path, before);
     directory.leftovers = partsIn(path);
     removeParts(directory, SMALL);
   }
