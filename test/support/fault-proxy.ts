@@ -222,7 +222,8 @@ class Passage {
     this.#ended.resolve();
     for (const socket of [this.#client, this.#server]) {
       if (socket.destroyed) continue;
-      if (how === 'reset' && !socket.connecting) socket.resetAndDestroy();
+      // A socket that shuts down cannot be reset: libuv refuses, and then it is never closed.
+      if (how === 'reset' && !socket.connecting && !socket.writableEnded) socket.resetAndDestroy();
       else socket.destroy();
     }
   }
@@ -273,20 +274,22 @@ const RANDOM_KINDS = ['cut', 'reset', 'stall', 'delay', 'duplicate', 'corrupt'] 
 const RANDOM_DELAY_MS_MAX = 20;
 const RANDOM_DUPLICATE_BYTES_MAX = 1000;
 
-/** One fault somewhere in the first `bytes` of a direction. */
+/** One fault somewhere in the first `bytes` of a direction, but not before the byte `from`. */
 export function randomFault(
   random: Random,
   {
     direction = random.pick(['up', 'down'] as const),
     kind = random.pick(RANDOM_KINDS),
+    from = 0,
     bytes,
   }: {
     readonly direction?: Direction;
     readonly kind?: (typeof RANDOM_KINDS)[number];
+    readonly from?: number;
     readonly bytes: number;
   },
 ): Fault {
-  const place = { direction, at: random.integer(0, Math.max(0, bytes - 1)) };
+  const place = { direction, at: random.integer(from, Math.max(from, bytes - 1)) };
   switch (kind) {
     case 'cut':
     case 'reset':
