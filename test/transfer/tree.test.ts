@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { listPages } from '../../src/client/files.ts';
+import { copy } from '../../src/client/transfer.ts';
+import { runCli, spawnCli } from '../support/cli.ts';
+import type { Direction } from '../support/fault-proxy.ts';
+import { content, leftovers, TransferLab } from '../support/transfer-lab.ts';
+import { describeTree } from '../support/tree.ts';
+
+/** Trees of small files, cut off and killed in both directions. */
+
+const FILES = 6000;
+const DIRECTORIES = 20;
+const FILE_BYTES = 1000;
+/** Of what a whole run sends, when it is killed; and what the next one may send, streams being lost. */
+const KILLED_AT = 0.9;
+const REST_MAX = 0.75;
+
+let lab: TransferLab;
+let home: string;
+let volume: string;
+/** Bytes on the wire for a tree, each way, undisturbed. */
+let whole: Readonly<Record<Direction, number>>;
+
+before(async () => {
+  lab = await TransferLab.start();
+  home = await lab.newHome();
+  volume = await lab.newVolume('fixed');
+  const { up, down } = lab.proxy.bytes;
+  const source = newTree(0);
+  await succeeds(['cp', '-r', source, `gdp://${volume}/whole`]);
+  await succeeds(['cp', '-r', `gdp://${volume}/whole`, lab.newPath()]);
+  whole = { up: lab.proxy.bytes.up - up, down: lab.proxy.bytes.down - down };
+});
+after(() => lab[Symbol.asyncDispose]());
+
+async function succeeds(args: readonly string[]): Promise<void> {
+  const { code, stderr } = await runCli(args, { home });
+  assert.equal(code, 0, `gdpfs ${args.join(' ')}\n${stderr}`);
+}
+
+/** The same shape each time, and other content. */
+function newTree(seed: number): string {
+  const root = lab.newPath();
+  const bytes = content(1000 + seed, FILES * FILE_BYTES);
+  for (let index = 0; index < DIRECTORIES; index++) {
+    mkdirSync(join(root, `d${index}`, 'empty'), { recursive: true });
+    symlinkSync('0', join(root, `d${index}`, 'link'));
+  }
+  for (let index = 0; index < FILES; index++) {
+    const path = join(root, `d${index % DIRECTORIES}`, String(index));
+    const start = index * FILE_BYTES;
+    writeFileSync(path, bytes.subarray(start, start + FILE_BYTES - (index % 50)));
+  }
+  writeFileSync(join(root, 'large'), bytes.subarray(0, 1_000_000));
+  return root;
+}
+
+/** Runs the command line and kills it when byte `at` of `direction` comes. */
+async function killAt(
+  args: readonly string[],
+  { direction, at }: { readonly direction: Direction; readonly at: number },
+): Promise<void> {
+  const child = spawnCli(args, { home });
+  child.stdout.resume();
+  child.stderr.resume();
+  const ended = once(child, 'close');
+  const action = (): void => {
+    child.kill('SIGKILL');
+    lab.proxy.cutAll();
+  };
+  lab.proxy.inject({ direction, at: Math.floor(at), kind: 'run', action });
+  const [, signal] = (await ended) as [number | null, string | null];
+  assert.equal(signal, 'SIGKILL');
+}
+
+/** The content of a directory of the volume, past the proxy, as a local tree. */
+async function fetched(path: string): Promise<string> {
+  const target = lab.newPath();
+  const remote = { volume, path };
+  const sources = [{ kind: 'remote', session: lab.direct, remote }] as const;
+  await copy({ sources, destination: { kind: 'local', path: target }, recursive: true });
+  return target;
+}
+
+test('cp -r into a volume that is killed goes on, and sends no stream again that was committed', async () => {
+  const source = newTree(1);
+  const args = ['cp', '-r', source, `gdp://${volume}/killed-up/`];
+  const name = source.split('/').at(-1) ?? '';
+  await killAt(args, { direction: 'up', at: 5000 });
+  await killAt(args, { direction: 'up', at: KILLED_AT * whole.up });
+  // What is there of it is whole, file by file.
+  const path = `/${volume}/killed-up/${name}`;
+  for await (const { entries } of listPages(lab.direct, path, { recursive: true })) {
+    for (const { kind, size, path: found } of entries) {
+      const index = Number(found.split('/').at(-1));
+      if (kind === 'file' && !Number.isNaN(index)) assert.equal(size, FILE_BYTES - (index % 50));
+    }
+  }
+  const before = lab.proxy.bytes.up;
+  await succeeds(args);
+  const sent = lab.proxy.bytes.up - before;
+  assert(sent <= REST_MAX * whole.up, `${sent} bytes, ${whole.up} are all`);
+  assert.deepEqual(describeTree(await fetched(`killed-up/${name}`)), describeTree(source));
+});
+
+test('cp -r out of a volume that is killed goes on, and fetches no stream again that was written', async () => {
+  const source = newTree(2);
+  await succeeds(['cp', '-r', source, `gdp://${volume}/killed-down`]);
+  const target = lab.newPath();
+  mkdirSync(target);
+  const args = ['cp', '-r', `gdp://${volume}/killed-down`, `${target}/`];
+  await killAt(args, { direction: 'down', at: 10_000 });
+  await killAt(args, { direction: 'down', at: KILLED_AT * whole.down });
+  const before = lab.proxy.bytes.down;
+  await succeeds(args);
+  const received = lab.proxy.bytes.down - before;
+  assert(received <= REST_MAX * whole.down, `${received} bytes, ${whole.down} are all`);
+  assert.deepEqual(describeTree(join(target, 'killed-down')), describeTree(source));
+  assert.deepEqual(leftovers(target), []);
+});
+
+test('a tree goes both ways through cuts, and a server that is killed and started again', async () => {
+  const source = newTree(3);
+  const faults = (direction: Direction): void => {
+    for (const part of [0.2, 0.4, 0.6]) {
+      lab.proxy.inject({ direction, at: Math.floor(part * whole[direction]), kind: 'reset' });
+    }
+    const at = Math.floor(0.8 * whole[direction]);
+    lab.proxy.inject({ direction, at, kind: 'run', action: () => lab.bounceServer() });
+  };
+  faults('up');
+  await succeeds(['cp', '-r', source, `gdp://${volume}/faults`]);
+  lab.proxy.clear();
+  faults('down');
+  const target = lab.newPath();
+  await succeeds(['cp', '-r', `gdp://${volume}/faults`, target]);
+  lab.proxy.clear();
+  assert.deepEqual(describeTree(target), describeTree(source));
+  assert.deepEqual(leftovers(target), []);
+});
