@@ -36,6 +36,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   limits: unusedLimits,
   'format tests': formatsWithoutTest,
   'lock file': incompleteLock,
+  'held promises': unheldPromises,
 };
 
 const SOURCE_LINES_MAX = 400;
@@ -156,6 +157,40 @@ function incompleteLock(tree: Tree): Finding[] {
   return optional
     .filter((name) => lock.packages[`node_modules/${name}`] === undefined)
     .map((name) => ({ path: LOCK_PATH, message: `"${name}" is missing` }));
+}
+
+/**
+ * A document that numbers invariants (`**I1. …**`) names a test that holds each, as
+ * `[word](file.test.ts): "title"`.
+ */
+function unheldPromises(tree: Tree): Finding[] {
+  const tests = new Map(
+    tree.files.filter(({ path }) => isTest(path)).map((file) => [file.path, file]),
+  );
+  return markdown(tree).flatMap(({ path, text }) => {
+    const [, ...invariants] = text.split(/^(?=\*\*I\d+\. )/m);
+    return invariants.flatMap((invariant, index) => {
+      const messages: string[] = [];
+      if (!invariant.startsWith(`**I${index + 1}. `)) messages.push(`no I${index + 1}`);
+      const held = [...invariant.matchAll(/\]\(([^()\s]+\.test\.ts)\): "([^"]+)"/g)];
+      if (held.length === 0) messages.push(`no test holds I${index + 1}`);
+      for (const [, target = '', title = ''] of held) {
+        const test = tests.get(join(dirname(path), target));
+        if (test === undefined || !hasTest(test, title)) messages.push(`no test "${title}"`);
+      }
+      return messages.map((message) => ({ path, message }));
+    });
+  });
+}
+
+/** Has the file a test of that title? What a template puts into its title may be anything. */
+function hasTest({ text }: SourceFile, title: string): boolean {
+  const calls = text.matchAll(/\b(?:test|it)\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g);
+  return [...calls].some(([, , literal = '']) => {
+    const parts = literal.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(/\\(.)/g, '$1'));
+    const pattern = parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+');
+    return new RegExp(`^${pattern}$`).test(title);
+  });
 }
 
 function markdown(tree: Tree): SourceFile[] {

@@ -38,6 +38,25 @@ const CASES: readonly Case[] = [
     findings: [],
   },
   {
+    check: 'held promises',
+    title: 'reports invariants out of order, without a test, and with one that is not there',
+    files: {
+      'docs/a.md': '# A\n**I1. One.**\n\n**I3. Two.**\n- [x](../x.test.ts): "other"',
+      'x.test.ts': "test('title', () => {});",
+    },
+    findings: [/no test holds I1/, /no I2/, /no test "other"/],
+  },
+  {
+    check: 'held promises',
+    title: 'accepts titles of tests, also where a template makes them',
+    files: {
+      'docs/a.md':
+        '# A\n**I1. One.**\n- [x](../x.test.ts): "a title (b)"\n- [x](../x.test.ts): "it\'s"',
+      'x.test.ts': "test(`a ${what} (b)`, () => {});\ntest(\n  'it\\'s', () => {});",
+    },
+    findings: [],
+  },
+  {
     check: 'one title',
     title: 'reports documents with no title or with two',
     files: { 'a.md': 'text', 'b.md': '# One\n# Two' },
