@@ -39,7 +39,8 @@ test('ChunkBody lays its data out as the frames that a decoder finds', () => {
       const expected = picked.map((index) => {
         const { offset, length } = extents[index] ?? { offset: 0, length: 0 };
         const data = new Uint8Array(length).fill(index + 1);
-        return { offset, length, checksum: crc32(data), data };
+        const checksum = crc32(data);
+        return { offset, length, checksum, data, actualChecksum: checksum };
       });
       assert.deepEqual(frames, expected);
     }),
