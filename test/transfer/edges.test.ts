@@ -22,6 +22,7 @@ import { ERRORS, isGdpfsError } from '../../src/base/errors.ts';
 import { LIMITS } from '../../src/base/limits.ts';
 import { uploadFile } from '../../src/client/upload.ts';
 import { runCli } from '../support/cli.ts';
+import { mountMemory } from '../support/mount.ts';
 import { content, leftovers, TransferLab } from '../support/transfer-lab.ts';
 import { describeTree } from '../support/tree.ts';
 
@@ -108,19 +109,9 @@ describe('a source that changes while it is uploaded', () => {
 // ── Disks ─────────────────────────────────────────────────────────────────────────────────────
 
 /** A small disk in memory; undefined, and the test skipped, where none may be made. */
-function mountDisk(t: TestContext, megabytes: number): string | undefined {
-  const path = newDirectory();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path], {
-      stdio: 'pipe',
-    });
-  } catch (error) {
-    t.skip(`cannot mount a small disk: ${String(error).split('\n').at(-1)}`);
-    return undefined;
-  }
-  // Lazily: a test that failed may have files open there.
-  t.after(() => void execFileSync('umount', ['--lazy', path]));
-  return path;
+function mountDisk(t: TestContext, mebibytes: number): string | undefined {
+  const path = lab.newPath();
+  return mountMemory(t, path, mebibytes * MIB) ? path : undefined;
 }
 
 function remount(path: string, options: string): void {
