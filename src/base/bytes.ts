@@ -35,6 +35,31 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   return joined;
 }
 
+/**
+ * Divides what `parts` hold, one behind the other, into runs of at most so many bytes and parts. Parts
+ * are cut where they must be, and nothing is copied.
+ */
+export function* runsOf(
+  parts: readonly Uint8Array[],
+  max: { readonly bytes: number; readonly parts: number },
+): Generator<Uint8Array[], void, void> {
+  let run: Uint8Array[] = [];
+  let room = max.bytes;
+  for (const part of parts) {
+    for (let start = 0; start < part.length; ) {
+      const piece = part.subarray(start, start + room);
+      run.push(piece);
+      start += piece.length;
+      room -= piece.length;
+      if (room > 0 && run.length < max.parts) continue;
+      yield run;
+      run = [];
+      room = max.bytes;
+    }
+  }
+  if (run.length > 0) yield run;
+}
+
 export function hexEncode(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('hex');
 }

@@ -46,7 +46,15 @@ export const LIMITS = {
   /** Quarantined torn tails kept for inspection. */
   tornTailsMax: 16,
   frameBytesMax: 80 * MIB,
-  /** Bytes handed to one writev; several may be in flight. */
+  /**
+   * Bytes that one system call writes to a segment, or to the part file of a download. Larger ones
+   * make some file systems take memory in blocks of megabytes, which can be five times as slow.
+   */
+  segmentCallBytesMax: 256 * KIB,
+  partCallBytesMax: 128 * KIB,
+  /** Buffers that one writev takes on Linux (IOV_MAX). */
+  writePartsMax: 1024,
+  /** Bytes handed to the disk at once; several such pieces may be in flight. */
   segmentWriteBytesMax: 4 * MIB,
   /** Bytes accepted for the segment but not yet durable; beyond it writers wait. */
   segmentQueueBytesMax: 64 * MIB,
@@ -84,7 +92,7 @@ export const LIMITS = {
   /** Chunks of one request on their way into the store. */
   requestChunkBytesMax: 8 * MIB,
   /** Free memory that is kept for the chunks to come. */
-  chunkPoolBytesMax: 32 * MIB,
+  chunkPoolBytesMax: 64 * MIB,
   /** What lies between two chunks on the disk and is read with them rather than in two reads. */
   readGapBytesMax: 32 * KIB,
   /** One read of several chunks. */

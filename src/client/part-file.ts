@@ -1,6 +1,7 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { runsOf } from '../base/bytes.ts';
 import { crc32 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -146,20 +147,29 @@ export class PartFile implements AsyncDisposable {
     this.#throwFailure();
     this.isLost ||= !(await this.#isAt(this.path));
     if (this.isLost) return;
-    const length = views.reduce((sum, view) => sum + view.length, 0);
+    let position = offset;
+    for (const run of runsOf(views, {
+      bytes: LIMITS.partCallBytesMax,
+      parts: LIMITS.writePartsMax,
+    })) {
+      position += await this.#writeRun(run, position);
+    }
+    this.confirm({ offset, length: position - offset });
+  }
+
+  async #writeRun(run: readonly Uint8Array[], position: number): Promise<number> {
+    const length = run.reduce((sum, view) => sum + view.length, 0);
     let bytesWritten: number;
     try {
-      ({ bytesWritten } = await this.#handle.writev(views, offset));
+      ({ bytesWritten } = await this.#handle.writev(run, position));
     } catch (cause) {
       throw localError('write', this.#target, cause);
     }
-    if (bytesWritten < length) {
-      throw new GdpfsError(
-        'no_space',
-        `cannot write ${quote(this.#target)}: no space left on the disk`,
-      );
-    }
-    this.confirm({ offset, length });
+    if (bytesWritten === length) return length;
+    throw new GdpfsError(
+      'no_space',
+      `cannot write ${quote(this.#target)}: no space left on the disk`,
+    );
   }
 
   /** Makes durable what is pending, and then tells the journal; and again while there is enough. */

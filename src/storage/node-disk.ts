@@ -1,11 +1,10 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runsOf } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Disk, DiskFile } from './disk.ts';
-
-/** Buffers that one writev takes on Linux (IOV_MAX). */
-const VECTOR_PARTS_MAX = 1024;
 
 /** The file system below `root`. */
 export function openNodeDisk(root: string): Disk {
@@ -65,11 +64,11 @@ function nodeFile(handle: FileHandle, path: string): DiskFile {
     },
     async write(parts, position) {
       let offset = position;
-      for (let first = 0; first < parts.length; first += VECTOR_PARTS_MAX) {
-        offset += await writeVector(handle, parts.slice(first, first + VECTOR_PARTS_MAX), {
-          path,
-          position: offset,
-        });
+      for (const run of runsOf(parts, {
+        bytes: LIMITS.segmentCallBytesMax,
+        parts: LIMITS.writePartsMax,
+      })) {
+        offset += await writeVector(handle, run, { path, position: offset });
       }
     },
     async sync() {
