@@ -13,6 +13,7 @@ import type { Session } from './session.ts';
 import { executeLocally } from './sync/local-executor.ts';
 import { receiveAll } from './sync/receive-all.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
+import { findUnfinishedTree, type UnfinishedTree } from './unfinished-tree.ts';
 
 export interface ReceiveCall extends CopyCall {
   readonly session: Session;
@@ -26,9 +27,25 @@ export async function receive(call: ReceiveCall): Promise<void> {
   const { session, source, at, signal } = call;
   const path = formatApiPath(source);
   const entry = await stat(session, path, { at, signal });
-  const target = await findTarget(call);
-  if (entry.kind === 'directory') await receiveDirectory(call, entry, target);
-  else await receiveFile(call, entry, target);
+  const unfinished = await findUnfinished(call);
+  // What a broken copy has made is gone on with, not taken for a directory to copy into.
+  const placement = unfinished.isBegun ? 'exact' : call.placement;
+  const target = await findTarget({ ...call, placement });
+  if (entry.kind !== 'directory') return await receiveFile(call, entry, target);
+  const isOurs = target.existing === undefined || unfinished.isBegun;
+  // A copy inside a directory that exists goes to the same place again anyway.
+  const isExact = target.path === call.destination;
+  if (isOurs && isExact && call.recursive) await unfinished.begin();
+  await receiveDirectory(call, entry, { ...target, isOurs });
+  await unfinished.end();
+}
+
+async function findUnfinished({ session, source, ...call }: ReceiveCall): Promise<UnfinishedTree> {
+  const { destination, transfer, tally, placement } = call;
+  const path = formatApiPath(source);
+  const copy = { direction: 'down', local: destination, server: session.url, path } as const;
+  const directory = placement === 'either' ? transfer.journalDirectory : undefined;
+  return await findUnfinishedTree(directory, copy, tally);
 }
 
 interface LocalTarget {
@@ -84,7 +101,7 @@ async function receiveFile(call: ReceiveCall, entry: Entry, target: LocalTarget)
 async function receiveDirectory(
   call: ReceiveCall,
   entry: Entry,
-  { path: target, existing }: LocalTarget,
+  { path: target, existing, isOurs }: LocalTarget & { readonly isOurs: boolean },
 ): Promise<void> {
   const { session, source, tally, recursive, replace, transfer, at, signal } = call;
   const path = formatApiPath(source);
@@ -93,7 +110,7 @@ async function receiveDirectory(
       hint: 'use -r for directories',
     });
   }
-  const isMerged = existing !== undefined && replace !== 'always';
+  const isMerged = !isOurs && replace !== 'always';
   if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(target)}`))) {
     tally.skip();
     return;
@@ -106,12 +123,12 @@ async function receiveDirectory(
     path,
     at: String(tree.seq),
     target,
-    root: existing === undefined ? entry : undefined,
+    root: isOurs ? entry : undefined,
     tally,
     transfer,
     signal,
   });
-  if (existing === undefined) tally.directories += 1;
+  if (isOurs) tally.directories += 1;
   tally.report();
 }
 

@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
-import type { RemotePath } from '../format/path.ts';
+import { formatApiPath, type RemotePath } from '../format/path.ts';
 import { change, makeDirectory } from './files.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
@@ -16,6 +16,7 @@ import { localTreeSource } from './sync/local-tree-source.ts';
 import { planTrees } from './sync/plan.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
 import { executeInVolume } from './sync/volume-executor.ts';
+import { findUnfinishedTree, type UnfinishedTree } from './unfinished-tree.ts';
 import { uploadFile } from './upload.ts';
 import { volumeToFill } from './volumes.ts';
 
@@ -28,12 +29,28 @@ export interface SendCall extends CopyCall {
 
 /** Copies a local file or directory into a volume. */
 export async function send(call: SendCall): Promise<void> {
-  const { source, session, destination, signal, placement } = call;
+  const { source, session, destination, signal } = call;
   const stats = await statSource(source);
   const name = nameOf(source);
+  const unfinished = await findUnfinished(call);
+  // What a broken copy has made is gone on with, not taken for a directory to copy into.
+  const placement = unfinished.isBegun ? 'exact' : call.placement;
   const target = await findRemoteTarget(session, destination, { name, placement, signal });
-  if (stats.isDirectory()) await sendDirectory(call, target, stats);
-  else await sendFile(call, target, stats);
+  if (!stats.isDirectory()) return await sendFile(call, target, stats);
+  const isOurs = target.existing === undefined || unfinished.isBegun;
+  // A copy inside a directory that exists goes to the same place again anyway.
+  const isExact = target.path === formatApiPath(destination);
+  if (isOurs && isExact && call.recursive) await unfinished.begin();
+  await sendDirectory(call, { ...target, isOurs }, stats);
+  await unfinished.end();
+}
+
+async function findUnfinished({ source, session, ...call }: SendCall): Promise<UnfinishedTree> {
+  const { destination, transfer, tally, placement } = call;
+  const path = formatApiPath(destination);
+  const copy = { direction: 'up', local: source, server: session.url, path } as const;
+  const directory = placement === 'either' ? transfer.journalDirectory : undefined;
+  return await findUnfinishedTree(directory, copy, tally);
 }
 
 async function sendFile(
@@ -69,7 +86,7 @@ async function sendFile(
 
 async function sendDirectory(
   call: SendCall,
-  { path, existing }: RemoteTarget,
+  { path, existing, isOurs }: RemoteTarget & { readonly isOurs: boolean },
   stats: BigIntStats,
 ): Promise<void> {
   const { source, session, destination, tally, recursive, replace, transfer, signal } = call;
@@ -84,7 +101,7 @@ async function sendDirectory(
       `cannot replace "${path}" by a directory: it is a ${existing.kind}`,
     );
   }
-  const isMerged = existing !== undefined && replace !== 'always';
+  const isMerged = !isOurs && replace !== 'always';
   if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(path)}`))) {
     tally.skip();
     return;
@@ -118,7 +135,7 @@ async function sendDirectory(
     tally,
     signal,
   });
-  if (existing !== undefined) return;
+  if (!isOurs) return;
   await change(session, path, { op: 'set', ...attributesOf(stats) }, { signal });
   tally.directories += 1;
   tally.report();
