@@ -128,7 +128,10 @@ async function plan(context: Context, flags: SyncFlags, named: Named): Promise<v
   const tally = new Tally();
   if (flags.plan !== undefined) {
     const count = await writeSyncPlan(options, tally, flags.plan);
-    if (!flags.quiet) await context.report.note(`wrote ${count} actions to ${flags.plan}`);
+    if (!flags.quiet)
+      await context.report.note(
+        `wrote ${count} ${count === 1 ? 'action' : 'actions'} to ${flags.plan}`,
+      );
   } else await printPlan(context, options, { flags, tally });
   for (const { error, path } of tally.errors) await context.report.error(error, path);
 }
