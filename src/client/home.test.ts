@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isGdpfsError } from '../base/errors.ts';
+import { mountReadOnly } from '../../test/support/mount.ts';
 import { homeDirectory, type Login, openHome } from './home.ts';
 
 let folder: string;
@@ -134,6 +135,20 @@ test('rememberVolume() gives up when a crash has left the lock behind, and says 
     (error) => isGdpfsError(error, 'locked') && /config\.json\.lock/.test(error.message),
   );
   assert.deepEqual((await home.profile()).volumes, {});
+});
+
+test('rememberVolume() checks and adds nothing where the folder cannot be written', async (context) => {
+  const home = newHome();
+  await home.saveProfile(login());
+  await home.rememberVolume(await home.profile(), { alias: 'vision', name: NAME });
+  if (!mountReadOnly(context, home.directory)) return;
+  const profile = await home.profile();
+  await home.rememberVolume(profile, { alias: 'other', name: NAME });
+  assert.deepEqual((await home.profile()).volumes, { vision: NAME });
+  await assert.rejects(
+    home.rememberVolume(profile, { alias: 'vision', name: OTHER_NAME }),
+    (error) => isGdpfsError(error, 'untrusted'),
+  );
 });
 
 test('saveProfile() keeps known volumes for the same server and forgets them for another', async () => {

@@ -5,7 +5,7 @@
 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../wire/private-file.ts';
 import {
   type Config,
@@ -55,7 +55,8 @@ export interface Home {
   saveProfile(profile: Login): Promise<void>;
   /**
    * Remembers which volume `alias` stands for on the profile's server, or checks it. Throws
-   * `untrusted` if it was another one: an alias never changes its volume silently.
+   * `untrusted` if it was another one: an alias never changes its volume silently. Where the folder
+   * cannot be written, such as a secret in a pod, it only checks.
    */
   rememberVolume(profile: Profile, volume: { alias: string; name: string }): Promise<void>;
   /** Where a session keeps what it renews of a profile. The profile stays as it is otherwise. */
@@ -113,13 +114,13 @@ export function openHome(directory: string): Home {
 
     async rememberVolume(profile, volume) {
       if (own(profile.volumes, volume.alias) === volume.name) return;
-      await update((config) => {
-        const { name, entry } = choose(config, profile.name);
-        const known = own(entry.volumes, volume.alias);
-        if (known !== undefined && known !== volume.name) throw replacedVolume(volume.alias, path);
-        const volumes = { ...entry.volumes, [volume.alias]: volume.name };
-        return { ...config, profiles: { ...config.profiles, [name]: { ...entry, volumes } } };
-      });
+      try {
+        await update((config) => withVolume(config, path, { ...volume, profile: profile.name }));
+      } catch (error) {
+        if (!isWriteRefused(error)) throw error;
+        // A mounted secret: what it knows of volumes is checked, and nothing is added.
+        withVolume(await read(), path, { ...volume, profile: profile.name });
+      }
     },
 
     credentials: (of) => ({
@@ -180,9 +181,31 @@ function choose(config: Config, wanted?: string): { name: string; entry: Profile
   return { name, entry };
 }
 
+/** With the volume under its alias in a profile. Throws `untrusted` if the alias means another. */
+function withVolume(
+  config: Config,
+  path: string,
+  { profile, alias, name }: { readonly profile: string; readonly alias: string; name: string },
+): Config {
+  const chosen = choose(config, profile);
+  const known = own(chosen.entry.volumes, alias);
+  if (known !== undefined && known !== name) throw replacedVolume(alias, path);
+  const entry = { ...chosen.entry, volumes: { ...chosen.entry.volumes, [alias]: name } };
+  return { ...config, profiles: { ...config.profiles, [chosen.name]: entry } };
+}
+
 /** `constructor` is a good name for a volume, and every object seems to have one. */
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+/** Codes of what a folder answers that is not ours to write. */
+const NOT_OURS: readonly unknown[] = ['EROFS', 'EACCES', 'EPERM'];
+
+function isWriteRefused(error: unknown): boolean {
+  if (!isGdpfsError(error, 'local_io')) return false;
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause && NOT_OURS.includes(cause.code);
 }
 
 function replacedVolume(alias: string, path: string): GdpfsError {

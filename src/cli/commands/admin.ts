@@ -3,7 +3,7 @@ import { invite } from '../../client/volumes.ts';
 import type { Role } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatTime } from '../format.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 import { adminTokenCommand } from './admin-token.ts';
 
 interface InviteOptions extends GlobalOptions {

@@ -3,7 +3,7 @@ import { readFile } from '../../client/read.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { parseCount } from '../parse.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 
 interface CatOptions extends GlobalOptions {
   readonly at?: string;

@@ -5,7 +5,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { openEndpoint } from '../endpoints.ts';
 import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
 import { addRecursiveOption } from '../recursive.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 import {
   addTransferOptions,
   flowOptionsOf,

@@ -8,7 +8,7 @@ import { forEachReported } from '../each.ts';
 import { formatMode, formatTime } from '../format.ts';
 import { printable } from '../output.ts';
 import { addRecursiveOption } from '../recursive.ts';
-import { type RemoteFile, Servers } from '../servers.ts';
+import { type RemoteFile, Servers } from '../../client/servers.ts';
 
 interface LsOptions extends GlobalOptions {
   readonly long?: boolean;

@@ -3,7 +3,7 @@ import { fileMd5 } from '../../client/md5.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { printable } from '../output.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 
 interface Md5sumOptions extends GlobalOptions {
   readonly at?: string;

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { makeDirectory } from '../../client/files.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 
 interface MkdirOptions extends GlobalOptions {
   readonly parents?: boolean;

@@ -12,7 +12,7 @@ import { baseName, parseRemotePath } from '../../format/path.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { openEndpoint } from '../endpoints.ts';
 import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
-import { type RemoteFile, Servers } from '../servers.ts';
+import { type RemoteFile, Servers } from '../../client/servers.ts';
 import {
   addTransferOptions,
   flowOptionsOf,

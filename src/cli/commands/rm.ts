@@ -4,7 +4,7 @@ import { remove } from '../../client/files.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { addRecursiveOption } from '../recursive.ts';
-import { type RemoteFile, Servers } from '../servers.ts';
+import { type RemoteFile, Servers } from '../../client/servers.ts';
 
 interface RmOptions extends GlobalOptions {
   readonly recursive?: boolean;

@@ -5,7 +5,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatMode, formatTime } from '../format.ts';
 import { printable } from '../output.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 
 interface StatOptions extends GlobalOptions {
   readonly at?: string;

@@ -21,7 +21,7 @@ import { LineWriter } from '../line-writer.ts';
 import { printable } from '../output.ts';
 import { parseCount } from '../parse.ts';
 import { countActions, formatAction, formatPlanSummary } from '../plan-text.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 import {
   addTransferOptions,
   flowOptionsOf,

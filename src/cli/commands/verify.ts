@@ -6,7 +6,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatSize } from '../format.ts';
 import { withoutControls } from '../output.ts';
-import { type RemoteFile, Servers } from '../servers.ts';
+import { type RemoteFile, Servers } from '../../client/servers.ts';
 
 interface VerifyOptions extends GlobalOptions {
   readonly data: boolean;

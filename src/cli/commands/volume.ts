@@ -3,7 +3,7 @@ import { createVolume, listVolumes } from '../../client/volumes.ts';
 import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatTime } from '../format.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 
 interface CreateOptions extends GlobalOptions, Omit<CreateVolume, 'name'> {
   readonly json?: boolean;

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { whoami } from '../../client/volumes.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatTime } from '../format.ts';
-import { Servers } from '../servers.ts';
+import { Servers } from '../../client/servers.ts';
 
 interface WhoamiOptions extends GlobalOptions {
   readonly json?: boolean;

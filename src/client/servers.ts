@@ -6,10 +6,10 @@ import {
   parseRemotePath,
   type RemotePath,
 } from '../format/path.ts';
-import type { FlowOptions } from '../client/flow/flow-options.ts';
-import type { Home, Profile } from '../client/home.ts';
-import { openSession, type Session } from '../client/session.ts';
-import { getVolume } from '../client/volumes.ts';
+import type { FlowOptions } from './flow/flow-options.ts';
+import type { Home, Profile } from './home.ts';
+import { openSession, type Session } from './session.ts';
+import { getVolume } from './volumes.ts';
 
 /** A path in a volume, and the session that reaches it. */
 export interface RemoteFile {
@@ -22,7 +22,7 @@ export interface RemoteFile {
 }
 
 /**
- * The servers that one command talks to: one session for each profile, opened when a path needs it.
+ * The servers that one command or program talks to: one session for each profile, opened when a path needs it.
  * Before the first use of an alias it makes sure that the alias still means the volume it meant
  * before.
  */
