@@ -98,6 +98,40 @@ for (const size of [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 7]) {
   });
 }
 
+test('an upload without a size takes what comes; the commit says how much it was', async () => {
+  const json = { path, kind: 'upload', chunkSize: CHUNK };
+  const opened = await alice.send('POST', '/api/v1/files', { json });
+  assert.equal(opened.status, 201, opened.text);
+  const { upload, size } = opened.json as Upload;
+  assert.equal(size, undefined);
+  const other = await alice.send('POST', '/api/v1/files', { json });
+  assert.equal(other.status, 201, 'another writer of the path has an upload of its own');
+  assert.notEqual((other.json as Upload).upload, upload);
+  const plan = planFile(randomBytes(3 * CHUNK + 5), CHUNK);
+  const sent = await send(upload, framesOf(plan));
+  assert.equal(sent.status, 200, sent.text);
+  const committed = await commit(plan, upload);
+  assert.equal(committed.status, 200, committed.text);
+  assert.deepEqual((await read()).bytes, new Uint8Array(plan.bytes));
+});
+
+test('the seq of a manifest reads that version after the path has another', async () => {
+  const old = planFile(randomBytes(2 * CHUNK), CHUNK);
+  await put(old);
+  const type = 'application/vnd.gdpfs.manifest';
+  const headers = { accept: type };
+  const manifest = await alice.send('GET', '/api/v1/file/chunks', { query: { path }, headers });
+  const at = String(manifest.headers['gdpfs-seq']);
+  await put(planFile(randomBytes(CHUNK), CHUNK));
+  const query = { path, at, ranges: `0:${2 * CHUNK}` };
+  const frames = await alice.send('GET', '/api/v1/storage/file/chunks', { query });
+  assert.deepEqual(frames.bytes, new Uint8Array(framesOf(old)));
+  const removed = await alice.send('DELETE', '/api/v1/files', { query: { path } });
+  assert.equal(removed.status, 200, removed.text);
+  const again = await alice.send('GET', '/api/v1/storage/file/chunks', { query });
+  assert.equal(again.status, 200, again.text);
+});
+
 test('frames may arrive in several requests in any order, at the same time', async () => {
   const plan = planFile(randomBytes(8 * CHUNK), CHUNK);
   const { upload } = await open(plan.bytes.length);

@@ -20,7 +20,7 @@ export const FS_SCHEMA = `
   -- whoever loses one opens another, and its chunks are found.
   CREATE TABLE upload (
     id TEXT PRIMARY KEY, volume INTEGER NOT NULL, principal TEXT NOT NULL, path TEXT NOT NULL,
-    size INTEGER NOT NULL, chunk_size INTEGER NOT NULL, base BLOB, created_ms INTEGER NOT NULL
+    size INTEGER, chunk_size INTEGER NOT NULL, base BLOB, created_ms INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX upload_owner ON upload (principal, volume, path);
   CREATE TABLE upload_chunk (

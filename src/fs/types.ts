@@ -209,7 +209,8 @@ export interface Upload {
   /** Internal number of the volume. */
   readonly volume: Uint8Array;
   readonly path: string;
-  readonly size: number;
+  /** Undefined: only the commit says it. */
+  readonly size?: number;
   readonly chunkSize: number;
   /** Appends: the content it continues. */
   readonly base?: Uint8Array;

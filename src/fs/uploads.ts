@@ -51,7 +51,9 @@ export class Uploads {
   async open(volume: number, options: Omit<Upload, 'id' | 'createdMs'>): Promise<Upload> {
     const { principal, path, size, chunkSize, base } = options;
     return await this.#engine.run(() => {
-      for (const row of this.#writer.own.all(principal, volume, path)) {
+      // Of two writers that do not know their sizes yet, each has an upload of its own.
+      const rows = size === undefined ? [] : this.#writer.own.all(principal, volume, path);
+      for (const row of rows) {
         const found = asUpload(row);
         if (found.size === size && found.chunkSize === chunkSize && sameBase(found.base, base)) {
           return found;
@@ -63,8 +65,8 @@ export class Uploads {
       }
       const id = randomUUID();
       const createdMs = this.#clock.now();
-      const kept = base ?? null;
-      this.#writer.insert.run(id, volume, principal, path, size, chunkSize, kept, createdMs);
+      const place = [id, volume, principal, path] as const;
+      this.#writer.insert.run(...place, size ?? null, chunkSize, base ?? null, createdMs);
       return { ...options, id, createdMs };
     });
   }
@@ -123,9 +125,9 @@ function asUpload(row: Record<string, unknown>): Upload {
     principal: String(row['principal']),
     volume: row['name'] as Uint8Array,
     path: String(row['path']),
-    size: Number(row['size']),
     chunkSize: Number(row['chunk_size']),
     createdMs: Number(row['created_ms']),
+    ...(row['size'] === null ? {} : { size: Number(row['size']) }),
     ...(base instanceof Uint8Array ? { base } : {}),
   };
 }

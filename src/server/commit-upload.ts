@@ -25,7 +25,8 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
     if (volume.alias !== target.volume.alias || upload.path !== target.path) {
       throw badCommit(`upload "${id}" is for another path`);
     }
-    if (size !== upload.size) throw badCommit(`size ${size}, need the upload's ${upload.size}`);
+    if (upload.size !== undefined && size !== upload.size)
+      throw badCommit(`size ${size}, need the upload's ${upload.size}`);
     const { principal: claimant } = upload;
     const file = { records: readRecords(body, size), root, content, claimant };
     const result = await fs.apply(volume.name, changeOf(exchange, upload, file), context);

@@ -16,10 +16,7 @@ import type { Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
 import { replyJson } from './reply.ts';
 import { attributesOf } from './request-values.ts';
-import { checkTarget, findEntry, successorChunking } from './uploads.ts';
-
-/** What a body of unknown length is taken for when its chunk size is chosen: 1 GiB. */
-const UNKNOWN_LENGTH_BYTES = 1024 ** 3;
+import { checkTarget, findEntry, successorChunking, UNKNOWN_SIZE_BYTES } from './uploads.ts';
 
 /** POST /api/v1/storage/files with bytes: one whole file, made into chunks while it arrives. */
 export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise<void> {
@@ -31,7 +28,7 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const mayRepeat = request.headers['idempotency-key'] !== undefined;
   const existing = mayRepeat ? findEntry(services.fs, target) : checkTarget(exchange, target);
   if (!parents && !mayRepeat) requireDirectory(services.fs.stat(volume.name, parentPath(path)));
-  const size = announcedLength(request) ?? UNKNOWN_LENGTH_BYTES;
+  const size = announcedLength(request) ?? UNKNOWN_SIZE_BYTES;
   const chunking = await successorChunking(exchange, target, { existing, size });
   const sink = new ChunkSink(services, { volume });
   const splitter = new Splitter(createCutter(chunking), { sink, buffers: services.buffers });

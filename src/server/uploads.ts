@@ -16,6 +16,9 @@ import { callerOf, type Exchange } from './exchange.ts';
 import { replyJson } from './reply.ts';
 import { digestOf } from './request-values.ts';
 
+/** What a file of unknown size is taken for when its chunk size is chosen: 1 GiB. */
+export const UNKNOWN_SIZE_BYTES = 1024 ** 3;
+
 /** The entry at a target, undefined if there is none. */
 export function findEntry(fs: FileSystem, { volume, path }: Target): Entry | undefined {
   try {
@@ -61,9 +64,10 @@ export async function openUpload(
   }
   const chunking: Chunking =
     chunkSize === undefined
-      ? await successorChunking(exchange, target, { existing, size })
+      ? await successorChunking(exchange, target, { existing, size: size ?? UNKNOWN_SIZE_BYTES })
       : { mode: 'fixed', chunkSize };
-  await replyUpload(exchange, target, { size, chunking, existing });
+  const known = size === undefined ? {} : { size };
+  await replyUpload(exchange, target, { ...known, chunking, existing });
 }
 
 /** POST /api/v1/files {kind: "append"} */
@@ -117,7 +121,7 @@ async function replyUpload(
 ): Promise<void> {
   const { fs, clock } = exchange.services;
   const { chunking, existing, ...rest } = plan;
-  const { size } = plan;
+  const { size = 0 } = plan;
   const chunkSize = recordedChunkSize(chunking);
   // The meta record and, where the file ends in a hole, its end are records too.
   const chunksMax = LIMITS.fileRecordsMax - 2;
@@ -132,7 +136,7 @@ async function replyUpload(
   const json: UploadJson = {
     upload: upload.id,
     path: formatApiPath({ volume: volume.alias, path }),
-    size,
+    ...(plan.size === undefined ? {} : { size }),
     chunking:
       chunking.mode === 'cdc' ? { mode: 'cdc', key: base64urlEncode(chunking.key) } : chunking,
     empty: fs.isEmpty(volume.name),

@@ -35,6 +35,7 @@ async function replyChunks(exchange: Exchange<'fileChunksGet'>, apiPath: string)
   const headers = {
     ETag: formatETag(entry.file.content),
     [HEADERS.size]: entry.size,
+    [HEADERS.seq]: entry.seq,
     ...(cursor === undefined ? {} : { [HEADERS.cursor]: encodeCursor(cursor) }),
     Vary: 'Accept',
   };

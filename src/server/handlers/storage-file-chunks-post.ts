@@ -1,4 +1,5 @@
 import { GdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import { ChunkFrameDecoder, type ChunkFrame } from '../../format/chunk-frame.ts';
 import { authorizeUpload } from '../authorize.ts';
 import { discardPiece } from '../../wire/discard-piece.ts';
@@ -20,7 +21,7 @@ export async function storageFileChunksPost(
   await forEachPiece(exchange, (piece) => {
     const frames = decoder.push(piece);
     for (const frame of frames) {
-      checkPlace(frame, { end, size: upload.size });
+      checkPlace(frame, { end, size: upload.size ?? LIMITS.fileBytesMax });
       end = frame.offset + frame.length;
       bytes += frame.length;
       sink.put(frame);

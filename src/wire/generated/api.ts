@@ -161,7 +161,10 @@ export interface CreateSymlink {
 export interface OpenUpload {
   path: Path;
   kind: 'upload';
-  size: Size;
+  /**
+   * Bytes.
+   */
+  size?: number;
   /**
    * Not in a volume whose files are cut by content.
    */
@@ -188,7 +191,10 @@ export interface TarSelection {
 export interface Upload {
   upload: UploadId;
   path: Path;
-  size: Size;
+  /**
+   * Bytes.
+   */
+  size?: number;
   chunking: UploadChunking;
   /**
    * The volume has no chunks: every digest is missing, no need to ask.
