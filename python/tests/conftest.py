@@ -1,0 +1,50 @@
+"""Fixtures: a real server for the session, one volume for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from harness import Server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that do it no harm."""
+    started = Server(tmp_path_factory.mktemp("server"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this test's own, to be killed and damaged."""
+    started = Server(tmp_path_factory.mktemp("own-server"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def home(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """This process is the admin of `server`."""
+    monkeypatch.setenv("GDPFS_HOME", str(server.admin.home))
+    return server
+
+
+@pytest.fixture
+def own_home(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """This process is the admin of `own_server`."""
+    monkeypatch.setenv("GDPFS_HOME", str(own_server.admin.home))
+    return own_server
+
+
+@pytest.fixture
+def volume(home: Server) -> str:
+    """URL of a new empty volume, without a slash at the end."""
+    alias = f"test{next(_numbers)}"
+    home.volume(alias)
+    return f"gdp://{alias}"

@@ -1,0 +1,126 @@
+"""The real server in a process of its own, and the real command line, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+MAIN = PROJECT / "src/cli/main.ts"
+#: A run from source spends most of its time on stripping types: once is enough.
+COMPILE_CACHE = PROJECT / "node_modules/.cache/gdpfs-compile"
+
+
+class Cli:
+    """The command line of one user."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def __call__(self, *args: str | Path, stdin: bytes = b"") -> str:
+        """What it prints; fails if it fails."""
+        done = subprocess.run(
+            ["node", str(MAIN), *map(str, args)],
+            input=stdin,
+            capture_output=True,
+            env=self.environment,
+            check=False,
+        )
+        assert done.returncode == 0, f"gdpfs {args}: {done.stderr.decode()}"
+        return done.stdout.decode()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "GDPFS_HOME": str(self.home),
+            "TZ": "UTC",
+            "NODE_COMPILE_CACHE": str(COMPILE_CACHE),
+        }
+
+
+class Server:
+    """`gdpfs serve`, which can be killed and started again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.admin = Cli(folder / "admin")
+        self._port = 0
+        ready = self.start()
+        self.url = str(ready["url"])
+        self._port = int(self.url.rsplit(":", 1)[1])
+        self.admin("login", self.url, str(ready["token"]))
+        self._users = 0
+        self._folder = folder
+
+    def start(self) -> dict[str, Any]:
+        self._process = subprocess.Popen(
+            ["node", str(MAIN), "serve", "--json"]
+            + [f"--data={self.data}", f"--listen=127.0.0.1:{self._port}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=Cli(self.data).environment,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the server ended before it was ready"
+        ready: dict[str, Any] = json.loads(line)
+        return ready
+
+    def kill(self) -> None:
+        """SIGKILL, now."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait()
+
+    def restart(self) -> None:
+        """Dies without warning and comes back."""
+        self.kill()
+        self.start()
+
+    def volume(self, alias: str, *options: str) -> None:
+        """Makes an empty volume of the admin's."""
+        self.admin("volume", "create", alias, *options)
+
+    def new_user(self, principal: str) -> Cli:
+        """Somebody else, with a home volume of that name."""
+        user = Cli(self._folder / f"user-{principal}")
+        invitation = json.loads(self.admin("admin", "invite", principal, "--json"))
+        user("login", self.url, invitation["token"])
+        return user
+
+    def corrupt(self, content: bytes) -> int:
+        """
+        Flips a bit of every copy of `content` in the segments; how many there were.
+        Only while nothing is being written.
+        """
+        places = 0
+        for segment in sorted((self.data / "store/segments").glob("*")):
+            data = segment.read_bytes()
+            at = data.find(content)
+            while at >= 0:
+                middle = at + len(content) // 2
+                with segment.open("r+b") as file:
+                    file.seek(middle)
+                    file.write(bytes([data[middle] ^ 1]))
+                places += 1
+                at = data.find(content, at + len(content))
+        return places
+
+
+def wait_until(condition: Any, timeout_s: float = 60) -> None:
+    """Polls; fails after a time that is long for a loaded machine."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
