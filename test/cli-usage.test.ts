@@ -138,8 +138,13 @@ test('gdpfs --debug shows where an error comes from', async () => {
   assert.match(result.stderr, /\n {4}at .*home\.ts/);
 });
 
-test('gdpfs fsck, index rebuild and admin token make nothing where no server has run', async () => {
-  for (const args of [['fsck'], ['index', 'rebuild'], ['admin', 'token']]) {
+test('gdpfs fsck, index rebuild, admin token and admin proxy make nothing where no server has run', async () => {
+  for (const args of [
+    ['fsck'],
+    ['index', 'rebuild'],
+    ['admin', 'token'],
+    ['admin', 'proxy', 'edge'],
+  ]) {
     const result = await runCli([...args, '--data', join(home, 'nowhere')], { home });
     assert.deepEqual([result.code, result.stdout], [66, '']);
     assert.match(result.stderr, /no server has run there/);

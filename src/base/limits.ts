@@ -104,6 +104,10 @@ export const LIMITS = {
   drainBytesMax: 16 * MIB,
   drainMs: 2000,
   requestHeaderBytesMax: 16 * KIB,
+  /** A header in which a proxy forwards a certificate: ours take 1.3 KiB, large RSA ones 4. */
+  forwardedCertificateLengthMax: 8 * KIB,
+  /** Forwarded certificates whose signature need not be checked again. */
+  forwardedIdentitiesMax: 1024,
   connectionsMax: 2048,
   /** For the TLS handshake, and then for the head of a request. */
   headersTimeoutMs: 10_000,

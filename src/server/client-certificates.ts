@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { hexDecode } from '../base/bytes.ts';
+import { bytesEqual, hexDecode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { parseEnrolmentUri, parsePrincipalUri } from '../wire/principal.ts';
+import { parseEnrolmentUri, parsePrincipalUri, parseProxyUri } from '../wire/principal.ts';
 import {
   type CertificateFacts,
   CLIENT_AUTH,
@@ -13,14 +13,23 @@ import {
 } from '../wire/x509.ts';
 import { type Issuer, randomSerial, wholeSeconds } from './issuer.ts';
 
+/** When a certificate is valid; both times belong to it. */
+export interface Validity {
+  readonly validFromMs: number;
+  readonly expiresMs: number;
+}
+
+/** Which proxy a verified certificate was made for. */
+export interface ProxyIdentity extends Validity {
+  readonly name: string;
+}
+
 /** Who a verified client certificate says its holder is. Says nothing about revocation. */
-export interface ClientIdentity {
+export interface ClientIdentity extends Validity {
   readonly principal: string;
   /** 16 bytes. */
   readonly enrolment: Uint8Array;
   readonly serial: Uint8Array;
-  readonly validFromMs: number;
-  readonly expiresMs: number;
 }
 
 export interface ClientCertificateInit {
@@ -45,7 +54,12 @@ export interface ClientCertificates {
    */
   verifyClientCertificate(certificate: Uint8Array | X509Certificate): ClientIdentity;
   /** Throws `certificate_invalid` if the certificate is not valid any more, or not yet. */
-  checkValidity(identity: ClientIdentity): void;
+  checkValidity(identity: Validity): void;
+  /**
+   * Issuer, signature and use of a proxy's certificate; undefined for any other. The dates are for
+   * the caller to check: a proxy whose certificate is too old is to be told so.
+   */
+  readProxyCertificate(certificate: X509Certificate): ProxyIdentity | undefined;
 }
 
 export async function openClientCertificates(
@@ -55,12 +69,14 @@ export async function openClientCertificates(
   const issuerKey = createPrivateKey(issuer.keyPem);
   const readFacts = await loadCertificateReader();
 
-  function checkValidity(identity: ClientIdentity): void {
-    const nowMs = clock.now();
-    if (nowMs > identity.expiresMs) throw invalid(`it expired ${timeText(identity.expiresMs)}`);
-    if (nowMs < identity.validFromMs) {
-      throw invalid(`it is not valid before ${timeText(identity.validFromMs)}`);
-    }
+  function checkValidity(identity: Validity): void {
+    const state = invalidState(identity, clock.now());
+    if (state !== undefined) throw invalid(state);
+  }
+
+  function isIssuedHere(certificate: X509Certificate): boolean {
+    const authority = issuer.certificate;
+    return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
   }
 
   return {
@@ -85,31 +101,55 @@ export async function openClientCertificates(
 
     verifyClientCertificate(certificate) {
       const parsed = parse(certificate);
-      const authority = issuer.certificate;
-      if (!parsed.checkIssued(authority) || !parsed.verify(authority.publicKey)) {
-        throw invalid('it was not issued by this server');
-      }
+      if (!isIssuedHere(parsed)) throw invalid('it was not issued by this server');
       const identity = readIdentity(readFacts(parsed.raw));
       checkValidity(identity);
       return identity;
     },
+
+    readProxyCertificate(certificate) {
+      if (!isIssuedHere(certificate)) return undefined;
+      const { isCa, usages, uris, notBeforeMs, notAfterMs } = readFacts(certificate.raw);
+      const [uri = '', ...others] = uris;
+      const name = parseProxyUri(uri);
+      if (name === undefined || others.length > 0 || !isForClients({ isCa, usages })) {
+        return undefined;
+      }
+      return { name, validFromMs: notBeforeMs, expiresMs: notAfterMs };
+    },
   };
+}
+
+/** Why a certificate is not valid at `nowMs`; undefined if it is. */
+export function invalidState(
+  { validFromMs, expiresMs }: Validity,
+  nowMs: number,
+): string | undefined {
+  if (nowMs > expiresMs) return `it expired ${timeText(expiresMs)}`;
+  if (nowMs < validFromMs) return `it is not valid before ${timeText(validFromMs)}`;
+  return undefined;
+}
+
+function isForClients({ isCa, usages }: Pick<CertificateFacts, 'isCa' | 'usages'>): boolean {
+  return !isCa && usages.length === 1 && usages[0] === CLIENT_AUTH;
 }
 
 function parse(certificate: Uint8Array | X509Certificate): X509Certificate {
   if (certificate instanceof X509Certificate) return certificate;
+  let parsed: X509Certificate;
   try {
-    return new X509Certificate(certificate);
+    parsed = new X509Certificate(certificate);
   } catch (cause) {
     throw invalid('it cannot be read', cause);
   }
+  // OpenSSL also takes PEM, and stops reading behind the certificate.
+  if (!bytesEqual(parsed.raw, certificate)) throw invalid('it cannot be read');
+  return parsed;
 }
 
 /** Our own signature is on it, and still: whatever is not exactly what we issue to clients is refused. */
 export function readIdentity(facts: CertificateFacts): ClientIdentity {
-  if (facts.isCa || facts.usages.length !== 1 || facts.usages[0] !== CLIENT_AUTH) {
-    throw invalid('it is not for clients');
-  }
+  if (!isForClients(facts)) throw invalid('it is not for clients');
   const [principalText = '', enrolmentText = '', ...others] = facts.uris;
   const principal = parsePrincipalUri(principalText);
   const enrolment = parseEnrolmentUri(enrolmentText);

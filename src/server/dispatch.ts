@@ -5,6 +5,7 @@ import { essenceOf, MEDIA_TYPES } from '../wire/media-types.ts';
 import type { Caller, Exchange, Handler, Services } from './exchange.ts';
 import { HANDLERS } from './handlers.ts';
 import { identify } from './identity.ts';
+import { type Origin, originOf } from './origin.ts';
 import { replyProblem } from './reply.ts';
 import { startRequestLog } from './request-log.ts';
 
@@ -20,9 +21,11 @@ export async function dispatch(
   const log = startRequestLog(services, request, response);
   try {
     const { pathname, queryText } = splitUrl(request.url ?? '');
-    const match = routeOf(services, request, pathname);
+    const origin = originOf(services, request);
+    log.origin = origin;
+    const match = routeOf({ services, request, origin }, pathname);
     log.operation = match.operation.id;
-    const caller = match.operation.anonymous ? undefined : identify(services, request.socket);
+    const caller = match.operation.anonymous ? undefined : identify(services, origin);
     if (caller !== undefined) log.principal = caller.principal;
     const exchange = validate({ services, request, response, match, caller, queryText });
     const handler = HANDLERS[match.operation.id] as Handler<typeof match.operation.id>;
@@ -36,11 +39,14 @@ export async function dispatch(
 }
 
 /** Strangers do not even learn which routes there are. */
-function routeOf(services: Services, request: IncomingMessage, pathname: string): RouteMatch {
+function routeOf(
+  { services, request, origin }: { services: Services; request: IncomingMessage; origin: Origin },
+  pathname: string,
+): RouteMatch {
   try {
     return services.contract.route(request.method ?? '', pathname);
   } catch (error) {
-    identify(services, request.socket);
+    identify(services, origin);
     throw error;
   }
 }

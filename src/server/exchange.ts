@@ -10,6 +10,8 @@ import type { OperationId } from '../wire/openapi.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
+import type { TrustedProxies } from './forwarded-certificate.ts';
+import type { IdentityCache } from './identity-cache.ts';
 import type { Slots } from './slots.ts';
 
 /** Who sends a request, as the client's certificate and the system log say. */
@@ -26,6 +28,9 @@ export interface Services {
   readonly fs: FileSystem;
   readonly system: System;
   readonly authority: CertificateAuthority;
+  /** Whose word about the certificates of others is taken. */
+  readonly trustedProxies: TrustedProxies;
+  readonly forwardedIdentities: IdentityCache;
   readonly contract: Contract;
   readonly clock: Clock;
   readonly logger: Logger;

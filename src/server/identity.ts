@@ -1,24 +1,29 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { assert, GdpfsError } from '../base/errors.ts';
+import { GdpfsError } from '../base/errors.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import type { ClientIdentity } from './client-certificates.ts';
 import type { Caller, Services } from './exchange.ts';
+import { decodeForwardedCertificate } from './forwarded-certificate.ts';
+import type { Origin } from './origin.ts';
 import { requireNotRevoked } from './renewal.ts';
 
 /** What verifying a connection's certificate found: true as long as the connection lives. */
 const verified = new WeakMap<Socket, ClientIdentity>();
 
 /**
- * The caller of a request. The certificate's signature is checked once a connection; dates,
- * revocation and role at every request. Throws `certificate_required`, `certificate_invalid`.
+ * The caller of a request. The signature of a certificate is checked once for a connection, or for
+ * a while if a proxy forwards it; dates, revocation and role at every request. Throws
+ * `certificate_required`, `certificate_invalid`, `bad_request`.
  */
 export function identify(
-  { authority, system }: Pick<Services, 'authority' | 'system'>,
-  socket: Socket,
+  services: Pick<Services, 'authority' | 'system' | 'forwardedIdentities'>,
+  origin: Origin,
 ): Caller {
-  const identity = verified.get(socket) ?? verifySocket(authority, socket);
-  verified.set(socket, identity);
+  const { authority, system } = services;
+  const identity =
+    origin.proxy === undefined
+      ? identityOfSocket(services, origin)
+      : identityForwarded(services, origin);
   authority.checkValidity(identity);
   const { principal, enrolment, expiresMs } = identity;
   requireNotRevoked(system.view, identity);
@@ -26,15 +31,38 @@ export function identify(
   return { principal, role, enrolment, certificateExpiresMs: expiresMs };
 }
 
-function verifySocket(authority: Services['authority'], socket: Socket): ClientIdentity {
-  assert(socket instanceof TLSSocket, 'requests come over TLS');
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) {
-    throw new GdpfsError(
-      'certificate_required',
-      'cannot serve the request: no client certificate, need one of this server',
-      { hint: 'run "gdpfs login URL TOKEN" with a token from an admin' },
-    );
+function identityOfSocket(
+  { authority }: Pick<Services, 'authority'>,
+  { socket }: Origin,
+): ClientIdentity {
+  let identity = verified.get(socket);
+  if (identity === undefined) {
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined) throw certificateRequired();
+    identity = authority.verifyClientCertificate(certificate);
+    verified.set(socket, identity);
   }
-  return authority.verifyClientCertificate(certificate);
+  return identity;
+}
+
+/** A proxy's connection carries requests of many clients: nothing is remembered of it here. */
+function identityForwarded(
+  { authority, forwardedIdentities }: Pick<Services, 'authority' | 'forwardedIdentities'>,
+  { forwarded }: Origin,
+): ClientIdentity {
+  if (forwarded === undefined) throw certificateRequired();
+  const { form, value } = forwarded;
+  const known = forwardedIdentities.get(value);
+  if (known !== undefined) return known;
+  const identity = authority.verifyClientCertificate(decodeForwardedCertificate(form, value));
+  forwardedIdentities.set(value, identity);
+  return identity;
+}
+
+function certificateRequired(): GdpfsError {
+  return new GdpfsError(
+    'certificate_required',
+    'cannot serve the request: no client certificate, need one of this server',
+    { hint: 'run "gdpfs login URL TOKEN" with a token from an admin' },
+  );
 }

@@ -3,12 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { GdpfsError } from '../base/errors.ts';
 import type { Services } from './exchange.ts';
+import type { Origin } from './origin.ts';
 
 /** One line for each request when its answer is out or cut off. Never tokens, keys or bodies. */
 export interface RequestLog {
   readonly id: string;
   operation: string | undefined;
   principal: string | undefined;
+  origin: Pick<Origin, 'proxy' | 'address'> | undefined;
   failed(error: GdpfsError): void;
 }
 
@@ -32,6 +34,7 @@ export function startRequestLog(
     id: `${processId}-${requestCount}`,
     operation: undefined,
     principal: undefined,
+    origin: undefined,
     failed(error) {
       failure = error;
       // That a client went away is in the line below, and nothing to worry about.
@@ -46,6 +49,8 @@ export function startRequestLog(
       {
         request: log.id,
         principal: log.principal,
+        from: log.origin?.address ?? socket.remoteAddress,
+        ...(log.origin?.proxy === undefined ? {} : { proxy: log.origin.proxy }),
         method: request.method,
         operation: log.operation,
         status: response.statusCode,

@@ -14,7 +14,9 @@ import { ByteBudget } from './byte-budget.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
 import { dispatch } from './dispatch.ts';
 import type { Services } from './exchange.ts';
+import type { TrustedProxies } from './forwarded-certificate.ts';
 import { checkHandlers } from './handlers.ts';
+import { IdentityCache } from './identity-cache.ts';
 import { createInvitation } from './invitations.ts';
 import { createListener } from './listener.ts';
 import { Slots } from './slots.ts';
@@ -26,6 +28,8 @@ export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** DNS names and IP addresses for the certificate, beside localhost. */
   readonly names: readonly string[];
+  /** Proxies that may forward the certificates of their clients. None unless given. */
+  readonly trustedProxies?: TrustedProxies;
   readonly logger: Logger;
   readonly clock: Clock;
   /** An open store instead of the one in `dataDirectory`. The server closes it. */
@@ -62,6 +66,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       fs: store.fs,
       system: store.system,
       authority,
+      trustedProxies: options.trustedProxies ?? new Map(),
+      forwardedIdentities: new IdentityCache(),
       contract: loadContract(),
       clock,
       logger,

@@ -8,7 +8,9 @@ import {
   isPrincipalName,
   parseEnrolmentUri,
   parsePrincipalUri,
+  parseProxyUri,
   principalUri,
+  proxyUri,
 } from './principal.ts';
 
 test('isPrincipalName() accepts letters, digits, dots, at signs, dashes and underscores', () => {
@@ -69,5 +71,18 @@ test('parseEnrolmentUri() returns the id that enrolmentUri() wrote, and nothing 
     uri.replace('gdpfs', 'GDPFS'),
   ]) {
     assert.equal(parseEnrolmentUri(bad), undefined, bad);
+  }
+});
+
+test('parseProxyUri() reads what proxyUri() writes, and no principal is a proxy', () => {
+  assert.equal(parseProxyUri(proxyUri('edge-1')), 'edge-1');
+  assert.equal(parsePrincipalUri(proxyUri('edge-1')), undefined);
+  for (const uri of [
+    principalUri('edge-1'),
+    'gdpfs://proxy/',
+    'gdpfs://proxy/A',
+    'gdpfs://proxy/a/b',
+  ]) {
+    assert.equal(parseProxyUri(uri), undefined, uri);
   }
 });

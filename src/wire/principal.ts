@@ -4,6 +4,7 @@ import { assert } from '../base/errors.ts';
 /** 1..64 characters (LIMITS.principalLengthMax): safe in a URI, a file name and a log line. */
 const PRINCIPAL_NAME = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
 const PRINCIPAL_URI = 'gdpfs://principal/';
+const PROXY_URI = 'gdpfs://proxy/';
 const ENROLMENT_URI = 'gdpfs://enrolment/';
 
 /** Bytes of an enrolment id: random, made at enrolment, the same through all renewals. */
@@ -23,6 +24,22 @@ export function principalUri(name: string): string {
 export function parsePrincipalUri(uri: string): string | undefined {
   if (!uri.startsWith(PRINCIPAL_URI)) return undefined;
   const name = uri.slice(PRINCIPAL_URI.length);
+  return isPrincipalName(name) ? name : undefined;
+}
+
+/**
+ * The URI that names a proxy that clients reach the server through. Such a certificate is nobody's
+ * identity: it says whose word about an identity comes over the connection. Named as principals are.
+ */
+export function proxyUri(name: string): string {
+  assert(isPrincipalName(name), `proxy name "${name}"`);
+  return PROXY_URI + name;
+}
+
+/** Undefined unless `uri` is what `proxyUri` writes for some name. */
+export function parseProxyUri(uri: string): string | undefined {
+  if (!uri.startsWith(PROXY_URI)) return undefined;
+  const name = uri.slice(PROXY_URI.length);
   return isPrincipalName(name) ? name : undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * X.509 as gdpfs uses it: ECDSA on P-256, three kinds of certificates, requests that carry nothing
+ * X.509 as gdpfs uses it: ECDSA on P-256, four kinds of certificates, requests that carry nothing
  * but a key. The only place that knows the library; it is loaded on first use, because few commands
  * need it and none should start slower for it.
  */
@@ -9,7 +9,7 @@ import { isIP } from 'node:net';
 import type * as Library from '@peculiar/x509';
 import { asBuffer, hexEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
-import { enrolmentUri, principalUri } from './principal.ts';
+import { enrolmentUri, principalUri, proxyUri } from './principal.ts';
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNATURE_ALGORITHM = { name: 'ECDSA', hash: 'SHA-256' };
@@ -22,7 +22,9 @@ export type Subject =
   | { readonly kind: 'ca'; readonly name: string }
   /** DNS names and IP addresses. */
   | { readonly kind: 'server'; readonly names: readonly string[] }
-  | { readonly kind: 'client'; readonly principal: string; readonly enrolment: Uint8Array };
+  | { readonly kind: 'client'; readonly principal: string; readonly enrolment: Uint8Array }
+  /** What a proxy shows to the server behind it. */
+  | { readonly kind: 'proxy'; readonly name: string };
 
 export interface CertificateInit {
   readonly subject: Subject;
@@ -158,6 +160,8 @@ function subjectName(subject: Subject): Library.JsonName {
       return [{ CN: ['gdpfs server'] }];
     case 'client':
       return [{ CN: [subject.principal] }];
+    case 'proxy':
+      return [{ CN: [`gdpfs proxy ${subject.name}`] }];
   }
 }
 
@@ -171,19 +175,26 @@ function subjectExtensions(library: typeof Library, subject: Subject): Library.E
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
     ];
   }
-  const isServer = subject.kind === 'server';
-  const names: Library.JsonGeneralNames = isServer
-    ? subject.names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))
-    : [
-        { type: 'url', value: principalUri(subject.principal) },
-        { type: 'url', value: enrolmentUri(subject.enrolment) },
-      ];
   return [
     new BasicConstraintsExtension(false, undefined, true),
     new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-    new ExtendedKeyUsageExtension([isServer ? SERVER_AUTH : CLIENT_AUTH]),
-    new SubjectAlternativeNameExtension(names),
+    new ExtendedKeyUsageExtension([subject.kind === 'server' ? SERVER_AUTH : CLIENT_AUTH]),
+    new SubjectAlternativeNameExtension(alternativeNames(subject)),
   ];
+}
+
+function alternativeNames(subject: Exclude<Subject, { kind: 'ca' }>): Library.JsonGeneralNames {
+  switch (subject.kind) {
+    case 'server':
+      return subject.names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }));
+    case 'client':
+      return [
+        { type: 'url', value: principalUri(subject.principal) },
+        { type: 'url', value: enrolmentUri(subject.enrolment) },
+      ];
+    case 'proxy':
+      return [{ type: 'url', value: proxyUri(subject.name) }];
+  }
 }
 
 function publicKeyDer(key: KeyObject): Buffer<ArrayBuffer> {

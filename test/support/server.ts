@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { OpenedFileSystem } from '../../src/fs/open.ts';
+import type { TrustedProxies } from '../../src/server/forwarded-certificate.ts';
 import { startServer } from '../../src/server/server.ts';
 import type { Enrollment, Invitation } from '../../src/wire/generated/api.ts';
 import { createCertificateRequest, generateKey, privateKeyPem } from '../../src/wire/x509.ts';
@@ -44,19 +45,23 @@ export interface ServerInProcessOptions {
   readonly logLines?: string[];
   /** An open store, for tests that must reach behind the API. */
   readonly store?: OpenedFileSystem;
+  readonly trustedProxies?: TrustedProxies;
 }
 
 /** Starts the real server in this process. */
 export async function startServerHere(
   dataDirectory: string,
-  { clock = systemClock, logLines, store }: ServerInProcessOptions = {},
+  { clock = systemClock, logLines, store, trustedProxies }: ServerInProcessOptions = {},
 ): Promise<TestServer> {
   const logger =
     logLines === undefined
       ? pino({ level: 'silent' })
       : pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const listen = { host: '127.0.0.1', port: 0 };
-  const given = store === undefined ? {} : { store };
+  const given = {
+    ...(store === undefined ? {} : { store }),
+    ...(trustedProxies === undefined ? {} : { trustedProxies }),
+  };
   const server = await startServer({ dataDirectory, listen, names: [], logger, clock, ...given });
   const { url, adminToken } = server;
   const ca = await readFile(server.caFile, 'utf8');
@@ -64,10 +69,22 @@ export async function startServerHere(
 }
 
 /** Starts `gdpfs serve` in a process of its own. */
-export async function startServerProcess(dataDirectory: string): Promise<ServerProcess> {
+export async function startServerProcess(
+  dataDirectory: string,
+  more: readonly string[] = [],
+): Promise<ServerProcess> {
   const child = spawn(
     process.execPath,
-    ['src/cli/main.ts', 'serve', '--json', '--data', dataDirectory, '--listen', '127.0.0.1:0'],
+    [
+      'src/cli/main.ts',
+      'serve',
+      '--json',
+      '--data',
+      dataDirectory,
+      '--listen',
+      '127.0.0.1:0',
+      ...more,
+    ],
     { cwd: PROJECT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const line = await firstLine(child);

@@ -4,6 +4,7 @@ import type { Role } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatTime } from '../format.ts';
 import { Servers } from '../../client/servers.ts';
+import { adminProxyCommand } from './admin-proxy.ts';
 import { adminTokenCommand } from './admin-token.ts';
 
 interface InviteOptions extends GlobalOptions {
@@ -15,7 +16,8 @@ export function adminCommand(context: Context): Command {
   return new Command('admin')
     .description('Invite users to a server.')
     .addCommand(inviteCommand(context))
-    .addCommand(adminTokenCommand(context));
+    .addCommand(adminTokenCommand(context))
+    .addCommand(adminProxyCommand(context));
 }
 
 function inviteCommand(context: Context): Command {

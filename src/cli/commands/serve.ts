@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { systemClock } from '../../base/clock.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { type RunningServer, startServer } from '../../server/server.ts';
+import { parseTrustedProxies } from '../../server/trusted-proxy.ts';
 import type { Context } from '../context.ts';
 import { DATA_FOLDER_DEFAULT } from '../data-folder.ts';
 
@@ -17,6 +18,7 @@ interface ServeOptions {
   readonly data: string;
   readonly listen: string;
   readonly name: readonly string[];
+  readonly trustedProxy: readonly string[];
   readonly json?: boolean;
   readonly debug?: boolean;
 }
@@ -31,6 +33,12 @@ export function serveCommand(context: Context): Command {
     .option('--data <folder>', 'everything that the server keeps', DATA_FOLDER_DEFAULT)
     .option('--listen <host:port>', 'where to listen; port 0 picks one', LISTEN_DEFAULT)
     .option('--name <name...>', 'DNS names and IP addresses that clients reach it by', [])
+    .option(
+      '--trusted-proxy <name=form...>',
+      'proxies that forward the certificates of their clients, and how: nginx, rfc9440 or xfcc ' +
+        '("gdpfs admin proxy" makes what they need)',
+      [],
+    )
     .option('--json', 'the ready line as a JSON object: url, ca, token')
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<ServeOptions>();
@@ -40,6 +48,7 @@ export function serveCommand(context: Context): Command {
         dataDirectory: options.data,
         listen,
         names: [...options.name, listen.host],
+        trustedProxies: parseTrustedProxies(options.trustedProxy),
         logger: pino({ level }, pino.destination({ dest: STDERR, sync: true })),
         clock: systemClock,
       });

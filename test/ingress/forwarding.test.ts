@@ -1,0 +1,349 @@
+/** Certificates in header fields, as the server takes them and as it does not: no proxy is needed. */
+import assert from 'node:assert/strict';
+import { createPrivateKey, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { connect } from 'node:tls';
+import { text } from 'node:stream/consumers';
+import { LIMITS } from '../../src/base/limits.ts';
+import { openFileSystem, type OpenedFileSystem } from '../../src/fs/open.ts';
+import { openCertificateAuthority } from '../../src/server/ca.ts';
+import { parseTrustedProxies } from '../../src/server/trusted-proxy.ts';
+import { makeProxyBundle } from '../../src/server/proxy-bundle.ts';
+import type { Problem } from '../../src/wire/generated/api.ts';
+import {
+  createCertificateRequest,
+  generateKey,
+  privateKeyPem,
+  type Subject,
+  signCertificate,
+} from '../../src/wire/x509.ts';
+import type { HttpClient } from '../support/http-client.ts';
+import {
+  addUser,
+  enrol,
+  startServerHere,
+  temporaryDirectory,
+  type TestServer,
+} from '../support/server.ts';
+
+/** Certificate and key in PEM. */
+interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const PROXIES = ['edge=nginx', 'inner=rfc9440', 'mesh=xfcc'] as const;
+type Proxy = 'edge' | 'inner' | 'mesh';
+const CLIENT_LIFE_MS = LIMITS.clientCertificateLifeMs;
+
+let stack: AsyncDisposableStack;
+let laterMs = 0;
+let folder: string;
+let server: TestServer;
+let store: OpenedFileSystem;
+let alice: Pair;
+let admin: HttpClient;
+let hops: Record<Proxy, Pair>;
+const clock = { now: () => Date.now() + laterMs };
+const logLines: string[] = [];
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  folder = stack.use(await temporaryDirectory()).path;
+  const trustedProxies = parseTrustedProxies(PROXIES);
+  store = await openFileSystem({
+    directory: join(folder, 'data', 'store'),
+    keysDirectory: join(folder, 'data', 'keys'),
+    clock,
+    warn: (message) => assert.fail(message),
+  });
+  server = stack.use(
+    await startServerHere(join(folder, 'data'), { clock, store, trustedProxies, logLines }),
+  );
+  admin = stack.use(await enrol(server, server.adminToken ?? ''));
+  alice = pairOf(stack.use(await addUser(server, admin, 'alice')));
+  hops = { edge: await hopOf('edge'), inner: await hopOf('inner'), mesh: await hopOf('mesh') };
+});
+beforeEach(() => {
+  laterMs = 0;
+});
+after(() => stack.disposeAsync());
+
+async function hopOf(name: string, keysDirectory = join(folder, 'data', 'keys')): Promise<Pair> {
+  const directory = join(folder, 'proxies', name);
+  await makeProxyBundle({ keysDirectory, name, names: [], directory, clock });
+  return {
+    cert: await readFile(join(directory, 'hop.crt'), 'utf8'),
+    key: await readFile(join(directory, 'hop.key'), 'utf8'),
+  };
+}
+
+function pairOf({ options }: HttpClient): Pair {
+  assert(options.certificate !== undefined && options.key !== undefined);
+  return { cert: options.certificate, key: options.key };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: Problem & { readonly principal?: string };
+}
+
+/** One request with these lines of its head, byte for byte. */
+async function send(
+  pair: Pair | undefined,
+  fields: readonly string[],
+  { line = 'GET /api/v1/whoami', at = server }: { line?: string; at?: TestServer } = {},
+): Promise<Answer> {
+  const { hostname: host, port } = new URL(at.url);
+  const socket = connect({ host, port: Number(port), ca: at.ca, ...pair });
+  socket.end([`${line} HTTP/1.1`, 'Host: x', 'Connection: close', ...fields, '', ''].join('\r\n'));
+  const answer = await text(socket);
+  const status = Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
+  return { status, body: JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) };
+}
+
+const ESCAPED = (pem: string): string => encodeURIComponent(pem);
+const DER = (pem: string): string => pem.replace(/-----[A-Z ]+-----|\s/g, '');
+
+/** The field with which each proxy forwards a certificate. */
+const FIELD: Record<Proxy, (pem: string) => string> = {
+  edge: (pem) => `ssl-client-cert: ${ESCAPED(pem)}`,
+  inner: (pem) => `Client-Cert: :${DER(pem)}:`,
+  mesh: (pem) =>
+    `X-Forwarded-Client-Cert: Hash=00;Cert="${ESCAPED(pem)}";URI=gdpfs://principal/root`,
+};
+
+function refused(answer: Answer, code: string, pattern: RegExp): void {
+  assert.equal(answer.body.code, code, JSON.stringify(answer.body));
+  assert.match(answer.body.detail, pattern);
+  assert.equal(answer.body.principal, undefined);
+}
+
+test('a certificate that a trusted proxy forwards is the identity of the request', async () => {
+  for (const proxy of ['edge', 'inner', 'mesh'] as const) {
+    const answer = await send(hops[proxy], [FIELD[proxy](alice.cert)]);
+    assert.deepEqual([answer.status, answer.body.principal], [200, 'alice'], proxy);
+  }
+  const chain = ['Client-Cert-Chain: :AAAA:', 'Client-Cert-Chain: :AAAA:, :AAAA:'];
+  const answer = await send(hops.inner, [FIELD.inner(alice.cert), ...chain]);
+  assert.equal(answer.body.principal, 'alice');
+});
+
+test('a proxy has no identity of its own, and none without a forwarded certificate', async () => {
+  for (const proxy of ['edge', 'inner', 'mesh'] as const) {
+    refused(await send(hops[proxy], []), 'certificate_required', /no client certificate/);
+  }
+  refused(await send(hops.edge, ['ssl-client-cert:']), 'certificate_required', /no client/);
+  const health = await send(hops.edge, [], { line: 'GET /healthz' });
+  assert.deepEqual([health.status, health.body.status as unknown], [200, 'ok']);
+});
+
+test('a client that sends such a field itself is refused on every route, whoever it is', async () => {
+  const forged = Object.values(FIELD).map((field) => field(alice.cert));
+  const fields = [...forged, 'Client-Cert-Chain: :AAAA:', 'client-cert:', 'SSL-CLIENT-CERT: x'];
+  for (const pair of [undefined, alice, pairOf(admin)]) {
+    for (const field of fields) {
+      for (const line of ['GET /api/v1/whoami', 'GET /healthz', 'GET /nowhere']) {
+        const answer = await send(pair, [field], { line });
+        assert.equal(answer.status, 400);
+        refused(answer, 'bad_request', /need a trusted proxy for that/);
+      }
+    }
+  }
+});
+
+test('names that only look like the field are no identity', async () => {
+  const value = ESCAPED(alice.cert);
+  const names = ['ssl_client_cert', 'client_cert', 'ssl-client-cert-', 'x-ssl-client-cert'];
+  for (const name of names) {
+    const answer = await send(hops.edge, [`${name}: ${value}`]);
+    refused(answer, 'certificate_required', /no client certificate/);
+  }
+  for (const name of ['ssl-client-cert ', ' ssl-client-cert', 'ssl-client-cert\t']) {
+    const answer = await send(hops.edge, [`${name}: ${value}`]);
+    refused(answer, 'bad_request', /not well-formed HTTP/);
+  }
+});
+
+test('a proxy is held to the one form that it was configured for', async () => {
+  for (const proxy of ['edge', 'inner', 'mesh'] as const) {
+    for (const other of ['edge', 'inner', 'mesh'] as const) {
+      if (other === proxy) continue;
+      const alone = await send(hops[proxy], [FIELD[other](alice.cert)]);
+      refused(alone, 'bad_request', /which may forward a certificate, need "/);
+      const both = await send(hops[proxy], [FIELD[proxy](alice.cert), FIELD[other](alice.cert)]);
+      refused(both, 'bad_request', /which may forward a certificate, need "/);
+    }
+  }
+  const chain = await send(hops.inner, ['Client-Cert-Chain: :AAAA:']);
+  refused(chain, 'bad_request', /a chain of certificates without "client-cert"/);
+});
+
+test('a doubled field is refused, equal or not, empty or not', async () => {
+  const bob = pairOf(stack.use(await addUser(server, admin, 'bob')));
+  for (const proxy of ['edge', 'inner', 'mesh'] as const) {
+    const own = FIELD[proxy](alice.cert);
+    for (const second of [own, FIELD[proxy](bob.cert), `${own.split(':')[0]}:`]) {
+      for (const fields of [
+        [own, second],
+        [second, own],
+      ]) {
+        const answer = await send(hops[proxy], fields);
+        refused(answer, 'bad_request', /2 times, need one|not a byte sequence|not one element/);
+      }
+    }
+    const joined = `${own}, ${own.slice(own.indexOf(' ') + 1)}`;
+    refused(await send(hops[proxy], [joined]), 'bad_request', /cannot read the forwarded/);
+  }
+});
+
+test('malformed and oversized fields are refused, and the next request is served', async () => {
+  const bad = ['x', ':x:', '%', 'Cert="', `Cert="${'A'.repeat(50)}"`, ':AA==:, :AA==:', '\u00e9'];
+  for (const proxy of ['edge', 'inner', 'mesh'] as const) {
+    const name = FIELD[proxy]('').split(':')[0] ?? '';
+    for (const value of [...bad, 'A'.repeat(LIMITS.forwardedCertificateLengthMax + 1)]) {
+      const answer = await send(hops[proxy], [`${name}: ${value}`]);
+      refused(answer, 'bad_request', /cannot read the forwarded certificate: it/);
+    }
+    const huge = await send(hops[proxy], [`${name}: ${'A'.repeat(LIMITS.requestHeaderBytesMax)}`]);
+    refused(huge, 'bad_request', /its head is too long/);
+    const noCertificate = Buffer.from(randomBytes(200)).toString('base64');
+    const pem = `-----BEGIN CERTIFICATE-----\n${noCertificate}\n-----END CERTIFICATE-----\n`;
+    refused(await send(hops[proxy], [FIELD[proxy](pem)]), 'certificate_invalid', /cannot be read/);
+    const again = await send(hops[proxy], [FIELD[proxy](alice.cert)]);
+    assert.equal(again.body.principal, 'alice');
+  }
+  // A certificate in PEM where the bytes of one belong, and one with something behind it.
+  const pem = Buffer.from(alice.cert).toString('base64');
+  refused(await send(hops.inner, [`Client-Cert: :${pem}:`]), 'certificate_invalid', /be read/);
+  const der = Buffer.from(DER(alice.cert), 'base64');
+  const longer = Buffer.concat([der, Buffer.alloc(3)]).toString('base64');
+  refused(await send(hops.inner, [`Client-Cert: :${longer}:`]), 'certificate_invalid', /be read/);
+});
+
+test('a forwarded certificate is checked as one of a connection is: for the same reasons, in the same words', async () => {
+  const foreign = await signed({ kind: 'client', principal: 'alice', enrolment: randomBytes(16) });
+  const other = await issuedBy('elsewhere');
+  const rows: [string, Pair, RegExp][] = [
+    ['self-signed', foreign, /not issued by this server/],
+    ['of another authority', other, /not issued by this server/],
+    ['of a server', await frontOf('edge'), /not for clients/],
+    ['of a proxy', hops.inner, /names no principal/],
+  ];
+  for (const [what, pair, pattern] of rows) {
+    const forwarded = await send(hops.edge, [FIELD.edge(firstOf(pair.cert))]);
+    refused(forwarded, 'certificate_invalid', pattern);
+    if (what === 'of a proxy') continue;
+    const direct = await send(pair, []);
+    assert.deepEqual(forwarded.body, direct.body, what);
+  }
+  laterMs = CLIENT_LIFE_MS + 60_000;
+  const forwarded = await send(hops.edge, [FIELD.edge(alice.cert)]);
+  refused(forwarded, 'certificate_invalid', /it expired/);
+  assert.deepEqual(forwarded.body, (await send(alice, [])).body);
+});
+
+test('a certificate that was accepted is refused from the moment that it is not valid any more', async () => {
+  const known = [FIELD.edge(alice.cert)];
+  assert.equal((await send(hops.edge, known)).body.principal, 'alice');
+  laterMs = CLIENT_LIFE_MS + 60_000;
+  refused(await send(hops.edge, known), 'certificate_invalid', /it expired/);
+});
+
+test('a proxy is trusted by name, and only while its own certificate is valid', async () => {
+  const stranger = await hopOf('stranger');
+  const forged = await send(stranger, [FIELD.edge(alice.cert)]);
+  refused(forged, 'bad_request', /need a trusted proxy/);
+  refused(await send(stranger, []), 'certificate_invalid', /names no principal/);
+
+  const keysDirectory = join(folder, 'elsewhere');
+  await openCertificateAuthority({ directory: keysDirectory, names: [], clock });
+  const imposter = await hopOf('edge', keysDirectory);
+  refused(await send(imposter, [FIELD.edge(alice.cert)]), 'bad_request', /need a trusted proxy/);
+
+  const selfSigned = await signed({ kind: 'proxy', name: 'edge' });
+  refused(await send(selfSigned, [FIELD.edge(alice.cert)]), 'bad_request', /need a trusted proxy/);
+
+  laterMs = LIMITS.serverCertificateLifeMs + 60_000;
+  const expired = await send(hops.edge, [FIELD.edge(alice.cert)]);
+  refused(expired, 'certificate_invalid', /of the proxy "edge": it expired/);
+});
+
+test('without trusted proxies the certificate of one opens nothing', async () => {
+  const data = join(folder, 'alone');
+  await using alone = await startServerHere(data, { clock });
+  await using owner = await enrol(alone, alone.adminToken ?? '');
+  const hop = await hopOf('edge', join(data, 'keys'));
+  const field = FIELD.edge(pairOf(owner).cert);
+  refused(await send(hop, [field], { at: alone }), 'bad_request', /need a trusted proxy/);
+  refused(await send(hop, [], { at: alone }), 'certificate_invalid', /names no principal/);
+});
+
+test('a certificate that was accepted is refused from the moment that it is revoked', async () => {
+  const mallory = pairOf(stack.use(await addUser(server, admin, 'mallory')));
+  const known = [FIELD.edge(mallory.cert)];
+  assert.equal((await send(hops.edge, known)).body.principal, 'mallory');
+  const record = { body: { case: 'revocation', value: { principal: 'mallory' } } } as const;
+  await store.system.change(() => ({ records: [record], result: undefined }));
+  refused(await send(hops.edge, known), 'certificate_invalid', /it was revoked/);
+  const line = 'POST /api/v1/certificates';
+  refused(await send(hops.edge, known, { line }), 'certificate_invalid', /it was revoked/);
+});
+
+test('the log says through which proxy a request came, and for which address', async () => {
+  logLines.length = 0;
+  await send(hops.edge, [FIELD.edge(alice.cert), 'X-Forwarded-For: 198.51.100.9, 203.0.113.7']);
+  await send(hops.edge, [FIELD.edge(alice.cert), 'X-Forwarded-For: somebody']);
+  await send(alice, ['X-Forwarded-For: 203.0.113.7']);
+  const lines = logLines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    lines
+      .filter(({ msg }) => msg === 'request')
+      .map(({ from, proxy, principal }) => [from, proxy, principal]),
+    [
+      ['203.0.113.7', 'edge', 'alice'],
+      ['127.0.0.1', 'edge', 'alice'],
+      ['127.0.0.1', undefined, 'alice'],
+    ],
+  );
+  for (const line of logLines) assert(!line.includes('CERTIFICATE'));
+});
+
+/** The first certificate of a file that may have several. */
+function firstOf(pem: string): string {
+  return /-----BEGIN[^]*?-----END CERTIFICATE-----\n/.exec(pem)?.[0] ?? '';
+}
+
+async function frontOf(name: Proxy): Promise<Pair> {
+  const directory = join(folder, 'proxies', name);
+  return {
+    cert: await readFile(join(directory, 'front.crt'), 'utf8'),
+    key: await readFile(join(directory, 'front.key'), 'utf8'),
+  };
+}
+
+async function signed(subject: Subject): Promise<Pair> {
+  const keys = generateKey();
+  const cert = await signCertificate({
+    subject,
+    publicKey: keys.publicKey,
+    issuerKey: createPrivateKey(privateKeyPem(keys.privateKey)),
+    serial: new Uint8Array(randomBytes(8)).fill(1, 0, 1),
+    notBeforeMs: Math.floor(Date.now() / 1000) * 1000 - 60_000,
+    notAfterMs: Math.floor(Date.now() / 1000) * 1000 + 3_600_000,
+  });
+  return { cert, key: privateKeyPem(keys.privateKey) };
+}
+
+/** A client certificate of an authority that is not the server's. */
+async function issuedBy(name: string): Promise<Pair> {
+  const directory = join(folder, 'authorities', name);
+  const authority = await openCertificateAuthority({ directory, names: [], clock });
+  const keys = generateKey();
+  const csrPem = await createCertificateRequest(keys);
+  const enrolment = new Uint8Array(randomBytes(16));
+  const issued = await authority.issueClientCertificate({ csrPem, principal: 'alice', enrolment });
+  return { cert: issued.certificatePem, key: privateKeyPem(keys.privateKey) };
+}
