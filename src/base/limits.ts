@@ -136,6 +136,8 @@ export const LIMITS = {
    */
   transferConcurrency: 18,
   bodyBytesTarget: 2 * MIB,
+  /** Bodies of a file that is written from memory on the wire, beside the one that is being filled. */
+  writerBodiesInFlight: 2,
   /** Chunks in one body: as many as a request may name ranges. */
   bodyChunksMax: 64,
   /** How often an upload is opened again that somebody else's commit has closed. */

@@ -55,4 +55,12 @@ export { copy, type CopyOptions } from './transfer.ts';
 export { uploadFile, type UploadOptions, type UploadResult } from './upload.ts';
 export type { VerifyProblem, VerifyReport } from './verification.ts';
 export { verifyVolume, type VerifyOptions } from './verify.ts';
+export {
+  type FileWriter,
+  type FileWriterOptions,
+  openFileWriter,
+  writeFile,
+  type WriteOptions,
+  type WriteResult,
+} from './write.ts';
 export { createVolume, getVolume, invite, listVolumes, whoami } from './volumes.ts';
