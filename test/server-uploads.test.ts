@@ -132,6 +132,26 @@ test('the seq of a manifest reads that version after the path has another', asyn
   assert.equal(again.status, 200, again.text);
 });
 
+test('the seq of a manifest has the path as it was asked for, whenever its directory got its name', async () => {
+  const plan = planFile(randomBytes(CHUNK), CHUNK);
+  const [folder, renamed] = [`${path}-before`, `${path}-after`];
+  path = `${folder}/file`;
+  await alice.send('POST', '/api/v1/files', { json: { path: folder, kind: 'directory' } });
+  await put(plan);
+  const json = { op: 'rename', to: renamed };
+  const moved = await alice.send('PATCH', '/api/v1/files', { query: { path: folder }, json });
+  assert.equal(moved.status, 200, moved.text);
+  const query = { path: `${renamed}/file` };
+  const manifest = await alice.send('GET', '/api/v1/file/chunks', { query });
+  const at = String(manifest.headers['gdpfs-seq']);
+  const ranges = `0:${CHUNK}`;
+  const frames = await alice.send('GET', '/api/v1/storage/file/chunks', {
+    query: { ...query, at, ranges },
+  });
+  assert.equal(frames.status, 200, frames.text);
+  assert.deepEqual(frames.bytes, new Uint8Array(framesOf(plan)));
+});
+
 test('frames may arrive in several requests in any order, at the same time', async () => {
   const plan = planFile(randomBytes(8 * CHUNK), CHUNK);
   const { upload } = await open(plan.bytes.length);

@@ -325,6 +325,12 @@ export class FileSystem {
     return this.#uploads.get(id, principal);
   }
 
+  /** seq of the state that a moment means: what is read at it is what is read at the moment. */
+  seqAt(volume: Uint8Array, at?: Moment): number {
+    const row = this.#volumes.byName(volume);
+    return seqOf(row, this.#view(row, at));
+  }
+
   /** Digests that arrived for the upload, in their own order, behind `after`. */
   async arrived(
     upload: Upload,
@@ -347,7 +353,7 @@ export class FileSystem {
     const view = this.#view(row, options.at);
     const directory = this.#stat(row, path, view);
     if (directory.kind !== 'directory') throw notADirectory(path, path);
-    return { ...walkPage(view, directory.node, options), seq: (view.at ?? row.count) - 1 };
+    return { ...walkPage(view, directory.node, options), seq: seqOf(row, view) };
   }
 
   #stat(row: VolumeRow, path: string, view: View): Entry {
@@ -367,4 +373,8 @@ export class FileSystem {
     const { log, logCount } = requireFile(entry);
     return await this.#engine.readFileLog(volume, log, logCount);
   }
+}
+
+function seqOf({ count }: VolumeRow, { at = count }: View): number {
+  return at - 1;
 }

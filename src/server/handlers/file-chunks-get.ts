@@ -35,7 +35,7 @@ async function replyChunks(exchange: Exchange<'fileChunksGet'>, apiPath: string)
   const headers = {
     ETag: formatETag(entry.file.content),
     [HEADERS.size]: entry.size,
-    [HEADERS.seq]: entry.seq,
+    [HEADERS.seq]: services.fs.seqAt(volume.name, momentOf(query.at).at),
     ...(cursor === undefined ? {} : { [HEADERS.cursor]: encodeCursor(cursor) }),
     Vary: 'Accept',
   };
