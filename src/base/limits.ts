@@ -194,6 +194,8 @@ export const LIMITS = {
   /** Parts of a tree being packed or sent: one more than streams in flight, so that none waits. */
   partsInFlight: 4,
   removalsInFlight: 8,
+  /** How often a file may be replaced while its version is looked for, or while it is fetched. */
+  changedRoundsMax: 3,
   /** Fetching chunks again that came with a wrong digest: on a wire that happens, in a store it stays. */
   badDataRetriesMax: 3,
   retryDelayMsMin: 100,

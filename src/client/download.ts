@@ -1,4 +1,5 @@
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { FileDownload } from './file-download.ts';
 import { type StatOptions, stat } from './files.ts';
 import type { LocalAttributes } from './local-attributes.ts';
@@ -30,9 +31,6 @@ export interface DownloadResult {
   readonly etag: string;
 }
 
-/** How often a file may be replaced while it is fetched. */
-const CHANGED_ROUNDS_MAX = 3;
-
 /**
  * Downloads one file chunk by chunk (DESIGN §5) with its mode and time. The target appears whole,
  * verified against the file's ETag and durable, or not at all. Throws `corrupt` for bytes that are
@@ -49,7 +47,7 @@ export async function downloadFile(
     try {
       return await downloadVersion(session, { ...options, transfer }, version);
     } catch (error) {
-      const isFixed = options.version !== undefined || round === CHANGED_ROUNDS_MAX;
+      const isFixed = options.version !== undefined || round === LIMITS.changedRoundsMax;
       if (isFixed || !isGdpfsError(error, 'changed')) throw error;
     }
   }

@@ -17,13 +17,22 @@ export interface FileVersion extends StatOptions {
   readonly etag: string;
 }
 
+export interface FetchedManifest extends Manifest {
+  /** What to read the chunks `at`: there the path is this version for ever. */
+  readonly at: string | undefined;
+}
+
 /**
  * The chunks of exactly that version, checked against its ETag. Throws `changed` if the file is
  * another by now, `corrupt` if the server's manifest is not what the ETag says.
  */
-export async function fetchManifest(session: Session, version: FileVersion): Promise<Manifest> {
-  const { path, size, etag, at, signal } = version;
+export async function fetchManifest(
+  session: Session,
+  version: FileVersion,
+): Promise<FetchedManifest> {
+  const { path, size, etag, signal } = version;
   const chunks: Chunk[] = [];
+  let { at } = version;
   let cursor: string | undefined;
   do {
     const query: MaybeUndefined<FileChunksGetQuery> = { path, at, cursor };
@@ -39,14 +48,20 @@ export async function fetchManifest(session: Session, version: FileVersion): Pro
     const from = last === undefined ? 0 : last.offset + last.length;
     chunks.push(...decodeManifestEntries(answer.body, { from, size }));
     cursor = nextCursor(answer, cursor);
+    at ??= seqOf(answer);
   } while (cursor !== undefined);
-  const manifest = { size, chunks };
+  const manifest = { size, chunks, at };
   const actual = formatDigest(contentRoot(manifest));
   if (actual === etag) return manifest;
   throw new GdpfsError(
     'corrupt',
     `cannot trust the manifest of "${path}": its root is ${actual}, need ${etag}`,
   );
+}
+
+function seqOf({ headers }: ApiAnswer): string | undefined {
+  const value = headers[HEADERS.seq.toLowerCase()];
+  return typeof value === 'string' && /^\d+$/.test(value) ? value : undefined;
 }
 
 /** Throws `corrupt` if the server would have us turn in circles. */

@@ -7,10 +7,12 @@ import fc from 'fast-check';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { startServerHere, temporaryDirectory, type TestServer } from '../../test/support/server.ts';
+import { countRequests } from '../../test/support/counting-session.ts';
 import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
-import { change } from './files.ts';
+import { change, remove } from './files.ts';
 import { readFile } from './read.ts';
 import { uploadFile } from './upload.ts';
+import { writeFile } from './write.ts';
 
 const PATH = `/${VOLUME}/file`;
 const DATA_SIZE = 3 * LIMITS.chunkBytesDefault + 100;
@@ -65,6 +67,50 @@ test('readFile() returns any range, cut to the file', async () => {
 
 test('readFile() refuses a range that begins behind the end', async () => {
   await assert.rejects(read({ offset: SIZE + 1 }), (error) => isGdpfsError(error, 'bad_range'));
+});
+
+test('readFile() goes on with the version that it began with when the file is replaced and removed', async () => {
+  const path = `/${VOLUME}/replaced`;
+  const bytes = randomBytes(20 * LIMITS.bodyBytesTarget);
+  await writeFile(client.session, path, bytes);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of readFile(client.session, path)) {
+    if (pieces.length === 0) {
+      await writeFile(client.session, path, randomBytes(10));
+      await remove(client.session, path);
+    }
+    pieces.push(piece);
+  }
+  assert(Buffer.concat(pieces).equals(bytes));
+});
+
+test('readFile() reads a version that is known without asking for it, or says that it changed', async () => {
+  const path = `/${VOLUME}/known`;
+  const { etag } = await writeFile(client.session, path, randomBytes(10));
+  const session = countRequests(client.session);
+  const read = async (version: { size: number; etag: string }) => {
+    for await (const piece of readFile(session, path, { version })) assert(piece.length > 0);
+  };
+  await read({ size: 10, etag });
+  assert.equal(session.requests.get('GET /api/v1/files'), undefined);
+  await writeFile(client.session, path, randomBytes(10));
+  await assert.rejects(read({ size: 10, etag }), (error) => isGdpfsError(error, 'changed'));
+});
+
+test('readFile() ends what is under way when its reader leaves', async () => {
+  const path = `/${VOLUME}/left`;
+  await writeFile(client.session, path, randomBytes(8 * LIMITS.bodyBytesTarget));
+  const signals: AbortSignal[] = [];
+  const session = countRequests(client.session);
+  session.before = ({ into, signal }) => {
+    if (into !== undefined && signal !== undefined) signals.push(signal);
+  };
+  for await (const piece of readFile(session, path)) {
+    assert(piece.length > 0);
+    break;
+  }
+  assert(signals.length > 1);
+  assert(signals.every(({ aborted }) => aborted));
 });
 
 test('readFile() refuses directories', async () => {

@@ -1,4 +1,4 @@
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { overlapping } from '../format/content.ts';
 import type { Chunk, Manifest } from '../format/manifest.ts';
@@ -12,35 +12,62 @@ import type { Session } from './session.ts';
 export interface ReadOptions extends StatOptions {
   /** Bytes; to the end of the file without `length`. The whole file if absent. */
   readonly range?: { readonly offset: number; readonly length?: number };
+  /** The version to read, where it is known, such as from a listing; else `changed`. */
+  readonly version?: Pick<FileVersion, 'size' | 'etag'>;
 }
 
 /** Bodies fetched ahead of the reader. */
 const BODIES_AHEAD = 3;
 
 /**
- * The bytes of a file or of a part of it, each checked before it is handed out, all of one version.
- * The pieces are the caller's to keep. A range is cut to the file. Throws `bad_range` if it begins
- * behind the end, `changed` if the file is replaced before all chunks are fetched.
+ * The bytes of a file or of a part of it, each checked before it is handed out, all of one version:
+ * once that is known, it stays readable whatever becomes of the path. The pieces are the caller's to
+ * keep. A range is cut to the file. Throws `bad_range` if it begins behind the end. A reader that
+ * leaves early ends what is under way.
  */
 export async function* readFile(
   session: Session,
   path: string,
   options: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { at, signal, range } = options;
-  const found = await findVersion(session, { path, at, signal });
-  const version = { ...found, signal };
-  const { offset, end } = cut(version, range);
-  if (offset === end) return;
-  const manifest = await fetchManifest(session, version);
+  const left = new AbortController();
+  const { signal = left.signal, range } = options;
+  const { version: found, manifest } = await openVersion(session, path, options);
+  const { offset, end } = cut(found, range);
+  const version = { ...found, signal: AbortSignal.any([signal, left.signal]) };
   let position = offset;
-  for await (const { data, start } of liveChunks(session, version, { manifest, offset, end })) {
-    if (start > position) yield* zeros(start - position);
-    const from = Math.max(offset, start);
-    position = Math.min(end, start + data.length);
-    yield data.subarray(from - start, position - start);
+  try {
+    for await (const { data, start } of liveChunks(session, version, { manifest, offset, end })) {
+      if (start > position) yield* zeros(start - position);
+      const from = Math.max(offset, start);
+      position = Math.min(end, start + data.length);
+      yield data.subarray(from - start, position - start);
+    }
+    yield* zeros(end - position);
+  } finally {
+    left.abort();
   }
-  yield* zeros(end - position);
+}
+
+/** A version with its chunks. A file may be replaced between the two questions, but not for ever. */
+async function openVersion(
+  session: Session,
+  path: string,
+  { at, signal, version: known }: ReadOptions,
+): Promise<{ readonly version: FileVersion; readonly manifest: Manifest }> {
+  for (let round = 0; ; round += 1) {
+    const version =
+      known === undefined
+        ? await findVersion(session, { path, at, signal })
+        : { ...known, path, at, signal };
+    try {
+      const manifest = await fetchManifest(session, version);
+      return { version: { ...version, at: manifest.at }, manifest };
+    } catch (error) {
+      const isFinal = known !== undefined || round === LIMITS.changedRoundsMax;
+      if (isFinal || !isGdpfsError(error, 'changed')) throw error;
+    }
+  }
 }
 
 function cut(
