@@ -326,7 +326,7 @@ test('gdpfs refuses a volume that is another than the one it knows by that alias
   await writeFile(path, JSON.stringify(config));
   assert.match(
     await fails(['ls', 'gdp://known'], 76),
-    /another volume there now\ngdpfs: hint: .*config\.json/,
+    /another volume there now\ngdpfs: hint: .*gdpfs volume trust --reset gdp:\/\/known/,
   );
 });
 

@@ -216,6 +216,10 @@ export const LIMITS = {
   smallExchangeBytesMax: 64 * KIB,
   /** A process waits this long for another that writes the configuration, a matter of milliseconds. */
   configLockMs: 2000,
+  /** Remembered checkpoints of one volume that a server is held to; parallel commands leave several. */
+  rememberedCheckpointsMax: 64,
+  /** After a change a command waits this long for the checkpoint that covers it. */
+  lastCheckpointMs: 5000,
   /** How often a session looks whether its certificate should be renewed. */
   renewalCheckMs: 60_000,
   /** A session that is closed waits this long for a renewal that is under way. */

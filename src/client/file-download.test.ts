@@ -52,7 +52,12 @@ function fakeSession(version: Version, turn: () => Promise<boolean>): Session {
     into?.set(body);
     return { headers: {}, body };
   };
-  return { url: 'https://gdpfs.test', request, [Symbol.asyncDispose]: async () => {} } as Session;
+  return {
+    url: 'https://gdpfs.test',
+    hasChanged: false,
+    request,
+    [Symbol.asyncDispose]: async () => {},
+  } as Session;
 }
 
 async function download(session: Session, version: Version, target: string): Promise<void> {

@@ -101,7 +101,7 @@ test('rememberVolume() refuses another volume under a known alias, also from a s
   for (const profile of [stale, await home.profile()]) {
     await assert.rejects(
       home.rememberVolume(profile, { alias: 'vision', name: OTHER_NAME }),
-      (error) => isGdpfsError(error, 'untrusted') && /config\.json/.test(error.hint ?? ''),
+      (error) => isGdpfsError(error, 'untrusted') && /volume trust --reset/.test(error.hint ?? ''),
     );
   }
   assert.deepEqual((await home.profile()).volumes, { vision: NAME });

@@ -16,6 +16,7 @@ import {
 } from './config.ts';
 import type { CredentialStore } from './credentials.ts';
 import { withFileLock } from './file-lock.ts';
+import { type CheckpointStore, openCheckpointStore } from './trust/checkpoint-store.ts';
 import {
   readCredentials,
   removeCredentials,
@@ -59,6 +60,10 @@ export interface Home {
    * cannot be written, such as a secret in a pod, it only checks.
    */
   rememberVolume(profile: Profile, volume: { alias: string; name: string }): Promise<void>;
+  /** An alias may stand for any volume again. */
+  forgetVolume(profile: Profile, alias: string): Promise<void>;
+  /** What was seen of volumes: shared by all profiles, since a name says whose the volume is. */
+  readonly checkpoints: CheckpointStore;
   /** Where a session keeps what it renews of a profile. The profile stays as it is otherwise. */
   credentials(profile: Profile): CredentialStore;
 }
@@ -115,20 +120,23 @@ export function openHome(directory: string): Home {
     async rememberVolume(profile, volume) {
       if (own(profile.volumes, volume.alias) === volume.name) return;
       try {
-        await update((config) => withVolume(config, path, { ...volume, profile: profile.name }));
+        await update((config) => withVolume(config, profile.name, volume));
       } catch (error) {
         if (!isWriteRefused(error)) throw error;
         // A mounted secret: what it knows of volumes is checked, and nothing is added.
-        withVolume(await read(), path, { ...volume, profile: profile.name });
+        withVolume(await read(), profile.name, volume);
       }
     },
 
+    async forgetVolume(profile, alias) {
+      if (own(profile.volumes, alias) === undefined) return;
+      await update((config) => withoutVolume(config, profile.name, alias));
+    },
+
+    checkpoints: openCheckpointStore(join(directory, 'checkpoints')),
+
     credentials: (of) => ({
-      async load() {
-        const now = await profile(of.name);
-        const isSame = now.url === of.url && now.principal === of.principal && now.ca === of.ca;
-        return isSame ? now : undefined;
-      },
+      load: async () => sameLogin(await profile(of.name), of),
       save: (renewed) =>
         update(async (config) => {
           await replaceCertificate(directory, choose(config, of.name), renewed);
@@ -138,9 +146,34 @@ export function openHome(directory: string): Home {
   };
 }
 
+/** Undefined if somebody has logged in elsewhere under the name of the profile. */
+function sameLogin(now: Profile, of: Profile): Profile | undefined {
+  const isSame = now.url === of.url && now.principal === of.principal && now.ca === of.ca;
+  return isSame ? now : undefined;
+}
+
 async function readConfig(path: string): Promise<Config> {
   const text = await readPrivateFile(path);
   return text === undefined ? { version: 1, profiles: {} } : parseConfig(text, path);
+}
+
+/** Throws `untrusted` if the alias is known for another volume. */
+function withVolume(
+  config: Config,
+  profile: string,
+  volume: { readonly alias: string; readonly name: string },
+): Config {
+  const { name, entry } = choose(config, profile);
+  const known = own(entry.volumes, volume.alias);
+  if (known !== undefined && known !== volume.name) throw replacedVolume(volume.alias);
+  const volumes = { ...entry.volumes, [volume.alias]: volume.name };
+  return { ...config, profiles: { ...config.profiles, [name]: { ...entry, volumes } } };
+}
+
+function withoutVolume(config: Config, profile: string, alias: string): Config {
+  const { name, entry } = choose(config, profile);
+  const { [alias]: _, ...volumes } = entry.volumes;
+  return { ...config, profiles: { ...config.profiles, [name]: { ...entry, volumes } } };
 }
 
 /** The volumes that stay known when somebody logs in anew: those of the very same server. */
@@ -181,19 +214,6 @@ function choose(config: Config, wanted?: string): { name: string; entry: Profile
   return { name, entry };
 }
 
-/** With the volume under its alias in a profile. Throws `untrusted` if the alias means another. */
-function withVolume(
-  config: Config,
-  path: string,
-  { profile, alias, name }: { readonly profile: string; readonly alias: string; name: string },
-): Config {
-  const chosen = choose(config, profile);
-  const known = own(chosen.entry.volumes, alias);
-  if (known !== undefined && known !== name) throw replacedVolume(alias, path);
-  const entry = { ...chosen.entry, volumes: { ...chosen.entry.volumes, [alias]: name } };
-  return { ...config, profiles: { ...config.profiles, [chosen.name]: entry } };
-}
-
 /** `constructor` is a good name for a volume, and every object seems to have one. */
 function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
@@ -208,13 +228,11 @@ function isWriteRefused(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && NOT_OURS.includes(cause.code);
 }
 
-function replacedVolume(alias: string, path: string): GdpfsError {
+function replacedVolume(alias: string): GdpfsError {
   const object = `volume ${JSON.stringify(alias)}`;
   return new GdpfsError(
     'untrusted',
     `cannot use ${object}: the server has another volume there now`,
-    {
-      hint: `if it was made anew on purpose, remove ${JSON.stringify(alias)} from "volumes" in ${path}`,
-    },
+    { hint: `if it was made anew on purpose: gdpfs volume trust --reset gdp://${alias}` },
   );
 }

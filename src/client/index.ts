@@ -50,6 +50,11 @@ export {
   type TransferObserver,
   type TransferResult,
 } from './tally.ts';
+export {
+  trustAgain,
+  type TrustedVolume,
+  trustVolume,
+} from './trust/volume-trust.ts';
 export type { TransferOptions } from './transfer-options.ts';
 export { copy, type CopyOptions } from './transfer.ts';
 export { uploadFile, type UploadOptions, type UploadResult } from './upload.ts';

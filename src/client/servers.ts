@@ -1,15 +1,15 @@
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import {
   formatApiPath,
   formatRemotePath,
-  isAlias,
   parseRemotePath,
   type RemotePath,
 } from '../format/path.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
 import type { Home, Profile } from './home.ts';
 import { openSession, type Session } from './session.ts';
-import { getVolume } from './volumes.ts';
+import { trustAgain, trustVolume, type TrustedVolume } from './trust/volume-trust.ts';
 
 /** A path in a volume, and the session that reaches it. */
 export interface RemoteFile {
@@ -19,12 +19,15 @@ export interface RemoteFile {
   readonly apiPath: string;
   /** As the user would write it. */
   readonly text: string;
+  /** What the server showed of the volume before the command began, held to what was seen before. */
+  readonly trusted: TrustedVolume;
 }
 
 /**
  * The servers that one command or program talks to: one session for each profile, opened when a path needs it.
- * Before the first use of an alias it makes sure that the alias still means the volume it meant
- * before.
+ * Before the first use of a volume it holds the server to what was seen of it before: the alias must
+ * mean the same volume, and its history must be the same and go on. What the command itself changed is
+ * looked at once more in the end.
  */
 export class Servers implements AsyncDisposable {
   readonly #home: Home;
@@ -32,7 +35,7 @@ export class Servers implements AsyncDisposable {
   readonly #profileName: string | undefined;
   readonly #flow: FlowOptions;
   readonly #opened = new Map<string | undefined, Promise<{ profile: Profile; session: Session }>>();
-  readonly #checked = new Map<string, Promise<void>>();
+  readonly #trusted = new Map<string, Promise<TrustedVolume>>();
 
   constructor(home: Home, profileName: string | undefined, flow: FlowOptions = {}) {
     this.#home = home;
@@ -47,8 +50,14 @@ export class Servers implements AsyncDisposable {
 
   async locate(remote: RemotePath): Promise<RemoteFile> {
     const { profile, session } = await this.#open(remote.profile ?? this.#profileName);
-    if (isAlias(remote.volume)) await this.#checkOnce(profile, session, remote.volume);
-    return { session, remote, apiPath: formatApiPath(remote), text: formatRemotePath(remote) };
+    const key = `${profile.name}/${remote.volume}`;
+    let trusted = this.#trusted.get(key);
+    if (trusted === undefined) {
+      trusted = trustVolume({ session, home: this.#home, profile, reference: remote.volume });
+      this.#trusted.set(key, trusted);
+    }
+    const text = formatRemotePath(remote);
+    return { session, remote, apiPath: formatApiPath(remote), text, trusted: await trusted };
   }
 
   /** Throws `usage` for a local path. */
@@ -57,6 +66,14 @@ export class Servers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#checkChanges();
+    } finally {
+      await this.#close();
+    }
+  }
+
+  async #close(): Promise<void> {
     for (const opening of this.#opened.values()) {
       // One that did not open has said so to whoever asked for it.
       const opened = await opening.catch(() => undefined);
@@ -76,21 +93,23 @@ export class Servers implements AsyncDisposable {
     return opened;
   }
 
-  #checkOnce(profile: Profile, session: Session, alias: string): Promise<void> {
-    const key = `${profile.name}/${alias}`;
-    let checked = this.#checked.get(key);
-    if (checked === undefined) {
-      checked = getVolume(session, alias).then(({ name }) =>
-        this.#home.rememberVolume(profile, { alias, name }),
-      );
-      this.#checked.set(key, checked);
+  /** Remembers the checkpoints over what this command has changed. Throws `untrusted` only. */
+  async #checkChanges(): Promise<void> {
+    for (const trusting of this.#trusted.values()) {
+      const trusted = await trusting.catch(() => undefined);
+      if (trusted?.session.hasChanged !== true) continue;
+      try {
+        await trustAgain(trusted, { signal: AbortSignal.timeout(LIMITS.lastCheckpointMs) });
+      } catch (error) {
+        // Who cannot be asked now is asked by the next command.
+        if (isGdpfsError(error, 'untrusted')) throw error;
+      }
     }
-    return checked;
   }
 }
 
 /** Throws `usage` for a local path. */
-function requireRemote(text: string): RemotePath {
+export function requireRemote(text: string): RemotePath {
   const remote = parseRemotePath(text);
   if (remote !== undefined) return remote;
   throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)}: need "gdp://VOLUME/PATH"`);

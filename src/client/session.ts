@@ -64,6 +64,8 @@ export interface ApiAnswer {
 /** A server, reached as one principal. Close it, or its connections keep the process alive. */
 export interface Session extends AsyncDisposable {
   readonly url: string;
+  /** A request that changes something was sent. */
+  readonly hasChanged: boolean;
   /**
    * Resolves when the server answered with success. Throws the error that it answered, or
    * `unavailable` or `untrusted` for the network. What the error table lets retry is retried;
@@ -76,6 +78,9 @@ export function openSession(options: SessionOptions): Session {
   const sender = new Sender(connect(options), options);
   return {
     url: options.url,
+    get hasChanged() {
+      return sender.hasChanged;
+    },
     request: (request) => sender.send(request),
     [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose](),
   };
@@ -107,6 +112,7 @@ class Sender implements AsyncDisposable {
   readonly #closed = new AbortController();
   /** Has the server ever answered anything? */
   #isKnown = false;
+  hasChanged = false;
 
   constructor(connection: Connection, { onWait, bytesPerSecond }: FlowOptions) {
     this.#connection = connection;
@@ -116,6 +122,7 @@ class Sender implements AsyncDisposable {
 
   async send(request: ApiRequest): Promise<ApiAnswer> {
     const { method, into, onData, signal } = request;
+    if (request.changes === true) this.hasChanged = true;
     const body = bodyOf(request);
     const isDownload = into !== undefined || onData !== undefined || isTar(request.accept);
     const { gate, onMoved } = this.#flow.laneOf({ body: body?.bytes, isDownload });

@@ -19,6 +19,8 @@ export interface VerifyOptions extends CallOptions {
   readonly volume: string;
   /** Also fetch and check the content of every live file. */
   readonly data: boolean;
+  /** A checkpoint that the log must go through; by default what the server shows as the newest. */
+  readonly trusted?: Checkpoint;
   readonly onProgress?: (report: VerifyReport) => void;
 }
 
@@ -30,13 +32,15 @@ export interface VerifyOptions extends CallOptions {
  */
 export async function verifyVolume(
   session: Session,
-  { volume, data, onProgress, signal }: VerifyOptions,
+  { volume, data, trusted, onProgress, signal }: VerifyOptions,
 ): Promise<VerifyReport> {
   const verification = new Verification(onProgress);
   const { name } = await getVolume(session, volume, { signal });
   let log: VerifiedLog;
   try {
-    log = await readLog(session, name, verification, signal);
+    // Before the commits: a stream of them has no end mark, so this says how far it must go.
+    const newest = trusted ?? (await getCheckpoint(session, name, { signal }));
+    log = await readLog(session, new VerifiedLog(name, newest, verification), signal);
   } catch (error) {
     verification.note(error);
     return verification;
@@ -48,15 +52,12 @@ export async function verifyVolume(
 
 async function readLog(
   session: Session,
-  name: string,
-  verification: Verification,
+  log: VerifiedLog,
   signal: AbortSignal | undefined,
 ): Promise<VerifiedLog> {
-  // Before the commits: a stream of them has no end mark, so this says how far it must go.
-  const newest = await getCheckpoint(session, name, { signal });
-  const log = new VerifiedLog(name, newest, verification);
   const next = (): number => log.count;
-  await readCommits(session, { volume: name, next, take: (commit) => log.take(commit), signal });
+  const take = (commit: Commit): void => log.take(commit);
+  await readCommits(session, { volume: log.name, next, take, signal });
   log.end();
   return log;
 }
@@ -64,7 +65,7 @@ async function readLog(
 /** A directory log as far as it has been read and found good. */
 class VerifiedLog {
   readonly tree = new VolumeTree();
-  readonly #name: string;
+  readonly name: string;
   readonly #newest: Checkpoint;
   readonly #verification: Verification;
   readonly #logs = new MemoryFileLogs();
@@ -74,7 +75,7 @@ class VerifiedLog {
 
   /** `newest` is what the server said before it sent the log. */
   constructor(name: string, newest: Checkpoint, verification: Verification) {
-    this.#name = name;
+    this.name = name;
     this.#newest = newest;
     this.#verification = verification;
   }
@@ -85,8 +86,8 @@ class VerifiedLog {
 
   take(commit: Commit): void {
     const state = verifyCommit(this.#state, commit);
-    if (state.kind !== LogKind.DIRECTORY || base64urlEncode(state.name) !== this.#name) {
-      throw new GdpfsError('untrusted', `cannot verify "${this.#name}": the log is another`);
+    if (state.kind !== LogKind.DIRECTORY || base64urlEncode(state.name) !== this.name) {
+      throw new GdpfsError('untrusted', `cannot verify "${this.name}": the log is another`);
     }
     for (const { dentry } of checkPins(commit, this.#logs)) this.tree.apply(dentry);
     this.#state = state;
@@ -104,7 +105,7 @@ class VerifiedLog {
     if (this.#hasNewest) return;
     throw new GdpfsError(
       'untrusted',
-      `cannot verify "${this.#name}": ${this.count} records came, and they do not lead to the checkpoint over ${this.#newest.count}`,
+      `cannot verify "${this.name}": ${this.count} records came, and they do not lead to the checkpoint over ${this.#newest.count}`,
     );
   }
 }

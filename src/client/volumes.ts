@@ -4,6 +4,7 @@ import type {
   Invitation,
   InvitationRequest,
   Volume,
+  VolumeGetQuery,
   VolumeList,
   Whoami,
 } from '../wire/generated/api.ts';
@@ -18,14 +19,15 @@ export async function listVolumes(session: Session, call: CallOptions = {}): Pro
   return jsonOf<VolumeList>(answer).volumes;
 }
 
-/** `volume` is an alias or a 43-character name. */
+/** `volume` is an alias or a 43-character name; with `since` the answer has a proof. */
 export async function getVolume(
   session: Session,
   volume: string,
-  call: CallOptions = {},
+  { since, until, signal }: VolumeGetQuery & CallOptions = {},
 ): Promise<Volume> {
   const route = `/api/v1/volumes/${encodeURIComponent(volume)}`;
-  return jsonOf(await session.request({ method: 'GET', route, ...call }));
+  const query = { since, until };
+  return jsonOf(await session.request({ method: 'GET', route, query, signal }));
 }
 
 /** What the server says is the newest checkpoint. Its signature has not been verified. */

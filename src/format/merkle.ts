@@ -139,24 +139,35 @@ export function consistencyProof(
   leafHashes: readonly Uint8Array[],
   firstCount: number,
 ): Uint8Array[] {
-  assert(isCount(firstCount) && firstCount <= leafHashes.length, 'the old tree is not larger');
+  return consistencyRanges(firstCount, leafHashes.length).map((range) =>
+    rangeRoot(leafHashes, range),
+  );
+}
+
+/**
+ * The leaves whose subtrees make up PROOF(firstCount, D[count]), in the order of the proof: for
+ * those who do not have all leaves at hand. Each range begins at a multiple of the power of two that
+ * is not less than its length.
+ */
+export function consistencyRanges(firstCount: number, count: number): LeafRange[] {
+  assert(isCount(firstCount) && firstCount <= count, 'the old tree is not larger');
   if (firstCount === 0) return [];
-  const proof: Uint8Array[] = [];
+  const ranges: LeafRange[] = [];
   let first = 0;
-  let end = leafHashes.length;
+  let end = count;
   while (firstCount < end) {
     const middle = first + largestPowerOfTwoBelow(end - first);
     if (firstCount <= middle) {
-      proof.push(rangeRoot(leafHashes, { first: middle, end }));
+      ranges.push({ first: middle, end });
       end = middle;
     } else {
-      proof.push(rangeRoot(leafHashes, { first, end: middle }));
+      ranges.push({ first, end: middle });
       first = middle;
     }
   }
   // The verifier knows the old root; it needs the last subtree only where that is not the whole.
-  if (first > 0) proof.push(rangeRoot(leafHashes, { first, end }));
-  return proof.reverse();
+  if (first > 0) ranges.push({ first, end });
+  return ranges.reverse();
 }
 
 interface InclusionClaim {
@@ -244,7 +255,8 @@ export function verifyConsistency(claim: ConsistencyClaim): boolean {
   return last === 0 && bytesEqual(first, firstRoot) && bytesEqual(second, secondRoot);
 }
 
-interface LeafRange {
+/** Leaves from number `first` to before `end`. */
+export interface LeafRange {
   readonly first: number;
   readonly end: number;
 }

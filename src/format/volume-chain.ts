@@ -1,4 +1,4 @@
-import { bytesEqual } from '../base/bytes.ts';
+import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
 import { DIGEST_BYTES, sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { verifyCheckpoint } from './checkpoint.ts';
@@ -16,6 +16,8 @@ export interface ChainState {
   readonly ownerKey: Uint8Array;
   readonly writerKey: Uint8Array;
   readonly epoch: number;
+  /** The record that names writer and epoch; empty before the first one. */
+  readonly policy: Uint8Array;
   readonly count: number;
   /** Encoded MerkleFrontier over the records. */
   readonly frontier: Uint8Array;
@@ -83,6 +85,7 @@ function firstState(commit: Commit): ChainState {
     ownerKey,
     writerKey: ownerKey,
     epoch: 0,
+    policy: EMPTY_BYTES,
     count: 0,
     frontier: new MerkleFrontier().encode(),
     previous: ZERO_DIGEST,
@@ -94,8 +97,8 @@ function firstState(commit: Commit): ChainState {
 function checkRecords(
   state: ChainState,
   commit: Commit,
-): { readonly writerKey: Uint8Array; readonly epoch: number } {
-  let { writerKey, epoch } = state;
+): Pick<ChainState, 'writerKey' | 'epoch' | 'policy'> {
+  let { writerKey, epoch, policy: record } = state;
   for (const [index, bytes] of commit.records.entries()) {
     const body = decodeRecord(bytes);
     const seq = commit.firstSeq + index;
@@ -104,11 +107,12 @@ function checkRecords(
       const policy = verifyPolicy(state.name, state.ownerKey, body.value);
       if (policy.epoch <= epoch) throw broken(commit, `epoch ${policy.epoch} is not new`);
       ({ writerKey, epoch } = policy);
+      record = bytes.slice();
     } else if (body.case !== 'meta' && body.case !== contentCase(state.kind)) {
       throw broken(commit, `record ${seq} is a ${body.case}`);
     }
   }
-  return { writerKey, epoch };
+  return { writerKey, epoch, policy: record };
 }
 
 function contentCase(kind: ChainState['kind']): 'dentry' | 'system' {

@@ -75,6 +75,7 @@ export function newLog(options: {
     ownerKey: owner.publicKey,
     writerKey: writer.publicKey,
     epoch: FIRST_EPOCH,
+    policy,
     count: 0,
     frontier: new MerkleFrontier().encode(),
     previous: ZERO_DIGEST,

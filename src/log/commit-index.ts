@@ -1,11 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { concatBytes } from '../base/bytes.ts';
 import type { Commit, PartPlace, RequestResult } from '../format/commit.ts';
 import { LIMITS } from '../base/limits.ts';
+import { leafHash } from '../format/merkle.ts';
 import { FRAME_HEADER_BYTES } from '../format/segment.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import { prepareAll } from '../storage/index-db.ts';
 import type { Position } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
+import { LogTree } from './log-tree.ts';
 import { VolumeTable } from './volume-table.ts';
 
 /** Of a commit frame's payload, before the commit: its length. */
@@ -13,7 +16,8 @@ const COMMIT_PREFIX_BYTES = 4;
 
 const SQL = {
   frame: `INSERT OR REPLACE INTO commit_frame
-    (volume, first_seq, count, time_ms, segment, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    (volume, first_seq, count, time_ms, segment, offset, length, leaves)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   part: `INSERT OR REPLACE INTO log_part
     (volume, log, first_seq, count, segment, offset, length, records)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -34,11 +38,13 @@ function shortRecords(bytes: Uint8Array, { offset, length }: PartPlace): Uint8Ar
 export class CommitIndex {
   readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
   readonly #volumes: VolumeTable;
+  readonly #tree: LogTree;
 
   /** `database` is the writing connection. */
   constructor(database: DatabaseSync) {
     this.#sql = prepareAll(database, SQL);
     this.#volumes = new VolumeTable(database);
+    this.#tree = new LogTree(database);
   }
 
   /** `state` is the log's state after the commit, which lies in the frame at `location`. */
@@ -65,7 +71,9 @@ export class CommitIndex {
       segment,
       offset,
       length,
+      concatBytes(commit.records.map(leafHash)),
     );
+    this.#tree.grow(volume, { from: firstSeq, count: state.count });
     const start = offset + FRAME_HEADER_BYTES + COMMIT_PREFIX_BYTES;
     for (const [index, part] of commit.parts.entries()) {
       const place = places[index];

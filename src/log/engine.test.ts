@@ -154,6 +154,7 @@ function newLog(keys: KeyStore): { readonly state: ChainState; readonly records:
     ownerKey: owner.publicKey,
     writerKey: writer.publicKey,
     epoch: 1,
+    policy,
     count: 0,
     frontier: new MerkleFrontier().encode(),
     previous: ZERO_DIGEST,

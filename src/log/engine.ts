@@ -15,6 +15,7 @@ import type { ChunkTable } from './chunk-table.ts';
 import { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
+import { LogTree } from './log-tree.ts';
 import { sealCommit } from './seal.ts';
 import { type Job, Sequencer } from './sequencer.ts';
 import { Transaction } from './transaction.ts';
@@ -32,7 +33,9 @@ const SQL = {
     WHERE volume = ? AND log = ? AND first_seq < ? ORDER BY first_seq`,
   logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
   commits: `SELECT first_seq, segment, offset, length FROM commit_frame
-    WHERE volume = ? AND first_seq + count > ? ORDER BY first_seq LIMIT ?`,
+    WHERE volume = ?1 AND first_seq >= (SELECT max(first_seq) FROM commit_frame
+      WHERE volume = ?1 AND first_seq <= ?2)
+    ORDER BY first_seq LIMIT ?3`,
   countAt: `SELECT first_seq + count AS count FROM commit_frame
     WHERE volume = ? AND time_ms <= ? ORDER BY time_ms DESC, first_seq DESC LIMIT 1`,
 } as const;
@@ -70,6 +73,7 @@ export class LogEngine {
   readonly #sequencer: Sequencer;
   readonly #writerVolumes: VolumeTable;
   readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  readonly #tree: LogTree;
   /** Index writes that wait for the next transaction and are not part of any log. */
   #later: ((database: DatabaseSync) => void)[] = [];
   #batches = 0;
@@ -106,6 +110,7 @@ export class LogEngine {
     this.#damaged = this.volumes.damaged();
     this.#writerVolumes = new VolumeTable(parts.index.writer);
     this.#sql = prepareAll(parts.index.reader, SQL);
+    this.#tree = new LogTree(parts.index.reader);
     this.#sequencer = new Sequencer(async (jobs) => this.#runBatch(jobs));
   }
 
@@ -202,6 +207,17 @@ export class LogEngine {
       commits.push(decodeCommitPayload(await this.#segments.readFrame(placeOf(row))).commit);
     }
     return commits;
+  }
+
+  /**
+   * PROOF of RFC 6962 that the log's first `since` records are the beginning of its first `until`.
+   * Both are at most the log's count.
+   */
+  consistency(
+    volume: number,
+    range: { readonly since: number; readonly until: number },
+  ): Uint8Array[] {
+    return this.#tree.consistency(volume, range);
   }
 
   /** Records that the log had at `timeMs`; 0 before its first commit. */

@@ -11,6 +11,7 @@ export const LOG_SCHEMA = `
     owner_key BLOB NOT NULL,
     writer_key BLOB NOT NULL,
     epoch INTEGER NOT NULL,
+    policy BLOB NOT NULL,
     count INTEGER NOT NULL,
     frontier BLOB NOT NULL,
     previous BLOB NOT NULL,
@@ -28,13 +29,21 @@ export const LOG_SCHEMA = `
     PRIMARY KEY (volume, digest)
   ) WITHOUT ROWID;
 
-  -- Commit frames; \`offset\` and \`length\` are those of the frame.
+  -- Commit frames; \`offset\` and \`length\` are those of the frame. \`leaves\` are the Merkle leaf
+  -- hashes of the commit's records, one behind the other.
   CREATE TABLE commit_frame (
     volume INTEGER, first_seq INTEGER, count INTEGER, time_ms INTEGER,
-    segment INTEGER, offset INTEGER, length INTEGER,
+    segment INTEGER, offset INTEGER, length INTEGER, leaves BLOB,
     PRIMARY KEY (volume, first_seq)
-  ) WITHOUT ROWID;
+  );
   CREATE INDEX commit_time ON commit_frame (volume, time_ms);
+
+  -- Merkle roots over 256^level leaves of a log, those that are complete: number \`position\` is over
+  -- leaves position * 256^level to before (position + 1) * 256^level. Level 1 and up.
+  CREATE TABLE log_tree (
+    volume INTEGER, level INTEGER, position INTEGER, hash BLOB,
+    PRIMARY KEY (volume, level, position)
+  ) WITHOUT ROWID;
 
   -- Where the records of each file log lie: the encoded list of records, inside a commit frame. A
   -- short list is in \`records\` as well: that of a small file must not cost a read of its own.

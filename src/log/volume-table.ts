@@ -21,9 +21,10 @@ const SQL = {
   byId: 'SELECT * FROM volume WHERE id = ?',
   byKind: 'SELECT * FROM volume WHERE kind = ? ORDER BY id',
   insert: `INSERT INTO volume
-    (name, kind, owner_key, writer_key, epoch, count, frontier, previous, time_ms, checkpoint, meta)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  update: `UPDATE volume SET writer_key = ?, epoch = ?, count = ?, frontier = ?, previous = ?,
+    (name, kind, owner_key, writer_key, epoch, policy, count, frontier, previous, time_ms, checkpoint,
+      meta)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  update: `UPDATE volume SET writer_key = ?, epoch = ?, policy = ?, count = ?, frontier = ?, previous = ?,
     time_ms = ?, checkpoint = ? WHERE id = ?`,
   damage: 'UPDATE volume SET damage = ? WHERE id = ? AND damage IS NULL',
   damageAll: 'UPDATE volume SET damage = ? WHERE damage IS NULL',
@@ -59,6 +60,7 @@ export class VolumeTable {
       state.ownerKey,
       state.writerKey,
       state.epoch,
+      state.policy,
       state.count,
       state.frontier,
       state.previous,
@@ -73,6 +75,7 @@ export class VolumeTable {
     this.#sql.update.run(
       state.writerKey,
       state.epoch,
+      state.policy,
       state.count,
       state.frontier,
       state.previous,
@@ -122,6 +125,7 @@ function asRow(row: Row | undefined): VolumeRow | undefined {
     ownerKey: row['owner_key'] as Uint8Array,
     writerKey: row['writer_key'] as Uint8Array,
     epoch: Number(row['epoch']),
+    policy: row['policy'] as Uint8Array,
     count: Number(row['count']),
     frontier: row['frontier'] as Uint8Array,
     previous: row['previous'] as Uint8Array,

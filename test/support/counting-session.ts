@@ -17,6 +17,9 @@ export function countRequests(session: Session): CountingSession {
   const requests = new Map<string, number>();
   const counting = {
     url: session.url,
+    get hasChanged() {
+      return session.hasChanged;
+    },
     requests,
     sentBytes: 0,
     before: undefined as CountingSession['before'],

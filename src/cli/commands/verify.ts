@@ -32,13 +32,14 @@ export function verifyCommand(context: Context): Command {
 }
 
 async function verify(context: Context, file: RemoteFile, options: VerifyOptions): Promise<void> {
-  const { session, remote, text } = file;
+  const { session, remote, text, trusted } = file;
   if (remote.path !== '') {
     throw new GdpfsError('usage', `cannot verify ${JSON.stringify(text)}: need "gdp://VOLUME"`);
   }
   const report = await verifyVolume(session, {
     volume: remote.volume,
     data: options.data,
+    trusted: trusted.checkpoint,
     onProgress: (soFar) => context.status.show(withoutControls(`${text}: ${counts(soFar)}`)),
     signal: context.signal,
   });

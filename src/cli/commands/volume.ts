@@ -4,6 +4,7 @@ import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatTime } from '../format.ts';
 import { Servers } from '../../client/servers.ts';
+import { volumeTrustCommand } from './volume-trust.ts';
 
 interface CreateOptions extends GlobalOptions, Omit<CreateVolume, 'name'> {
   readonly json?: boolean;
@@ -15,9 +16,10 @@ interface ListOptions extends GlobalOptions {
 
 export function volumeCommand(context: Context): Command {
   return new Command('volume')
-    .description('Create and list volumes.')
+    .description('Create and list volumes, and say what is known of one.')
     .addCommand(createCommand(context))
-    .addCommand(listCommand(context));
+    .addCommand(listCommand(context))
+    .addCommand(volumeTrustCommand(context));
 }
 
 function createCommand(context: Context): Command {
@@ -38,6 +40,8 @@ function createCommand(context: Context): Command {
       };
       const session = await servers.session();
       const volume = await createVolume(session, request, { signal: context.signal });
+      // Its first checkpoint counts from now on.
+      await servers.locate({ volume: volume.name, path: '' });
       const text = json
         ? JSON.stringify(volume)
         : `created gdp://${volume.alias}/ (${volume.name})`;

@@ -1,10 +1,15 @@
 import { authorizeVolume } from '../authorize.ts';
 import type { Exchange } from '../exchange.ts';
-import { volumeJson } from '../json-forms.ts';
+import { proofJson, volumeJson } from '../json-forms.ts';
 import { replyJson } from '../reply.ts';
 
-/** GET /api/v1/volumes/{volume} */
+/** GET /api/v1/volumes/{volume}, with `since` also the proof of its newest checkpoint. */
 export function volumeGet(exchange: Exchange<'volumeGet'>): void {
-  const volume = authorizeVolume(exchange, exchange.params['volume'] ?? '');
-  replyJson(exchange, { status: 200 }, volumeJson(volume));
+  const { params, query, services } = exchange;
+  const volume = authorizeVolume(exchange, params['volume'] ?? '');
+  const { since, until } = query;
+  if (since === undefined) return replyJson(exchange, { status: 200 }, volumeJson(volume));
+  const range = { since, ...(until === undefined ? {} : { until }) };
+  const proof = proofJson(services.fs.checkpointProof(volume.name, range));
+  replyJson(exchange, { status: 200 }, { ...volumeJson(volume), proof });
 }

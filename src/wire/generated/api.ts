@@ -53,6 +53,10 @@ export type UploadChunking = FixedChunking | ContentChunking;
 export type ChangeRequest = Rename | Copy | Truncate | SetAttributes | Restore;
 export type Chunking = 'fixed' | 'cdc';
 export type Custody = 'server' | 'client';
+/**
+ * Records of the directory log.
+ */
+export type RecordCount = number;
 export type ErrorCode =
   | 'bad_chunk'
   | 'bad_range'
@@ -325,6 +329,25 @@ export interface Volume {
    * Records in the directory log.
    */
   count: number;
+  proof?: VolumeProof;
+}
+/**
+ * What ties a checkpoint to the volume's name: `meta` is record 0, whose SHA-256 is the name and which has the owner's key; `policy` is the newest GDPfsVolume record, by which the owner names the writer's key.
+ */
+export interface VolumeProof {
+  /**
+   * The newest signed note.
+   */
+  checkpoint: string;
+  meta: string;
+  /**
+   * Empty if the owner is the writer.
+   */
+  policy: string;
+  /**
+   * RFC 6962 consistency proof from `since` to `until`, or to the newest checkpoint. Empty if the log has fewer records than `since` or `until`.
+   */
+  consistency: string[];
 }
 export interface VolumeList {
   volumes: Volume[];
@@ -470,7 +493,10 @@ export interface StorageFileChunksPostQuery {
 }
 export interface VolumesGetQuery {}
 export interface VolumesPostQuery {}
-export interface VolumeGetQuery {}
+export interface VolumeGetQuery {
+  since?: RecordCount;
+  until?: RecordCount;
+}
 export interface VolumeCheckpointGetQuery {}
 export interface VolumeCommitsGetQuery {
   from?: Seq;

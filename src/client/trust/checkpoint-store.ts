@@ -1,0 +1,126 @@
+import { link, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bytesEqual } from '../../base/bytes.ts';
+import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { type Checkpoint, parseCheckpoint } from '../../format/checkpoint.ts';
+import { makePrivateDirectory } from '../../wire/private-file.ts';
+import { localError, quote, systemCode } from '../local-error.ts';
+
+/**
+ * Checkpoints that were seen and verified, by the names of the volumes. One file each, named by the
+ * count of records, so that processes need no lock: each adds what it has seen, and whoever reads
+ * holds the server to all of them. Usually it is one; it is dropped when a newer one that continues
+ * it is there.
+ */
+export interface CheckpointStore {
+  /** In the order of their counts. Throws `local_io` for a file that is damaged. */
+  read(volume: string): Promise<readonly Checkpoint[]>;
+  /** Throws `untrusted` if another one with the same count is known. */
+  add(volume: string, note: Uint8Array): Promise<void>;
+  drop(volume: string, checkpoint: Checkpoint): Promise<void>;
+  /** All of the volume. Was there any? */
+  forget(volume: string): Promise<boolean>;
+}
+
+const FILE_MODE = 0o600;
+const READ_ONLY: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+const NAME = /^(0|[1-9][0-9]{0,15})\.note$/;
+
+/** `directory` is made when there is something to keep. */
+export function openCheckpointStore(directory: string): CheckpointStore {
+  const folderOf = (volume: string): string => join(directory, volume);
+  const pathOf = (volume: string, count: number): string => join(folderOf(volume), `${count}.note`);
+
+  return {
+    async read(volume) {
+      const names = (await list(folderOf(volume))).filter((name) => NAME.test(name));
+      const found = await Promise.all(names.map((name) => readNote(join(folderOf(volume), name))));
+      return found
+        .filter((checkpoint) => checkpoint !== undefined)
+        .sort((left, right) => left.count - right.count)
+        .slice(-LIMITS.rememberedCheckpointsMax);
+    },
+
+    async add(volume, note) {
+      const { checkpoint } = parseCheckpoint(note);
+      const path = pathOf(volume, checkpoint.count);
+      try {
+        await makePrivateDirectory(folderOf(volume));
+        if (await createWhole(path, note)) return;
+      } catch (error) {
+        // A configuration that is mounted read-only keeps what it came with.
+        if (isGdpfsError(error) && READ_ONLY.has(systemCode(error.cause) ?? '')) return;
+        throw error;
+      }
+      const known = await readNote(path);
+      if (known === undefined || bytesEqual(known.root, checkpoint.root)) return;
+      throw new GdpfsError(
+        'untrusted',
+        `cannot trust checkpoint: another one over ${checkpoint.count} records was seen before`,
+      );
+    },
+
+    async drop(volume, { count }) {
+      await rm(pathOf(volume, count), { force: true });
+    },
+
+    async forget(volume) {
+      const hadAny = (await list(folderOf(volume))).length > 0;
+      await rm(folderOf(volume), { recursive: true, force: true });
+      return hadAny;
+    },
+  };
+}
+
+async function list(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw localError('read', folder, error);
+  }
+}
+
+/** Undefined if somebody has dropped it meanwhile. */
+async function readNote(path: string): Promise<Checkpoint | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw localError('read', path, error);
+  }
+  try {
+    return parseCheckpoint(bytes).checkpoint;
+  } catch (cause) {
+    if (!isGdpfsError(cause)) throw cause;
+    throw new GdpfsError('local_io', `cannot use ${quote(path)}: it is damaged`, {
+      cause,
+      hint: 'if nobody else can have changed it, "gdpfs volume trust --reset" starts anew',
+    });
+  }
+}
+
+/** False if it exists already. */
+async function createWhole(path: string, bytes: Uint8Array): Promise<boolean> {
+  const temporary = `${path}.${process.pid}-${(temporaries += 1)}.tmp`;
+  try {
+    const file = await open(temporary, 'w', FILE_MODE);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw localError('write', path, error);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+let temporaries = 0;

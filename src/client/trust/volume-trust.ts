@@ -1,0 +1,158 @@
+import { base64urlDecode, utf8Encode } from '../../base/bytes.ts';
+import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
+import type { Checkpoint } from '../../format/checkpoint.ts';
+import {
+  type CheckpointProof,
+  verifyCheckpointProof,
+  verifyContinuation,
+} from '../../format/checkpoint-proof.ts';
+import { isAlias } from '../../format/path.ts';
+import { decodeBase64 } from '../../format/signed-note.ts';
+import type { Volume } from '../../wire/generated/api.ts';
+import type { CallOptions } from '../files.ts';
+import type { Home, Profile } from '../home.ts';
+import type { Session } from '../session.ts';
+import { getVolume } from '../volumes.ts';
+import type { CheckpointStore } from './checkpoint-store.ts';
+
+/** A volume of which the server has shown that it goes on from what was seen before. */
+export interface TrustedVolume {
+  readonly session: Session;
+  readonly store: CheckpointStore;
+  /** 43 characters. */
+  readonly name: string;
+  /** Alias or name, as the user gave it. */
+  readonly reference: string;
+  /** The newest one that the server has shown. */
+  readonly checkpoint: Checkpoint;
+}
+
+/**
+ * Asks the server what `reference`, an alias or a name, is, and holds it to what was seen before: an
+ * alias keeps its volume, and the history of a volume only grows. What is seen for the first time is
+ * believed as far as the volume's name proves it. One exchange, unless parallel commands have left
+ * more than one checkpoint. Throws `untrusted`.
+ */
+export async function trustVolume(
+  options: CallOptions & {
+    readonly session: Session;
+    readonly home: Pick<Home, 'checkpoints' | 'rememberVolume'>;
+    readonly profile: Profile;
+    readonly reference: string;
+  },
+): Promise<TrustedVolume> {
+  const { session, home, profile, reference, signal } = options;
+  const store = home.checkpoints;
+  const known = knownName(profile, reference);
+  let seen = known === undefined ? [] : await store.read(known);
+  let volume = await getVolume(session, reference, { since: countOf(seen), signal });
+  const { name } = volume;
+  if (known !== undefined && name !== known) await refuseOther(options, name);
+  if (name !== known) {
+    seen = await store.read(name);
+    if (seen.length > 0) volume = await getVolume(session, name, { since: countOf(seen), signal });
+  }
+  const checkpoint = await holdTo(seen, volume, { session, store, name, reference, signal });
+  if (isAlias(reference)) await home.rememberVolume(profile, { alias: reference, name });
+  return { session, store, name, reference, checkpoint };
+}
+
+/** The same once more, for what has happened since. */
+export async function trustAgain(
+  trusted: TrustedVolume,
+  { signal }: CallOptions = {},
+): Promise<TrustedVolume> {
+  const { session, store, name } = trusted;
+  const seen = await store.read(name);
+  const volume = await getVolume(session, name, { since: countOf(seen), signal });
+  return { ...trusted, checkpoint: await holdTo(seen, volume, { ...trusted, signal }) };
+}
+
+function knownName({ volumes }: Profile, reference: string): string | undefined {
+  if (!isAlias(reference)) return reference;
+  return Object.hasOwn(volumes, reference) ? volumes[reference] : undefined;
+}
+
+/** Throws unless somebody has allowed it since the profile was read. */
+async function refuseOther(
+  { home, profile, reference }: Parameters<typeof trustVolume>[0],
+  name: string,
+): Promise<void> {
+  if (isAlias(reference)) return await home.rememberVolume(profile, { alias: reference, name });
+  throw new GdpfsError(
+    'untrusted',
+    `cannot use volume "${reference}": the server shows another, "${name}"`,
+  );
+}
+
+function countOf(seen: readonly Checkpoint[]): number {
+  return seen.at(-1)?.count ?? 0;
+}
+
+type Asking = Omit<TrustedVolume, 'checkpoint'> & CallOptions;
+
+/** Throws `untrusted` unless what `volume` shows goes on from all of `seen`; then remembers it. */
+async function holdTo(
+  seen: readonly Checkpoint[],
+  volume: Volume,
+  asking: Asking,
+): Promise<Checkpoint> {
+  const { store, name, reference } = asking;
+  const newest = seen.at(-1);
+  try {
+    const proof = proofOf(volume);
+    const checkpoint = verifyCheckpointProof(nameBytes(name), proof);
+    if (newest !== undefined) {
+      verifyContinuation(newest, checkpoint, proof.consistency);
+      for (const older of seen.slice(0, -1)) await holdToOlder(older, newest, asking);
+    }
+    if (checkpoint.count > countOf(seen)) await store.add(name, proof.checkpoint);
+    for (const older of seen) {
+      if (older.count < checkpoint.count) await store.drop(name, older);
+    }
+    return checkpoint;
+  } catch (cause) {
+    if (!isGdpfsError(cause, 'untrusted', 'corrupt')) throw cause;
+    throw new GdpfsError('untrusted', `cannot use volume "${reference}": ${cause.message}`, {
+      cause,
+      hint: `if the server was set back on purpose, as by a backup: gdpfs volume trust --reset gdp://${reference}`,
+    });
+  }
+}
+
+/** Two commands at once have seen one each: the server must have shown both the same history. */
+async function holdToOlder(
+  older: Checkpoint,
+  newest: Checkpoint,
+  { session, name, signal }: Asking,
+): Promise<void> {
+  const range = { since: older.count, until: newest.count };
+  const { consistency } = proofOf(await getVolume(session, name, { ...range, signal }));
+  verifyContinuation(older, newest, consistency);
+}
+
+function proofOf({ proof }: Volume): CheckpointProof {
+  if (proof === undefined) throw malformed();
+  return {
+    checkpoint: utf8Encode(proof.checkpoint),
+    meta: decoded(proof.meta),
+    policy: decoded(proof.policy),
+    consistency: proof.consistency.map(decoded),
+  };
+}
+
+function decoded(text: string): Uint8Array {
+  const bytes = decodeBase64(text);
+  if (bytes === undefined) throw malformed();
+  return bytes;
+}
+
+function nameBytes(name: string): Uint8Array {
+  const bytes = base64urlDecode(name);
+  if (bytes === undefined) throw malformed();
+  return bytes;
+}
+
+function malformed(): GdpfsError {
+  return new GdpfsError('untrusted', 'cannot trust checkpoint: the server shows no proof of it');
+}
