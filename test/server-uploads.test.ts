@@ -251,6 +251,27 @@ test('an append continues the content that it names, once', async () => {
   );
 });
 
+test('who appends need not know the root of the log, who writes a new one must', async () => {
+  const commitRootless = async (plan: FilePlan, upload: string): Promise<HttpAnswer> => {
+    const { query, ...rest } = commitOf(plan, { path, upload });
+    const { root: _, ...known } = query;
+    return await alice.send('PATCH', '/api/v1/files', { query: known, ...rest });
+  };
+  const plan = planFile(randomBytes(2 * CHUNK), CHUNK);
+  const opened = await open(plan.bytes.length);
+  await send(opened.upload, framesOf(plan));
+  const expected = { volume: 'alice', code: 'bad_request', status: 400 };
+  await assertRefused(alice, expected, () => commitRootless(plan, opened.upload));
+  await commit(plan, opened.upload);
+  const longer = planAppend(plan, randomBytes(CHUNK), CHUNK);
+  const json = { path, kind: 'append', content: plan.content, size: longer.bytes.length };
+  const { upload } = (await alice.send('POST', '/api/v1/files', { json })).json as Upload;
+  await send(upload, framesOf(longer, longer.chunks.slice(2)));
+  const answer = await commitRootless(longer, upload);
+  assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual((await read()).bytes, new Uint8Array(longer.bytes));
+});
+
 test('a repeated commit gets the first answer; the same key with another body is refused', async () => {
   const plan = planFile(randomBytes(3 * CHUNK), CHUNK);
   const { upload } = await open(plan.bytes.length);

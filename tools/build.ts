@@ -1,6 +1,5 @@
-import { cpSync, globSync } from 'node:fs';
+import { chmodSync, cpSync, globSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleProgram } from './bundle.ts';
 
 /** `npm run build`, behind `tsc -b`: what the compiler does not put into dist. */
 
@@ -11,4 +10,4 @@ for (const path of globSync('src/*/generated/*.{js,d.ts}', { cwd: ROOT })) {
   cpSync(join(ROOT, path), join(ROOT, path.replace(/^src/, 'dist')));
 }
 
-await bundleProgram(join(ROOT, 'dist/program'));
+chmodSync(join(ROOT, 'dist/cli/main.js'), 0o755);

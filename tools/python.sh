@@ -21,8 +21,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$(sha256sum <<<"$wanted")" ]; then
 fi
 [ "${1-}" = --only-setup ] && exit
 
-# The server that the tests start runs on the Node of the project.
-PATH=$(cd .. && pwd)/node_modules/.bin:$PWD/.venv/bin:$PATH
+PATH=$PWD/.venv/bin:$PATH
 export PATH
 # TensorFlow says a lot at start that is no news.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL-2}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gdpfs.filesystem import GdpFileSystem
 from harness import Server
 
 _numbers = itertools.count(1)
@@ -45,6 +46,15 @@ def own_home(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 @pytest.fixture
 def volume(home: Server) -> str:
     """URL of a new empty volume, without a slash at the end."""
-    alias = f"test{next(_numbers)}"
-    home.volume(alias)
-    return f"gdp://{alias}"
+    return home.volume(f"test{next(_numbers)}")
+
+
+@pytest.fixture(params=["fixed", "cdc"])
+def any_volume(request: pytest.FixtureRequest, home: Server) -> str:
+    """The same, of each way of cutting files."""
+    return home.volume(f"test{next(_numbers)}", chunking=request.param)
+
+
+@pytest.fixture
+def fs(home: Server) -> GdpFileSystem:
+    return GdpFileSystem()

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gdpfs.client import Client
+from gdpfs.file_lookup import client_of
+
 PROJECT = Path(__file__).resolve().parents[2]
 MAIN = PROJECT / "src/cli/main.ts"
 #: A run from source spends most of its time on stripping types: once is enough.
@@ -37,7 +40,8 @@ class Cli:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
+            # The Node of the project comes first.
+            "PATH": f"{PROJECT}/node_modules/.bin:{os.environ['PATH']}",
             "HOME": str(self.home),
             "GDPFS_HOME": str(self.home),
             "TZ": "UTC",
@@ -88,9 +92,17 @@ class Server:
         self.kill()
         self.start()
 
-    def volume(self, alias: str, *options: str) -> None:
-        """Makes an empty volume of the admin's."""
-        self.admin("volume", "create", alias, *options)
+    def volume(self, alias: str, **options: str) -> str:
+        """Makes an empty volume of the admin's; its URL, without a slash at the end."""
+        self.client.session.json(
+            "POST", "/api/v1/volumes", json_body={"name": alias, **options}, changes=True
+        )
+        return f"gdp://{alias}"
+
+    @property
+    def client(self) -> Client:
+        """The admin."""
+        return client_of(None, self.admin.home)
 
     def new_user(self, principal: str) -> Cli:
         """Somebody else, with a home volume of that name."""

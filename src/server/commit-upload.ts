@@ -27,8 +27,11 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
     }
     if (upload.size !== undefined && size !== upload.size)
       throw badCommit(`size ${size}, need the upload's ${upload.size}`);
+    if (root === undefined && upload.base === undefined)
+      throw badCommit('need the parameter "root"');
     const { principal: claimant } = upload;
-    const file = { records: readRecords(body, size), root, content, claimant };
+    const rooted = root === undefined ? {} : { root };
+    const file = { records: readRecords(body, size), ...rooted, content, claimant };
     const result = await fs.apply(volume.name, changeOf(exchange, upload, file), context);
     await fs.closeUpload(upload);
     return result;
@@ -48,15 +51,16 @@ function changeOf(exchange: Exchange<'filesPatch'>, upload: Upload, file: FileCo
 
 function requireCommitParameters(query: FilesPatchQuery): {
   readonly id: string;
-  readonly root: Uint8Array;
+  readonly root: Uint8Array | undefined;
   readonly content: Uint8Array;
   readonly size: number;
 } {
   const { upload, root, content, size } = query;
-  if (upload === undefined || root === undefined || content === undefined || size === undefined) {
-    throw badCommit('need the parameters "upload", "size", "root" and "content"');
+  if (upload === undefined || content === undefined || size === undefined) {
+    throw badCommit('need the parameters "upload", "size" and "content"');
   }
-  return { id: upload, root: digestOf(root), content: digestOf(content), size };
+  const digest = root === undefined ? undefined : digestOf(root);
+  return { id: upload, root: digest, content: digestOf(content), size };
 }
 
 /** The file's size is where its last fchunk ends (DESIGN §3). */
