@@ -1,5 +1,6 @@
-import { chmodSync, cpSync, globSync } from 'node:fs';
+import { cpSync, globSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleProgram } from './bundle.ts';
 
 /** `npm run build`, behind `tsc -b`: what the compiler does not put into dist. */
 
@@ -10,4 +11,4 @@ for (const path of globSync('src/*/generated/*.{js,d.ts}', { cwd: ROOT })) {
   cpSync(join(ROOT, path), join(ROOT, path.replace(/^src/, 'dist')));
 }
 
-chmodSync(join(ROOT, 'dist/cli/main.js'), 0o755);
+await bundleProgram(join(ROOT, 'dist/program'));

@@ -7,7 +7,7 @@ import { buffer, text } from 'node:stream/consumers';
 
 const SOURCE = join(import.meta.dirname, '../src/cli/main.ts');
 /** What `npm run build` makes, and users run. */
-export const BUILT_PROGRAM: string = join(import.meta.dirname, '../dist/cli/main.js');
+export const BUILT_PROGRAM: string = join(import.meta.dirname, '../dist/program/main.cjs');
 
 /** One user's command line: where its logins are kept. */
 export interface User {

@@ -1,7 +1,7 @@
 import { siblingModule, ThreadPool } from './thread-pool.ts';
 
 const threads = new ThreadPool<readonly Uint8Array[], Uint8Array>(
-  siblingModule(import.meta, 'digest-worker'),
+  siblingModule(import.meta.url, 'digest-worker'),
 );
 
 /**

@@ -13,7 +13,7 @@ export interface Md5Request {
   readonly isEnd: boolean;
 }
 
-const threads = new ThreadPool<Md5Request, string>(siblingModule(import.meta, 'md5-worker'));
+const threads = new ThreadPool<Md5Request, string>(siblingModule(import.meta.url, 'md5-worker'));
 let streamCount = 0;
 
 /** The MD5 of a stream of bytes, made beside the event loop. Dispose of it, also if it failed. */

@@ -82,8 +82,7 @@ class PoolThread<Job, Answer> implements Thread<Job, Answer> {
   }
 }
 
-/** A module beside the one that `meta` is of: the same file, from source or as it was built. */
-export function siblingModule(meta: ImportMeta, name: string): URL {
-  const extension = meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`./${name}.${extension}`, meta.url);
+/** A module beside the one at `url`: the same kind of file, from source or as it was built. */
+export function siblingModule(url: string, name: string): URL {
+  return new URL(`./${name}${url.slice(url.lastIndexOf('.'))}`, url);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Where the process starts. `--version` is answered here: whatever this file imports, everything
- * waits for.
+ * waits for. Without an `await` outside of functions, which its bundle cannot have.
  */
 
 import { enableCompileCache } from 'node:module';
@@ -17,6 +17,10 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   // there decides what runs.
   const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   enableCompileCache(join(caches, 'gdpfs', 'code'));
+  void run();
+}
+
+async function run(): Promise<void> {
   const { runProcess } = await import('./run-process.ts');
   process.exitCode = await runProcess(args);
 }

@@ -1,5 +1,6 @@
 import { parentPort, Worker } from 'node:worker_threads';
 import { assert, GdpfsError, isErrorCode } from '../base/errors.ts';
+import { siblingModule } from '../base/thread-pool.ts';
 
 /**
  * Requests to a worker thread and their answers, in order. An answer moves its buffers instead of
@@ -40,9 +41,7 @@ export function startTreeWorker<Request, Answer>(
   name: string,
   workerData: unknown,
 ): TreeWorker<Request, Answer> {
-  // The same file, from source or as it was built.
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./${name}.${extension}`, import.meta.url), { workerData });
+  const worker = new Worker(siblingModule(import.meta.url, name), { workerData });
   const waiting: PromiseWithResolvers<Answer>[] = [];
   worker.on('message', (reply: Reply<Answer>) => {
     const first = waiting.shift();

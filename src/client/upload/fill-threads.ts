@@ -4,7 +4,7 @@ import { fill, type Filled, type FillJob } from './fill-job.ts';
 
 type Answer = { readonly filled: Filled } | { readonly fault: Fault };
 
-const threads = new ThreadPool<FillJob, Answer>(siblingModule(import.meta, 'fill-worker'));
+const threads = new ThreadPool<FillJob, Answer>(siblingModule(import.meta.url, 'fill-worker'));
 
 /** Jobs of one file that keep all threads busy. */
 export const FILLS_AHEAD = POOL_THREADS_MAX + 1;

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LIMITS } from '../src/base/limits.ts';
+import { bundleProgram } from './bundle.ts';
+import { compareTrees } from './compare-trees.ts';
+import { run, startServer } from './gdpfs-process.ts';
+
+test('the bundled program serves, copies a tree both ways, and names the licenses of what is in it', async (t) => {
+  const bundle = join(import.meta.dirname, `../dist/bundle-test-${process.pid}`);
+  const folder = mkdtempSync(join(tmpdir(), 'gdpfs-bundle-'));
+  t.after(() => {
+    for (const path of [bundle, folder]) rmSync(path, { recursive: true, force: true });
+  });
+  await bundleProgram(bundle);
+  const user = {
+    home: join(folder, 'home'),
+    signal: t.signal,
+    program: join(bundle, 'main.cjs'),
+  };
+  const tree = join(folder, 'tree');
+  mkdirSync(join(tree, 'sub'), { recursive: true });
+  writeFileSync(join(tree, 'sub/small'), 'small');
+  writeFileSync(join(tree, 'large'), randomBytes(2 * LIMITS.smallFileBytesMax + 1));
+  await using server = await startServer(user, join(folder, 'data'));
+  await run(user, 'login', server.url, server.token);
+  await run(user, 'volume', 'create', 'v');
+  await run(user, 'cp', '-r', '--md5', tree, 'gdp://v/tree');
+  const back = join(folder, 'back');
+  await run(user, 'cp', '-r', 'gdp://v/tree', back);
+  assert.deepEqual((await compareTrees(tree, back)).differences, []);
+  await run(user, 'verify', 'gdp://v');
+  const licenses = readFileSync(join(bundle, 'LICENSES.txt'), 'utf8');
+  for (const name of ['@bufbuild/protobuf', 'commander', 'undici'])
+    assert.ok(licenses.includes(name));
+});
