@@ -1,0 +1,97 @@
+// The requests that the plugin makes: api/openapi.yaml.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "chunk.h"
+#include "chunking.h"
+#include "http.h"
+#include "path.h"
+
+namespace gdpfs {
+
+enum class Kind { kFile = 1, kDirectory = 2, kLink = 3 };
+
+struct Entry {
+  Kind kind = Kind::kDirectory;
+  std::uint64_t size = 0;
+  std::int64_t mtimeUs = 0;
+};
+
+struct NamedEntry {
+  std::string name;
+  Entry entry;
+};
+
+/// One version of a file, verified: its chunks add up to its ETag.
+struct FileVersion {
+  Path path;
+  std::string etag;
+  std::uint64_t size = 0;
+  /// The record that made it.
+  std::uint64_t seq = 0;
+  std::vector<Chunk> chunks;
+  /// The path has another version by now, or none: ask for the state that had this one.
+  mutable std::atomic<bool> isPast{false};
+};
+
+struct OpenUpload {
+  std::string id;
+  Chunking chunking;
+};
+
+struct UploadCommit {
+  std::string upload;
+  std::uint64_t size = 0;
+  Digest root{};
+  Digest content{};
+  /// In records framing.
+  std::string records;
+};
+
+class Api {
+ public:
+  explicit Api(Http& http) : http_(http) {}
+
+  /// Throws `not_found`, `not_a_directory` if a file is used as a directory.
+  Entry stat(const Path& path);
+  /// The entries of a directory; of `gdp://`, the volumes.
+  std::vector<NamedEntry> list(const Path& directory);
+
+  std::shared_ptr<const FileVersion> open(const Path& path);
+  /// Frames of those chunks, neighbors named together.
+  void readChunks(const FileVersion& version, const std::vector<std::size_t>& chunks, bool verify, BodySink& sink);
+
+  void createDirectory(const Path& path, bool parents);
+  /// `only` is `file`, `directory` or empty.
+  void remove(const Path& path, const char* only, bool recursive);
+  void rename(const Path& from, const Path& to);
+  void copy(const Path& from, const Path& to);
+
+  /// The whole file in one request; its ETag. `ifMatch` may be empty.
+  std::string writeFile(const Path& path, std::string_view content, const std::string& ifMatch);
+  /// For a file whose size only its commit says.
+  OpenUpload openUpload(const Path& path);
+  void sendChunks(const std::string& upload, std::string_view frames);
+  void commit(const Path& path, const UploadCommit& commit, const std::string& ifMatch);
+
+ private:
+  /// `/<volume>/<path>`, the volume by the name that is pinned to its alias.
+  std::string apiPath(const Path& path);
+  std::string volumeName(const std::string& volume);
+  void listPages(const Path& directory, const std::function<void(std::string_view page)>& take);
+
+  Http& http_;
+  std::mutex mutex_;
+  /// Names by alias, as this process has found them; they stay.
+  std::unordered_map<std::string, std::string> volumes_;
+};
+
+}  // namespace gdpfs

@@ -1,0 +1,189 @@
+#include "chunk_store.h"
+
+#include <algorithm>
+
+#include "digest.h"
+#include "error.h"
+#include "frame_receiver.h"
+#include "limits.h"
+
+namespace gdpfs {
+
+/// Some chunks of one file on their way. Whoever claims it first fetches them: a worker, or a reader that cannot wait.
+struct ChunkStore::Fetch {
+  SharedVersion version;
+  std::vector<std::size_t> chunks;
+  /// As they come.
+  std::vector<SharedBlock> blocks;
+  bool isClaimed = false;
+  bool isDone = false;
+  std::exception_ptr failure;
+  std::condition_variable done;
+};
+
+ChunkStore::ChunkStore(Api& api, DiskCache& disk, Workers& workers, std::size_t bytesMax)
+    : api_(api), disk_(disk), workers_(workers), bytesMax_(bytesMax) {}
+
+std::size_t ChunkStore::readAheadBytes() const {
+  const auto readers = static_cast<std::size_t>(std::max(1, readers_.load()));
+  return std::min(limits::kReadAheadBytesMax, bytesMax_ / limits::kReadAheadShare / readers);
+}
+
+SharedBlock ChunkStore::get(const SharedVersion& version, std::size_t chunk) {
+  const Digest& digest = version->chunks[chunk].digest;
+  std::shared_ptr<Fetch> fetch;
+  std::size_t index = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = slots_.find(digest);
+    if (found == slots_.end()) {
+      std::size_t next = 0;
+      fetch = plan(version, chunk, chunk + 1, next);
+    } else if (found->second.block != nullptr) {
+      order_.splice(order_.begin(), order_, found->second.place);
+      return found->second.block;
+    } else {
+      fetch = found->second.fetch;
+      index = found->second.indexInFetch;
+    }
+  }
+  runIfUnclaimed(fetch);
+  std::unique_lock lock(mutex_);
+  fetch->done.wait(lock, [&] { return fetch->isDone || fetch->blocks[index] != nullptr; });
+  if (fetch->blocks[index] != nullptr) return fetch->blocks[index];
+  std::rethrow_exception(fetch->failure);
+}
+
+void ChunkStore::fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end) {
+  while (first < end) {
+    std::shared_ptr<Fetch> fetch;
+    {
+      const std::lock_guard lock(mutex_);
+      fetch = plan(version, first, end, first);
+    }
+    if (fetch != nullptr) workers_.run([this, fetch] { runIfUnclaimed(fetch); });
+  }
+}
+
+/// The next chunks that are not there, as many as fit into one body; null if there are none. `next` is where to go on.
+/// The lock is held.
+std::shared_ptr<ChunkStore::Fetch> ChunkStore::plan(const SharedVersion& version, std::size_t first, std::size_t end,
+                                                    std::size_t& next) {
+  auto fetch = std::make_shared<Fetch>();
+  fetch->version = version;
+  std::size_t bytes = 0;
+  for (next = first; next < end; next += 1) {
+    const Chunk& chunk = version->chunks[next];
+    const bool isFull = bytes + chunk.length > limits::kBodyBytesTarget || fetch->chunks.size() == limits::kRangesMax;
+    if (isFull && !fetch->chunks.empty()) break;
+    const auto [slot, isNew] = slots_.try_emplace(chunk.digest);
+    if (!isNew) continue;
+    slot->second.fetch = fetch;
+    slot->second.indexInFetch = fetch->chunks.size();
+    fetch->chunks.push_back(next);
+    bytes += chunk.length;
+  }
+  if (fetch->chunks.empty()) return nullptr;
+  fetch->blocks.resize(fetch->chunks.size());
+  return fetch;
+}
+
+void ChunkStore::runIfUnclaimed(const std::shared_ptr<Fetch>& fetch) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (fetch->isClaimed) return;
+    fetch->isClaimed = true;
+  }
+  try {
+    run(*fetch);
+  } catch (...) {
+    fetch->failure = std::current_exception();
+  }
+  const std::lock_guard lock(mutex_);
+  // What did not come may be asked for again.
+  for (std::size_t index = 0; index < fetch->chunks.size(); index += 1) {
+    if (fetch->blocks[index] == nullptr) slots_.erase(fetch->version->chunks[fetch->chunks[index]].digest);
+  }
+  fetch->isDone = true;
+  fetch->done.notify_all();
+}
+
+/// A block is there: from now on in memory, for as long as there is room.
+void ChunkStore::add(const Digest& digest, const SharedBlock& block) {
+  Slot& slot = slots_[digest];
+  slot.block = block;
+  slot.fetch = nullptr;
+  order_.push_front(digest);
+  slot.place = order_.begin();
+  bytes_ += block->length;
+  while (bytes_ > bytesMax_ && order_.size() > 1) {
+    const auto oldest = slots_.find(order_.back());
+    bytes_ -= oldest->second.block->length;
+    slots_.erase(oldest);
+    order_.pop_back();
+  }
+}
+
+void ChunkStore::run(Fetch& fetch) {
+  std::vector<std::size_t> wanted;
+  for (std::size_t index = 0; index < fetch.chunks.size(); index += 1) {
+    const Chunk& chunk = fetch.version->chunks[fetch.chunks[index]];
+    const SharedBlock block = disk_.isOn() ? disk_.read(chunk.digest, chunk.length) : nullptr;
+    if (block == nullptr) {
+      wanted.push_back(index);
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    fetch.blocks[index] = block;
+    add(chunk.digest, block);
+    fetch.done.notify_all();
+  }
+  if (!wanted.empty()) fetchFromServer(fetch, std::move(wanted));
+}
+
+void ChunkStore::fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted) {
+  const FileVersion& version = *fetch.version;
+  for (int attempt = 0; !wanted.empty(); attempt += 1) {
+    std::vector<std::size_t> chunks;
+    for (const std::size_t index : wanted) chunks.push_back(fetch.chunks[index]);
+    FrameReceiver receiver(version, chunks, [&](std::size_t position, const SharedBlock& block) {
+      const Digest& digest = version.chunks[chunks[position]].digest;
+      {
+        const std::lock_guard lock(mutex_);
+        if (fetch.blocks[wanted[position]] != nullptr) return;
+        fetch.blocks[wanted[position]] = block;
+        add(digest, block);
+        fetch.done.notify_all();
+      }
+      if (disk_.isOn()) disk_.write(digest, block->view());
+    });
+    const Chunk& first = version.chunks[chunks.front()];
+    const std::string place = version.path.uri() + ": the chunk of " + std::to_string(first.length) +
+                              " bytes at offset " + std::to_string(first.offset);
+    try {
+      // What came with a wrong digest is asked for again: then the server looks for itself.
+      api_.readChunks(version, chunks, attempt > 0, receiver);
+    } catch (const Error& error) {
+      throw error.tensorflowCode() == TF_DATA_LOSS ? error.about(place) : error;
+    }
+    std::vector<std::size_t> missing;
+    for (const std::size_t index : wanted) {
+      if (fetch.blocks[index] == nullptr) missing.push_back(index);
+    }
+    wanted = std::move(missing);
+    if (!wanted.empty() && attempt == limits::kBadDataRetriesMax) {
+      throw Error("corrupt", "cannot read it: its bytes do not have the digest of the manifest",
+                  "run \"gdpfs verify\" on the volume; an upload of the file heals it")
+          .about(place);
+    }
+  }
+}
+
+void ChunkStore::clear() {
+  const std::lock_guard lock(mutex_);
+  for (const Digest& digest : order_) slots_.erase(digest);
+  order_.clear();
+  bytes_ = 0;
+}
+
+}  // namespace gdpfs

@@ -1,0 +1,71 @@
+// Chunks in memory, for all files of the process: those that were read lately, and those that are on their way.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "api.h"
+#include "block.h"
+#include "disk_cache.h"
+#include "workers.h"
+
+namespace gdpfs {
+
+using SharedVersion = std::shared_ptr<const FileVersion>;
+
+class ChunkStore {
+ public:
+  /// Keeps up to `bytesMax`, the least recently used going first. What is on its way, and what a reader holds, comes on
+  /// top: at most `kBodyBytesTarget` for each thread.
+  ChunkStore(Api& api, DiskCache& disk, Workers& workers, std::size_t bytesMax);
+
+  /// The verified bytes of a chunk, from memory, the local disk or the server. Throws `corrupt`, naming file and
+  /// offset, if the server has no right ones.
+  SharedBlock get(const SharedVersion& version, std::size_t chunk);
+  /// Sees to it that chunks from `first` up to `end` are there soon.
+  void fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end);
+
+  /// Bytes that a reader may fetch ahead, while there are as many sequential ones as now.
+  std::size_t readAheadBytes() const;
+  /// Sequential readers say when they begin and end.
+  void countReaders(int change) { readers_ += change; }
+
+  void clear();
+
+ private:
+  struct Fetch;
+  /// A chunk that is there, or on its way.
+  struct Slot {
+    SharedBlock block;
+    /// In `order_`, if it is there.
+    std::list<Digest>::iterator place;
+    std::shared_ptr<Fetch> fetch;
+    std::size_t indexInFetch = 0;
+  };
+
+  void add(const Digest& digest, const SharedBlock& block);
+  std::shared_ptr<Fetch> plan(const SharedVersion& version, std::size_t first, std::size_t end, std::size_t& next);
+  void runIfUnclaimed(const std::shared_ptr<Fetch>& fetch);
+  void run(Fetch& fetch);
+  void fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted);
+
+  Api& api_;
+  DiskCache& disk_;
+  Workers& workers_;
+  const std::size_t bytesMax_;
+  std::atomic<int> readers_{0};
+
+  std::mutex mutex_;
+  std::unordered_map<Digest, Slot, DigestHash> slots_;
+  /// Of the blocks that are there: the most recently used first.
+  std::list<Digest> order_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace gdpfs

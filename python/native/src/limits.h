@@ -1,0 +1,74 @@
+// Every limit of the plugin, with its unit and its reason. A loop, queue, cache or retry that is not bounded by a
+// name from this file is a bug.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gdpfs::limits {
+
+constexpr std::size_t kKib = 1024;
+constexpr std::size_t kMib = 1024 * kKib;
+
+// docs/formats.md. A reader refuses what is larger.
+constexpr std::size_t kChunkBytesMax = 4 * kMib;
+constexpr std::size_t kCutBytesMin = 64 * kKib;
+constexpr std::size_t kCutBytesNormal = 208 * kKib;
+constexpr std::size_t kCutBytesMax = 512 * kKib;
+constexpr std::uint64_t kSafeIntegerMax = (std::uint64_t{1} << 53) - 1;
+constexpr std::size_t kFileRecordsMax = 1'048'576;
+constexpr std::size_t kAliasLengthMax = 32;
+constexpr std::size_t kVolumeNameLength = 43;
+// Ranges that one request may name.
+constexpr std::size_t kRangesMax = 64;
+
+// Threads that fetch ahead and send chunks, for all files of the process together; those that read or write files
+// work beside them.
+constexpr std::size_t kWorkersMax = 8;
+// Connections to the server, each kept alive. Whoever finds all in use waits.
+constexpr std::size_t kConnectionsMax = 16;
+
+// Content of one request for chunks, and of one request with chunks.
+constexpr std::size_t kBodyBytesTarget = 2 * kMib;
+// What is fetched ahead of a sequential reader: from the smallest to the largest amount, twice as much each time.
+constexpr std::size_t kReadAheadBytesMin = 1 * kMib;
+constexpr std::size_t kReadAheadBytesMax = 16 * kMib;
+// Of the memory cache, what all readers together may have fetched ahead: the rest is for what was read.
+constexpr std::size_t kReadAheadShare = 2;
+constexpr std::size_t kMemoryBytesDefault = 256 * kMib;
+constexpr std::size_t kMemoryBytesMin = 16 * kMib;
+constexpr std::size_t kDiskBytesDefault = std::size_t{10} * 1024 * kMib;
+// A process looks how large the disk cache is after it added this share of the allowed size.
+constexpr std::size_t kDiskCheckShare = 16;
+// Eviction leaves this many sixteenths, so that it is not needed again at once.
+constexpr std::size_t kDiskKeepSixteenths = 14;
+// A temporary file of the disk cache that is older belongs to a process that died.
+constexpr std::int64_t kDiskTemporarySecondsMax = 3600;
+
+// A file of at most this many bytes is written by one request.
+constexpr std::size_t kSmallFileBytesMax = 1 * kMib;
+// Bodies of chunks that are hashed or sent for all writers together; beyond it an append waits.
+constexpr std::size_t kBodiesInFlightMax = 8;
+// Pieces that flushes have added behind the last full chunk; then they become one again.
+constexpr std::size_t kPiecesMax = 64;
+// A flush so soon after a commit commits nothing: callers that flush after every record exist.
+constexpr std::int64_t kFlushIntervalMs = 1000;
+
+// As src/base/limits.ts has them for the command line.
+constexpr std::int64_t kRetryPatienceMs = 120'000;
+constexpr std::int64_t kFirstContactPatienceMs = 5'000;
+constexpr std::int64_t kRetryDelayMsMin = 100;
+constexpr std::int64_t kRetryDelayMsMax = 10'000;
+constexpr std::int64_t kRetryAfterMsMax = 60'000;
+constexpr long kConnectTimeoutMs = 10'000;
+constexpr long kStallSeconds = 60;
+// Shorter than the server keeps idle connections.
+constexpr long kConnectionIdleSeconds = 60;
+constexpr int kBadDataRetriesMax = 3;
+constexpr int kUploadReopensMax = 3;
+constexpr std::int64_t kConfigLockMs = 2000;
+// An answer that is held in memory whole: a page of a listing or of a manifest.
+constexpr std::size_t kAnswerBytesMax = 32 * kMib;
+constexpr std::size_t kListPageEntries = 10'000;
+
+}  // namespace gdpfs::limits

@@ -1,0 +1,24 @@
+// Merkle trees of RFC 6962, section 2.1, as far as a root needs them (docs/formats.md).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "bytes.h"
+
+namespace gdpfs {
+
+/// The right edge of a growing tree.
+class MerkleTree {
+ public:
+  void append(std::string_view leaf);
+  Digest root() const;
+
+ private:
+  std::uint64_t count_ = 0;
+  /// Roots of the perfect subtrees, the largest first.
+  std::vector<Digest> hashes_;
+};
+
+}  // namespace gdpfs

@@ -1,0 +1,126 @@
+#include "path.h"
+
+#include <vector>
+
+#include "error.h"
+#include "limits.h"
+
+namespace gdpfs {
+namespace {
+
+constexpr std::string_view kScheme = "gdp://";
+
+/// Names of a path with `.`, `..` and empty ones resolved; nothing is above the root.
+std::string cleanNames(std::string_view path) {
+  std::vector<std::string_view> names;
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view name = path.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+    if (name.empty() || name == ".") continue;
+    if (name != "..") {
+      names.push_back(name);
+    } else if (!names.empty()) {
+      names.pop_back();
+    }
+  }
+  std::string clean;
+  for (const std::string_view name : names) {
+    if (!clean.empty()) clean += '/';
+    clean += name;
+  }
+  return clean;
+}
+
+bool isVolume(std::string_view text) {
+  const bool isName = text.size() == limits::kVolumeNameLength;
+  if (text.empty() || (!isName && text.size() > limits::kAliasLengthMax)) return false;
+  for (const char letter : text) {
+    const bool isLowerCase = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
+    const bool isUpperCase = (letter >= 'A' && letter <= 'Z') || letter == '_';
+    if (!isLowerCase && !(isName && isUpperCase)) return false;
+  }
+  return true;
+}
+
+struct Parts {
+  std::string_view volume;
+  std::string_view rest;
+};
+
+Parts split(std::string_view uri) {
+  std::string_view text = uri.substr(kScheme.size());
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return {text, {}};
+  return {text.substr(0, slash), text.substr(slash)};
+}
+
+}  // namespace
+
+std::string Path::uri() const {
+  std::string text(kScheme);
+  text += volume;
+  if (!path.empty()) text += '/' + path;
+  return text;
+}
+
+Path Path::parent() const {
+  const std::size_t slash = path.rfind('/');
+  return {volume, slash == std::string::npos ? "" : path.substr(0, slash)};
+}
+
+Path Path::child(std::string_view name) const {
+  if (volume.empty()) return {std::string(name), ""};
+  return {volume, path.empty() ? std::string(name) : path + '/' + std::string(name)};
+}
+
+bool Path::isBelow(const Path& directory) const {
+  if (volume != directory.volume) return false;
+  if (directory.path.empty()) return !path.empty();
+  return path.size() > directory.path.size() && path[directory.path.size()] == '/' &&
+         path.compare(0, directory.path.size(), directory.path) == 0;
+}
+
+std::string cleanUri(std::string_view uri) {
+  if (uri.substr(0, kScheme.size()) != kScheme) return std::string(uri);
+  const Parts parts = split(uri);
+  return Path{std::string(parts.volume), cleanNames(parts.rest)}.uri();
+}
+
+Path parsePath(std::string_view uri) {
+  const std::string name(uri);
+  if (uri.substr(0, kScheme.size()) != kScheme) {
+    throw Error("usage", "cannot use \"" + name + "\": need gdp://VOLUME/PATH");
+  }
+  if (!isUtf8(uri)) throw Error("usage", "cannot use \"" + name + "\": its name is not UTF-8");
+  const Parts parts = split(uri);
+  Path path{std::string(parts.volume), cleanNames(parts.rest)};
+  const bool isAllVolumes = path.volume.empty() && path.path.empty();
+  if (!isAllVolumes && !isVolume(path.volume)) {
+    throw Error("usage",
+                "cannot use \"" + name + "\": \"" + path.volume +
+                    "\" is no name of a volume, need an alias (1 to 32 of a-z, 0-9 and -) or 43 characters");
+  }
+  return path;
+}
+
+bool isUtf8(std::string_view text) {
+  for (std::size_t index = 0; index < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[index]);
+    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xf0 && lead < 0xf5             ? 4
+                                                                         : 0;
+    if (length == 0 || index + length > text.size()) return false;
+    for (std::size_t next = 1; next < length; next += 1) {
+      if ((static_cast<unsigned char>(text[index + next]) & 0xc0) != 0x80) return false;
+    }
+    const auto second = length > 1 ? static_cast<unsigned char>(text[index + 1]) : 0;
+    const bool isOverlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    const bool isSurrogate = lead == 0xed && second >= 0xa0;
+    if (isOverlong || isSurrogate || (lead == 0xf4 && second >= 0x90)) return false;
+    index += length;
+  }
+  return true;
+}
+
+}  // namespace gdpfs

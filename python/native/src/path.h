@@ -1,0 +1,34 @@
+// gdp:// names.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace gdpfs {
+
+/// A place in a volume.
+struct Path {
+  /// Alias or 43-character name; empty for `gdp://`, where the volumes are.
+  std::string volume;
+  /// Names joined by `/`; empty for the root directory of the volume.
+  std::string path;
+
+  bool isRoot() const { return path.empty(); }
+  /// `gdp://<volume>/<path>`
+  std::string uri() const;
+  Path parent() const;
+  Path child(std::string_view name) const;
+  /// Is this below `directory`, and not `directory` itself?
+  bool isBelow(const Path& directory) const;
+  bool operator==(const Path& other) const { return volume == other.volume && path == other.path; }
+};
+
+/// `uri` in its one form: `.`, `..` and empty names resolved, no slash at the end; the volume stays what it is.
+std::string cleanUri(std::string_view uri);
+
+/// Throws `usage`.
+Path parsePath(std::string_view uri);
+
+bool isUtf8(std::string_view text);
+
+}  // namespace gdpfs

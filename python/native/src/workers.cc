@@ -1,0 +1,33 @@
+#include "workers.h"
+
+#include <thread>
+
+#include "limits.h"
+
+namespace gdpfs {
+
+void Workers::run(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  if (tasks_.size() > idle_ && threads_ < limits::kWorkersMax) {
+    threads_ += 1;
+    std::thread([this] { work(); }).detach();
+  }
+  hasTask_.notify_one();
+}
+
+void Workers::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    idle_ += 1;
+    hasTask_.wait(lock, [&] { return !tasks_.empty(); });
+    idle_ -= 1;
+    const std::function<void()> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+  }
+}
+
+}  // namespace gdpfs

@@ -1,0 +1,32 @@
+// Threads that fetch and send beside those of TensorFlow.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+namespace gdpfs {
+
+/// Runs tasks in order, up to `kWorkersMax` at once. Threads are started when they are needed and live as long as the
+/// process.
+class Workers {
+ public:
+  Workers() = default;
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  /// `task` must not throw.
+  void run(std::function<void()> task);
+
+ private:
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable hasTask_;
+  std::deque<std::function<void()>> tasks_;
+  std::size_t threads_ = 0;
+  std::size_t idle_ = 0;
+};
+
+}  // namespace gdpfs

@@ -1,0 +1,95 @@
+// A file that is open for writing.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "chunk_store.h"
+#include "chunking.h"
+#include "upload.h"
+
+namespace gdpfs {
+
+/// What others see of a file while it is written.
+enum class WriteMode {
+  /// There was nothing at the path: the file appears at the first flush, sync or close.
+  kNew,
+  /// There was a file: it stays as it is until close.
+  kOverwrite,
+  /// There was a file: it grows at each flush, sync or close.
+  kAppend,
+};
+
+/// Small appends are gathered. A small file is one request; of a large one the full chunks are sent while it is
+/// written, and a commit names them. A writer holds at most a chunk and a body, and what `BodyBudget` allows.
+///
+/// TensorFlow uses it from one thread at a time; the process may look at it, move it or drop it meanwhile.
+class Writer {
+ public:
+  /// `base` is what an append continues.
+  Writer(const UploadParts& parts, ChunkStore& store, Path path, WriteMode mode, SharedVersion base);
+
+  void append(std::string_view bytes);
+  std::uint64_t tell();
+  /// Shows others what was appended; soon after another commit it does nothing.
+  void flush();
+  /// Shows others what was appended, durably.
+  void sync();
+  /// The file is what was appended. Again: nothing, or the failure of the first time.
+  void close();
+
+  Path path();
+  /// Is this a file that only this process knows of, so far?
+  bool isHidden();
+  /// As `sync`, but a file that is being overwritten stays hidden.
+  void publish();
+  /// The file has another path by now.
+  void moveTo(const Path& path);
+  /// The file was removed or replaced: what is written to it is nobody's.
+  void discard();
+
+ private:
+  void loadTail();
+  Upload& upload();
+  void cut();
+  void gather(std::string_view bytes);
+  void commit(bool isLast);
+  void commitChunks(bool isLast);
+  bool isCommitted() const { return isVisible_ && committedSize_ == size_; }
+
+  const UploadParts parts_;
+  ChunkStore& store_;
+  const WriteMode mode_;
+  SharedVersion base_;
+
+  std::mutex mutex_;
+  Path path_;
+  std::uint64_t size_ = 0;
+  /// Full chunks that are stored, from 0 up to `tailStart_` less what `upload_` has.
+  std::vector<Chunk> chunks_;
+  /// What comes behind them. It is stored, as far as it is, in pieces that the next full chunk replaces.
+  std::uint64_t tailStart_ = 0;
+  std::string tail_;
+  std::vector<Chunk> pieces_;
+  /// The tail of an appended file is fetched when it is needed.
+  bool hasTail_ = true;
+  std::unique_ptr<Cutter> cutter_;
+  std::size_t cutterSeen_ = 0;
+  /// 0: by content, or not known yet.
+  std::size_t fixedChunkSize_ = 0;
+  std::unique_ptr<Upload> upload_;
+  /// What the server has of this file.
+  std::string etag_;
+  bool isVisible_ = false;
+  std::uint64_t committedSize_ = 0;
+  std::chrono::steady_clock::time_point lastCommit_;
+  bool isDiscarded_ = false;
+  bool isClosed_ = false;
+  std::exception_ptr closeFailure_;
+};
+
+}  // namespace gdpfs
