@@ -72,7 +72,7 @@ const commit = { path: '/alice/u', size: 100, root: digest, content: digest };
 
 const ROWS: readonly Row[] = [
   // Names
-  row('an unknown volume', ['GET', FILES], at('/nobody'), ['not_found', 404]),
+  row('an unknown volume', ['GET', FILES], at('/nobody'), ['forbidden', 403]),
   row('an impossible volume', ['GET', FILES], at('/No_Volume'), badRequest),
   row('a relative path', ['GET', FILES], at('alice/f'), badRequest),
   row('an unknown path', ['GET', FILES], at('/alice/nothing'), notFound),
@@ -206,7 +206,7 @@ const ROWS: readonly Row[] = [
     'a rename into another volume',
     ['PATCH', FILES],
     { ...at('/alice/f'), ...json({ op: 'rename', to: '/nobody/f' }) },
-    notFound,
+    ['forbidden', 403],
   ),
   row(
     'a directory moved into itself',

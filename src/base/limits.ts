@@ -227,6 +227,15 @@ export const LIMITS = {
   /** A response that is held in memory whole, such as a page of a listing or a tar stream. */
   responseBytesMax: 32 * MIB,
 
+  // Authorization.
+  /** What principals may do in volumes, kept by the server: pairs of the two. */
+  rightsCachedMax: 10_000,
+  /** Directories of which it is remembered what one principal may do there. */
+  sightDirectoriesMax: 10_000,
+  /** Directories that one principal, group or everyone has grants on, in one volume. */
+  grantsPerSubjectMax: 10_000,
+  groupMembersMax: 10_000,
+
   // Identity.
   invitationLifeMs: 24 * 3600 * 1000,
   clientCertificateLifeMs: 30 * 24 * 3600 * 1000,

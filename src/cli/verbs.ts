@@ -62,7 +62,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./commands/volume.ts')).volumeCommand,
   },
   admin: {
-    summary: 'invite users',
+    summary: 'manage users, groups and grants',
     load: async () => (await import('./commands/admin.ts')).adminCommand,
   },
   serve: {

@@ -2,13 +2,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { ChunkTable } from '../log/chunk-table.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { prepareAll } from '../storage/index-db.ts';
+import type { Claimant } from './types.ts';
 
 const SQL = {
   claims: `SELECT u.principal = ?3 AS own FROM upload_chunk c JOIN upload u ON u.id = c.upload
     WHERE c.digest = ?2 AND u.volume = ?1 ORDER BY own DESC LIMIT 1`,
 } as const;
 
-/** What a principal may know of a chunk. */
+/** What somebody may know of a chunk. */
 export type ChunkStanding = 'absent' | 'known' | 'hidden' | 'unclaimed';
 
 export interface ChunkView {
@@ -22,7 +23,8 @@ export interface ChunkView {
  * a committed file is known to whoever may read the volume. One that came for an upload is known to
  * those who sent it, until a file uses it: others are asked to send it too, and it is stored once
  * all the same. A chunk that nobody claims any more, because its upload was lost with the index,
- * is known to all who may write to the volume: else a power loss would cost them what they had sent.
+ * is known to all who may read the volume: else a power loss would cost them what they had sent.
+ * Who may see only part of the volume knows of the chunks that they sent themselves, and of no other.
  */
 export class ChunkAccess {
   readonly #chunks: ChunkTable;
@@ -33,19 +35,44 @@ export class ChunkAccess {
     this.#sql = prepareAll(database, SQL);
   }
 
-  /** Bytes of the chunk if it is stored and `principal` may know that; undefined otherwise. */
-  knownLength(volume: number, digest: Uint8Array, principal: string): number | undefined {
-    const { length, standing } = this.look(volume, digest, principal);
+  /** Bytes of the chunk if it is stored and the claimant may know that; undefined otherwise. */
+  knownLength(volume: number, digest: Uint8Array, claimant: Claimant): number | undefined {
+    const { length, standing } = this.look(volume, digest, claimant);
     return standing === 'known' || standing === 'unclaimed' ? length : undefined;
   }
 
-  look(volume: number, digest: Uint8Array, principal: string): ChunkView {
+  look(volume: number, digest: Uint8Array, { principal, readsAll }: Claimant): ChunkView {
     const found = this.#chunks.lookUp(volume, digest);
     if (found === undefined) return { standing: 'absent', length: 0 };
     const length = found.location.length - CHUNK_PREFIX_BYTES;
-    if (found.used) return { standing: 'known', length };
+    if (found.used && readsAll) return { standing: 'known', length };
     const claim = this.#sql.claims.get(volume, digest, principal);
-    if (claim === undefined) return { standing: 'unclaimed', length };
-    return { standing: claim['own'] === 1 ? 'known' : 'hidden', length };
+    if (claim?.['own'] === 1) return { standing: 'known', length };
+    return { standing: claim === undefined && readsAll ? 'unclaimed' : 'hidden', length };
   }
+}
+
+/** Sorts chunks into those that must be sent, by their indexes, and those that are there. */
+export async function sortChunks(
+  digests: readonly Uint8Array[],
+  how: {
+    readonly look: (digest: Uint8Array) => ChunkStanding;
+    /** Resolves when the index has all claims so far. */
+    readonly settle: () => Promise<void>;
+  },
+): Promise<{ readonly missing: number[]; readonly present: Uint8Array[] }> {
+  let standings = digests.map(how.look);
+  if (standings.includes('unclaimed')) {
+    // A claim is in the index a moment later than its chunk can be found.
+    await how.settle();
+    standings = digests.map(how.look);
+  }
+  const missing: number[] = [];
+  const present: Uint8Array[] = [];
+  for (const [index, digest] of digests.entries()) {
+    const standing = standings[index];
+    if (standing === 'absent' || standing === 'hidden') missing.push(index);
+    else present.push(digest);
+  }
+  return { missing, present };
 }

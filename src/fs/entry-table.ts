@@ -36,8 +36,16 @@ const BRIEF_COLUMNS = 'name, node, kind, size, mode, mtime_us AS mtimeUs, conten
 const SQL = {
   byName: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name = ?`,
   placeOfNode: 'SELECT parent, name, node, kind FROM entry WHERE volume = ? AND node = ?',
+  placeOfNodeAt: `SELECT parent, name, node, kind FROM entry
+    WHERE volume = ?1 AND node = ?2 AND seq < ?3
+    UNION ALL SELECT parent, name, node, kind FROM entry_past
+    WHERE volume = ?1 AND node = ?2 AND seq < ?3 AND until >= ?3`,
   nodeAtPlace: `SELECT parent, name, node, kind FROM entry
     WHERE volume = ? AND parent = ? AND name = ?`,
+  nodeAtPlaceAt: `SELECT parent, name, node, kind FROM entry
+    WHERE volume = ?1 AND parent = ?2 AND name = ?3 AND seq < ?4
+    UNION ALL SELECT parent, name, node, kind FROM entry_past
+    WHERE volume = ?1 AND parent = ?2 AND name = ?3 AND seq < ?4 AND until >= ?4`,
   children: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name > ?
     ORDER BY name LIMIT ?`,
   brief: `SELECT ${BRIEF_COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name > ?
@@ -59,6 +67,7 @@ const SQL = {
     ORDER BY name LIMIT ?4`,
   lastPast: `SELECT ${COLUMNS} FROM entry_past WHERE volume = ? AND node = ?
     ORDER BY seq DESC LIMIT 1`,
+  lastUntil: 'SELECT max(until) AS until FROM entry_past WHERE volume = ? AND node = ?',
   insert: `INSERT INTO entry (volume, ${COLUMNS})
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   keep: `INSERT INTO entry_past (volume, ${COLUMNS}, until)
@@ -87,12 +96,20 @@ export class EntryTable {
   }
 
   /** Where a node is; the little that a fold needs of each. */
-  placeOf(volume: number, node: number): TreeNode | undefined {
-    return asTreeNode(this.#sql.placeOfNode.get(volume, node));
+  placeOf(volume: number, node: number, at?: number): TreeNode | undefined {
+    const { placeOfNode, placeOfNodeAt } = this.#sql;
+    return asTreeNode(
+      at === undefined ? placeOfNode.get(volume, node) : placeOfNodeAt.get(volume, node, at),
+    );
   }
 
-  nodeAt({ volume, parent, name }: Place): TreeNode | undefined {
-    return asTreeNode(this.#sql.nodeAtPlace.get(volume, parent, name));
+  nodeAt({ volume, parent, name }: Place, at?: number): TreeNode | undefined {
+    const { nodeAtPlace, nodeAtPlaceAt } = this.#sql;
+    return asTreeNode(
+      at === undefined
+        ? nodeAtPlace.get(volume, parent, name)
+        : nodeAtPlaceAt.get(volume, parent, name, at),
+    );
   }
 
   /** At most `limit` entries behind the name in `place`, in the order of the names' bytes. */
@@ -123,6 +140,11 @@ export class EntryTable {
   lastPast(volume: number, node: number): EntryRow | undefined {
     const row = this.#sql.lastPast.get(volume, node);
     return row === undefined ? undefined : asEntryRow(row);
+  }
+
+  /** seq of the record that took the node out of its last place, if it has none now. */
+  removedBy(volume: number, node: number): number {
+    return Number(this.#sql.lastUntil.get(volume, node)?.['until'] ?? 0);
   }
 
   insert(volume: number, row: EntryRow): void {

@@ -1,19 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { asBuffer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { isGdpfsError } from '../base/errors.ts';
 import type { CheckpointProof } from '../format/checkpoint-proof.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
-import { ChunkAccess, type ChunkStanding } from './chunk-access.ts';
+import { ChunkAccess, sortChunks } from './chunk-access.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asBriefEntry, asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
 import { foldRecords, requireFile } from './file-state.ts';
 import { ManifestCache } from './manifest-cache.ts';
-import { countAt } from './moment.ts';
+import { countAt, seqOf } from './moment.ts';
 import { Planner } from './planner.ts';
 import { type FileLogs, prepareChange } from './prepare-change.ts';
 import {
@@ -22,6 +22,7 @@ import {
   type NamedRow,
   notADirectory,
   notFound,
+  pathOfNode,
   type ReadChildren,
   resolve,
   type View,
@@ -29,12 +30,16 @@ import {
   walkPage,
   wholeRows,
 } from './tree.ts';
-import { truncation } from './truncate.ts';
+import { requirePermitted } from './permit.ts';
+import type { Level, Rights } from './rights.ts';
+import { Sights, seenRows } from './sight.ts';
+import { retryChanged, truncation } from './truncate.ts';
 import type {
   BriefPage,
   Change,
   ChangeContext,
   ChangeResult,
+  Claimant,
   Entry,
   FindOptions,
   ListOptions,
@@ -45,9 +50,6 @@ import type {
 } from './types.ts';
 import type { Uploads } from './uploads.ts';
 import type { Volumes } from './volumes.ts';
-
-/** Attempts to append to a file that others keep changing. */
-const CONFLICT_RETRIES = 8;
 
 /**
  * Volumes, paths, files and their history, on signed logs. Every `volume` argument is the 32-byte
@@ -64,6 +66,7 @@ export class FileSystem {
   /** As the open transaction sees it. */
   readonly #pendingAccess: ChunkAccess;
   readonly #manifests = new ManifestCache();
+  readonly #sights = new Sights();
 
   constructor(parts: {
     readonly engine: LogEngine;
@@ -139,6 +142,23 @@ export class FileSystem {
     return this.#stat(row, path, this.#view(row, at));
   }
 
+  /** What the caller may do at a path: `Sight.levelAt`. Throws as `stat` does for a moment. */
+  levelAt(
+    volume: Uint8Array,
+    rights: Rights,
+    { path, at }: { readonly path: string; readonly at?: Moment },
+  ): Level | undefined {
+    // Where all is alike, there is no need to look.
+    if (rights.nodes.size === 0 && rights.whole > 0) return rights.whole;
+    const row = this.#volumes.byName(volume);
+    return this.#sights.of(this.#view(row, at), rights, row.count).levelAt(path);
+  }
+
+  /** Where a node is now; undefined if it was removed. */
+  pathOf(volume: Uint8Array, node: number): string | undefined {
+    return pathOfNode({ entries: this.#committed, volume: this.#volumes.id(volume) }, node);
+  }
+
   /** Throws `not_found`, `not_a_directory`. */
   list(volume: Uint8Array, path: string, options: ListOptions): ListPage {
     const { found, ...page } = this.#list(volume, path, { ...options, read: wholeRows });
@@ -152,12 +172,15 @@ export class FileSystem {
   }
 
   /** The entries at those of `paths`, relative to a directory, that can be found, in that order. */
-  find(volume: Uint8Array, path: string, { paths, at }: FindOptions): Entry[] {
+  find(volume: Uint8Array, path: string, { paths, at, rights }: FindOptions): Entry[] {
     const row = this.#volumes.byName(volume);
     const view = this.#view(row, at);
-    return lookupAll(view, this.#stat(row, path, view).node, paths).map((walked) =>
-      asEntry(path, walked),
-    );
+    const sight = rights && this.#sights.of(view, rights, row.count);
+    return lookupAll(view, this.#stat(row, path, view).node, paths).flatMap((walked) => {
+      const entry = asEntry(path, walked);
+      const isHidden = sight !== undefined && sight.levelAt(entry.path) === undefined;
+      return isHidden ? [] : [entry];
+    });
   }
 
   /** Live chunks of the file version that `entry` describes. Throws `not_a_file`, `corrupt`. */
@@ -167,7 +190,7 @@ export class FileSystem {
     const key = `${id}:${asBuffer(state.root).toString('latin1')}`;
     const cached = this.#manifests.get(key);
     if (cached !== undefined) return cached;
-    const records = await this.#records(id, entry);
+    const records = await this.#engine.readFileLog(id, state.log, state.logCount);
     return this.#manifests.add(key, foldRecords(entry.path, state, records).chunks);
   }
 
@@ -217,7 +240,7 @@ export class FileSystem {
   async #applyPrepared(
     row: VolumeRow,
     change: PreparedChange,
-    { author, request }: ChangeContext,
+    { author, request, rights }: ChangeContext,
   ): Promise<ChangeResult> {
     return await this.#engine.run(
       (transaction) => {
@@ -230,6 +253,7 @@ export class FileSystem {
           author,
           nowUs: this.#clock.now() * 1000,
         });
+        if (rights !== undefined) requirePermitted(planner, rights, change);
         planChange(planner, change);
         const seq = transaction.nextSeq(row.id) - 1;
         return { seq, node: planner.node, count: planner.count };
@@ -250,54 +274,33 @@ export class FileSystem {
   ): Promise<ChangeResult> {
     const repeated = this.firstResult(context);
     if (repeated !== undefined) return repeated;
-    for (let attempt = 1; ; attempt++) {
+    return await retryChanged(path, async () => {
       const entry = this.stat(volume, path);
-      const state = requireFile(entry);
+      const { content } = requireFile(entry);
       const chunks = await this.manifest(volume, entry);
-      const { record, cut } = await truncation({
-        chunks,
-        size,
-        read: async (chunk) => this.readChunk(volume, chunk),
-      });
+      const read = async (chunk: Chunk): Promise<Uint8Array> => this.readChunk(volume, chunk);
+      const { record, cut } = await truncation({ chunks, size, read });
       if (cut !== undefined) await this.putChunk(volume, cut, cut.data);
-      const file = { records: [record] };
-      const precondition = { content: state.content };
-      try {
-        return await this.apply(volume, { kind: 'extend', path, file, precondition }, context);
-      } catch (error) {
-        if (!isGdpfsError(error, 'changed')) throw error;
-        if (attempt === CONFLICT_RETRIES) {
-          throw new GdpfsError('busy', `cannot truncate "${path}": others keep changing it`);
-        }
-      }
-    }
+      const change = { path, file: { records: [record] }, precondition: { content } };
+      return await this.apply(volume, { kind: 'extend', ...change }, context);
+    });
   }
 
   /**
-   * Indexes into `digests` of those that must be sent: not stored in the volume, or not known to
-   * `principal`. With `upload` the others are pinned: they stay until it ends.
+   * Indexes into `digests` of those that must be sent: not stored in the volume, or not known to who
+   * asks. With `upload` the others are pinned: they stay until it ends.
    */
   async missing(
     volume: Uint8Array,
     digests: readonly Uint8Array[],
-    asker: { readonly principal: string; readonly upload?: Upload },
+    { upload, ...asker }: Claimant & { readonly upload?: Upload },
   ): Promise<number[]> {
     const id = this.#volumes.id(volume);
-    const { principal, upload } = asker;
-    const look = (digest: Uint8Array): ChunkStanding =>
-      this.#access.look(id, digest, principal).standing;
-    let standings = digests.map(look);
-    if (standings.includes('unclaimed')) {
-      // A claim is in the index a moment later than its chunk can be found.
-      await this.#engine.flush();
-      standings = digests.map(look);
-    }
-    const missing: number[] = [];
-    for (const [index, digest] of digests.entries()) {
-      const standing = standings[index];
-      if (standing === 'absent' || standing === 'hidden') missing.push(index);
-      else if (upload !== undefined) this.#uploads.add(upload, digest);
-    }
+    const { missing, present } = await sortChunks(digests, {
+      look: (digest) => this.#access.look(id, digest, asker).standing,
+      settle: () => this.#engine.flush(),
+    });
+    if (upload !== undefined) for (const digest of present) this.#uploads.add(upload, digest);
     return missing;
   }
 
@@ -369,7 +372,13 @@ export class FileSystem {
     const view = this.#view(row, options.at);
     const directory = this.#stat(row, path, view);
     if (directory.kind !== 'directory') throw notADirectory(path, path);
-    return { ...walkPage(view, directory.node, options), seq: seqOf(row, view) };
+    const { rights, read: readAll } = options;
+    const sight = rights && this.#sights.of(view, rights, row.count);
+    const all = readAll(view);
+    // A whole row has everything that a part of it has.
+    const read = sight === undefined ? all : (seenRows(view, sight, all) as ReadChildren<Row>);
+    const page = walkPage(view, directory.node, { ...options, read });
+    return { ...page, seq: seqOf(row, view) };
   }
 
   #stat(row: VolumeRow, path: string, view: View): Entry {
@@ -384,13 +393,4 @@ export class FileSystem {
     const count = countAt(this.#engine, row, at);
     return count === undefined ? view : { ...view, at: count };
   }
-
-  async #records(volume: number, entry: Entry): Promise<Uint8Array[]> {
-    const { log, logCount } = requireFile(entry);
-    return await this.#engine.readFileLog(volume, log, logCount);
-  }
-}
-
-function seqOf({ count }: VolumeRow, { at = count }: View): number {
-  return at - 1;
 }

@@ -25,3 +25,8 @@ export function countAt(
   }
   return count;
 }
+
+/** The newest seq of a volume, or of the state of it that a view shows. */
+export function seqOf({ count }: VolumeRow, { at = count }: { readonly at?: number }): number {
+  return at - 1;
+}

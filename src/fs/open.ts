@@ -12,7 +12,8 @@ import { foldDentry } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { FileSystem } from './file-system.ts';
 import { FS_SCHEMA } from './schema.ts';
-import { System, SystemFold } from './system.ts';
+import { System } from './system.ts';
+import { SystemFold } from './system-fold.ts';
 import { Uploads } from './uploads.ts';
 import { newLog, Volumes } from './volumes.ts';
 

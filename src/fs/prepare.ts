@@ -6,7 +6,7 @@ import { LogKind } from '../format/generated/gdpfs_pb.js';
 import type { Chunk } from '../format/manifest.ts';
 import { leafHash, MerkleFrontier } from '../format/merkle.ts';
 import { decodeFchunk, decodeMeta, logName } from '../format/records.ts';
-import type { FileContent } from './types.ts';
+import type { Claimant, FileContent } from './types.ts';
 
 /** A file version computed from its log's records, ready to be pinned by a dentry. */
 export interface PreparedFile {
@@ -21,7 +21,7 @@ export interface PreparedFile {
   readonly size: number;
   /** Chunks that the new records name; each must be stored before the commit. */
   readonly chunks: readonly Chunk[];
-  readonly claimant: string | undefined;
+  readonly claimant: Claimant | undefined;
 }
 
 /**

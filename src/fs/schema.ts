@@ -31,13 +31,29 @@ export const FS_SCHEMA = `
   -- The fold of the system log.
   CREATE TABLE principal (name TEXT PRIMARY KEY, role INTEGER, created_ms INTEGER) WITHOUT ROWID;
   CREATE TABLE invitation (
-    secret_digest BLOB PRIMARY KEY, principal TEXT, role INTEGER, expires_ms INTEGER, used INTEGER
+    secret_digest BLOB PRIMARY KEY, principal TEXT, role INTEGER, expires_ms INTEGER, used INTEGER,
+    quota_bytes INTEGER, quota_entries INTEGER
   ) WITHOUT ROWID;
   CREATE TABLE certificate (
     serial BLOB PRIMARY KEY, principal TEXT, expires_ms INTEGER, enrolment BLOB
   ) WITHOUT ROWID;
+  CREATE INDEX certificate_principal ON certificate (principal);
   CREATE TABLE volume_entry (alias TEXT PRIMARY KEY, name BLOB, owner TEXT) WITHOUT ROWID;
   CREATE INDEX volume_entry_name ON volume_entry (name);
   CREATE TABLE revoked_principal (principal TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE revoked_enrolment (enrolment BLOB PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE principal_group (name TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE membership (group_name TEXT, principal TEXT, PRIMARY KEY (group_name, principal))
+    WITHOUT ROWID;
+  CREATE INDEX membership_principal ON membership (principal);
+  CREATE TABLE access_grant (
+    volume BLOB, node INTEGER, subject TEXT, permission INTEGER,
+    PRIMARY KEY (volume, node, subject)
+  ) WITHOUT ROWID;
+  CREATE INDEX grant_subject ON access_grant (subject, volume);
+  CREATE TABLE quota (volume BLOB PRIMARY KEY, bytes INTEGER, entries INTEGER) WITHOUT ROWID;
+  CREATE TABLE share_link (
+    secret_digest BLOB PRIMARY KEY, volume BLOB, node INTEGER, author TEXT, created_ms INTEGER,
+    expires_ms INTEGER, revoked INTEGER
+  ) WITHOUT ROWID;
 `;

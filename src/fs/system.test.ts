@@ -71,6 +71,7 @@ describe('the system log', () => {
         role: Role.USER,
         expiresMs: 1_800_000_000_000,
         used: false,
+        quota: { bytes: 0, entries: 0 },
       };
       const { view } = store.system;
       assert.deepEqual(view.invitation(secret('two')), two);

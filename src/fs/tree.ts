@@ -97,10 +97,10 @@ export function briefRows(view: View): ReadChildren<BriefRow> {
 export function walkPage<Row extends NamedRow>(
   view: View,
   directory: number,
-  options: ListOptions & { readonly read: (view: View) => ReadChildren<Row> },
+  options: Omit<ListOptions, 'at' | 'rights'> & { readonly read: ReadChildren<Row> },
 ): { readonly found: Walked<Row>[]; readonly next?: string } {
   const { recursive, after = '', limit, read } = options;
-  const page = { after, limit, read: read(view) };
+  const page = { after, limit, read };
   const found = recursive
     ? listRecursive(view, directory, page)
     : page.read(directory, page).map((row) => ({ path: row.name, row }));
@@ -177,6 +177,18 @@ function resumeLevels<Row>(view: View, directory: number, after: string): Level<
     levels.push(newLevel(row.node, joinPath(level.path, name)));
   }
   return levels;
+}
+
+/** Where a node is; undefined if no path leads to it. */
+export function pathOfNode({ entries, volume }: View, node: number): string | undefined {
+  let path = '';
+  for (let above = node; above !== ROOT_NODE; ) {
+    const row = entries.placeOf(volume, above);
+    if (row === undefined) return undefined;
+    path = path === '' ? row.name : joinPath(row.name, path);
+    above = row.parent;
+  }
+  return path;
 }
 
 export function notFound(path: string, missing: string): GdpfsError {

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { crc32, sha256Async } from '../base/digest.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { overlapping } from '../format/content.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import { decodeMeta, encodeFchunk, encodeFileMeta, NONCE_BYTES } from '../format/records.ts';
+
+/** Attempts to change a file that others keep changing. */
+const CONFLICT_RETRIES = 8;
 
 const NO_DIGEST = new Uint8Array(0);
 
@@ -29,6 +33,20 @@ export async function truncation(options: {
   const digest = await sha256Async(data);
   const cut = { offset: hit.offset, length: data.length, checksum: crc32(data), digest, data };
   return { record: encodeFchunk(cut), cut };
+}
+
+/** Runs `attempt` again while the file is one that others keep changing. Throws `busy`. */
+export async function retryChanged<T>(path: string, attempt: () => Promise<T>): Promise<T> {
+  for (let count = 1; ; count += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isGdpfsError(error, 'changed')) throw error;
+      if (count === CONFLICT_RETRIES) {
+        throw new GdpfsError('busy', `cannot truncate "${path}": others keep changing it`);
+      }
+    }
+  }
 }
 
 /** The records of a new file log with the same fchunks as `records`: a log of its own to continue. */

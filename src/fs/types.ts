@@ -1,4 +1,5 @@
 import type { Chunk } from '../format/manifest.ts';
+import type { Rights } from './rights.ts';
 
 /** What the file system says of one name. Times are microseconds since the Unix epoch. */
 export interface Entry {
@@ -47,12 +48,16 @@ export interface ListOptions {
   /** Go on behind this path (relative to the listed directory), which need not exist any more. */
   readonly after?: string;
   readonly at?: Moment;
+  /** Whose eyes see the tree; all is seen if absent. */
+  readonly rights?: Rights;
 }
 
 export interface FindOptions {
   /** Parsed, relative to the directory. */
   readonly paths: readonly string[];
   readonly at?: Moment;
+  /** Whose eyes see the tree; all is seen if absent. */
+  readonly rights?: Rights;
 }
 
 export interface ListPage {
@@ -96,10 +101,17 @@ export interface FileContent {
   /** What the records say, where they were made of it here: a new log, every chunk. */
   readonly made?: { readonly chunks: readonly Chunk[] };
   /**
-   * The principal who names the chunks without having sent them all along: each must be one that
-   * they may know of. Absent where every byte came with the request.
+   * Who names the chunks without having sent them all along: each must be one that they may know of.
+   * Absent where every byte came with the request.
    */
-  readonly claimant?: string;
+  readonly claimant?: Claimant;
+}
+
+/** Somebody who says that chunks are there. */
+export interface Claimant {
+  readonly principal: string;
+  /** May read the whole volume, and so know of every chunk that a file of it uses. */
+  readonly readsAll: boolean;
 }
 
 export interface Attributes {
@@ -170,6 +182,8 @@ export type Change =
 /** Who asks, and under which request id; a repeat of the id gets the first answer. */
 export interface ChangeContext {
   readonly author: string;
+  /** What the author may do in the volume: checked where the change is made. All if absent. */
+  readonly rights?: Rights;
   readonly request?: RequestIdentity;
 }
 

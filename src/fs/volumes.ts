@@ -139,7 +139,9 @@ export class Volumes {
         },
         request === undefined ? {} : { request: { principal, ...request } },
       );
+      this.#system.changed();
     } catch (error) {
+      this.#system.changed();
       // If the volume may have become durable all the same, it needs its keys.
       if (isGdpfsError(error) && error.traits.mutated === 'no') this.#keys.remove(name);
       throw error;

@@ -1,55 +1,133 @@
 /**
- * The one place that decides who may do what. Deny by default: a volume is for its owner and for
- * admins. Handlers get a volume only from here.
+ * The one place that decides who may do what. Deny by default: a handler gets a volume, a path or an
+ * upload only from here. docs/access.md has the rules. Changes are checked once more where they are
+ * made (src/fs/permit.ts), because what a path names may change while a request waits.
  */
 import { base64urlEncode } from '../base/bytes.ts';
-import { GdpfsError } from '../base/errors.ts';
-import { parseApiPath } from '../format/path.ts';
-import type { Upload, VolumeInfo } from '../fs/types.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { formatApiPath, parseApiPath } from '../format/path.ts';
+import { hasAnyRight, LEVEL, type Level, levelName, type Rights } from '../fs/rights.ts';
+import type { Claimant, Moment, Upload, VolumeInfo } from '../fs/types.ts';
 import { type Caller, callerOf, type Exchange } from './exchange.ts';
 
-/** Something inside a volume that the caller may read and change. */
-export interface Target {
+/** A volume that the caller may use, and how far. */
+export interface AuthorizedVolume {
   readonly volume: VolumeInfo;
+  readonly rights: Rights;
+}
+
+/** Something inside a volume that the caller may use as they need to. */
+export interface Target extends AuthorizedVolume {
   /** Inside the volume, parsed. */
   readonly path: string;
 }
 
-type Asking = Pick<Exchange, 'services' | 'caller'>;
+/** `see`: at least the way to something that the caller may read. */
+export type Need = 'see' | 'read' | 'write' | 'admin';
 
-export function mayUseVolume(caller: Caller, volume: VolumeInfo): boolean {
-  return caller.role === 'admin' || volume.owner === caller.principal;
+type Asking = Pick<Exchange, 'services' | 'caller' | 'trail'>;
+
+export function rightsOf(
+  exchange: Pick<Exchange, 'services' | 'caller'>,
+  volume: VolumeInfo,
+): Rights {
+  const { principal, role } = callerOf(exchange);
+  return exchange.services.system.rights.of({ principal, isAdmin: role === 'admin' }, volume);
 }
 
-/** The volume with this alias or name. Throws `not_found`, `forbidden`. */
-export function authorizeVolume(exchange: Asking, reference: string): VolumeInfo {
-  const caller = callerOf(exchange);
-  const volume = exchange.services.fs.resolveVolume(reference);
-  if (mayUseVolume(caller, volume)) return volume;
-  throw new GdpfsError(
-    'forbidden',
-    `cannot use volume "${reference}": "${caller.principal}" has no access`,
-    { hint: 'ask the owner of the volume or an admin of the server' },
-  );
+/** May the caller see anything of the volume? */
+export function maySeeVolume(
+  exchange: Pick<Exchange, 'services' | 'caller'>,
+  volume: VolumeInfo,
+): boolean {
+  return hasAnyRight(rightsOf(exchange, volume));
 }
 
-/** What an API path, `/<volume>/<path>`, names. Throws `bad_request`, `not_found`, `forbidden`. */
-export function authorizePath(exchange: Asking, apiPath: string): Target {
-  const { volume, path } = parseApiPath(apiPath);
-  return { volume: authorizeVolume(exchange, volume), path };
+/**
+ * The volume with this alias or name, if the caller may do what they need to in all of it. Throws
+ * `forbidden`; for admins `not_found`: others do not learn which volumes there are.
+ */
+export function authorizeVolume(exchange: Asking, reference: string, need: Need): AuthorizedVolume {
+  const found = findVolume(exchange, reference);
+  exchange.trail.targets.push(formatApiPath({ volume: found.volume.alias, path: '' }));
+  if (need !== 'see') requireLevel(found.rights.whole, need, { ...found, path: '' });
+  return found;
 }
 
-/** The caller's own upload. Throws `upload_not_found`, `forbidden`. */
+export interface PathNeed {
+  readonly need: Need;
+  /** The state of the tree that is asked about. */
+  readonly at?: Moment | undefined;
+}
+
+/**
+ * What an API path, `/<volume>/<path>`, names. What a change needs is `write` at the path itself; the
+ * change asks for more where it has to. Throws `bad_request`, `not_found`, `forbidden`.
+ */
+export function authorizePath(exchange: Asking, apiPath: string, { need, at }: PathNeed): Target {
+  const { volume: reference, path } = parseApiPath(apiPath);
+  const found = findVolume(exchange, reference);
+  exchange.trail.targets.push(formatApiPath({ volume: found.volume.alias, path }));
+  const target = { ...found, path };
+  const moment = at === undefined ? {} : { at };
+  const level = exchange.services.fs.levelAt(found.volume.name, found.rights, { path, ...moment });
+  if (level === undefined) throw tooLittle(target, { level: LEVEL.none, needed: LEVEL.read });
+  if (need !== 'see') requireLevel(level, need, target);
+  return target;
+}
+
+/** The caller's own upload, while they may write there. Throws `upload_not_found`, `forbidden`. */
 export function authorizeUpload(
   exchange: Asking,
   id: string,
-): { readonly upload: Upload; readonly volume: VolumeInfo } {
+): Target & { readonly upload: Upload } {
   const upload = exchange.services.fs.upload(id, callerOf(exchange).principal);
-  return { upload, volume: authorizeVolume(exchange, base64urlEncode(upload.volume)) };
+  const { path } = upload;
+  const apiPath = formatApiPath({ volume: base64urlEncode(upload.volume), path });
+  return { upload, ...authorizePath(exchange, apiPath, { need: 'write' }) };
+}
+
+/** Who names chunks of a volume. */
+export function claimantOf({ rights }: AuthorizedVolume): Claimant {
+  return { principal: rights.principal, readsAll: rights.whole >= LEVEL.read };
 }
 
 export function requireAdmin(exchange: Pick<Exchange, 'caller'>, verb: string): Caller {
   const caller = callerOf(exchange);
   if (caller.role === 'admin') return caller;
   throw new GdpfsError('forbidden', `cannot ${verb}: "${caller.principal}" is not an admin`);
+}
+
+function findVolume(exchange: Asking, reference: string): AuthorizedVolume {
+  const caller = callerOf(exchange);
+  const { fs } = exchange.services;
+  try {
+    const volume = fs.resolveVolume(reference);
+    const rights = rightsOf(exchange, volume);
+    if (hasAnyRight(rights)) return { volume, rights };
+  } catch (error) {
+    if (!isGdpfsError(error, 'not_found') || caller.role === 'admin') throw error;
+  }
+  throw new GdpfsError(
+    'forbidden',
+    `cannot use volume "${reference}": "${caller.principal}" has no access, if there is such a volume`,
+    { hint: 'check its name; ask its owner or an admin of the server for a grant' },
+  );
+}
+
+function requireLevel(level: Level, need: Exclude<Need, 'see'>, target: Target): void {
+  const needed = LEVEL[need];
+  if (level < needed) throw tooLittle(target, { level, needed });
+}
+
+/** The same whether there is something at the path or not. */
+function tooLittle(
+  { volume, path, rights }: Target,
+  { level, needed }: { readonly level: Level; readonly needed: Level },
+): GdpfsError {
+  const object = JSON.stringify(formatApiPath({ volume: volume.alias, path }));
+  const has = `"${rights.principal}" has ${levelName(level)} there`;
+  return new GdpfsError('forbidden', `cannot use ${object}: ${has}, need ${levelName(needed)}`, {
+    hint: 'ask the owner of the volume or an admin of the server for a grant',
+  });
 }

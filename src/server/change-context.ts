@@ -3,13 +3,23 @@ import { sha256Parts } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import type { ChangeContext, Precondition } from '../fs/types.ts';
 import { parseETag } from '../wire/headers.ts';
+import type { AuthorizedVolume } from './authorize.ts';
 import { callerOf, type Exchange } from './exchange.ts';
+
+/** Who asks for a change in a volume, and what they may do there. */
+export function changeContext(
+  exchange: Pick<Exchange, 'request' | 'caller'>,
+  { rights }: Pick<AuthorizedVolume, 'rights'>,
+  content: Uint8Array,
+): ChangeContext {
+  return { ...requestContext(exchange, content), rights };
+}
 
 /**
  * Who asks, and the identity of the request if it carries an Idempotency-Key. `content` stands for
  * the body: the bytes themselves, or a digest of them where they were never in memory whole.
  */
-export function changeContext(
+export function requestContext(
   exchange: Pick<Exchange, 'request' | 'caller'>,
   content: Uint8Array,
 ): ChangeContext {

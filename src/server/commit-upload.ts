@@ -4,7 +4,7 @@ import { decodeRecords } from '../format/commit.ts';
 import { decodeFchunk } from '../format/records.ts';
 import type { Change, ChangeResult, FileContent, Upload } from '../fs/types.ts';
 import type { FilesPatchQuery } from '../wire/generated/api.ts';
-import { authorizePath, authorizeUpload } from './authorize.ts';
+import { authorizePath, authorizeUpload, claimantOf } from './authorize.ts';
 import { withBody } from './body.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import type { Exchange } from './exchange.ts';
@@ -14,10 +14,10 @@ import { attributesOf, digestOf } from './request-values.ts';
 export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<ChangeResult> {
   const { query } = exchange;
   const { fs } = exchange.services;
-  const target = authorizePath(exchange, query.path);
+  const target = authorizePath(exchange, query.path, { need: 'write' });
   const { id, root, content, size } = requireCommitParameters(query);
   return await withBody(exchange, async (body) => {
-    const context = changeContext(exchange, body);
+    const context = changeContext(exchange, target, body);
     // Before the upload is looked for: the first request may have closed it.
     const repeated = fs.firstResult(context);
     if (repeated !== undefined) return repeated;
@@ -29,7 +29,7 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
       throw badCommit(`size ${size}, need the upload's ${upload.size}`);
     if (root === undefined && upload.base === undefined)
       throw badCommit('need the parameter "root"');
-    const { principal: claimant } = upload;
+    const claimant = claimantOf(target);
     const rooted = root === undefined ? {} : { root };
     const file = { records: readRecords(body, size), ...rooted, content, claimant };
     const result = await fs.apply(volume.name, changeOf(exchange, upload, file), context);

@@ -21,7 +21,7 @@ import { checkTarget, findEntry, successorChunking, UNKNOWN_SIZE_BYTES } from '.
 /** POST /api/v1/storage/files with bytes: one whole file, made into chunks while it arrives. */
 export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise<void> {
   const { query, request, services } = exchange;
-  const target = authorizePath(exchange, query.path);
+  const target = authorizePath(exchange, query.path, { need: 'write' });
   const { volume, path } = target;
   const parents = query.parents ?? false;
   // Refused early if it must be; but what may be a repeated request must get its first answer.
@@ -50,7 +50,7 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
       ...preconditionOf(exchange),
       ...attributesOf(query),
     },
-    changeContext(exchange, content),
+    changeContext(exchange, target, content),
   );
   const headers = { ETag: formatETag(content) };
   replyJson(exchange, { status: 201, headers }, { ...result, etag: formatDigest(content) });

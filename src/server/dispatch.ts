@@ -66,7 +66,18 @@ function validate(parts: {
   const bodyType = bodyTypeOf(operation, request);
   // The contract has just checked that it has the form of the generated type.
   const typedQuery = query as unknown as Exchange['query'];
-  return { services, request, response, operation, params, query: typedQuery, caller, bodyType };
+  const trail = { targets: [] };
+  return {
+    services,
+    request,
+    response,
+    operation,
+    params,
+    query: typedQuery,
+    caller,
+    bodyType,
+    trail,
+  };
 }
 
 /** Throws `unsupported_media_type`, or `bad_request` for a body where none belongs. */

@@ -17,7 +17,7 @@ import type { Slots } from './slots.ts';
 /** Who sends a request, as the client's certificate and the system log say. */
 export interface Caller {
   readonly principal: string;
-  readonly role: 'user' | 'admin';
+  readonly role: 'user' | 'admin' | 'service';
   /** 16 bytes: the certificate's, and that of all it is renewed by. */
   readonly enrolment: Uint8Array;
   readonly certificateExpiresMs: number;
@@ -57,6 +57,13 @@ export interface Exchange<Id extends OperationId = OperationId> {
   readonly caller: Caller | undefined;
   /** Media type of the body, one of those in the contract; `''` if the operation takes none. */
   readonly bodyType: string;
+  readonly trail: Trail;
+}
+
+/** What is noted of a request while it is handled, for the audit log. */
+export interface Trail {
+  /** API paths that it was about. */
+  readonly targets: string[];
 }
 
 export type Handler<Id extends OperationId> = (exchange: Exchange<Id>) => Promise<void> | void;

@@ -25,6 +25,15 @@ import { volumeCommitsGet } from './handlers/volume-commits-get.ts';
 import { volumeGet } from './handlers/volume-get.ts';
 import { volumesGet } from './handlers/volumes-get.ts';
 import { volumesPost } from './handlers/volumes-post.ts';
+import { principalsGet } from './handlers/principals-get.ts';
+import { principalDelete } from './handlers/principal-delete.ts';
+import { principalPatch } from './handlers/principal-patch.ts';
+import { groupsGet } from './handlers/groups-get.ts';
+import { groupsPost } from './handlers/groups-post.ts';
+import { groupDelete } from './handlers/group-delete.ts';
+import { grantsGet } from './handlers/grants-get.ts';
+import { grantsPost } from './handlers/grants-post.ts';
+import { grantDelete } from './handlers/grant-delete.ts';
 import { whoamiGet } from './handlers/whoami-get.ts';
 
 type Handlers = { readonly [Id in OperationId]: Handler<Id> };
@@ -54,6 +63,15 @@ export const HANDLERS: Handlers = {
   volumeGet,
   volumesGet,
   volumesPost,
+  principalsGet,
+  principalDelete,
+  principalPatch,
+  groupsGet,
+  groupsPost,
+  groupDelete,
+  grantsGet,
+  grantsPost,
+  grantDelete,
   whoamiGet,
 };
 

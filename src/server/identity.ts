@@ -1,19 +1,24 @@
 import type { Socket } from 'node:net';
 import { GdpfsError } from '../base/errors.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
+import type { System } from '../fs/system.ts';
 import type { ClientIdentity } from './client-certificates.ts';
 import type { Caller, Services } from './exchange.ts';
 import { decodeForwardedCertificate } from './forwarded-certificate.ts';
 import type { Origin } from './origin.ts';
+import { roleName } from './principals.ts';
 import { requireNotRevoked } from './renewal.ts';
 
 /** What verifying a connection's certificate found: true as long as the connection lives. */
 const verified = new WeakMap<Socket, ClientIdentity>();
 
+/** Callers, by the certificate that says who they are: true as long as the system log has this epoch. */
+const admitted = new WeakMap<ClientIdentity, { readonly epoch: number; readonly caller: Caller }>();
+
 /**
  * The caller of a request. The signature of a certificate is checked once for a connection, or for
- * a while if a proxy forwards it; dates, revocation and role at every request. Throws
- * `certificate_required`, `certificate_invalid`, `bad_request`.
+ * a while if a proxy forwards it; revocation and role again whenever the system log has changed, dates
+ * at every request. Throws `certificate_required`, `certificate_invalid`, `bad_request`.
  */
 export function identify(
   services: Pick<Services, 'authority' | 'system' | 'forwardedIdentities'>,
@@ -25,9 +30,18 @@ export function identify(
       ? identityOfSocket(services, origin)
       : identityForwarded(services, origin);
   authority.checkValidity(identity);
+  const { epoch } = system;
+  const known = admitted.get(identity);
+  if (known?.epoch === epoch) return known.caller;
+  const caller = admit(system, identity);
+  admitted.set(identity, { epoch, caller });
+  return caller;
+}
+
+function admit({ view }: System, identity: ClientIdentity): Caller {
   const { principal, enrolment, expiresMs } = identity;
-  requireNotRevoked(system.view, identity);
-  const role = system.view.principal(principal)?.role === Role.ADMIN ? 'admin' : 'user';
+  requireNotRevoked(view, identity);
+  const role = roleName(view.principal(principal)?.role ?? Role.USER);
   return { principal, role, enrolment, certificateExpiresMs: expiresMs };
 }
 

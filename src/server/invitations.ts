@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { bytesEqual } from '../base/bytes.ts';
+import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import type { SystemRecordInit } from '../format/records.ts';
-import type { InvitationRow, System, SystemView } from '../fs/system.ts';
+import type { System } from '../fs/system.ts';
+import type { InvitationRow, SystemView } from '../fs/system-view.ts';
 import { ENROLMENT_BYTES, isPrincipalName } from '../wire/principal.ts';
 import { decodeToken, encodeToken, SECRET_BYTES } from '../wire/token.ts';
 import type { CertificateAuthority } from './ca.ts';
@@ -113,6 +114,11 @@ function requireUsable(
 
 function requireRole(state: SystemView, { principal, role }: InvitationInit): void {
   const known = state.principal(principal);
+  if (state.isRevoked({ principal, enrolment: EMPTY_BYTES })) {
+    throw new GdpfsError('exists', `cannot invite "${principal}": it was revoked`, {
+      hint: `let it in again first: "gdpfs admin user readmit ${principal}"`,
+    });
+  }
   if (known === undefined || known.role === role) return;
   const name = known.role === Role.ADMIN ? 'admin' : 'user';
   throw new GdpfsError(

@@ -3,6 +3,7 @@ import { formatDigest } from '../base/digest.ts';
 import type { CheckpointProof } from '../format/checkpoint-proof.ts';
 import { baseName, formatApiPath } from '../format/path.ts';
 import type { Chunk } from '../format/manifest.ts';
+import { LEVEL } from '../fs/rights.ts';
 import type { Entry, VolumeInfo } from '../fs/types.ts';
 import type {
   Chunk as ChunkJson,
@@ -10,6 +11,9 @@ import type {
   Volume,
   VolumeProof,
 } from '../wire/generated/api.ts';
+
+import { rightsOf } from './authorize.ts';
+import type { Exchange } from './exchange.ts';
 
 /** The JSON forms of api/openapi.yaml. */
 
@@ -37,11 +41,20 @@ export function entryJson(volume: VolumeInfo, entry: Entry): EntryJson {
   };
 }
 
-export function volumeJson(volume: VolumeInfo): Volume {
+export function volumeJson(exchange: Exchange, volume: VolumeInfo): Volume {
   const { alias, owner, custody, chunking, createdMs, count } = volume;
   const name = base64urlEncode(volume.name);
-  return { name, alias, owner, custody, chunking, createdMs, count };
+  const access = ACCESS_NAMES[rightsOf(exchange, volume).whole];
+  return { name, alias, owner, custody, chunking, createdMs, count, access };
 }
+
+/** What the caller may do in all of a volume; `partial`: something, but not everywhere. */
+const ACCESS_NAMES = {
+  [LEVEL.none]: 'partial',
+  [LEVEL.read]: 'read',
+  [LEVEL.write]: 'write',
+  [LEVEL.admin]: 'admin',
+} as const;
 
 export function proofJson(proof: CheckpointProof): VolumeProof {
   return {

@@ -1,5 +1,5 @@
 import { GdpfsError } from '../base/errors.ts';
-import type { SystemView } from '../fs/system.ts';
+import type { SystemView } from '../fs/system-view.ts';
 import type { IssuedCertificate } from './client-certificates.ts';
 import type { EnrolmentServices } from './invitations.ts';
 

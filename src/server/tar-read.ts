@@ -29,8 +29,9 @@ const EMPTY_DIGEST = sha256(EMPTY_BYTES);
 /** GET /api/v1/storage/files with format=tar: one page, or everything below the directory. */
 export async function replyTar(exchange: Exchange<'storageFilesGet'>): Promise<void> {
   const { query, request, services } = exchange;
-  const target = authorizePath(exchange, query.path);
-  requireDirectory(services.fs.stat(target.volume.name, target.path, momentOf(query.at).at));
+  const { at } = momentOf(query.at);
+  const target = authorizePath(exchange, query.path, { need: 'see', at });
+  requireDirectory(services.fs.stat(target.volume.name, target.path, at));
   if (request.headers.range !== undefined || request.headers['if-match'] !== undefined) {
     throw new GdpfsError('bad_request', 'cannot use Range or If-Match with a tar stream');
   }
@@ -119,10 +120,10 @@ async function* allEntries(
 
 function listBelow(
   exchange: Exchange<'storageFilesGet'>,
-  { volume, path }: Target,
+  { volume, path, rights }: Target,
   options: { readonly limit: number; readonly after?: string; readonly at?: Moment },
 ): ListPage {
-  return exchange.services.fs.list(volume.name, path, { recursive: true, ...options });
+  return exchange.services.fs.list(volume.name, path, { recursive: true, rights, ...options });
 }
 
 function relativePath(target: Target, entry: Entry): string {

@@ -8,12 +8,12 @@ import { joinPath } from '../format/path.ts';
 import type { Change, FileContent } from '../fs/types.ts';
 import type { StoredChunk } from '../log/engine.ts';
 import { decodeTar, type TarEntry, type TarFile, type TarReference } from '../wire/tar.ts';
-import { authorizePath, type Target } from './authorize.ts';
+import { authorizePath, claimantOf, type Target } from './authorize.ts';
 import { withBody } from './body.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { requireDirectory } from './content.ts';
 import { contentChunking } from './content-chunking.ts';
-import { callerOf, type Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { newFileLog } from './file-log.ts';
 import { replyJson } from './reply.ts';
 
@@ -27,9 +27,9 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
   if (preconditionOf(exchange).precondition !== undefined) {
     throw new GdpfsError('bad_request', 'cannot use If-Match or If-None-Match with many files');
   }
-  const target = authorizePath(exchange, query.path);
+  const target = authorizePath(exchange, query.path, { need: 'write' });
   const result = await withBody(exchange, async (body) => {
-    const context = changeContext(exchange, await sha256Async(body));
+    const context = changeContext(exchange, target, await sha256Async(body));
     const repeated = fs.firstResult(context);
     if (repeated !== undefined) return repeated;
     if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
@@ -58,7 +58,7 @@ async function changesOf(
     else if (entry.kind === 'symlink') {
       changes.push({ kind: 'symlink', ...common, target: entry.target });
     } else if (entry.kind === 'reference') {
-      changes.push({ kind: 'put', ...common, file: referenceFile(exchange, entry) });
+      changes.push({ kind: 'put', ...common, file: referenceFile(exchange, target, entry) });
     } else {
       const chunks = files.get(entry) ?? [];
       const chunkSize = chunkSizeFor(entry.data.length);
@@ -71,11 +71,12 @@ async function changesOf(
 /** The file whose only chunk the volume has, if the caller may know that. */
 function referenceFile(
   exchange: Exchange<'storageFilesPost'>,
+  target: Target,
   { size: length, checksum, digest }: TarReference,
 ): FileContent {
   const chunks = [{ offset: 0, length, checksum, digest }];
   const file = newFileLog(exchange.services.clock, { chunkSize: chunkSizeFor(length), chunks });
-  return { ...file, claimant: callerOf(exchange).principal };
+  return { ...file, claimant: claimantOf(target) };
 }
 
 /** Stores the content of all files together; nothing names it yet. Throws `bad_chunk`. */

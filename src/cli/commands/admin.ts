@@ -1,48 +1,21 @@
-import { Command, Option } from 'commander';
-import { invite } from '../../client/volumes.ts';
-import type { Role } from '../../wire/generated/api.ts';
-import type { Context, GlobalOptions } from '../context.ts';
-import { formatTime } from '../format.ts';
-import { Servers } from '../../client/servers.ts';
+import { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { grantCommand, grantsCommand, revokeCommand } from './admin/grant.ts';
+import { groupCommand } from './admin/group.ts';
+import { inviteCommand } from './admin/invite.ts';
 import { adminProxyCommand } from './admin-proxy.ts';
 import { adminTokenCommand } from './admin-token.ts';
-
-interface InviteOptions extends GlobalOptions {
-  readonly role?: Role;
-  readonly json?: boolean;
-}
+import { userCommand } from './admin/user.ts';
 
 export function adminCommand(context: Context): Command {
   return new Command('admin')
-    .description('Invite users to a server.')
+    .description('Manage who may use a server, and for what.')
     .addCommand(inviteCommand(context))
+    .addCommand(userCommand(context))
+    .addCommand(groupCommand(context))
+    .addCommand(grantCommand(context))
+    .addCommand(revokeCommand(context))
+    .addCommand(grantsCommand(context))
     .addCommand(adminTokenCommand(context))
     .addCommand(adminProxyCommand(context));
-}
-
-function inviteCommand(context: Context): Command {
-  return new Command('invite')
-    .summary('make a token with which a user logs in')
-    .description(
-      'Make a token with which a user logs in, once, within a day. A new user gets a home volume of ' +
-        'the same name. For admins.',
-    )
-    .argument('<name>', 'the user: 1 to 64 of a-z, 0-9, ".", "_", "@" and "-"')
-    .addOption(new Option('--role <role>', 'what a new user is').choices(['user', 'admin']))
-    .option('--json', 'as a JSON object (Invitation of the API)')
-    .action(async (principal: string, _: object, command: Command) => {
-      const { profile, role, json } = command.optsWithGlobals<InviteOptions>();
-      await using servers = new Servers(context.home, profile);
-      const session = await servers.session();
-      const request = { principal, ...(role === undefined ? {} : { role }) };
-      const invitation = await invite(session, request, { signal: context.signal });
-      if (json) {
-        await context.stdout.write(`${JSON.stringify(invitation)}\n`);
-        return;
-      }
-      await context.stdout.write(`${invitation.token}\n`);
-      await context.report.note(
-        `${principal} logs in with "gdpfs login ${session.url} TOKEN", until ${formatTime(invitation.expiresMs)}`,
-      );
-    });
 }

@@ -367,6 +367,36 @@ export declare type SystemRecord = Message<"gdpfs.v1.SystemRecord"> & {
      */
     value: Revocation;
     case: "revocation";
+  } | {
+    /**
+     * @generated from field: gdpfs.v1.Group group = 6;
+     */
+    value: Group;
+    case: "group";
+  } | {
+    /**
+     * @generated from field: gdpfs.v1.Membership membership = 7;
+     */
+    value: Membership;
+    case: "membership";
+  } | {
+    /**
+     * @generated from field: gdpfs.v1.Grant grant = 8;
+     */
+    value: Grant;
+    case: "grant";
+  } | {
+    /**
+     * @generated from field: gdpfs.v1.Quota quota = 9;
+     */
+    value: Quota;
+    case: "quota";
+  } | {
+    /**
+     * @generated from field: gdpfs.v1.ShareLink share_link = 10;
+     */
+    value: ShareLink;
+    case: "shareLink";
   } | { case: undefined; value?: undefined };
 };
 
@@ -432,6 +462,18 @@ export declare type Invitation = Message<"gdpfs.v1.Invitation"> & {
    * @generated from field: bool used = 5;
    */
   used: boolean;
+
+  /**
+   * of the home volume; 0: no limit
+   *
+   * @generated from field: int64 quota_bytes = 6;
+   */
+  quotaBytes: bigint;
+
+  /**
+   * @generated from field: int64 quota_entries = 7;
+   */
+  quotaEntries: bigint;
 };
 
 /**
@@ -506,7 +548,7 @@ export declare type VolumeEntry = Message<"gdpfs.v1.VolumeEntry"> & {
 export declare const VolumeEntrySchema: GenMessage<VolumeEntry>;
 
 /**
- * Exactly one of the fields is set.
+ * Exactly one of the first two fields is set.
  *
  * @generated from message gdpfs.v1.Revocation
  */
@@ -520,6 +562,13 @@ export declare type Revocation = Message<"gdpfs.v1.Revocation"> & {
    * @generated from field: bytes enrolment = 2;
    */
   enrolment: Uint8Array;
+
+  /**
+   * the principal may have certificates again
+   *
+   * @generated from field: bool lifted = 3;
+   */
+  lifted: boolean;
 };
 
 /**
@@ -527,6 +576,178 @@ export declare type Revocation = Message<"gdpfs.v1.Revocation"> & {
  * Use `create(RevocationSchema)` to create a new message.
  */
 export declare const RevocationSchema: GenMessage<Revocation>;
+
+/**
+ * Principals that get grants together.
+ *
+ * @generated from message gdpfs.v1.Group
+ */
+export declare type Group = Message<"gdpfs.v1.Group"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool removed = 2;
+   */
+  removed: boolean;
+};
+
+/**
+ * Describes the message gdpfs.v1.Group.
+ * Use `create(GroupSchema)` to create a new message.
+ */
+export declare const GroupSchema: GenMessage<Group>;
+
+/**
+ * @generated from message gdpfs.v1.Membership
+ */
+export declare type Membership = Message<"gdpfs.v1.Membership"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: string principal = 2;
+   */
+  principal: string;
+
+  /**
+   * @generated from field: bool removed = 3;
+   */
+  removed: boolean;
+};
+
+/**
+ * Describes the message gdpfs.v1.Membership.
+ * Use `create(MembershipSchema)` to create a new message.
+ */
+export declare const MembershipSchema: GenMessage<Membership>;
+
+/**
+ * What a subject may do with a directory and all below it. Bound to the node, whatever its path.
+ *
+ * @generated from message gdpfs.v1.Grant
+ */
+export declare type Grant = Message<"gdpfs.v1.Grant"> & {
+  /**
+   * @generated from field: bytes volume = 1;
+   */
+  volume: Uint8Array;
+
+  /**
+   * 0: the whole volume
+   *
+   * @generated from field: uint64 node = 2;
+   */
+  node: bigint;
+
+  /**
+   * a principal, "group:" and a group, or "*": every principal
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * unspecified: none any more
+   *
+   * @generated from field: gdpfs.v1.Permission permission = 4;
+   */
+  permission: Permission;
+};
+
+/**
+ * Describes the message gdpfs.v1.Grant.
+ * Use `create(GrantSchema)` to create a new message.
+ */
+export declare const GrantSchema: GenMessage<Grant>;
+
+/**
+ * How much a volume may hold.
+ *
+ * @generated from message gdpfs.v1.Quota
+ */
+export declare type Quota = Message<"gdpfs.v1.Quota"> & {
+  /**
+   * @generated from field: bytes volume = 1;
+   */
+  volume: Uint8Array;
+
+  /**
+   * of the files' content; 0: no limit
+   *
+   * @generated from field: int64 bytes = 2;
+   */
+  bytes: bigint;
+
+  /**
+   * files, links and directories; 0: no limit
+   *
+   * @generated from field: int64 entries = 3;
+   */
+  entries: bigint;
+};
+
+/**
+ * Describes the message gdpfs.v1.Quota.
+ * Use `create(QuotaSchema)` to create a new message.
+ */
+export declare const QuotaSchema: GenMessage<Quota>;
+
+/**
+ * Anonymous reading of a file or of a directory and all below it.
+ *
+ * @generated from message gdpfs.v1.ShareLink
+ */
+export declare type ShareLink = Message<"gdpfs.v1.ShareLink"> & {
+  /**
+   * SHA-256 of the secret: the link itself is never stored
+   *
+   * @generated from field: bytes secret_digest = 1;
+   */
+  secretDigest: Uint8Array;
+
+  /**
+   * @generated from field: bytes volume = 2;
+   */
+  volume: Uint8Array;
+
+  /**
+   * @generated from field: uint64 node = 3;
+   */
+  node: bigint;
+
+  /**
+   * principal
+   *
+   * @generated from field: string author = 4;
+   */
+  author: string;
+
+  /**
+   * @generated from field: int64 created_ms = 5;
+   */
+  createdMs: bigint;
+
+  /**
+   * @generated from field: int64 expires_ms = 6;
+   */
+  expiresMs: bigint;
+
+  /**
+   * @generated from field: bool revoked = 7;
+   */
+  revoked: boolean;
+};
+
+/**
+ * Describes the message gdpfs.v1.ShareLink.
+ * Use `create(ShareLinkSchema)` to create a new message.
+ */
+export declare const ShareLinkSchema: GenMessage<ShareLink>;
 
 /**
  * @generated from enum gdpfs.v1.LogKind
@@ -676,10 +897,47 @@ export enum Role {
    * @generated from enum value: ROLE_ADMIN = 2;
    */
   ADMIN = 2,
+
+  /**
+   * a program; its certificate is made by the server and lives long
+   *
+   * @generated from enum value: ROLE_SERVICE = 3;
+   */
+  SERVICE = 3,
 }
 
 /**
  * Describes the enum gdpfs.v1.Role.
  */
 export declare const RoleSchema: GenEnum<Role>;
+
+/**
+ * @generated from enum gdpfs.v1.Permission
+ */
+export enum Permission {
+  /**
+   * @generated from enum value: PERMISSION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: PERMISSION_READ = 1;
+   */
+  READ = 1,
+
+  /**
+   * @generated from enum value: PERMISSION_WRITE = 2;
+   */
+  WRITE = 2,
+
+  /**
+   * @generated from enum value: PERMISSION_ADMIN = 3;
+   */
+  ADMIN = 3,
+}
+
+/**
+ * Describes the enum gdpfs.v1.Permission.
+ */
+export declare const PermissionSchema: GenEnum<Permission>;
 

@@ -24,8 +24,9 @@ export async function fileChunksGet(exchange: Exchange<'fileChunksGet'>): Promis
 
 async function replyChunks(exchange: Exchange<'fileChunksGet'>, apiPath: string): Promise<void> {
   const { query, request, services } = exchange;
-  const { volume, path } = authorizePath(exchange, apiPath);
-  const entry = requireFile(services.fs.stat(volume.name, path, momentOf(query.at).at));
+  const { at } = momentOf(query.at);
+  const { volume, path } = authorizePath(exchange, apiPath, { need: 'read', at });
+  const entry = requireFile(services.fs.stat(volume.name, path, at));
   requireMatch(request, entry);
   const chunks = await services.fs.manifest(volume.name, entry);
   const start = query.cursor === undefined ? 0 : parseCursor(query.cursor);

@@ -1,16 +1,16 @@
 import { DIGEST_BYTES } from '../../base/digest.ts';
 import { GdpfsError } from '../../base/errors.ts';
-import { authorizePath, authorizeUpload } from '../authorize.ts';
-import type { Upload, VolumeInfo } from '../../fs/types.ts';
+import { authorizePath, authorizeUpload, claimantOf, type Target } from '../authorize.ts';
+import type { Upload } from '../../fs/types.ts';
 import { withBody } from '../body.ts';
-import { callerOf, type Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
 
 /** POST /api/v1/file/chunks: which of these digests does the upload, or the volume, lack? */
 export async function fileChunksPost(exchange: Exchange<'fileChunksPost'>): Promise<void> {
-  const { volume, upload } = askedFor(exchange);
-  const { principal } = callerOf(exchange);
-  const asker = upload === undefined ? { principal } : { principal, upload };
+  const { upload, ...target } = askedFor(exchange);
+  const { volume } = target;
+  const asker = { ...claimantOf(target), ...(upload === undefined ? {} : { upload }) };
   const missing = await withBody(exchange, (body) =>
     exchange.services.fs.missing(volume.name, splitDigests(body), asker),
   );
@@ -18,12 +18,13 @@ export async function fileChunksPost(exchange: Exchange<'fileChunksPost'>): Prom
 }
 
 function askedFor(exchange: Exchange<'fileChunksPost'>): {
-  readonly volume: VolumeInfo;
   readonly upload?: Upload;
-} {
+} & Target {
   const { upload, path } = exchange.query;
   if (upload !== undefined && path === undefined) return authorizeUpload(exchange, upload);
-  if (path !== undefined && upload === undefined) return authorizePath(exchange, path);
+  if (path !== undefined && upload === undefined) {
+    return authorizePath(exchange, path, { need: 'see' });
+  }
   throw new GdpfsError('bad_request', 'cannot read query: need either "upload" or "path"');
 }
 

@@ -20,8 +20,9 @@ const SPACE = new Uint8Array([0x20]);
 /** GET /api/v1/file/md5: the MD5 of a file's verified content. */
 export async function fileMd5Get(exchange: Exchange<'fileMd5Get'>): Promise<void> {
   const { query, request, services } = exchange;
-  const { volume, path } = authorizePath(exchange, query.path);
-  const entry = requireFile(services.fs.stat(volume.name, path, momentOf(query.at).at));
+  const { at } = momentOf(query.at);
+  const { volume, path } = authorizePath(exchange, query.path, { need: 'read', at });
+  const entry = requireFile(services.fs.stat(volume.name, path, at));
   requireMatch(request, entry);
   using _ = services.md5Slots.take();
   const answer = new SlowAnswer(exchange, entry);

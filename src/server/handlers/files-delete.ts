@@ -7,11 +7,12 @@ import { replyJson } from '../reply.ts';
 /** DELETE /api/v1/files */
 export async function filesDelete(exchange: Exchange<'filesDelete'>): Promise<void> {
   const { path: apiPath, ...options } = exchange.query;
-  const { volume, path } = authorizePath(exchange, apiPath);
+  const target = authorizePath(exchange, apiPath, { need: 'write' });
+  const { path } = target;
   const result = await exchange.services.fs.apply(
-    volume.name,
+    target.volume.name,
     { kind: 'remove', path, ...options, ...preconditionOf(exchange) },
-    changeContext(exchange, EMPTY_BYTES),
+    changeContext(exchange, target, EMPTY_BYTES),
   );
   replyJson(exchange, { status: 200 }, result);
 }

@@ -1,5 +1,6 @@
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import type { Rights } from '../../fs/rights.ts';
 import type { ListOptions } from '../../fs/types.ts';
 import { encodeCursor, formatETag, HEADERS, matchesETag } from '../../wire/headers.ts';
 import { ListingWriter } from '../../wire/listing.ts';
@@ -23,8 +24,9 @@ export function filesGet(exchange: Exchange<'filesGet'>): void {
   if (query.limit !== undefined || query.cursor !== undefined) {
     throw new GdpfsError('bad_request', 'cannot read query: "limit" and "cursor" need "list"');
   }
-  const { volume, path } = authorizePath(exchange, query.path);
-  const entry = services.fs.stat(volume.name, path, momentOf(query.at).at);
+  const { at } = momentOf(query.at);
+  const { volume, path } = authorizePath(exchange, query.path, { need: 'see', at });
+  const entry = services.fs.stat(volume.name, path, at);
   const content = entry.file?.content;
   const headers = content === undefined ? {} : { ETag: formatETag(content) };
   const ifNoneMatch = request.headers['if-none-match'];
@@ -36,10 +38,11 @@ export function filesGet(exchange: Exchange<'filesGet'>): void {
 
 function replyPage(exchange: Exchange<'filesGet'>): void {
   const { query, services } = exchange;
-  const { volume, path } = authorizePath(exchange, query.path);
+  const { at } = momentOf(query.at);
+  const { volume, path, rights } = authorizePath(exchange, query.path, { need: 'see', at });
   // Both calls see the same state: nothing else runs between them.
-  const entry = requireDirectory(services.fs.stat(volume.name, path, momentOf(query.at).at));
-  const page = services.fs.list(volume.name, path, listOptions(query));
+  const entry = requireDirectory(services.fs.stat(volume.name, path, at));
+  const page = services.fs.list(volume.name, path, listOptions(query, rights));
   replyJson(
     exchange,
     { status: 200, headers: VARY },
@@ -55,8 +58,9 @@ function replyPage(exchange: Exchange<'filesGet'>): void {
 /** The same page without what only a few callers want, for trees of very many names. */
 function replyCompactPage(exchange: Exchange<'filesGet'>): void {
   const { query, services } = exchange;
-  const { volume, path } = authorizePath(exchange, query.path);
-  const page = services.fs.listBrief(volume.name, path, listOptions(query));
+  const { at } = momentOf(query.at);
+  const { volume, path, rights } = authorizePath(exchange, query.path, { need: 'see', at });
+  const page = services.fs.listBrief(volume.name, path, listOptions(query, rights));
   const writer = new ListingWriter();
   for (const entry of page.entries) writer.add(entry);
   const headers = {
@@ -68,8 +72,9 @@ function replyCompactPage(exchange: Exchange<'filesGet'>): void {
   reply(exchange, { status: 200, headers }, writer.finish());
 }
 
-function listOptions(query: Exchange<'filesGet'>['query']): ListOptions {
+function listOptions(query: Exchange<'filesGet'>['query'], rights: Rights): ListOptions {
   return {
+    rights,
     recursive: query.list === 'recursive',
     limit: query.limit ?? LIMITS.listPageDefault,
     ...(query.cursor === undefined ? {} : { after: query.cursor }),

@@ -27,9 +27,11 @@ async function change(exchange: Exchange<'filesPatch'>): Promise<ChangeResult> {
     );
   }
   const { value: body, bytes } = await readJson<ChangeRequest>(exchange);
-  const target = authorizePath(exchange, query.path);
+  const need = body.op === 'copy' ? 'read' : 'write';
+  const at = body.op === 'copy' ? momentOf(body.at).at : undefined;
+  const target = authorizePath(exchange, query.path, { need, at });
   const { name } = target.volume;
-  const context = changeContext(exchange, bytes);
+  const context = changeContext(exchange, target, bytes);
   if (body.op === 'truncate') {
     if (preconditionOf(exchange).precondition !== undefined) {
       throw new GdpfsError('bad_request', 'cannot truncate with If-Match or If-None-Match');
@@ -47,7 +49,7 @@ function changeOf(
   const precondition = preconditionOf(exchange);
   /** Renames and copies stay inside a volume. */
   const to = (apiPath: string): string => {
-    const target = authorizePath(exchange, apiPath);
+    const target = authorizePath(exchange, apiPath, { need: 'write' });
     if (target.volume.alias === volume.alias) return target.path;
     throw new GdpfsError(
       'bad_request',

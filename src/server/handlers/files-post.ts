@@ -21,7 +21,7 @@ import { openAppend, openUpload } from '../uploads.ts';
 /** POST /api/v1/files: a directory, an empty or sparse file, a link; or opens an upload. */
 export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> {
   const { value: body, bytes } = await readJson<CreateRequest>(exchange);
-  const target = authorizePath(exchange, body.path);
+  const target = authorizePath(exchange, body.path, { need: 'write' });
   if (body.kind === 'upload') return await openUpload(exchange, target, body);
   if (body.kind === 'append') return await openAppend(exchange, target, body);
   const { volume, path } = target;
@@ -32,7 +32,7 @@ export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> 
     ...preconditionOf(exchange),
     ...(body.parents === undefined ? {} : { parents: body.parents }),
   };
-  const { seq } = await fs.apply(volume.name, change, changeContext(exchange, bytes));
+  const { seq } = await fs.apply(volume.name, change, changeContext(exchange, target, bytes));
   // As of that record, so that a repeated request gets the first answer.
   const entry = fs.stat(volume.name, path, { kind: 'seq', seq });
   replyJson(exchange, { status: 201 }, entryJson(volume, entry));

@@ -21,8 +21,9 @@ export async function storageFileChunksGet(
   exchange: Exchange<'storageFileChunksGet'>,
 ): Promise<void> {
   const { query, request, response, services } = exchange;
-  const { volume, path } = authorizePath(exchange, query.path);
-  const entry = requireFile(services.fs.stat(volume.name, path, momentOf(query.at).at));
+  const { at } = momentOf(query.at);
+  const { volume, path } = authorizePath(exchange, query.path, { need: 'read', at });
+  const entry = requireFile(services.fs.stat(volume.name, path, at));
   requireMatch(request, entry);
   const ranges = parseRanges(query.ranges, { size: entry.size, countMax: LIMITS.rangesMax });
   const manifest = await services.fs.manifest(volume.name, entry);

@@ -33,8 +33,9 @@ export async function storageFilesGet(exchange: Exchange<'storageFilesGet'>): Pr
 async function replyFile(exchange: Exchange<'storageFilesGet'>): Promise<void> {
   const { query, request, response, services } = exchange;
   const { fs } = services;
-  const { volume, path } = authorizePath(exchange, query.path);
-  const entry = requireFile(fs.stat(volume.name, path, momentOf(query.at).at));
+  const { at } = momentOf(query.at);
+  const { volume, path } = authorizePath(exchange, query.path, { need: 'read', at });
+  const entry = requireFile(fs.stat(volume.name, path, at));
   requireMatch(request, entry);
   const headers = {
     'Content-Type': MEDIA_TYPES.bytes,

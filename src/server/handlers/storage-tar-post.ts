@@ -15,13 +15,14 @@ import { loadPage, PAGE_BYTES_MAX } from '../tar-read.ts';
 /** POST /api/v1/storage/tar: those of the named files that are there and small. */
 export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Promise<void> {
   const { query, services } = exchange;
-  const target = authorizePath(exchange, query.path);
   const { value } = await readJson<TarSelection>(exchange);
   const paths = value.paths.map(parsePath);
   const { fs, bodyBudget } = services;
   const moment = momentOf(query.at);
+  const target = authorizePath(exchange, query.path, { need: 'see', at: moment.at });
+  const { rights } = target;
   requireDirectory(fs.stat(target.volume.name, target.path, moment.at));
-  const found = fs.find(target.volume.name, target.path, { paths, ...moment });
+  const found = fs.find(target.volume.name, target.path, { paths, rights, ...moment });
   await bodyBudget.acquire(PAGE_BYTES_MAX);
   try {
     const files = smallFiles(found);

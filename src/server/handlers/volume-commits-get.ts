@@ -8,7 +8,7 @@ import { writePiece } from '../reply.ts';
 /** GET /api/v1/volumes/{volume}/commits: each as uint32 length | bytes, as they are stored. */
 export async function volumeCommitsGet(exchange: Exchange<'volumeCommitsGet'>): Promise<void> {
   const { params, query, request, response, services } = exchange;
-  const volume = authorizeVolume(exchange, params['volume'] ?? '');
+  const { volume } = authorizeVolume(exchange, params['volume'] ?? '', 'read');
   const head = { 'Content-Type': MEDIA_TYPES.commits, 'Cache-Control': 'no-store' };
   if (request.method === 'HEAD') return void response.writeHead(200, head).end();
   let seq = query.from ?? 0;

@@ -1,7 +1,7 @@
 import type { CreateVolume } from '../../wire/generated/api.ts';
 import { requireAdmin } from '../authorize.ts';
 import { readJson } from '../body.ts';
-import { changeContext } from '../change-context.ts';
+import { requestContext } from '../change-context.ts';
 import type { Exchange } from '../exchange.ts';
 import { volumeJson } from '../json-forms.ts';
 import { replyJson } from '../reply.ts';
@@ -13,7 +13,7 @@ export async function volumesPost(exchange: Exchange<'volumesPost'>): Promise<vo
   const { name: alias, chunking = 'fixed', custody = 'server' } = body;
   const volume = await exchange.services.fs.createVolume(
     { alias, owner: principal, chunking, custody },
-    changeContext(exchange, bytes),
+    requestContext(exchange, bytes),
   );
-  replyJson(exchange, { status: 201 }, volumeJson(volume));
+  replyJson(exchange, { status: 201 }, volumeJson(exchange, volume));
 }

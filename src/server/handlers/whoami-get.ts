@@ -1,5 +1,5 @@
 import { callerOf, type Exchange } from '../exchange.ts';
-import { mayUseVolume } from '../authorize.ts';
+import { maySeeVolume } from '../authorize.ts';
 import { replyJson } from '../reply.ts';
 
 /** GET /api/v1/whoami */
@@ -7,7 +7,7 @@ export function whoamiGet(exchange: Exchange<'whoamiGet'>): void {
   const caller = callerOf(exchange);
   const volumes = exchange.services.fs
     .listVolumes()
-    .filter((volume) => mayUseVolume(caller, volume))
+    .filter((volume) => maySeeVolume(exchange, volume))
     .map((volume) => volume.alias)
     .sort();
   const { principal, role, certificateExpiresMs } = caller;

@@ -57,6 +57,16 @@ export type Custody = 'server' | 'client';
  * Records of the directory log.
  */
 export type RecordCount = number;
+export type PrincipalRole = 'user' | 'admin' | 'service';
+/**
+ * A principal, `group:` and the name of a group, or `*`: every principal.
+ */
+export type Subject = string;
+export type EnrolmentId = string;
+/**
+ * Each includes those before it.
+ */
+export type Permission = 'read' | 'write' | 'admin';
 export type ErrorCode =
   | 'bad_chunk'
   | 'bad_range'
@@ -329,6 +339,10 @@ export interface Volume {
    * Records in the directory log.
    */
   count: number;
+  /**
+   * What the caller may do in all of it; `partial`: something, but not everywhere.
+   */
+  access: 'partial' | 'read' | 'write' | 'admin';
   proof?: VolumeProof;
 }
 /**
@@ -389,7 +403,7 @@ export interface Renewal {
 }
 export interface Whoami {
   principal: PrincipalName;
-  role: Role;
+  role: PrincipalRole;
   certificateExpiresMs: TimeMs;
   volumes: Alias[];
 }
@@ -401,6 +415,70 @@ export interface Invitation {
   token: string;
   expiresMs: TimeMs;
   principal: PrincipalName;
+}
+/**
+ * The certificates that come from one login.
+ */
+export interface Enrolment {
+  id: EnrolmentId;
+  expiresMs: TimeMs;
+  revoked: boolean;
+}
+export interface Principal {
+  name: PrincipalName;
+  role: PrincipalRole;
+  createdMs: TimeMs;
+  revoked: boolean;
+  groups: PrincipalName[];
+  /**
+   * Those that have not expired.
+   */
+  enrolments: Enrolment[];
+}
+export interface PrincipalList {
+  principals: Principal[];
+}
+export interface PrincipalChange {
+  revoked: false;
+}
+export interface Group {
+  name: PrincipalName;
+  members: PrincipalName[];
+}
+export interface GroupList {
+  groups: Group[];
+}
+export interface GroupChange {
+  name: PrincipalName;
+  /**
+   * @maxItems 1000
+   */
+  add?: PrincipalName[];
+  /**
+   * @maxItems 1000
+   */
+  remove?: PrincipalName[];
+}
+export interface GrantRequest {
+  subject: Subject;
+  permission: Permission;
+  path: Path;
+}
+export interface Grant {
+  subject: Subject;
+  permission: Permission;
+  volume: Alias;
+  /**
+   * Number of the directory.
+   */
+  node: number;
+  /**
+   * Where the directory is now; absent for one that was removed.
+   */
+  path?: string;
+}
+export interface GrantList {
+  grants: Grant[];
 }
 export interface Status {
   status: 'ok' | 'ready';
@@ -505,6 +583,24 @@ export interface EnrollPostQuery {}
 export interface CertificatesPostQuery {}
 export interface WhoamiGetQuery {}
 export interface InvitationsPostQuery {}
+export interface PrincipalsGetQuery {}
+export interface PrincipalPatchQuery {}
+export interface PrincipalDeleteQuery {
+  enrolment?: EnrolmentId;
+}
+export interface GroupsGetQuery {}
+export interface GroupsPostQuery {}
+export interface GroupDeleteQuery {}
+export interface GrantsGetQuery {
+  path?: Path;
+  subject?: Subject;
+}
+export interface GrantsPostQuery {}
+export interface GrantDeleteQuery {
+  path: Path;
+  node?: Size;
+  subject: Subject;
+}
 export interface HealthGetQuery {}
 export interface ReadyGetQuery {}
 export interface ContractGetQuery {}
@@ -532,6 +628,15 @@ export interface OperationQueries {
   certificatesPost: CertificatesPostQuery;
   whoamiGet: WhoamiGetQuery;
   invitationsPost: InvitationsPostQuery;
+  principalsGet: PrincipalsGetQuery;
+  principalPatch: PrincipalPatchQuery;
+  principalDelete: PrincipalDeleteQuery;
+  groupsGet: GroupsGetQuery;
+  groupsPost: GroupsPostQuery;
+  groupDelete: GroupDeleteQuery;
+  grantsGet: GrantsGetQuery;
+  grantsPost: GrantsPostQuery;
+  grantDelete: GrantDeleteQuery;
   healthGet: HealthGetQuery;
   readyGet: ReadyGetQuery;
   contractGet: ContractGetQuery;

@@ -1,0 +1,82 @@
+import { Command } from 'commander';
+import {
+  listPrincipals,
+  readmitPrincipal,
+  revokePrincipal,
+} from '../../../client/administration.ts';
+import type { Principal } from '../../../wire/generated/api.ts';
+import type { Context, GlobalOptions } from '../../context.ts';
+import { formatTime } from '../../format.ts';
+import { Servers } from '../../../client/servers.ts';
+import { columns, writeRows } from './report-rows.ts';
+
+interface UserOptions extends GlobalOptions {
+  readonly json?: boolean;
+  readonly enrolment?: string;
+}
+
+export function userCommand(context: Context): Command {
+  return new Command('user')
+    .summary('list principals, revoke them, let them in again')
+    .description('List principals (users, admins and services), revoke them, let them in again.')
+    .addCommand(listCommand(context))
+    .addCommand(removeCommand(context))
+    .addCommand(readmitCommand(context));
+}
+
+function listCommand(context: Context): Command {
+  return new Command('ls')
+    .summary('list all principals with their groups and logins')
+    .description(
+      'List all principals: name, role, state, groups, and until when their logins last.',
+    )
+    .option('--json', 'one JSON object (Principal of the API) for each line')
+    .action(async (_: object, command: Command) => {
+      const { profile, json } = command.optsWithGlobals<UserOptions>();
+      await using servers = new Servers(context.home, profile);
+      const rows = await listPrincipals(await servers.session(), { signal: context.signal });
+      await writeRows(context, rows, { json, describe });
+    });
+}
+
+function removeCommand(context: Context): Command {
+  return new Command('rm')
+    .summary('revoke a principal, or one login of it')
+    .description(
+      'Revoke a principal: none of its certificates works any more, at once, and none is renewed; its ' +
+        'grants and memberships go. Its volumes and its name stay. With --enrolment only one login ends.',
+    )
+    .argument('<name>', 'the principal')
+    .option('--enrolment <id>', 'only this login, as "gdpfs admin user ls" shows it')
+    .option('--json', 'as a JSON object (Principal of the API)')
+    .action(async (name: string, _: object, command: Command) => {
+      const { profile, json, enrolment } = command.optsWithGlobals<UserOptions>();
+      await using servers = new Servers(context.home, profile);
+      const subject = { name, enrolment };
+      const call = { signal: context.signal };
+      const row = await revokePrincipal(await servers.session(), subject, call);
+      await writeRows(context, [row], { json, describe });
+    });
+}
+
+function readmitCommand(context: Context): Command {
+  return new Command('readmit')
+    .summary('let a revoked principal log in again')
+    .description('Let a revoked principal be invited again. Its old logins stay revoked.')
+    .argument('<name>', 'the principal')
+    .option('--json', 'as a JSON object (Principal of the API)')
+    .action(async (name: string, _: object, command: Command) => {
+      const { profile, json } = command.optsWithGlobals<UserOptions>();
+      await using servers = new Servers(context.home, profile);
+      const row = await readmitPrincipal(await servers.session(), name, { signal: context.signal });
+      await writeRows(context, [row], { json, describe });
+    });
+}
+
+function describe({ name, role, revoked, groups, enrolments }: Principal): string {
+  const logins = enrolments.map(({ id, expiresMs, revoked: isOver }) =>
+    isOver ? `${id} revoked` : `${id} until ${formatTime(expiresMs)}`,
+  );
+  const state = revoked ? 'revoked' : 'active';
+  return columns([name, 16], [role, 7], [state, 7], [groups.join(','), 12], [logins.join('; '), 0]);
+}

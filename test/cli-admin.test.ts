@@ -1,0 +1,87 @@
+/** `gdpfs admin` as users and admins run it. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type CliResult, runCli } from './support/cli.ts';
+import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
+
+let stack: AsyncDisposableStack;
+let folder: string;
+let server: TestServer;
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  folder = stack.use(await temporaryDirectory()).path;
+  server = stack.use(await startServerHere(join(folder, 'data')));
+  await run('admin', 'login', server.url, server.adminToken ?? '');
+  for (const user of ['alice', 'bob']) {
+    const token = (await run('admin', 'admin', 'invite', user)).trim();
+    await run(user, 'login', server.url, token);
+  }
+  await writeFile(join(folder, 'file'), 'some text\n');
+  await run('alice', 'mkdir', 'gdp://alice/shared', 'gdp://alice/private');
+  await run('alice', 'cp', join(folder, 'file'), 'gdp://alice/shared/file');
+  await run('alice', 'cp', join(folder, 'file'), 'gdp://alice/private/file');
+});
+after(() => stack.disposeAsync());
+
+async function cli(user: string, args: readonly string[]): Promise<CliResult> {
+  return await runCli(args, { home: join(folder, user) });
+}
+
+async function run(user: string, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(user, args);
+  assert.equal(code, 0, `gdpfs ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+/** Its standard error. */
+async function refused(user: string, ...args: readonly string[]): Promise<string> {
+  const { code, stderr } = await cli(user, args);
+  assert.equal(code, 77, `gdpfs ${args.join(' ')}: ${stderr}`);
+  return stderr;
+}
+
+test('gdpfs admin grant lets a user in, to that directory and no further, and revoke ends it', async () => {
+  await refused('bob', 'cat', 'gdp://alice/shared/file');
+  const granted = await run('alice', 'admin', 'grant', 'read', 'bob', 'gdp://alice/shared');
+  assert.match(granted, /^read +bob +gdp:\/\/alice\/shared$/m);
+  assert.equal(await run('bob', 'cat', 'gdp://alice/shared/file'), 'some text\n');
+  assert.equal(await run('bob', 'ls', '-r', 'gdp://alice/'), 'shared/\nshared/file\n');
+  await refused('bob', 'cat', 'gdp://alice/private/file');
+  await refused('bob', 'rm', 'gdp://alice/shared/file');
+  await refused('bob', 'admin', 'grant', 'read', '*', 'gdp://alice/shared');
+  await run('alice', 'mv', 'gdp://alice/shared', 'gdp://alice/renamed');
+  assert.equal(await run('bob', 'cat', 'gdp://alice/renamed/file'), 'some text\n');
+  const [row] = (await run('alice', 'admin', 'grants', 'gdp://alice/', '--json')).split('\n');
+  const { subject, permission, path } = JSON.parse(row ?? '');
+  assert.deepEqual([subject, permission, path], ['bob', 'read', '/alice/renamed']);
+  assert.match(await run('bob', 'admin', 'grants', '--to', 'bob'), /gdp:\/\/alice\/renamed$/m);
+  await run('alice', 'admin', 'revoke', 'bob', 'gdp://alice/renamed');
+  await refused('bob', 'cat', 'gdp://alice/renamed/file');
+});
+
+test('gdpfs admin group makes groups whose members get what the group was granted', async () => {
+  await refused('alice', 'admin', 'group', 'add', 'team', 'bob');
+  assert.match(await run('admin', 'admin', 'group', 'add', 'team', 'bob'), /^team +bob$/m);
+  await run('alice', 'admin', 'grant', 'write', 'group:team', 'gdp://alice/private');
+  await run('bob', 'cp', join(folder, 'file'), 'gdp://alice/private/from-bob');
+  await run('admin', 'admin', 'group', 'remove', 'team', 'bob');
+  await refused('bob', 'cat', 'gdp://alice/private/file');
+  assert.match(await run('admin', 'admin', 'group', 'ls'), /^team$/m);
+  await run('admin', 'admin', 'group', 'rm', 'team');
+  assert.equal(await run('alice', 'admin', 'grants', 'gdp://alice/private'), '');
+});
+
+test('gdpfs admin user rm ends what a user may do, readmit lets them log in again', async () => {
+  const token = (await run('admin', 'admin', 'invite', 'carol')).trim();
+  await run('carol', 'login', server.url, token);
+  assert.match(await run('admin', 'admin', 'user', 'ls'), /^carol +user +active/m);
+  assert.match(await run('admin', 'admin', 'user', 'rm', 'carol'), /^carol +user +revoked/m);
+  assert.match(await refused('carol', 'ls', 'gdp://carol/'), /revoked/);
+  await run('admin', 'admin', 'user', 'readmit', 'carol');
+  const again = (await run('admin', 'admin', 'invite', 'carol')).trim();
+  await run('carol', 'login', server.url, again);
+  await run('carol', 'ls', 'gdp://carol/');
+});
