@@ -34,7 +34,7 @@ const SQL = {
   logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
   commits: `SELECT first_seq, segment, offset, length FROM commit_frame
     WHERE volume = ?1 AND first_seq >= (SELECT max(first_seq) FROM commit_frame
-      WHERE volume = ?1 AND first_seq <= ?2)
+      WHERE volume = ?1 AND first_seq <= ?2) AND first_seq + count > ?2
     ORDER BY first_seq LIMIT ?3`,
   countAt: `SELECT first_seq + count AS count FROM commit_frame
     WHERE volume = ? AND time_ms <= ? ORDER BY time_ms DESC, first_seq DESC LIMIT 1`,
