@@ -23,6 +23,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   server: ['base', 'format', 'storage', 'log', 'fs', 'wire'],
   client: ['base', 'format', 'wire'],
   cli: ['base', 'format', 'storage', 'log', 'fs', 'wire', 'client'],
+  tfjs: ['base', 'format', 'wire', 'client'],
 };
 
 interface BadFile {

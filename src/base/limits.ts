@@ -236,6 +236,22 @@ export const LIMITS = {
   grantsPerSubjectMax: 10_000,
   groupMembersMax: 10_000,
 
+  // TensorFlow.js.
+  /** One record of a TFRecord file, which is held in memory whole. */
+  tfrecordBytesMax: GIB,
+  /** One line of a text file. */
+  textLineBytesMax: 16 * MIB,
+  /** A file that is handed out in one piece, such as a picture. */
+  wholeFileBytesMax: 64 * MIB,
+  /** Files that are handed out whole, and are fetched beside the one that is being used. */
+  wholeFilesAhead: 8,
+  /** Files of records or lines whose first bytes are fetched beside the one that is being read. */
+  recordFilesAhead: 1,
+  /** Weight files of a model that are read or written at once. */
+  weightFilesAtOnce: 4,
+  /** A `model.json`. */
+  modelJsonBytesMax: 256 * MIB,
+
   // Identity.
   invitationLifeMs: 24 * 3600 * 1000,
   clientCertificateLifeMs: 30 * 24 * 3600 * 1000,

@@ -28,7 +28,7 @@ export { type Home, homeDirectory, openHome, type Profile } from './home.ts';
 export { fileMd5, type FileMd5Options } from './md5.ts';
 export type { Replace } from './placement.ts';
 export { readFile, type ReadOptions } from './read.ts';
-export { type RemoteFile, Servers } from './servers.ts';
+export { openServers, type RemoteFile, type Servers, type ServersOptions } from './servers.ts';
 export { openSession, type Session, type SessionOptions } from './session.ts';
 export type { Action, TreeEntry } from './sync/action.ts';
 export { type FilterRule, parseFilterFile } from './sync/filter.ts';

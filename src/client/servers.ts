@@ -7,7 +7,7 @@ import {
   type RemotePath,
 } from '../format/path.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
-import type { Home, Profile } from './home.ts';
+import { type Home, homeDirectory, openHome, type Profile } from './home.ts';
 import { openSession, type Session } from './session.ts';
 import { trustAgain, trustVolume, type TrustedVolume } from './trust/volume-trust.ts';
 
@@ -106,6 +106,18 @@ export class Servers implements AsyncDisposable {
       }
     }
   }
+}
+
+export interface ServersOptions extends FlowOptions {
+  /** Of paths that name none; the current one if absent. */
+  readonly profile?: string;
+  /** Where logins are kept; `homeDirectory` if absent. */
+  readonly home?: string;
+}
+
+/** The servers that this user has logged in to. Nothing is read or opened before a path needs it. */
+export function openServers({ profile, home, ...flow }: ServersOptions = {}): Servers {
+  return new Servers(openHome(home ?? homeDirectory(process.env)), profile, flow);
 }
 
 /** Throws `usage` for a local path. */
