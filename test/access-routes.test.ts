@@ -346,6 +346,7 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   principalDelete: () => refused('DELETE', '/api/v1/admin/principals/alice'),
   principalPatch: () =>
     refused('PATCH', '/api/v1/admin/principals/alice', { json: { revoked: false } }),
+  auditGet: () => refused('GET', '/api/v1/admin/audit'),
   groupsGet: () => refused('GET', '/api/v1/admin/groups'),
   groupsPost: () => refused('POST', '/api/v1/admin/groups', { json: { name: 'g', add: ['bob'] } }),
   groupDelete: () => refused('DELETE', '/api/v1/admin/groups/g'),

@@ -85,3 +85,22 @@ test('gdpfs admin user rm ends what a user may do, readmit lets them log in agai
   await run('carol', 'login', server.url, again);
   await run('carol', 'ls', 'gdp://carol/');
 });
+
+test('gdpfs admin audit tells of changes and refusals: who, what, when, from where', async () => {
+  await run('alice', 'mkdir', 'gdp://alice/audited');
+  await refused('bob', 'ls', 'gdp://alice/audited');
+  await refused('bob', 'admin', 'audit');
+  const lines = (await run('admin', 'admin', 'audit', '--json')).trim().split('\n');
+  const entries = lines.map((line) => JSON.parse(line));
+  const made = entries.findLast(({ targets }) => targets.includes('/alice/audited'));
+  assert.deepEqual(
+    [made.principal, made.operation, made.from],
+    ['alice', 'filesPost', '127.0.0.1'],
+  );
+  assert(made.seq > 0 && made.timeMs > 0);
+  const own = await run('admin', 'admin', 'audit', '--principal', 'bob');
+  assert.match(own, /^\S+ \S+ +bob +127\.0\.0\.1 +auditGet +forbidden/m);
+  assert.doesNotMatch(own, / alice +127/);
+  const since = new Date(Date.now() + 60_000).toISOString();
+  assert.equal(await run('admin', 'admin', 'audit', '--since', since), '');
+});

@@ -41,6 +41,7 @@ export const ERRORS = {
   not_empty: { status: 409, exit: 73, retry: false, mutated: 'no' },
   not_found: { status: 404, exit: 66, retry: false, mutated: 'no' },
   partial: { status: 500, exit: 74, retry: false, mutated: 'maybe' },
+  quota_exceeded: { status: 403, exit: 73, retry: false, mutated: 'no' },
   read_only: { status: 409, exit: 77, retry: false, mutated: 'no' },
   request_reused: { status: 422, exit: 65, retry: false, mutated: 'no' },
   source_changed: { status: 409, exit: 75, retry: false, mutated: 'no' },

@@ -252,6 +252,20 @@ export const LIMITS = {
   /** A `model.json`. */
   modelJsonBytesMax: 256 * MIB,
 
+  // Audit log.
+  auditFileBytesMax: 16 * MIB,
+  auditFilesMax: 16,
+  /** Lines wait this long for others to be written with. */
+  auditDelayMs: 200,
+  /** Lines that wait while the disk does not take them; more are counted only. */
+  auditPendingMax: 10_000,
+  /** A request that is refused again within this time is counted. */
+  auditWindowMs: 60_000,
+  /** Kinds of refused requests that are told apart in that time. */
+  auditKindsMax: 64,
+  /** How often `gdpfs admin audit --follow` asks for more. */
+  auditFollowMs: 1000,
+
   // Identity.
   invitationLifeMs: 24 * 3600 * 1000,
   clientCertificateLifeMs: 30 * 24 * 3600 * 1000,

@@ -1,4 +1,5 @@
 import type {
+  AuditPage,
   Grant,
   GrantList,
   GrantRequest,
@@ -95,4 +96,21 @@ export async function removeGrant(
   call: CallOptions = {},
 ): Promise<Grant> {
   return await send(session, 'grants', { method: 'DELETE', query }, call);
+}
+
+export interface AuditOptions {
+  readonly sinceMs?: number | undefined;
+  readonly principal?: string | undefined;
+  /** From the page before. */
+  readonly cursor?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** A page of the audit log, oldest first; `more` says whether another can be had at once. */
+export async function readAudit(
+  session: Session,
+  query: AuditOptions,
+  call: CallOptions = {},
+): Promise<AuditPage> {
+  return await send(session, 'audit', { method: 'GET', query }, call);
 }

@@ -52,6 +52,7 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
     },
     changeContext(exchange, target, content),
   );
+  exchange.trail.seq = result.seq;
   const headers = { ETag: formatETag(content) };
   replyJson(exchange, { status: 201, headers }, { ...result, etag: formatDigest(content) });
 }

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import type { Operation, RouteMatch } from '../wire/contract.ts';
 import { essenceOf, MEDIA_TYPES } from '../wire/media-types.ts';
-import type { Caller, Exchange, Handler, Services } from './exchange.ts';
+import { type AuditedRequest, auditChange, auditRefusal } from './audit.ts';
+import type { Caller, Exchange, Handler, Services, Trail } from './exchange.ts';
 import { HANDLERS } from './handlers.ts';
 import { identify } from './identity.ts';
 import { type Origin, originOf } from './origin.ts';
@@ -19,21 +20,30 @@ export async function dispatch(
   response: ServerResponse,
 ): Promise<void> {
   const log = startRequestLog(services, request, response);
+  const trail: Trail = { targets: [] };
+  let operation: Operation | undefined;
+  const audited = (): AuditedRequest => {
+    const { origin, principal } = log;
+    return { request, trail, origin, operation, principal };
+  };
   try {
     const { pathname, queryText } = splitUrl(request.url ?? '');
     const origin = originOf(services, request);
     log.origin = origin;
     const match = routeOf({ services, request, origin }, pathname);
-    log.operation = match.operation.id;
+    operation = match.operation;
+    log.operation = operation.id;
     const caller = match.operation.anonymous ? undefined : identify(services, origin);
     if (caller !== undefined) log.principal = caller.principal;
-    const exchange = validate({ services, request, response, match, caller, queryText });
+    const exchange = validate({ services, request, response, match, caller, queryText, trail });
     const handler = HANDLERS[match.operation.id] as Handler<typeof match.operation.id>;
     await handler(exchange as never);
     assert(response.writableEnded, `${match.operation.id} answers`);
+    auditChange(services, audited());
   } catch (cause) {
     const error = isGdpfsError(cause) ? cause : internalError(cause, log.id);
     log.failed(error);
+    auditRefusal(services, audited(), error);
     await answerFailure(request, response, error);
   }
 }
@@ -58,15 +68,15 @@ function validate(parts: {
   readonly match: RouteMatch;
   readonly caller: Caller | undefined;
   readonly queryText: string;
+  readonly trail: Trail;
 }): Exchange {
-  const { services, request, response, match, caller, queryText } = parts;
+  const { services, request, response, match, caller, queryText, trail } = parts;
   const { operation, params } = match;
   const query = operation.readQuery(queryText);
   operation.checkHeaders(request.headers);
   const bodyType = bodyTypeOf(operation, request);
   // The contract has just checked that it has the form of the generated type.
   const typedQuery = query as unknown as Exchange['query'];
-  const trail = { targets: [] };
   return {
     services,
     request,

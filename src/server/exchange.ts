@@ -7,6 +7,7 @@ import type { System } from '../fs/system.ts';
 import type { Contract, Operation } from '../wire/contract.ts';
 import type { OperationQueries } from '../wire/generated/api.ts';
 import type { OperationId } from '../wire/openapi.ts';
+import type { AuditLog } from './audit-log.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
@@ -34,6 +35,7 @@ export interface Services {
   readonly contract: Contract;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly audit: AuditLog;
   /** Bodies that are held in memory whole. */
   readonly bodyBudget: ByteBudget;
   /** Chunks on their way from a body to the store. */
@@ -64,6 +66,8 @@ export interface Exchange<Id extends OperationId = OperationId> {
 export interface Trail {
   /** API paths that it was about. */
   readonly targets: string[];
+  /** Of the record that a change ended with. */
+  seq?: number;
 }
 
 export type Handler<Id extends OperationId> = (exchange: Exchange<Id>) => Promise<void> | void;

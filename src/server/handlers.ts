@@ -2,6 +2,7 @@ import { assert } from '../base/errors.ts';
 import type { Contract } from '../wire/contract.ts';
 import type { OperationId } from '../wire/openapi.ts';
 import type { Handler } from './exchange.ts';
+import { auditGet } from './handlers/audit-get.ts';
 import { certificatesPost } from './handlers/certificates-post.ts';
 import { contractGet } from './handlers/contract-get.ts';
 import { enrollPost } from './handlers/enroll-post.ts';
@@ -40,6 +41,7 @@ type Handlers = { readonly [Id in OperationId]: Handler<Id> };
 
 /** What executes each operation of the contract. */
 export const HANDLERS: Handlers = {
+  auditGet,
   certificatesPost,
   contractGet,
   enrollPost,

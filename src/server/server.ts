@@ -9,6 +9,7 @@ import { LIMITS } from '../base/limits.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import { type OpenedFileSystem, openFileSystem } from '../fs/open.ts';
 import { loadContract } from '../wire/contract.ts';
+import { openAuditLog } from './audit-log.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
@@ -62,6 +63,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = options.store ?? (await openStore(options, keysDirectory));
   try {
     let isStopping = false;
+    const audit = await openAuditLog({
+      directory: join(options.dataDirectory, 'audit'),
+      clock,
+      warn: (message, error) => logger.error({ err: error }, message),
+    });
     const services: Services = {
       fs: store.fs,
       system: store.system,
@@ -71,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       contract: loadContract(),
       clock,
       logger,
+      audit,
       bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
       chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
       buffers: new BufferPool(),
@@ -82,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const stop = async (): Promise<void> => {
       isStopping = true;
       await closeListener(listener);
+      await audit[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
       logger.info('stopped');
     };

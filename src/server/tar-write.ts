@@ -37,6 +37,7 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
     const changes = await changesOf(exchange, target, entries);
     return await fs.apply(target.volume.name, { kind: 'many', changes }, context);
   });
+  exchange.trail.seq = result.seq;
   replyJson(exchange, { status: 201 }, result);
 }
 

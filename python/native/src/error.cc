@@ -38,6 +38,7 @@ constexpr Traits kTable[] = {
     {"not_a_file", TF_FAILED_PRECONDITION, false},
     {"not_empty", TF_FAILED_PRECONDITION, false},
     {"not_found", TF_NOT_FOUND, false},
+    {"quota_exceeded", TF_RESOURCE_EXHAUSTED, false},
     {"read_only", TF_PERMISSION_DENIED, false},
     {"unavailable", TF_UNAVAILABLE, true},
     {"untrusted", TF_UNAUTHENTICATED, false},

@@ -115,6 +115,7 @@ _ERRNOS = {
     "not_a_file": errno.EINVAL,
     "not_empty": errno.ENOTEMPTY,
     "not_found": errno.ENOENT,
+    "quota_exceeded": errno.EDQUOT,
     "read_only": errno.EROFS,
     "unavailable": errno.ECONNREFUSED,
     "untrusted": errno.EACCES,

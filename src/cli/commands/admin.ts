@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { auditCommand } from './admin/audit.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './admin/grant.ts';
 import { groupCommand } from './admin/group.ts';
 import { inviteCommand } from './admin/invite.ts';
@@ -16,6 +17,7 @@ export function adminCommand(context: Context): Command {
     .addCommand(grantCommand(context))
     .addCommand(revokeCommand(context))
     .addCommand(grantsCommand(context))
+    .addCommand(auditCommand(context))
     .addCommand(adminTokenCommand(context))
     .addCommand(adminProxyCommand(context));
 }

@@ -14,5 +14,6 @@ export async function filesDelete(exchange: Exchange<'filesDelete'>): Promise<vo
     { kind: 'remove', path, ...options, ...preconditionOf(exchange) },
     changeContext(exchange, target, EMPTY_BYTES),
   );
+  exchange.trail.seq = result.seq;
   replyJson(exchange, { status: 200 }, result);
 }

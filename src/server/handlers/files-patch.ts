@@ -14,6 +14,7 @@ import { attributesOf, momentOf, parseMoment } from '../request-values.ts';
 export async function filesPatch(exchange: Exchange<'filesPatch'>): Promise<void> {
   const isCommit = exchange.bodyType === MEDIA_TYPES.records;
   const result = isCommit ? await commitUpload(exchange) : await change(exchange);
+  exchange.trail.seq = result.seq;
   replyJson(exchange, { status: 200 }, result);
 }
 

@@ -33,6 +33,7 @@ export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> 
     ...(body.parents === undefined ? {} : { parents: body.parents }),
   };
   const { seq } = await fs.apply(volume.name, change, changeContext(exchange, target, bytes));
+  exchange.trail.seq = seq;
   // As of that record, so that a repeated request gets the first answer.
   const entry = fs.stat(volume.name, path, { kind: 'seq', seq });
   replyJson(exchange, { status: 201 }, entryJson(volume, entry));

@@ -93,6 +93,7 @@ export type ErrorCode =
   | 'not_empty'
   | 'not_found'
   | 'partial'
+  | 'quota_exceeded'
   | 'read_only'
   | 'request_reused'
   | 'source_changed'
@@ -480,6 +481,48 @@ export interface Grant {
 export interface GrantList {
   grants: Grant[];
 }
+export interface AuditEntry {
+  timeMs: TimeMs;
+  principal?: PrincipalName;
+  /**
+   * IP address.
+   */
+  from?: string;
+  /**
+   * The trusted proxy that it came through.
+   */
+  proxy?: string;
+  /**
+   * As in this contract; `others`, or `lost` for lines that could not be written.
+   */
+  operation: string;
+  /**
+   * Paths, principals and groups that it was about.
+   */
+  targets: string[];
+  /**
+   * 0-based number of a record in the directory log.
+   */
+  seq?: number;
+  /**
+   * Its Idempotency-Key.
+   */
+  request?: string;
+  /**
+   * Why it was refused; absent for a change that was made.
+   */
+  code?: string;
+  detail?: string;
+  /**
+   * How often the same was refused again in the minute before.
+   */
+  repeats?: number;
+}
+export interface AuditPage {
+  entries: AuditEntry[];
+  cursor: string;
+  more: boolean;
+}
 export interface Status {
   status: 'ok' | 'ready';
 }
@@ -588,6 +631,12 @@ export interface PrincipalPatchQuery {}
 export interface PrincipalDeleteQuery {
   enrolment?: EnrolmentId;
 }
+export interface AuditGetQuery {
+  sinceMs?: TimeMs;
+  principal?: PrincipalName;
+  limit?: number;
+  cursor?: string;
+}
 export interface GroupsGetQuery {}
 export interface GroupsPostQuery {}
 export interface GroupDeleteQuery {}
@@ -631,6 +680,7 @@ export interface OperationQueries {
   principalsGet: PrincipalsGetQuery;
   principalPatch: PrincipalPatchQuery;
   principalDelete: PrincipalDeleteQuery;
+  auditGet: AuditGetQuery;
   groupsGet: GroupsGetQuery;
   groupsPost: GroupsPostQuery;
   groupDelete: GroupDeleteQuery;
