@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -35,6 +36,9 @@ from .session import CHUNKS, MANIFEST, Session
 FILES = "/api/v1/files"
 FILE_CHUNKS = "/api/v1/file/chunks"
 CHUNK_DATA = "/api/v1/storage/file/chunks"
+
+#: What the server says of chunks that its disk has lost.
+_DAMAGED = ("corrupt", "chunk_missing")
 
 #: A seq, or an RFC 3339 time, or a time.
 Moment = int | str | datetime.datetime
@@ -236,10 +240,15 @@ class Client(ForkSafe):
         The bytes of the chunks, each verified. `changed` or `not_found` if the path has another version by now and the
         version is not of a moment.
         """
-        bodies = self._receive(version, chunks, verify=False)
-        for index, chunk in enumerate(chunks):
-            if not _is_whole(bodies[index], chunk):
-                bodies[index] = self._fetch_again(version, chunk)
+        try:
+            bodies, bad = self._receive(version, chunks, verify=False)
+        except GdpfsError as error:
+            if error.code not in _DAMAGED:
+                raise
+            # The server knows that one is damaged. Which?
+            return [self._fetch_again(version, chunk) for chunk in chunks]
+        for index in bad:
+            bodies[index] = self._fetch_again(version, chunks[index])
         return bodies
 
     def fetch_later(self, version: Version, chunks: Sequence[Chunk]) -> Future[list[memoryview]]:
@@ -252,36 +261,39 @@ class Client(ForkSafe):
         cause: GdpfsError | None = None
         for _ in range(BAD_DATA_RETRIES_MAX):
             try:
-                (body,) = self._receive(version, [chunk], verify=True)
+                (body,), bad = self._receive(version, [chunk], verify=True)
             except GdpfsError as error:
-                if error.code not in ("corrupt", "chunk_missing"):
+                if error.code not in _DAMAGED:
                     raise
                 cause = error
                 break
-            if _is_whole(body, chunk):
+            if not bad:
                 return body
         hint = "the server's disk has damaged it: upload the file again, or restore a backup"
         raise make_error("corrupt", detail, hint, {"offset": chunk.offset}) from cause
 
     def _receive(
         self, version: Version, chunks: Sequence[Chunk], *, verify: bool
-    ) -> list[memoryview]:
+    ) -> tuple[list[memoryview], list[int]]:
+        """The bytes that came, and the indexes of the chunks that they are not."""
         memory = memoryview(bytearray(sum(chunk.length for chunk in chunks)))
-        bodies: list[memoryview] = []
-        position = 0
-        for chunk in chunks:
-            bodies.append(memory[position : position + chunk.length])
-            position += chunk.length
+        ends = list(accumulate(chunk.length for chunk in chunks))
+        bodies = [memory[end - chunk.length : end] for chunk, end in zip(chunks, ends, strict=True)]
+        bad: list[int] = []
 
         def receive(response: http.client.HTTPResponse) -> None:
+            bad.clear()
             header = bytearray(FRAME_HEADER.size)
-            for chunk, body in zip(chunks, bodies, strict=True):
+            for index, (chunk, body) in enumerate(zip(chunks, bodies, strict=True)):
                 _read_whole(response, memoryview(header))
                 offset, _, length = FRAME_HEADER.unpack(header)
                 if offset != chunk.offset or length != chunk.length:
                     state = f"the frame at {chunk.offset} is not that of the manifest"
                     raise make_error("corrupt", f"cannot read {shown(version.path)}: {state}")
                 _read_whole(response, body)
+                # Now, while it is in the processor's cache. The digest says all that the checksum could.
+                if hashlib.sha256(body).digest() != chunk.digest:
+                    bad.append(index)
 
         query = {
             "path": self.api_path(version.path),
@@ -298,12 +310,7 @@ class Client(ForkSafe):
                 if_match=version.etag,
                 receive=receive,
             )
-        return bodies
-
-
-def _is_whole(body: memoryview, chunk: Chunk) -> bool:
-    # The digest says all that the checksum could.
-    return hashlib.sha256(body).digest() == chunk.digest
+        return bodies, bad
 
 
 def _read_whole(response: http.client.HTTPResponse, target: memoryview) -> None:

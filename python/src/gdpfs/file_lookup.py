@@ -8,7 +8,7 @@ import functools
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path as LocalPath
 from typing import Any, TypeVar
 
@@ -296,7 +296,7 @@ def _info_of(volume: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_list(bounds: Any, count: int) -> list[Any]:
-    return list(bounds) if isinstance(bounds, (list, tuple)) else [bounds] * count
+    return list(bounds) if isinstance(bounds, Iterable) else [bounds] * count
 
 
 def _umask() -> int:

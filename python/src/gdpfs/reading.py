@@ -92,17 +92,27 @@ class FileReader(ForkSafe):
             self._prepare(start, indexes, is_sequential, wanted_end)
             # Another thread may let go of them.
             bodies = {index: self._bodies[index] for index in indexes}
-        return lambda index: self._wait(bodies[index])[index - bodies[index].first]
+        return lambda index: self._wait(bodies[index], index)
 
-    def _wait(self, body: _Body) -> list[memoryview]:
+    def _wait(self, body: _Body, index: int) -> memoryview:
         try:
-            return body.future.result()
+            return body.future.result()[index - body.first]
+        except GdpfsError as error:
+            self._forget(body)
+            if error.code != "corrupt" or len(body.chunks) == 1:
+                raise
+            # One that was asked for with it may be what is damaged.
+            return self._client.fetch(self.version, [body.chunks[index - body.first]])[0]
         except BaseException:
-            # The next read asks again.
-            with self._lock:
-                for index in [index for index, known in self._bodies.items() if known is body]:
-                    del self._bodies[index]
+            self._forget(body)
             raise
+
+    def _forget(self, body: _Body) -> None:
+        """The next read asks again."""
+        with self._lock:
+            for index in range(body.first, body.first + len(body.chunks)):
+                if self._bodies.get(index) is body:
+                    del self._bodies[index]
 
     def _prepare(self, start: int, indexes: range, is_sequential: bool, wanted_end: int) -> None:
         """Has all chunks of `indexes` fetched that are not here, and those behind them that will be needed."""

@@ -1,0 +1,146 @@
+"""Other processes: forked ones, spawned ones, threads, and objects that travel to them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import random
+import threading
+import traceback
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import fsspec
+import pytest
+
+from gdpfs.errors import GdpfsError
+from gdpfs.filesystem import GdpFileSystem
+from gdpfs.limits import BODY_THREADS, CONNECTIONS_MAX
+from harness import Server
+
+MIB = 1024 * 1024
+
+
+def in_child(action: Any) -> int:
+    """Exit status of a forked child that ran it."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            action()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_file_system_and_an_open_file_work_in_a_forked_child_and_in_the_parent_after_it(
+    fs: GdpFileSystem, volume: str
+) -> None:
+    data = random.Random(3).randbytes(20 * MIB)
+    fs.pipe_file(f"{volume}/file", data)
+    with fs.open(f"{volume}/file") as file:
+        # Bodies are under way, connections and threads in use.
+        head = file.read(MIB)
+
+        def child() -> None:
+            assert file.read() == data[MIB:]
+            assert fs.cat_file(f"{volume}/file", 5, 10) == data[5:10]
+            fs.pipe_file(f"{volume}/child", b"from the child")
+            assert fs.cat_ranges([f"{volume}/file"] * 50, range(50), 100)[49] == data[49:100]
+
+        for _ in range(3):
+            file.seek(MIB)
+            assert in_child(child) == 0
+        assert head + file.read() == data
+    assert fs.cat_file(f"{volume}/child") == b"from the child"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_while_other_threads_read_leaves_the_child_usable(
+    fs: GdpFileSystem, volume: str
+) -> None:
+    fs.pipe_file(f"{volume}/file", bytes(range(256)) * 40_000)
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            assert fs.cat_file(f"{volume}/file", 1000, 1010) == bytes(range(232, 242))
+            with fs.open(f"{volume}/file") as file:
+                file.read(3 * MIB)
+
+    with ThreadPoolExecutor(4) as threads:
+        reading = [threads.submit(read) for _ in range(4)]
+        try:
+            for _ in range(10):
+                assert in_child(lambda: fs.cat_file(f"{volume}/file", 0, 4)) == 0
+        finally:
+            stop.set()
+        for one in reading:
+            one.result()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_file_that_is_open_for_writing_is_only_written_by_who_opened_it(
+    fs: GdpFileSystem, volume: str
+) -> None:
+    fs.pipe_file(f"{volume}/file", b"old")
+    with fs.open(f"{volume}/file", "wb") as file:
+        file.write(b"new")
+
+        def child() -> None:
+            with pytest.raises(GdpfsError, match="open it again after the fork"):
+                file.write(b"child")
+            with pytest.raises(GdpfsError, match="open it again after the fork"):
+                file.close()
+
+        assert in_child(child) == 0
+        assert fs.cat_file(f"{volume}/file") == b"old"
+    assert fs.cat_file(f"{volume}/file") == b"new"
+
+
+def read_part(fs: GdpFileSystem, path: str, start: int) -> bytes:
+    return bytes(fs.cat_file(path, start, start + 100))
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_file_system_travels_to_processes_of_every_kind(
+    fs: GdpFileSystem, volume: str, method: str
+) -> None:
+    data = random.Random(4).randbytes(3 * MIB)
+    fs.pipe_file(f"{volume}/file", data)
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as processes:
+        starts = range(0, 3 * MIB, 300_000)
+        parts = processes.map(read_part, [fs] * 11, [f"{volume}/file"] * 11, starts)
+        assert list(parts) == [data[start : start + 100] for start in starts]
+
+
+def test_a_pickled_file_system_is_the_same_one(home: Server) -> None:
+    fs = fsspec.filesystem("gdp", home=str(home.admin.home), at=7)
+    copy = pickle.loads(pickle.dumps(fs))
+    assert copy == fs
+    assert copy.at == "7"
+    opened = pickle.loads(pickle.dumps(fsspec.open("gdp://v/file", home=str(home.admin.home))))
+    assert opened.fs.home == str(home.admin.home)
+
+
+def test_many_threads_share_one_client_with_bounded_connections(
+    fs: GdpFileSystem, volume: str
+) -> None:
+    data = random.Random(5).randbytes(4 * MIB)
+    fs.pipe({f"{volume}/{number}": data for number in range(8)})
+
+    def read(number: int) -> bool:
+        with fs.open(f"{volume}/{number % 8}") as file:
+            return bool(file.read() == data)
+
+    with ThreadPoolExecutor(32) as threads:
+        assert all(threads.map(read, range(96)))
+    assert 0 < len(fs.client.bodies._threads) <= BODY_THREADS
+    assert 0 < len(fs.client.session._connections._idle) <= CONNECTIONS_MAX
