@@ -38,6 +38,11 @@ class Cli:
         return done.stdout.decode()
 
     @property
+    def command(self) -> str:
+        """For a shell that has `environment`."""
+        return f"node {MAIN}"
+
+    @property
     def environment(self) -> dict[str, str]:
         return {
             # The Node of the project comes first.

@@ -1,0 +1,367 @@
+"""What a gdpfs server offers, as one principal: names, versions of files, and their verified bytes."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import http.client
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+from urllib.parse import quote, unquote
+
+from .caches import BoundedCache
+from .config import Home
+from .errors import GdpfsError, make_error, shown
+from .forks import ForkSafe
+from .formats import FRAME_HEADER, NONCE_BYTES, Chunk, Manifest, new_file_log
+from .limits import (
+    BAD_DATA_RETRIES_MAX,
+    BODY_THREADS,
+    CALL_THREADS,
+    CHUNK_CACHE_BYTES,
+    LIST_PAGE_MAX,
+    MANIFEST_CACHE_BYTES,
+    VERSIONS_MAX,
+)
+from .paths import Path, is_volume_name, require_volume
+from .session import CHUNKS, MANIFEST, Session
+
+FILES = "/api/v1/files"
+FILE_CHUNKS = "/api/v1/file/chunks"
+CHUNK_DATA = "/api/v1/storage/file/chunks"
+
+#: What the server says of chunks that its disk has lost.
+_DAMAGED = ("corrupt", "chunk_missing")
+
+#: A seq, or an RFC 3339 time, or a time.
+Moment = int | str | datetime.datetime
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a file: it is read as it was, whatever becomes of its path."""
+
+    path: Path
+    manifest: Manifest
+    #: The seq of a state of the volume that has it; None: the present state, as long as it does.
+    at: str | None
+
+    @property
+    def size(self) -> int:
+        return self.manifest.size
+
+    @property
+    def etag(self) -> str:
+        return self.manifest.root
+
+
+class Client(ForkSafe):
+    """Safe for threads, and usable in a child after fork(2). One for each profile is enough for a process."""
+
+    def __init__(
+        self,
+        profile: str | None = None,
+        home: str | os.PathLike[str] | None = None,
+        *,
+        chunk_cache_bytes: int = CHUNK_CACHE_BYTES,
+    ) -> None:
+        self._home = Home(os.fspath(home) if home is not None else None)
+        self._profile = self._home.profile(profile)
+        self.session = Session(self._home, self._profile)
+        self._volumes: dict[str, str] = {}
+        self._manifests: BoundedCache[str, Manifest] = BoundedCache(
+            MANIFEST_CACHE_BYTES, lambda manifest: manifest.memory_bytes
+        )
+        self._versions: BoundedCache[Path, Version] = BoundedCache(VERSIONS_MAX, lambda _: 1)
+        #: By digest: what is in there is right for ever.
+        self.chunks: BoundedCache[bytes, memoryview] = BoundedCache(chunk_cache_bytes, len)
+        super().__init__()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+
+    @property
+    def principal(self) -> str:
+        return self._profile.principal
+
+    @property
+    def bodies(self) -> ThreadPoolExecutor:
+        """Threads that move and check bodies of chunks; what runs there waits for nothing else there."""
+        return self._pool("bodies", BODY_THREADS)
+
+    @property
+    def calls(self) -> ThreadPoolExecutor:
+        """Threads for whole calls."""
+        return self._pool("calls", CALL_THREADS)
+
+    def _pool(self, name: str, threads: int) -> ThreadPoolExecutor:
+        with self._lock:
+            pool = self._pools.get(name)
+            if pool is None:
+                pool = ThreadPoolExecutor(threads, thread_name_prefix=f"gdpfs-{name}")
+                self._pools[name] = pool
+            return pool
+
+    # Names
+
+    def api_path(self, path: Path) -> str:
+        """
+        As requests carry it: with the volume's own name. An alias is looked up once, and refused if it stands for
+        another volume than it ever did before.
+        """
+        require_volume(path, "use")
+        name = path.volume if is_volume_name(path.volume) else self._volumes.get(path.volume)
+        if name is None:
+            name = str(self.volume(path.volume)["name"])
+            self._home.remember_volume(self._profile, path.volume, name)
+            self._volumes[path.volume] = name
+        return f"/{name}/{path.path}" if path.path else f"/{name}"
+
+    def volumes(self) -> list[dict[str, Any]]:
+        """Those that we may read, as `Volume` of the API."""
+        return list(self.session.json("GET", "/api/v1/volumes")["volumes"])
+
+    def volume(self, volume: str) -> dict[str, Any]:
+        """By alias or name, as `Volume` of the API."""
+        return self.session.json("GET", f"/api/v1/volumes/{quote(volume, safe='')}")
+
+    def stat(self, path: Path, at: str | None = None) -> dict[str, Any]:
+        """An `Entry` of the API."""
+        with _naming(path):
+            return self.session.json("GET", FILES, query={"path": self.api_path(path), "at": at})
+
+    def entries(
+        self, path: Path, *, recursive: bool = False, at: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Each an `Entry` of the API, all of one state; `not_a_directory` for anything else."""
+        query = {
+            "path": self.api_path(path),
+            "list": "recursive" if recursive else "children",
+            "limit": LIST_PAGE_MAX,
+            "at": at,
+        }
+        while True:
+            with _naming(path):
+                page = self.session.json("GET", FILES, query=query)
+            yield from page["entries"]
+            if "cursor" not in page:
+                return
+            query.update(cursor=page["cursor"], at=page["seq"])
+
+    def make_directory(self, path: Path, *, parents: bool) -> None:
+        """With `parents` missing ones are made too, and it may exist."""
+        body = {"kind": "directory", "path": self.api_path(path), "parents": parents}
+        with _naming(path):
+            self.session.request("POST", FILES, json_body=body, changes=True)
+
+    def remove(self, path: Path, *, recursive: bool = False, only: str | None = None) -> None:
+        """`only` is `file` or `directory`. With everything below it, atomically, if `recursive`."""
+        query = {"path": self.api_path(path), "recursive": recursive or None, "only": only}
+        with _naming(path):
+            self.session.request("DELETE", FILES, query=query, changes=True)
+
+    def rename(self, path: Path, to: Path) -> None:
+        """A file that is there is replaced. One change, whatever is below."""
+        self._change(path, {"op": "rename", "to": self.api_path(to)})
+
+    def copy(self, path: Path, to: Path, *, at: str | None = None) -> None:
+        """A second name for the same content, in the same volume; no bytes move."""
+        body = {"op": "copy", "to": self.api_path(to)}
+        self._change(path, body if at is None else {**body, "at": at})
+
+    def set_time(self, path: Path) -> None:
+        """The time of its last change becomes the present one."""
+        self._change(path, {"op": "set", "mtimeUs": time.time_ns() // 1000})
+
+    def _change(self, path: Path, body: dict[str, Any]) -> None:
+        query = {"path": self.api_path(path)}
+        with _naming(path):
+            self.session.request("PATCH", FILES, query=query, json_body=body, changes=True)
+
+    # Versions of files
+
+    def version(self, path: Path, at: str | None = None) -> Version:
+        """The file as it is now, or was then; it can be read for as long as the volume keeps its history."""
+        query: dict[str, Any] = {"path": self.api_path(path), "at": at}
+        manifest: Manifest | None = None
+        pages = []
+        etag: str | None = None
+        cursor: str | None = None
+        while manifest is None:
+            with _naming(path):
+                answer = self.session.request(
+                    "GET", FILE_CHUNKS, query=query, accept=MANIFEST, if_match=etag
+                )
+            pages.append(answer.body)
+            if etag is None:
+                etag = answer.headers["etag"].strip('"')
+                # Further pages are of the same state.
+                query["at"] = answer.headers["gdpfs-seq"]
+                manifest = self._manifests.get(etag)
+            before, cursor = cursor, answer.headers.get("gdpfs-cursor")
+            if cursor is not None and (cursor == before or not answer.body):
+                detail = f"cannot read the manifest of {shown(path)}: it does not advance"
+                raise make_error("corrupt", detail)
+            if cursor is None and manifest is None:
+                size = int(answer.headers["gdpfs-size"])
+                manifest = self._checked_manifest(path, b"".join(pages), size, etag)
+            query["cursor"] = unquote(cursor or "")
+        if at is None:
+            self._versions.put(path, Version(path, manifest, None))
+        return Version(path, manifest, str(query["at"]))
+
+    def _checked_manifest(self, path: Path, entries: bytes, size: int, etag: str) -> Manifest:
+        manifest = Manifest(entries, size)
+        if manifest.root != etag:
+            state = f"its root is {manifest.root}, need {etag}"
+            raise make_error("corrupt", f"cannot trust the manifest of {shown(path)}: {state}")
+        self._manifests.put(etag, manifest)
+        return manifest
+
+    def known_version(self, path: Path) -> Version | None:
+        """What the file was when it was last looked at, not pinned: to be read only if it still is that."""
+        return self._versions.get(path)
+
+    def forget_version(self, path: Path) -> None:
+        self._versions.drop(path)
+
+    # Chunks
+
+    def fetch(self, version: Version, chunks: Sequence[Chunk]) -> list[memoryview]:
+        """
+        The bytes of the chunks, each verified. `changed` or `not_found` if the path has another version by now and the
+        version is not of a moment.
+        """
+        try:
+            bodies, bad = self._receive(version, chunks, verify=False)
+        except GdpfsError as error:
+            if error.code not in _DAMAGED:
+                raise
+            # The server knows that one is damaged. Which?
+            return [self._fetch_again(version, chunk) for chunk in chunks]
+        for index in bad:
+            bodies[index] = self._fetch_again(version, chunks[index])
+        return bodies
+
+    def fetch_later(self, version: Version, chunks: Sequence[Chunk]) -> Future[list[memoryview]]:
+        return self.bodies.submit(self.fetch, version, chunks)
+
+    def _fetch_again(self, version: Version, chunk: Chunk) -> memoryview:
+        """It was the wire or the store: now the server looks closely."""
+        where = f"{shown(version.path)} at byte {chunk.offset}"
+        detail = f"cannot read {where}: the data does not have its digest"
+        cause: GdpfsError | None = None
+        for _ in range(BAD_DATA_RETRIES_MAX):
+            try:
+                (body,), bad = self._receive(version, [chunk], verify=True)
+            except GdpfsError as error:
+                if error.code not in _DAMAGED:
+                    raise
+                cause = error
+                break
+            if not bad:
+                return body
+        hint = "the server's disk has damaged it: upload the file again, or restore a backup"
+        raise make_error("corrupt", detail, hint, {"offset": chunk.offset}) from cause
+
+    def _receive(
+        self, version: Version, chunks: Sequence[Chunk], *, verify: bool
+    ) -> tuple[list[memoryview], list[int]]:
+        """The bytes that came, and the indexes of the chunks that they are not."""
+        memory = memoryview(bytearray(sum(chunk.length for chunk in chunks)))
+        ends = list(accumulate(chunk.length for chunk in chunks))
+        bodies = [memory[end - chunk.length : end] for chunk, end in zip(chunks, ends, strict=True)]
+        bad: list[int] = []
+
+        def receive(response: http.client.HTTPResponse) -> None:
+            bad.clear()
+            header = bytearray(FRAME_HEADER.size)
+            for index, (chunk, body) in enumerate(zip(chunks, bodies, strict=True)):
+                _read_whole(response, memoryview(header))
+                offset, _, length = FRAME_HEADER.unpack(header)
+                if offset != chunk.offset or length != chunk.length:
+                    state = f"the frame at {chunk.offset} is not that of the manifest"
+                    raise make_error("corrupt", f"cannot read {shown(version.path)}: {state}")
+                _read_whole(response, body)
+                # Now, while it is in the processor's cache. The digest says all that the checksum could.
+                if hashlib.sha256(body).digest() != chunk.digest:
+                    bad.append(index)
+
+        query = {
+            "path": self.api_path(version.path),
+            "at": version.at,
+            "ranges": _ranges_of(chunks),
+            "verify": verify or None,
+        }
+        with _naming(version.path):
+            self.session.request(
+                "GET",
+                CHUNK_DATA,
+                query=query,
+                accept=CHUNKS,
+                if_match=version.etag,
+                receive=receive,
+            )
+        return bodies, bad
+
+
+def _read_whole(response: http.client.HTTPResponse, target: memoryview) -> None:
+    """Fills `target`, without another copy."""
+    position = 0
+    while position < len(target):
+        count = response.readinto(target[position:])
+        if count == 0:
+            raise http.client.IncompleteRead(b"", len(target) - position)
+        position += count
+
+
+def _ranges_of(chunks: Sequence[Chunk]) -> str:
+    """Neighbors share a range."""
+    ranges: list[list[int]] = []
+    for chunk in chunks:
+        if ranges and sum(ranges[-1]) == chunk.offset:
+            ranges[-1][1] += chunk.length
+        else:
+            ranges.append([chunk.offset, chunk.length])
+    return ",".join(f"{offset}:{length}" for offset, length in ranges)
+
+
+def moment_of(at: Moment | None) -> str | None:
+    """As the API takes it."""
+    if isinstance(at, datetime.datetime):
+        aware = at if at.tzinfo is not None else at.astimezone()
+        return aware.isoformat()
+    return None if at is None else str(at)
+
+
+def file_log_of(chunks: list[Chunk], *, size: int, chunk_size: int) -> Any:
+    """A new log, which no other has the name of."""
+    return new_file_log(
+        chunks,
+        size=size,
+        chunk_size=chunk_size,
+        created_ms=int(time.time() * 1000),
+        nonce=secrets.token_bytes(NONCE_BYTES),
+    )
+
+
+class _naming:  # noqa: N801
+    """Errors that the server put in words of its own say which file they are about."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, GdpfsError) and error.filename is None:
+            error.filename = str(self._path)

@@ -1,0 +1,312 @@
+"""Writing of files in bounded memory: nothing has the new content before `close`, and then at once or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any, BinaryIO
+
+from .client import CHUNK_DATA, FILE_CHUNKS, FILES, Client, file_log_of
+from .connections import Buffer
+from .errors import GdpfsError, make_error, shown
+from .formats import FRAME_HEADER, Chunk, Manifest, chunk_of
+from .limits import (
+    BODY_BYTES,
+    CHUNK_BYTES_DEFAULT,
+    MIB,
+    MISSING_DIGESTS_MAX,
+    SENDING_BODIES_MAX,
+    WHOLE_FILE_BYTES,
+)
+from .paths import Path
+from .session import BYTES, CHUNKS, DIGESTS, RECORDS
+
+STORAGE = "/api/v1/storage/files"
+
+
+def write_whole(client: Client, path: Path, data: Buffer, *, exclusive: bool = False) -> None:
+    """A file in one request. Its server's word for what it is is compared with `data`."""
+    with memoryview(data).cast("B") as view:
+        answer = client.session.json(
+            "POST",
+            STORAGE,
+            query={"path": client.api_path(path), "parents": True},
+            body=(BYTES, (view,)),
+            if_absent=exclusive,
+            changes=True,
+        )
+        _confirm(client, path, view, answer)
+
+
+def _confirm(client: Client, path: Path, data: memoryview, answer: dict[str, Any]) -> None:
+    """What the volume has at the change's own seq must be what was sent."""
+    if answer.get("etag") == Manifest.of(_cut(data, CHUNK_BYTES_DEFAULT), len(data)).root:
+        return
+    # The server cuts in another way, as the volume or the file before it says.
+    version = client.version(path, str(answer["seq"]))
+    is_same = version.size == len(data) and all(
+        chunk_of(chunk.offset, data[chunk.offset : chunk.end]).digest == chunk.digest
+        for chunk in version.manifest
+    )
+    # Zeros that are in no chunk are a hole.
+    if not is_same or sum(chunk.length for chunk in version.manifest) != version.size:
+        raise make_error("corrupt", f"cannot confirm {shown(path)}: the server has other bytes")
+
+
+def _cut(data: memoryview, chunk_size: int) -> Iterator[Chunk]:
+    return (
+        chunk_of(offset, data[offset : offset + chunk_size])
+        for offset in range(0, len(data), chunk_size)
+    )
+
+
+class ChunkSender:
+    """Brings chunks into an upload, some bodies at once; what the volume has already is not sent."""
+
+    def __init__(self, client: Client, upload: dict[str, Any], chunk_size: int) -> None:
+        self._client = client
+        self._id = str(upload["upload"])
+        self._is_volume_empty = bool(upload["empty"])
+        self.chunk_size = chunk_size
+        self.chunks: list[Chunk] = []
+        self._sending: deque[Future[list[Chunk]]] = deque()
+
+    @property
+    def query(self) -> dict[str, Any]:
+        return {"upload": self._id}
+
+    def put(self, offset: int, data: memoryview) -> None:
+        """Data of the file, behind what was put before; it must stay as it is until `finish`."""
+        step = max(BODY_BYTES // self.chunk_size, 1) * self.chunk_size
+        for start in range(0, len(data), step):
+            while len(self._sending) >= SENDING_BODIES_MAX:
+                self._take_first()
+            part = data[start : start + step]
+            self._sending.append(self._client.bodies.submit(self._send, offset + start, part))
+
+    def finish(self) -> list[Chunk]:
+        """All chunks, once they are durable."""
+        while self._sending:
+            self._take_first()
+        return self.chunks
+
+    def _take_first(self) -> None:
+        self.chunks += self._sending.popleft().result()
+
+    def _send(self, offset: int, data: memoryview) -> list[Chunk]:
+        size = self.chunk_size
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        chunks = [chunk_of(offset + index * size, piece) for index, piece in enumerate(pieces)]
+        body: list[Buffer] = []
+        for index in self._missing(chunks):
+            chunk = chunks[index]
+            body += [FRAME_HEADER.pack(chunk.offset, chunk.checksum, chunk.length), pieces[index]]
+        if body:
+            self._client.session.request(
+                "POST", CHUNK_DATA, query=self.query, body=(CHUNKS, tuple(body))
+            )
+        return chunks
+
+    def _missing(self, chunks: list[Chunk]) -> list[int]:
+        if self._is_volume_empty:
+            return list(range(len(chunks)))
+        digests = b"".join(chunk.digest for chunk in chunks)
+        answer = self._client.session.json(
+            "POST", FILE_CHUNKS, query=self.query, body=(DIGESTS, (digests,))
+        )
+        return [int(index) for index in answer["missing"]]
+
+    def missing_of(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Those that the server lacks after all."""
+        self._is_volume_empty = False
+        lost: list[Chunk] = []
+        for start in range(0, len(chunks), MISSING_DIGESTS_MAX):
+            page = chunks[start : start + MISSING_DIGESTS_MAX]
+            lost += [page[index] for index in self._missing(page)]
+        return lost
+
+
+class FileWriter:
+    """
+    New content for a path. It is held up to `WHOLE_FILE_BYTES`; beyond that it goes to the server as it comes, or, in a
+    volume whose files are cut by content, waits in a temporary file for the server to cut it.
+    """
+
+    def __init__(
+        self, client: Client, path: Path, *, exclusive: bool = False, size: int | None = None
+    ) -> None:
+        """`size`: bytes, if it is known."""
+        self._client = client
+        self._path = path
+        self._exclusive = exclusive
+        self._size = size
+        self._process = os.getpid()
+        self._buffer = bytearray()
+        self._position = 0
+        self._sender: ChunkSender | None = None
+        self._spool: BinaryIO | None = None
+
+    def write(self, data: Buffer) -> None:
+        self._check_process()
+        with memoryview(data).cast("B") as view:
+            # Large data piece by piece, or it would be held twice.
+            for start in range(0, len(view), WHOLE_FILE_BYTES):
+                self._buffer += view[start : start + WHOLE_FILE_BYTES]
+                if len(self._buffer) >= WHOLE_FILE_BYTES:
+                    self._send_buffer()
+
+    def commit(self) -> None:
+        """Makes it the content of the path; on return it is durable."""
+        self._check_process()
+        if self._spool is not None:
+            self._spool.write(self._buffer)
+            self._commit_spool(self._spool)
+        elif self._sender is None:
+            write_whole(self._client, self._path, self._buffer, exclusive=self._exclusive)
+        else:
+            self._sender.put(self._position, memoryview(self._buffer))
+            size = self._position + len(self._buffer)
+            self._commit_chunks(self._sender, self._sender.finish(), size)
+        self.discard()
+
+    def discard(self) -> None:
+        """Leaves the path as it is."""
+        self._buffer = bytearray()
+        self._sender = None
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            detail = f"cannot write {shown(self._path)}: it was opened by another process"
+            raise make_error("usage", detail, "open it again after the fork")
+
+    def _send_buffer(self) -> None:
+        if self._sender is None and self._spool is None:
+            self._open()
+        if self._spool is not None:
+            self._spool.write(self._buffer)
+            self._buffer.clear()
+            return
+        assert self._sender is not None
+        # Whole chunks only: the last one of a file alone may be shorter.
+        whole = len(self._buffer) - len(self._buffer) % self._sender.chunk_size
+        data = memoryview(self._buffer)
+        self._sender.put(self._position, data[:whole])
+        # The data that is on its way keeps the old buffer.
+        self._buffer = bytearray(data[whole:])
+        self._position += whole
+
+    def _open(self) -> None:
+        body = {"kind": "upload", "path": self._client.api_path(self._path), "size": self._size}
+        known = {name: value for name, value in body.items() if value is not None}
+        upload = self._client.session.json(
+            "POST", FILES, json_body=known, if_absent=self._exclusive, changes=True
+        )
+        chunking = upload["chunking"]
+        if chunking["mode"] == "fixed":
+            self._sender = ChunkSender(self._client, upload, int(chunking["chunkSize"]))
+        else:
+            self._spool = tempfile.TemporaryFile(prefix="gdpfs-")  # noqa: SIM115
+
+    def _commit_chunks(self, sender: ChunkSender, chunks: list[Chunk], size: int) -> None:
+        client = self._client
+        log = file_log_of(chunks, size=size, chunk_size=sender.chunk_size)
+        query = {
+            **sender.query,
+            "path": client.api_path(self._path),
+            "size": size,
+            "root": log.root,
+            "content": log.manifest.root,
+            "parents": True,
+        }
+        try:
+            answer = client.session.json(
+                "PATCH",
+                FILES,
+                query=query,
+                body=(RECORDS, (log.records,)),
+                if_absent=self._exclusive,
+                changes=True,
+            )
+        except GdpfsError as error:
+            if error.code != "chunk_missing":
+                raise
+            lost = ", ".join(str(chunk.offset) for chunk in sender.missing_of(chunks)[:4])
+            detail = f"cannot write {shown(self._path)}: the server lost what was sent at {lost}"
+            raise make_error("corrupt", detail, "write it again") from error
+        entry = client.stat(self._path, str(answer["seq"]))
+        if entry.get("etag") != log.manifest.root:
+            raise make_error("corrupt", f"cannot confirm {shown(self._path)}: it has other bytes")
+
+    def _commit_spool(self, spool: BinaryIO) -> None:
+        spool.flush()
+        send_file(self._client, self._path, spool, exclusive=self._exclusive)
+
+
+def send_file(client: Client, path: Path, file: BinaryIO, *, exclusive: bool = False) -> None:
+    """A local file in one request, cut by the server; afterwards both are compared chunk by chunk."""
+    size = file.seek(0, io.SEEK_END)
+    answer = client.session.json(
+        "POST",
+        STORAGE,
+        query={"path": client.api_path(path), "parents": True},
+        body=(BYTES, FileParts(file, size)),
+        if_absent=exclusive,
+        changes=True,
+    )
+    version = client.version(path, str(answer["seq"]))
+    position = 0
+    for chunk in version.manifest:
+        file.seek(chunk.offset)
+        data = file.read(chunk.length)
+        if chunk.offset != position or chunk_of(chunk.offset, data).digest != chunk.digest:
+            detail = f"cannot confirm {shown(path)}: the server has other bytes at {chunk.offset}"
+            raise make_error("corrupt", detail, "did the local file change meanwhile?")
+        position = chunk.end
+    if position != size:
+        raise make_error(
+            "corrupt", f"cannot confirm {shown(path)}: the server has {position} bytes"
+        )
+
+
+class FileParts:
+    """The content of a file as a body of a request, read while it is sent, and from the start for a repeat."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        left = self._size
+        while left > 0:
+            part = self._file.read(min(left, MIB))
+            if not part:
+                raise make_error("source_changed", "cannot send file: it became shorter meanwhile")
+            left -= len(part)
+            yield part
+
+
+def put_file(client: Client, path: Path, file: BinaryIO, *, exclusive: bool = False) -> None:
+    """A local file, of which no more than a few bodies are held."""
+    size = os.fstat(file.fileno()).st_size
+    writer = FileWriter(client, path, exclusive=exclusive, size=size)
+    read = 0
+    while part := file.read(min(WHOLE_FILE_BYTES, size - read)):
+        read += len(part)
+        writer.write(part)
+    if read != size or file.read(1):
+        writer.discard()
+        state = f"it had {size} bytes, and has changed since"
+        raise make_error("source_changed", f"cannot send {shown(file.name)}: {state}")
+    writer.commit()
