@@ -154,8 +154,11 @@ class Sender implements AsyncDisposable {
 
   async #exchange(exchange: Exchange): Promise<ApiAnswer> {
     const answer = await this.#connection.exchange(exchange);
-    this.#isKnown = true;
-    if (answer.status < 200 || answer.status > 299) throw errorOf(answer);
+    const isSuccess = answer.status >= 200 && answer.status <= 299;
+    const error = isSuccess ? undefined : errorOf(answer);
+    // Where the server does not answer, a proxy in front of it still does.
+    if (error?.code !== 'unavailable') this.#isKnown = true;
+    if (error !== undefined) throw error;
     return answer;
   }
 

@@ -1,25 +1,17 @@
 /** Certificates in header fields, as the server takes them and as it does not: no proxy is needed. */
 import assert from 'node:assert/strict';
-import { createPrivateKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { connect } from 'node:tls';
-import { text } from 'node:stream/consumers';
 import { LIMITS } from '../../src/base/limits.ts';
 import { openFileSystem, type OpenedFileSystem } from '../../src/fs/open.ts';
 import { openCertificateAuthority } from '../../src/server/ca.ts';
 import { parseTrustedProxies } from '../../src/server/trusted-proxy.ts';
 import { makeProxyBundle } from '../../src/server/proxy-bundle.ts';
-import type { Problem } from '../../src/wire/generated/api.ts';
-import {
-  createCertificateRequest,
-  generateKey,
-  privateKeyPem,
-  type Subject,
-  signCertificate,
-} from '../../src/wire/x509.ts';
 import type { HttpClient } from '../support/http-client.ts';
+import { issuedElsewhere, selfSigned } from '../support/odd-certificates.ts';
+import { type Pair, type RawAnswer, sendRaw } from '../support/raw-request.ts';
 import {
   addUser,
   enrol,
@@ -27,12 +19,6 @@ import {
   temporaryDirectory,
   type TestServer,
 } from '../support/server.ts';
-
-/** Certificate and key in PEM. */
-interface Pair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 const PROXIES = ['edge=nginx', 'inner=rfc9440', 'mesh=xfcc'] as const;
 type Proxy = 'edge' | 'inner' | 'mesh';
@@ -85,23 +71,12 @@ function pairOf({ options }: HttpClient): Pair {
   return { cert: options.certificate, key: options.key };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: Problem & { readonly principal?: string };
-}
-
-/** One request with these lines of its head, byte for byte. */
-async function send(
+function send(
   pair: Pair | undefined,
   fields: readonly string[],
-  { line = 'GET /api/v1/whoami', at = server }: { line?: string; at?: TestServer } = {},
-): Promise<Answer> {
-  const { hostname: host, port } = new URL(at.url);
-  const socket = connect({ host, port: Number(port), ca: at.ca, ...pair });
-  socket.end([`${line} HTTP/1.1`, 'Host: x', 'Connection: close', ...fields, '', ''].join('\r\n'));
-  const answer = await text(socket);
-  const status = Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
-  return { status, body: JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) };
+  { line, at = server }: { line?: string; at?: TestServer } = {},
+): Promise<RawAnswer> {
+  return sendRaw({ url: at.url, ca: at.ca, pair }, fields, line);
 }
 
 const ESCAPED = (pem: string): string => encodeURIComponent(pem);
@@ -115,9 +90,9 @@ const FIELD: Record<Proxy, (pem: string) => string> = {
     `X-Forwarded-Client-Cert: Hash=00;Cert="${ESCAPED(pem)}";URI=gdpfs://principal/root`,
 };
 
-function refused(answer: Answer, code: string, pattern: RegExp): void {
+function refused(answer: RawAnswer, code: string, pattern: RegExp): void {
   assert.equal(answer.body.code, code, JSON.stringify(answer.body));
-  assert.match(answer.body.detail, pattern);
+  assert.match(answer.body.detail ?? '', pattern);
   assert.equal(answer.body.principal, undefined);
 }
 
@@ -224,8 +199,12 @@ test('malformed and oversized fields are refused, and the next request is served
 });
 
 test('a forwarded certificate is checked as one of a connection is: for the same reasons, in the same words', async () => {
-  const foreign = await signed({ kind: 'client', principal: 'alice', enrolment: randomBytes(16) });
-  const other = await issuedBy('elsewhere');
+  const foreign = await selfSigned({
+    kind: 'client',
+    principal: 'alice',
+    enrolment: randomBytes(16),
+  });
+  const other = await issuedElsewhere(join(folder, 'authorities'), 'alice');
   const rows: [string, Pair, RegExp][] = [
     ['self-signed', foreign, /not issued by this server/],
     ['of another authority', other, /not issued by this server/],
@@ -263,8 +242,8 @@ test('a proxy is trusted by name, and only while its own certificate is valid', 
   const imposter = await hopOf('edge', keysDirectory);
   refused(await send(imposter, [FIELD.edge(alice.cert)]), 'bad_request', /need a trusted proxy/);
 
-  const selfSigned = await signed({ kind: 'proxy', name: 'edge' });
-  refused(await send(selfSigned, [FIELD.edge(alice.cert)]), 'bad_request', /need a trusted proxy/);
+  const unsigned = await selfSigned({ kind: 'proxy', name: 'edge' });
+  refused(await send(unsigned, [FIELD.edge(alice.cert)]), 'bad_request', /need a trusted proxy/);
 
   laterMs = LIMITS.serverCertificateLifeMs + 60_000;
   const expired = await send(hops.edge, [FIELD.edge(alice.cert)]);
@@ -322,28 +301,4 @@ async function frontOf(name: Proxy): Promise<Pair> {
     cert: await readFile(join(directory, 'front.crt'), 'utf8'),
     key: await readFile(join(directory, 'front.key'), 'utf8'),
   };
-}
-
-async function signed(subject: Subject): Promise<Pair> {
-  const keys = generateKey();
-  const cert = await signCertificate({
-    subject,
-    publicKey: keys.publicKey,
-    issuerKey: createPrivateKey(privateKeyPem(keys.privateKey)),
-    serial: new Uint8Array(randomBytes(8)).fill(1, 0, 1),
-    notBeforeMs: Math.floor(Date.now() / 1000) * 1000 - 60_000,
-    notAfterMs: Math.floor(Date.now() / 1000) * 1000 + 3_600_000,
-  });
-  return { cert, key: privateKeyPem(keys.privateKey) };
-}
-
-/** A client certificate of an authority that is not the server's. */
-async function issuedBy(name: string): Promise<Pair> {
-  const directory = join(folder, 'authorities', name);
-  const authority = await openCertificateAuthority({ directory, names: [], clock });
-  const keys = generateKey();
-  const csrPem = await createCertificateRequest(keys);
-  const enrolment = new Uint8Array(randomBytes(16));
-  const issued = await authority.issueClientCertificate({ csrPem, principal: 'alice', enrolment });
-  return { cert: issued.certificatePem, key: privateKeyPem(keys.privateKey) };
 }

@@ -14,6 +14,7 @@ import { startServer } from '../../src/server/server.ts';
 import type { Enrollment, Invitation } from '../../src/wire/generated/api.ts';
 import { createCertificateRequest, generateKey, privateKeyPem } from '../../src/wire/x509.ts';
 import { HttpClient } from './http-client.ts';
+import { INGRESS_KINDS, startIngress, trustedAs } from './ingress.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
 /** Long enough for a loaded machine; nothing waits for it to pass. */
@@ -68,8 +69,27 @@ export async function startServerHere(
   return { url, dataDirectory, ca, adminToken, [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** Starts `gdpfs serve` in a process of its own. */
-export async function startServerProcess(
+/**
+ * Starts `gdpfs serve` in a process of its own. With GDPFS_TEST_INGRESS in the environment there is
+ * that proxy in front of it, and `url` is the proxy's.
+ */
+export async function startServerProcess(dataDirectory: string): Promise<ServerProcess> {
+  const kind = INGRESS_KINDS.find((name) => name === process.env['GDPFS_TEST_INGRESS']);
+  if (kind === undefined) return await startServerAlone(dataDirectory);
+  const server = await startServerAlone(dataDirectory, ['--trusted-proxy', trustedAs(kind)]);
+  const ingress = await startIngress({ kind, dataDirectory, serverUrl: server.url });
+  return {
+    ...server,
+    url: ingress.url,
+    [Symbol.asyncDispose]: async () => {
+      await ingress[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The same with more options, and never with a proxy. */
+export async function startServerAlone(
   dataDirectory: string,
   more: readonly string[] = [],
 ): Promise<ServerProcess> {

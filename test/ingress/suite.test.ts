@@ -1,0 +1,31 @@
+/** The suites of the command line, once more through real proxies. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { INGRESS_KINDS, ingressMissing } from '../support/ingress.ts';
+
+/** Between them they have every command that talks to a server. */
+const SUITES = ['cli.test.ts', 'cli-sync.test.ts', 'cli-transfer.test.ts'];
+
+for (const kind of INGRESS_KINDS) {
+  for (const suite of SUITES) {
+    test(`everything in ${suite} works behind ${kind}`, {
+      skip: ingressMissing(kind),
+    }, async () => {
+      const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+      const file = join(import.meta.dirname, '..', suite);
+      const child = spawn(process.execPath, ['--test', '--test-reporter=tap', file], {
+        env: { ...env, GDPFS_TEST_INGRESS: kind },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const ended = once(child, 'exit');
+      const report = await text(child.stdout);
+      const [code] = (await ended) as [number | null];
+      assert.equal(code, 0, report);
+      assert.match(report, /^# pass [1-9]/m);
+    });
+  }
+}
