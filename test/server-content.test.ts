@@ -382,6 +382,33 @@ test('a repeated tar with the same key gets the first answer', async () => {
   assert.equal((await alice.send('POST', STORAGE, request)).text, first.text);
 });
 
+test('another tar with the same key is refused, whatever it differs in', async () => {
+  const query = { path: '/alice' };
+  const headers = { 'idempotency-key': 'tar-2' };
+  const link: TarEntry = { kind: 'symlink', path: 'key-link', target: 'x', ...meta };
+  const original = file('key', small);
+  const send = (entries: readonly TarEntry[]): Promise<HttpAnswer> =>
+    alice.send('POST', STORAGE, { query, headers, body: encodeTar(entries), type: TAR });
+  const first = await send([original, link]);
+  assert.equal(first.status, 201, first.text);
+  const others: readonly (readonly TarEntry[])[] = [
+    [original],
+    [link, original],
+    [file('key', content), link],
+    [file('other', small), link],
+    [{ ...original, mode: 0o600 }, link],
+    [{ ...original, mtimeUs: 1 }, link],
+    [original, { ...link, target: 'y' }],
+    [original, { kind: 'directory', path: 'key-link', ...meta }],
+  ];
+  for (const entries of others) {
+    await assertRefused(alice, { volume: 'alice', code: 'request_reused', status: 422 }, () =>
+      send(entries),
+    );
+  }
+  assert.equal((await send([original, link])).text, first.text);
+});
+
 interface BadTar {
   readonly what: string;
   readonly code: string;

@@ -52,8 +52,9 @@ export class VolumeTree implements TreeNodes {
     this.#children.get(parent)?.delete(name);
   }
 
-  insert(dentry: Dentry): void {
+  place(dentry: Dentry): void {
     const { parent, name, node } = dentry;
+    this.retire(dentry);
     this.#nodes.set(node, dentry);
     const children = this.#children.get(parent);
     if (children === undefined) this.#children.set(parent, new Map([[name, dentry]]));

@@ -32,7 +32,8 @@ class ListedNodes implements TreeNodes {
     this.past.push({ dentry, until: seq });
   }
 
-  insert(dentry: Dentry): void {
+  place(dentry: Dentry): void {
+    if (this.byName(dentry.parent, dentry.name) !== undefined) this.retire(dentry, dentry.seq);
     this.live.push(dentry);
   }
 }

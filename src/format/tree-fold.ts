@@ -17,12 +17,12 @@ export interface TreeNode {
 export interface TreeNodes {
   /** A node that has a place, below a removed directory too. */
   byNode(node: number): TreeNode | undefined;
-  byName(parent: number, name: string): TreeNode | undefined;
   /** Kind of a node that had a place and has none now; undefined for an unknown node. */
   pastKind(node: number): NodeKind | undefined;
   /** What stands at the place ends with record `seq`. */
   retire(place: { readonly parent: number; readonly name: string }, seq: number): void;
-  insert(dentry: Dentry): void;
+  /** The node is at the place from now on; if something else stands there, that ends. */
+  place(dentry: Dentry): void;
 }
 
 /**
@@ -43,9 +43,7 @@ export function foldIntoTree(nodes: TreeNodes, dentry: Dentry | Removal): void {
   checkKind(nodes, dentry, current);
   checkParent(nodes, dentry);
   if (current !== undefined) nodes.retire(current, seq);
-  const replaced = nodes.byName(dentry.parent, dentry.name);
-  if (replaced !== undefined) nodes.retire(replaced, seq);
-  nodes.insert(dentry);
+  nodes.place(dentry);
 }
 
 function checkKind(nodes: TreeNodes, dentry: Dentry, current: TreeNode | undefined): void {

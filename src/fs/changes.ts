@@ -127,7 +127,7 @@ function pinFile(
   fields: Parameters<Planner['append']>[0],
 ): void {
   const { transaction, volume } = planner.context;
-  transaction.appendPart(volume, file);
+  transaction.appendPart(volume, file, file.isOwn);
   planner.append({
     ...fields,
     kind: NodeKind.FILE,

@@ -1,5 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { asBuffer } from '../base/bytes.ts';
 import type { ChunkTable } from '../log/chunk-table.ts';
+import type { StoredChunk } from '../log/engine.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { prepareAll } from '../storage/index-db.ts';
 import type { Claimant } from './types.ts';
@@ -56,16 +58,16 @@ export class ChunkAccess {
 export async function sortChunks(
   digests: readonly Uint8Array[],
   how: {
-    readonly look: (digest: Uint8Array) => ChunkStanding;
+    readonly look: (digests: readonly Uint8Array[]) => readonly ChunkStanding[];
     /** Resolves when the index has all claims so far. */
     readonly settle: () => Promise<void>;
   },
 ): Promise<{ readonly missing: number[]; readonly present: Uint8Array[] }> {
-  let standings = digests.map(how.look);
+  let standings = how.look(digests);
   if (standings.includes('unclaimed')) {
     // A claim is in the index a moment later than its chunk can be found.
     await how.settle();
-    standings = digests.map(how.look);
+    standings = how.look(digests);
   }
   const missing: number[] = [];
   const present: Uint8Array[] = [];
@@ -75,4 +77,20 @@ export async function sortChunks(
     else present.push(digest);
   }
   return { missing, present };
+}
+
+/** Each of those that are not stored, once. */
+export function newChunks(
+  table: ChunkTable,
+  volume: number,
+  chunks: readonly StoredChunk[],
+): StoredChunk[] {
+  const fresh = new Map<string, StoredChunk>();
+  table.reading(() => {
+    for (const chunk of chunks) {
+      if (table.dataLength(volume, chunk.digest) === chunk.data.length) continue;
+      fresh.set(asBuffer(chunk.digest).toString('latin1'), chunk);
+    }
+  });
+  return [...fresh.values()];
 }

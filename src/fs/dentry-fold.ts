@@ -27,10 +27,6 @@ export class VolumeNodes implements TreeNodes {
     return this.#entries.placeOf(this.#volume, node);
   }
 
-  byName(parent: number, name: string): TreeNode | undefined {
-    return this.#entries.nodeAt({ volume: this.#volume, parent, name });
-  }
-
   pastKind(node: number): NodeKind | undefined {
     return this.#entries.lastPast(this.#volume, node)?.kind;
   }
@@ -40,8 +36,8 @@ export class VolumeNodes implements TreeNodes {
     this.#entries.retire({ volume: this.#volume, parent, name }, seq);
   }
 
-  insert(dentry: Dentry): void {
-    this.#entries.insert(this.#volume, {
+  place(dentry: Dentry): void {
+    this.#entries.place(this.#volume, {
       parent: dentry.parent,
       name: dentry.name,
       seq: dentry.seq,

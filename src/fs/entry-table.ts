@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import { assert } from '../base/errors.ts';
 import type { NodeKind } from '../format/generated/gdpfs_pb.js';
 import type { TreeNode } from '../format/tree-fold.ts';
 import { prepareAll } from '../storage/index-db.ts';
@@ -69,7 +70,8 @@ const SQL = {
     ORDER BY seq DESC LIMIT 1`,
   lastUntil: 'SELECT max(until) AS until FROM entry_past WHERE volume = ? AND node = ?',
   insert: `INSERT INTO entry (volume, ${COLUMNS})
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (volume, parent, name) DO NOTHING`,
   keep: `INSERT INTO entry_past (volume, ${COLUMNS}, until)
     SELECT volume, ${COLUMNS}, ? FROM entry WHERE volume = ? AND parent = ? AND name = ?`,
   drop: 'DELETE FROM entry WHERE volume = ? AND parent = ? AND name = ?',
@@ -147,8 +149,16 @@ export class EntryTable {
     return Number(this.#sql.lastUntil.get(volume, node)?.['until'] ?? 0);
   }
 
-  insert(volume: number, row: EntryRow): void {
-    this.#sql.insert.run(
+  /** What stands at the place of `row` ends with it. */
+  place(volume: number, row: EntryRow): void {
+    if (this.#insert(volume, row)) return;
+    this.retire({ volume, parent: row.parent, name: row.name }, row.seq);
+    assert(this.#insert(volume, row), 'nothing stands at a place whose entry has ended');
+  }
+
+  /** False if something stands there. */
+  #insert(volume: number, row: EntryRow): boolean {
+    const { changes } = this.#sql.insert.run(
       volume,
       row.parent,
       row.name,
@@ -165,6 +175,7 @@ export class EntryTable {
       row.author,
       orNull(row.target),
     );
+    return changes === 1;
   }
 
   /** The entry at `place` ends with record `until`; it stays in the history. */

@@ -1,5 +1,4 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { asBuffer } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import type { CheckpointProof } from '../format/checkpoint-proof.ts';
@@ -7,12 +6,13 @@ import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
-import { ChunkAccess, sortChunks } from './chunk-access.ts';
+import { reading } from '../storage/index-db.ts';
+import { ChunkAccess, newChunks, sortChunks } from './chunk-access.ts';
 import { planChange, type PreparedChange } from './changes.ts';
 import { asBriefEntry, asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
-import { foldRecords, requireFile } from './file-state.ts';
-import { ManifestCache } from './manifest-cache.ts';
+import { requireFile } from './file-state.ts';
+import { Manifests } from './manifests.ts';
 import { countAt, seqOf } from './moment.ts';
 import { Planner } from './planner.ts';
 import { type FileLogs, prepareChange } from './prepare-change.ts';
@@ -60,12 +60,14 @@ export class FileSystem {
   readonly #volumes: Volumes;
   readonly #uploads: Uploads;
   readonly #clock: Clock;
+  /** The connection of `#committed`. */
+  readonly #reader: DatabaseSync;
   readonly #committed: EntryTable;
   readonly #pending: EntryTable;
   readonly #access: ChunkAccess;
   /** As the open transaction sees it. */
   readonly #pendingAccess: ChunkAccess;
-  readonly #manifests = new ManifestCache();
+  readonly #manifests: Manifests;
   readonly #sights = new Sights();
 
   constructor(parts: {
@@ -80,6 +82,8 @@ export class FileSystem {
     this.#volumes = parts.volumes;
     this.#uploads = parts.uploads;
     this.#clock = parts.clock;
+    this.#reader = parts.reader;
+    this.#manifests = new Manifests(parts);
     this.#committed = new EntryTable(parts.reader);
     this.#pending = new EntryTable(parts.writer);
     this.#access = new ChunkAccess(parts.engine.chunks, parts.reader);
@@ -176,22 +180,24 @@ export class FileSystem {
     const row = this.#volumes.byName(volume);
     const view = this.#view(row, at);
     const sight = rights && this.#sights.of(view, rights, row.count);
-    return lookupAll(view, this.#stat(row, path, view).node, paths).flatMap((walked) => {
-      const entry = asEntry(path, walked);
-      const isHidden = sight !== undefined && sight.levelAt(entry.path) === undefined;
-      return isHidden ? [] : [entry];
-    });
+    const { node } = this.#stat(row, path, view);
+    return reading(this.#reader, () =>
+      lookupAll(view, node, paths).flatMap((walked) => {
+        const entry = asEntry(path, walked);
+        const isHidden = sight !== undefined && sight.levelAt(entry.path) === undefined;
+        return isHidden ? [] : [entry];
+      }),
+    );
   }
 
   /** Live chunks of the file version that `entry` describes. Throws `not_a_file`, `corrupt`. */
   async manifest(volume: Uint8Array, entry: Entry): Promise<ChunkSequence> {
-    const id = this.#volumes.id(volume);
-    const state = requireFile(entry);
-    const key = `${id}:${asBuffer(state.root).toString('latin1')}`;
-    const cached = this.#manifests.get(key);
-    if (cached !== undefined) return cached;
-    const records = await this.#engine.readFileLog(id, state.log, state.logCount);
-    return this.#manifests.add(key, foldRecords(entry.path, state, records).chunks);
+    return await this.#manifests.of(this.#volumes.id(volume), entry);
+  }
+
+  /** The same of many files. */
+  async manifests(volume: Uint8Array, entries: readonly Entry[]): Promise<ChunkSequence[]> {
+    return await this.#manifests.ofEach(this.#volumes.id(volume), entries);
   }
 
   /** A chunk's bytes. Throws `corrupt`, naming the chunk. */
@@ -297,7 +303,10 @@ export class FileSystem {
   ): Promise<number[]> {
     const id = this.#volumes.id(volume);
     const { missing, present } = await sortChunks(digests, {
-      look: (digest) => this.#access.look(id, digest, asker).standing,
+      look: (all) =>
+        this.#engine.chunks.reading(() =>
+          all.map((digest) => this.#access.look(id, digest, asker).standing),
+        ),
       settle: () => this.#engine.flush(),
     });
     if (upload !== undefined) for (const digest of present) this.#uploads.add(upload, digest);
@@ -325,13 +334,8 @@ export class FileSystem {
 
   /** The same for many, stored together. */
   async putChunks(volume: Uint8Array, chunks: readonly StoredChunk[]): Promise<void> {
-    const id = this.#volumes.id(volume);
-    const fresh = new Map<string, StoredChunk>();
-    for (const chunk of chunks) {
-      if (this.#engine.chunks.dataLength(id, chunk.digest) === chunk.data.length) continue;
-      fresh.set(asBuffer(chunk.digest).toString('latin1'), chunk);
-    }
-    if (fresh.size > 0) await this.#engine.appendChunks(volume, [...fresh.values()]);
+    const fresh = newChunks(this.#engine.chunks, this.#volumes.id(volume), chunks);
+    if (fresh.length > 0) await this.#engine.appendChunks(volume, fresh);
   }
 
   /** Opens an upload, or finds the principal's own unfinished one for the same file. */

@@ -22,6 +22,8 @@ export interface PreparedFile {
   /** Chunks that the new records name; each must be stored before the commit. */
   readonly chunks: readonly Chunk[];
   readonly claimant: Claimant | undefined;
+  /** The log's first record was made here: nobody has a log of that name. */
+  readonly isOwn: boolean;
 }
 
 /**
@@ -69,6 +71,7 @@ export function prepareFile(file: FileContent, existing: readonly Uint8Array[] =
     size: manifest.size,
     chunks,
     claimant: file.claimant,
+    isOwn: false,
   };
 }
 
@@ -91,6 +94,7 @@ function prepareMade({ records, claimant }: FileContent, fchunks: readonly Chunk
     size,
     chunks,
     claimant,
+    isOwn: true,
   };
 }
 

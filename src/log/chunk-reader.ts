@@ -58,11 +58,13 @@ export class ChunkReader {
    * `corrupt`.
    */
   async readMany(volume: number, chunks: readonly Chunk[]): Promise<Uint8Array[]> {
-    const wanted = chunks.map((chunk, index): Wanted => {
-      const { segment, offset } = this.#locate(volume, chunk);
-      const start = offset + FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
-      return { index, chunk, segment, start };
-    });
+    const wanted = this.#chunks.reading(() =>
+      chunks.map((chunk, index): Wanted => {
+        const { segment, offset } = this.#locate(volume, chunk);
+        const start = offset + FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
+        return { index, chunk, segment, start };
+      }),
+    );
     const found: Uint8Array[] = Array.from(chunks, () => new Uint8Array(0));
     const reading = spansOf(wanted).map(async (span) => {
       const [first] = span;

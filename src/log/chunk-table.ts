@@ -1,13 +1,14 @@
 import { asBuffer } from '../base/bytes.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
-import { type IndexDatabase, prepareAll } from '../storage/index-db.ts';
+import { type IndexDatabase, prepareAll, reading } from '../storage/index-db.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 
 /** In place of a length: what was there is not the chunk any more. */
 const LOST_LENGTH = -1;
 
 const SQL = {
-  get: 'SELECT segment, offset, length, used FROM chunk WHERE volume = ? AND digest = ?',
+  place: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND digest = ?',
+  used: 'SELECT used FROM chunk WHERE volume = ? AND digest = ?',
   any: 'SELECT 1 FROM chunk WHERE volume = ? LIMIT 1',
   put: `INSERT INTO chunk (volume, digest, segment, offset, length, used) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE
@@ -37,16 +38,27 @@ export type FlushedChunks = ReadonlyMap<string, Pending>;
 
 /**
  * Where chunk bytes lie, by volume and digest. A chunk is found from the moment it is durable: what
- * the index has not stored yet is kept here.
+ * the index has not stored yet is kept here. Places are read through the writer, also inside of its
+ * open transaction: they are of durable chunks in any case, and after each commit the reader must
+ * fetch every page again. Whether files use a chunk is read through the reader: only that may still
+ * be undone.
  */
 export class ChunkTable {
+  readonly #index: Pick<IndexDatabase, 'reader' | 'writer'>;
   readonly #reader: ReturnType<typeof prepareAll<keyof typeof SQL>>;
   readonly #writer: ReturnType<typeof prepareAll<keyof typeof SQL>>;
   readonly #pending = new Map<string, Pending>();
 
   constructor(index: Pick<IndexDatabase, 'reader' | 'writer'>) {
+    this.#index = index;
     this.#reader = prepareAll(index.reader, SQL);
     this.#writer = prepareAll(index.writer, SQL);
+  }
+
+  /** For many questions at once. */
+  reading<T>(read: () => T): T {
+    const { reader, writer } = this.#index;
+    return reading(writer, () => reading(reader, read));
   }
 
   get pendingCount(): number {
@@ -77,27 +89,26 @@ export class ChunkTable {
   /** The chunk's frame, or undefined. */
   find(volume: number, digest: Uint8Array): FrameLocation | undefined {
     const pending = this.#pending.get(key(volume, digest));
-    return pending === undefined ? this.#stored(volume, digest)?.location : pending.location;
+    return pending === undefined ? this.#stored(volume, digest) : pending.location;
   }
 
   /** The chunk and whether files use it, or undefined. */
   lookUp(volume: number, digest: Uint8Array): FoundChunk | undefined {
     const pending = this.#pending.get(key(volume, digest));
-    if (pending === undefined) return this.#stored(volume, digest);
-    const { location } = pending;
+    const location = pending === undefined ? this.#stored(volume, digest) : pending.location;
     if (location === undefined) return undefined;
-    return { location, used: pending.used || this.#stored(volume, digest)?.used === true };
+    const used = pending?.used === true || this.#reader.used.get(volume, digest)?.['used'] === 1;
+    return { location, used };
   }
 
-  #stored(volume: number, digest: Uint8Array): FoundChunk | undefined {
-    const row = this.#reader.get.get(volume, digest);
+  #stored(volume: number, digest: Uint8Array): FrameLocation | undefined {
+    const row = this.#writer.place.get(volume, digest);
     if (row === undefined || row['length'] === LOST_LENGTH) return undefined;
-    const location = {
+    return {
       segment: Number(row['segment']),
       offset: Number(row['offset']),
       length: Number(row['length']),
     };
-    return { location, used: row['used'] === 1 };
   }
 
   /** Bytes of data in the chunk, or undefined if it is not stored. */

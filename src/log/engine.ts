@@ -29,6 +29,8 @@ const PENDING_MAX = 1024;
 const EXPIRY_BATCHES = 1000;
 
 const SQL = {
+  whole: `SELECT records FROM log_part
+    WHERE volume = ? AND log = ? AND first_seq = 0 AND count = ?`,
   parts: `SELECT first_seq, count, segment, offset, length, records FROM log_part
     WHERE volume = ? AND log = ? AND first_seq < ? ORDER BY first_seq`,
   logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
@@ -190,6 +192,12 @@ export class LogEngine {
       throw new GdpfsError('corrupt', `cannot read file log ${log64}: records are missing`);
     }
     return records.slice(0, count);
+  }
+
+  /** The same, at once, if the index itself has them: those of a small file that was written once. */
+  indexedFileLog(volume: number, log: Uint8Array, count: number): Uint8Array[] | undefined {
+    const records = this.#sql.whole.get(volume, log, count)?.['records'];
+    return records instanceof Uint8Array ? decodePartRecords(records) : undefined;
   }
 
   /** Records that the file log has in all, versions newer than the caller's included. */

@@ -94,12 +94,15 @@ export class Transaction {
   /**
    * Adds records to a file log of the volume; their dentry is for the caller to append. Throws
    * `busy` unless they begin where the log ends: another change of this moment was first. Throws
-   * `bad_request` for a new log that exists: its records are there for good.
+   * `bad_request` for a new log that exists: its records are there for good. `isNew`: it cannot
+   * exist, since the nonce in its name was made just now.
    */
-  appendPart(volume: number, part: FileLogPart): void {
+  appendPart(volume: number, part: FileLogPart, isNew = false): void {
     const staged = this.#stage(volume);
     const key = asBuffer(part.log).toString('latin1');
-    const count = staged.logCounts.get(key) ?? this.#commits.fileLogCount(volume, part.log);
+    const count = isNew
+      ? 0
+      : (staged.logCounts.get(key) ?? this.#commits.fileLogCount(volume, part.log));
     if (part.firstSeq === 0 && count > 0) {
       throw new GdpfsError(
         'bad_request',

@@ -56,15 +56,17 @@ export async function withBody<T>(
 ): Promise<T> {
   const { bytesMax } = bodyRule(exchange);
   checkAnnouncedLength(exchange.request, bytesMax);
-  const heldBytes = announcedLength(exchange.request) ?? bytesMax;
+  const length = announcedLength(exchange.request);
+  const heldBytes = length ?? bytesMax;
   if (heldBytes <= SMALL_BODY_BYTES) return await use(await readBody(exchange));
-  const { bodyBudget } = exchange.services;
+  const { bodyBudget, buffers } = exchange.services;
   await bodyBudget.acquire(heldBytes);
   try {
-    const body = await readBody(exchange);
+    const body = await (length === undefined ? readBody(exchange) : readInto(exchange, length));
     const result = await use(body);
     // Only now: after a failure a write of some of it may still be under way.
-    discardPiece(body);
+    if (length === undefined) discardPiece(body);
+    else buffers.give(body);
     return result;
   } finally {
     bodyBudget.release(heldBytes);
@@ -94,6 +96,20 @@ async function readBody(exchange: Exchange): Promise<Uint8Array> {
   if (pieces.length === 1 && first !== undefined) return first;
   const body = Buffer.concat(pieces);
   for (const piece of pieces) discardPiece(piece);
+  return body;
+}
+
+/** The body, of which the client said that it has `length` bytes, in memory of the pool. */
+async function readInto(exchange: Exchange, length: number): Promise<Uint8Array> {
+  const body = exchange.services.buffers.take(length);
+  let receivedBytes = 0;
+  await forEachPiece(exchange, (piece) => {
+    body.set(piece, receivedBytes);
+    receivedBytes += piece.length;
+    discardPiece(piece);
+    return undefined;
+  });
+  assert(receivedBytes === length, 'HTTP delivers as many bytes as were announced');
   return body;
 }
 

@@ -141,18 +141,16 @@ export async function loadPage(
 ): Promise<TarEntry[]> {
   const { fs } = exchange.services;
   const { name } = target.volume;
-  const pages = await Promise.all(
-    taken.map(async (entry) => {
-      const isEmpty = entry.kind !== 'file' || entry.size === 0;
-      return { entry, chunks: isEmpty ? [] : (await fs.manifest(name, entry)).slice() };
-    }),
-  );
-  const data = await fs.readChunks(
-    name,
-    pages.flatMap(({ chunks }) => chunks),
-  );
+  const manifests = new Map<Entry, readonly Chunk[]>();
+  const files = taken.filter(({ kind, size }) => kind === 'file' && size > 0);
+  for (const [index, manifest] of (await fs.manifests(name, files)).entries()) {
+    const file = files[index];
+    if (file !== undefined) manifests.set(file, manifest.slice());
+  }
+  const data = await fs.readChunks(name, [...manifests.values()].flat());
   let next = 0;
-  return pages.map(({ entry, chunks }) => {
+  return taken.map((entry) => {
+    const chunks = manifests.get(entry) ?? [];
     const pieces = data.slice(next, next + chunks.length);
     next += chunks.length;
     return tarEntry(target, entry, fileContent(entry.size, chunks, pieces));

@@ -1,12 +1,11 @@
-import { bytesEqual } from '../base/bytes.ts';
-import { crc32, sha256, sha256Async } from '../base/digest.ts';
+import { asBuffer, bytesEqual, utf8Encode } from '../base/bytes.ts';
+import { crc32, sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
-import { createCutter } from '../format/chunker.ts';
+import { createCutter, type Cutter } from '../format/chunker.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { joinPath } from '../format/path.ts';
 import type { Change, FileContent } from '../fs/types.ts';
-import type { StoredChunk } from '../log/engine.ts';
 import { decodeTar, type TarEntry, type TarFile, type TarReference } from '../wire/tar.ts';
 import { authorizePath, claimantOf, type Target } from './authorize.ts';
 import { withBody } from './body.ts';
@@ -29,25 +28,46 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
   }
   const target = authorizePath(exchange, query.path, { need: 'write' });
   const result = await withBody(exchange, async (body) => {
-    const context = changeContext(exchange, target, await sha256Async(body));
+    const entries = decodeTar(body);
+    const files = cutFiles(exchange, target, entries);
+    const context = changeContext(exchange, target, identityOf(entries, files));
     const repeated = fs.firstResult(context);
     if (repeated !== undefined) return repeated;
     if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
-    const entries = decodeTar(body);
-    const changes = await changesOf(exchange, target, entries);
+    // Nothing names them yet.
+    await fs.putChunks(target.volume.name, [...files.values()].flat());
+    const changes = changesOf(exchange, target, { entries, files });
     return await fs.apply(target.volume.name, { kind: 'many', changes }, context);
   });
   exchange.trail.seq = result.seq;
   replyJson(exchange, { status: 201 }, result);
 }
 
-async function changesOf(
+/** The chunks of each file that came with its content. */
+type CutFiles = ReadonlyMap<TarEntry, readonly CutChunk[]>;
+
+interface CutChunk extends Chunk {
+  readonly data: Uint8Array;
+}
+
+/** Stands for the body in the identity of the request: its content is hashed, once is enough. */
+function identityOf(entries: readonly TarEntry[], files: CutFiles): Uint8Array {
+  const told = entries.map((entry) => {
+    const { kind, path, mode, mtimeUs } = entry;
+    const digests = entry.kind === 'reference' ? [entry] : (files.get(entry) ?? []);
+    const content = digests.map(({ digest }) => asBuffer(digest).toString('base64'));
+    const linkTarget = entry.kind === 'symlink' ? [entry.target] : [];
+    return [kind, path, mode, mtimeUs, ...content, ...linkTarget];
+  });
+  return utf8Encode(JSON.stringify(told));
+}
+
+function changesOf(
   exchange: Exchange<'storageFilesPost'>,
   target: Target,
-  entries: readonly TarEntry[],
-): Promise<Change[]> {
+  { entries, files }: { readonly entries: readonly TarEntry[]; readonly files: CutFiles },
+): Change[] {
   const { clock } = exchange.services;
-  const files = await storeFiles(exchange, target, entries);
   const changes: Change[] = [];
   if (exchange.query.parents === true) {
     changes.push({ kind: 'mkdir', path: target.path, parents: true });
@@ -80,36 +100,34 @@ function referenceFile(
   return { ...file, claimant: claimantOf(target) };
 }
 
-/** Stores the content of all files together; nothing names it yet. Throws `bad_chunk`. */
-async function storeFiles(
-  exchange: Exchange,
-  { volume }: Target,
-  entries: readonly TarEntry[],
-): Promise<ReadonlyMap<TarEntry, readonly Chunk[]>> {
-  const files = new Map<TarEntry, readonly Chunk[]>();
-  const stored: StoredChunk[] = [];
-  const content =
+/** Cuts the content of all files into chunks. Throws `bad_chunk`. */
+function cutFiles(exchange: Exchange, { volume }: Target, entries: readonly TarEntry[]): CutFiles {
+  const files = new Map<TarEntry, readonly CutChunk[]>();
+  const byContent =
     volume.chunking === 'cdc' ? createCutter(contentChunking(exchange, volume)) : undefined;
   for (const entry of entries) {
     if (entry.kind !== 'file') continue;
-    const { data } = entry;
-    const cutter = content ?? createCutter({ mode: 'fixed', chunkSize: chunkSizeFor(data.length) });
+    const { length } = entry.data;
+    const cutter = byContent ?? createCutter({ mode: 'fixed', chunkSize: chunkSizeFor(length) });
     cutter.reset();
-    const chunks: Chunk[] = [];
-    for (let offset = 0; offset < data.length; ) {
-      const cut = cutter.push(data, offset);
-      const end = cut < 0 ? data.length : cut;
-      const bytes = data.subarray(offset, end);
-      const chunk = { checksum: crc32(bytes), digest: sha256(bytes) };
-      stored.push({ ...chunk, data: bytes });
-      chunks.push({ offset, length: bytes.length, ...chunk });
-      offset = end;
-    }
+    const chunks = cutData(entry.data, cutter);
     checkDigest(entry, chunks);
     files.set(entry, chunks);
   }
-  await exchange.services.fs.putChunks(volume.name, stored);
   return files;
+}
+
+function cutData(data: Uint8Array, cutter: Cutter): CutChunk[] {
+  const chunks: CutChunk[] = [];
+  for (let offset = 0; offset < data.length; ) {
+    const cut = cutter.push(data, offset);
+    const end = cut < 0 ? data.length : cut;
+    const bytes = data.subarray(offset, end);
+    const chunk = { checksum: crc32(bytes), digest: sha256(bytes), data: bytes };
+    chunks.push({ offset, length: bytes.length, ...chunk });
+    offset = end;
+  }
+  return chunks;
 }
 
 /** Compares what the sender claims with what arrived. */

@@ -101,6 +101,20 @@ export function asIndexError(error: unknown): unknown {
   return new GdpfsError('no_space', 'cannot write index: the disk is full', { cause: error });
 }
 
+/**
+ * Many reads with one lock: a statement outside of any transaction takes one of its own, which costs
+ * as much as finding a row.
+ */
+export function reading<T>(database: DatabaseSync, read: () => T): T {
+  if (database.isTransaction) return read();
+  database.exec('BEGIN');
+  try {
+    return read();
+  } finally {
+    database.exec('COMMIT');
+  }
+}
+
 /** Prepares each statement of `sql` on `database`. */
 export function prepareAll<Name extends string>(
   database: DatabaseSync,
