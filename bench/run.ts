@@ -12,6 +12,7 @@ import { killed } from './killed.ts';
 import { largeDirectory } from './large-directory.ts';
 import { largeFile, largeFileInMemory } from './large-file.ts';
 import { peakMemory } from './peak-memory.ts';
+import { python } from './python.ts';
 import { Report } from './report.ts';
 import { roundTrip } from './round-trip.ts';
 import { smallFiles } from './small-files.ts';
@@ -27,6 +28,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   unchanged,
   killed,
   memory: peakMemory,
+  python,
 };
 
 /** Enough to see that everything runs; too little for figures. */

@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { run } from '../tools/gdpfs-process.ts';
+import type { Conditions } from './benchmark.ts';
+import { count, mebibytes, median } from './figures.ts';
+import { type Link, LOOPBACK } from './link.ts';
+import { openRelayLink } from './relay.ts';
+import type { Row } from './report.ts';
+import { makeFile, MIB } from './sources.ts';
+import { openStage } from './stage.ts';
+
+const PACKAGE = join(import.meta.dirname, '../python');
+const PYTHON = join(PACKAGE, '.venv/bin/python');
+const PROGRAM = join(PACKAGE, 'bench/fsspec_files.py');
+/** What `large` and `far` read. */
+const NEAR_BYTES = 1024 * MIB;
+const FAR_BYTES = 256 * MIB;
+const FAR_DELAY_MS = 10;
+const SEQUENTIAL_GOAL = 400e6;
+const RANGES_GOAL = 10;
+const WRITE_GOAL = 0.5;
+
+/** What the program prints: bytes, and seconds of each thing. */
+interface Figures {
+  readonly bytes: number;
+  readonly ranges: number;
+  readonly writeBytes: number;
+  readonly sequential: number;
+  readonly oneByOne: number;
+  readonly together: number;
+  readonly local: number;
+  readonly localHashed: number;
+  readonly write: number;
+  readonly localWrite: number;
+}
+
+/** The Python package beside the local disk, with and without a round trip. */
+export async function python(conditions: Conditions): Promise<void> {
+  const { report, scale } = conditions;
+  if (!existsSync(PYTHON)) {
+    report.skip('the Python package', 'there is no python/.venv, "npm run test:python" makes it');
+    return;
+  }
+  const near = await measure(conditions, LOOPBACK, NEAR_BYTES * scale);
+  report.section('Python, fsspec', 'Every byte that gdpfs hands out was verified.', [
+    ...fileRows(near),
+    rangesRow(near),
+  ]);
+  await using link = openRelayLink(FAR_DELAY_MS);
+  const far = await measure(conditions, link, FAR_BYTES * scale);
+  const note = `The delay is made by ${link.description}.`;
+  report.section(`Python, fsspec, a round trip of ${2 * FAR_DELAY_MS} ms`, note, [rangesRow(far)]);
+}
+
+/** Of each figure the median of all runs. */
+async function measure({ runs, signal }: Conditions, link: Link, size: number): Promise<Figures> {
+  await using stage = await openStage({ signal, link });
+  const { folder, user } = stage;
+  const path = join(folder, 'large');
+  makeFile(path, Math.ceil(size / MIB) * MIB);
+  await run(user, 'cp', path, 'gdp://bench/large');
+  const env = { ...process.env, GDPFS_HOME: user.home };
+  const all: Figures[] = [];
+  for (let round = 0; round < runs; round += 1) {
+    const { stdout } = await promisify(execFile)(PYTHON, [PROGRAM, 'gdp://bench', path], {
+      env,
+      signal,
+    });
+    all.push(JSON.parse(stdout) as Figures);
+  }
+  rmSync(path);
+  const [first] = all;
+  if (first === undefined) throw new Error('nothing was measured');
+  const medians = Object.keys(first).map((name) => [
+    name,
+    median(all.map((figures) => figures[name as keyof Figures])),
+  ]);
+  return Object.fromEntries(medians) as Figures;
+}
+
+function fileRows(figures: Figures): Row[] {
+  const { bytes, writeBytes, sequential, local, localHashed, write, localWrite } = figures;
+  const rate = bytes / sequential;
+  const share = local / sequential;
+  const ratio = localWrite / write;
+  return [
+    {
+      what: `fsspec reads a file of ${mebibytes(bytes)}`,
+      measured: megabytesPerSecond(rate),
+      beside:
+        `local file, in the system's cache: ${megabytesPerSecond(bytes / local)}, ` +
+        `with SHA-256 ${megabytesPerSecond(bytes / localHashed)}`,
+      ratio: { key: 'fsspec, read', value: share, range: [share, share] },
+      goal: {
+        text: `≥ ${megabytesPerSecond(SEQUENTIAL_GOAL)}`,
+        isReached: rate >= SEQUENTIAL_GOAL,
+      },
+    },
+    {
+      what: `fsspec writes a file of ${count(writeBytes / 1e6)} MB`,
+      measured: megabytesPerSecond(writeBytes / write),
+      beside: `local file with fsync: ${megabytesPerSecond(writeBytes / localWrite)}`,
+      ratio: { key: 'fsspec, write', value: ratio, range: [ratio, ratio] },
+      goal: { text: `≥ ${WRITE_GOAL}×`, isReached: ratio >= WRITE_GOAL },
+    },
+  ];
+}
+
+function rangesRow({ bytes, ranges, oneByOne, together }: Figures): Row {
+  const ratio = oneByOne / together;
+  return {
+    what: `fsspec cat_ranges, ${count(ranges)} times 64 KiB of ${mebibytes(bytes)}`,
+    measured: `${together.toFixed(2)} s`,
+    beside: `one by one ${oneByOne.toFixed(2)} s`,
+    ratio: { key: `fsspec, ranges of ${bytes}`, value: ratio, range: [ratio, ratio] },
+    goal: { text: `≥ ${RANGES_GOAL}×`, isReached: ratio >= RANGES_GOAL },
+  };
+}
+
+function megabytesPerSecond(bytesPerSecond: number): string {
+  return `${count(bytesPerSecond / 1e6)} MB/s`;
+}

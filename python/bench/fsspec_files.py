@@ -1,0 +1,100 @@
+"""
+Measures fsspec on one large file: `fsspec_files.py VOLUME_URL LOCAL_FILE`. The volume has it under the same name.
+Prints one JSON object: bytes, and seconds of each thing. Nothing is in the caches of the package at first; the local
+file is in those of the system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gdpfs import file_lookup
+from gdpfs.filesystem import GdpFileSystem
+
+READ_BYTES = 4 * 1024 * 1024
+RANGE_BYTES = 64 * 1024
+RANGES = 1000
+WRITE_BYTES = 200 * 1000 * 1000
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def cold() -> GdpFileSystem:
+    """Connected, and nothing in its caches."""
+    file_lookup._clients.clear()
+    fs = GdpFileSystem(skip_instance_cache=True)
+    fs.ls("gdp://")
+    return fs
+
+
+def read_all(file: Any) -> None:
+    target = bytearray(READ_BYTES)
+    with file:
+        while file.readinto(target):
+            pass
+
+
+def read_hashed(file: Any) -> None:
+    digest = hashlib.sha256()
+    with file:
+        while part := file.read(READ_BYTES):
+            digest.update(part)
+
+
+def write_local(path: Path, data: bytes) -> None:
+    with path.open("wb", buffering=0) as file:
+        file.write(data)
+        os.fsync(file.fileno())
+
+
+def write_remote(fs: GdpFileSystem, url: str, data: bytes) -> None:
+    with fs.open(url, "wb") as file:
+        for start in range(0, len(data), READ_BYTES):
+            file.write(data[start : start + READ_BYTES])
+
+
+def main(volume: str, local: Path) -> dict[str, float]:
+    url = f"{volume}/{local.name}"
+    size = local.stat().st_size
+    chance = random.Random(1)
+    starts = [chance.randrange(size - RANGE_BYTES) for _ in range(RANGES)]
+    ends = [start + RANGE_BYTES for start in starts]
+    data = os.urandom(WRITE_BYTES)
+
+    def one_by_one(fs: GdpFileSystem) -> None:
+        for start, end in zip(starts, ends, strict=True):
+            fs.cat_file(url, start, end)
+
+    def together(fs: GdpFileSystem) -> None:
+        fs.cat_ranges([url] * RANGES, starts, ends, on_error="raise")
+
+    result: dict[str, float] = {"bytes": size, "ranges": RANGES, "writeBytes": WRITE_BYTES}
+    for name, action in {
+        "sequential": lambda fs: read_all(fs.open(url)),
+        "oneByOne": one_by_one,
+        "together": together,
+    }.items():
+        fs = cold()
+        result[name] = seconds(lambda action=action, fs=fs: action(fs))  # type: ignore[misc]
+    result["local"] = seconds(lambda: read_all(local.open("rb", buffering=0)))
+    result["localHashed"] = seconds(lambda: read_hashed(local.open("rb", buffering=0)))
+    fs = cold()
+    result["write"] = seconds(lambda: write_remote(fs, f"{url}.written", data))
+    result["localWrite"] = seconds(lambda: write_local(local.with_suffix(".written"), data))
+    return result
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]))))
