@@ -1,5 +1,5 @@
 /**
- * Real proxies in front of the real server: nginx and HAProxy, each with the configuration that
+ * Real proxies in front of the real server: nginx, HAProxy and Envoy, each with the configuration that
  * `deploy/` has, changed in nothing but addresses and paths.
  */
 import assert from 'node:assert/strict';
@@ -16,12 +16,12 @@ const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 /** Long enough for a loaded machine; nothing waits for it to pass. */
 const START_TIMEOUT_MS = 30_000;
 
-export type IngressKind = 'nginx' | 'haproxy';
+export type IngressKind = 'nginx' | 'haproxy' | 'envoy';
 
-export const INGRESS_KINDS: readonly IngressKind[] = ['nginx', 'haproxy'];
+export const INGRESS_KINDS: readonly IngressKind[] = ['nginx', 'haproxy', 'envoy'];
 
 /** Which form of forwarded certificates each configuration uses. */
-const FORMS = { nginx: 'nginx', haproxy: 'rfc9440' } as const;
+const FORMS = { nginx: 'nginx', haproxy: 'rfc9440', envoy: 'xfcc' } as const;
 /** The name of the proxy in its certificate. */
 const NAME = 'edge';
 
@@ -32,7 +32,9 @@ export function trustedAs(kind: IngressKind): string {
 
 /** Why tests with this proxy cannot run here; false if they can. */
 export function ingressMissing(kind: IngressKind): string | false {
-  return spawnSync(kind, ['-v']).status === 0 ? false : `${kind} is not installed`;
+  return spawnSync(kind, [kind === 'envoy' ? '--version' : '-v']).status === 0
+    ? false
+    : `${kind} is not installed`;
 }
 
 interface IngressOptions {
@@ -64,10 +66,7 @@ export class Ingress implements AsyncDisposable {
     mkdirSync(this.directory, { recursive: true });
     // The workers of nginx run as somebody else where the tests run as root.
     chmodSync(this.directory, 0o755);
-    this.#command =
-      options.kind === 'nginx'
-        ? ['nginx', '-e', 'stderr', '-c', this.#write('nginx.conf', nginxConfig(options, port))]
-        : ['haproxy', '-W', '-f', this.#write('haproxy.cfg', haproxyConfig(options, port))];
+    this.#command = this.#commandOf(options);
   }
 
   static async start(options: IngressOptions): Promise<Ingress> {
@@ -126,6 +125,27 @@ export class Ingress implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill();
+  }
+
+  #commandOf(options: IngressOptions): readonly [string, ...string[]] {
+    switch (options.kind) {
+      case 'nginx': {
+        const path = this.#write('nginx.conf', nginxConfig(options, this.port));
+        return ['nginx', '-e', 'stderr', '-c', path];
+      }
+      case 'haproxy':
+        return [
+          'haproxy',
+          '-W',
+          '-f',
+          this.#write('haproxy.cfg', haproxyConfig(options, this.port)),
+        ];
+      case 'envoy': {
+        const path = this.#write('envoy.yaml', envoyConfig(options, this.port));
+        const quiet = ['--log-level', 'warning', '--disable-hot-restart'];
+        return ['envoy', '-c', path, '--concurrency', '2', ...quiet];
+      }
+    }
   }
 
   #write(name: string, text: string): string {
@@ -196,6 +216,15 @@ function haproxyConfig({ serverUrl, bundle }: IngressOptions, port: number): str
   return substitute(readFileSync(join(DEPLOY, 'haproxy/haproxy.cfg'), 'utf8'), [
     ['bind :443', `bind 127.0.0.1:${port}`],
     ['127.0.0.1:7443', new URL(serverUrl).host],
+    ['/etc/gdpfs/proxy/', `${bundle}/`],
+  ]);
+}
+
+function envoyConfig({ serverUrl, bundle }: IngressOptions, port: number): string {
+  const server = new URL(serverUrl);
+  return substitute(readFileSync(join(DEPLOY, 'envoy/envoy.yaml'), 'utf8'), [
+    ['address: 0.0.0.0, port_value: 443 ', `address: 127.0.0.1, port_value: ${port} `],
+    ['port_value: 7443', `port_value: ${server.port}`],
     ['/etc/gdpfs/proxy/', `${bundle}/`],
   ]);
 }
