@@ -11,7 +11,20 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
   } catch (cause) {
-    throw localError(`create ${JSON.stringify(directory)}`, cause);
+    const reason = errorCode(cause) === 'ENOENT' ? await reasonAgainst(directory) : undefined;
+    throw localError(`create ${JSON.stringify(directory)}`, reason ?? cause);
+  }
+}
+
+/** Why a directory cannot be made: with its parents, Node calls a read-only file system ENOENT. */
+async function reasonAgainst(directory: string): Promise<unknown> {
+  try {
+    await mkdir(directory, { mode: DIRECTORY_MODE });
+    return undefined;
+  } catch (cause) {
+    const parent = dirname(directory);
+    const isDeeper = errorCode(cause) === 'ENOENT' && parent !== directory;
+    return isDeeper ? await reasonAgainst(parent) : cause;
   }
 }
 
