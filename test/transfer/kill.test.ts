@@ -138,9 +138,11 @@ function readLocal(path: string, versions: readonly Buffer[]) {
   });
 }
 
-/** Everything that the client keeps between runs. */
+/** Everything that the client keeps between runs, but for the checkpoints: each command moves them on. */
 function homeFiles(): string[] {
-  return readdirSync(home, { recursive: true, encoding: 'utf8' }).sort();
+  return readdirSync(home, { recursive: true, encoding: 'utf8' })
+    .filter((name) => !name.endsWith('.note'))
+    .sort();
 }
 
 /** Of the large file. The server forgets one that was done with its next change, or in a week. */
