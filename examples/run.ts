@@ -22,6 +22,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   pandas: ['pandas/main.py'],
   pytorch: ['pytorch/main.py'],
   datasets: ['datasets/main.py'],
+  zarr: ['zarr/main.py'],
+  webdataset: ['webdataset/main.py'],
 };
 
 interface Stage {
