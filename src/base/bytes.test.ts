@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { concatBytes, runsOf } from './bytes.ts';
+import { concatBytes, runsOf, splitParts } from './bytes.ts';
 
 test('runsOf() keeps all bytes in order, in runs that are as long as they may be', () => {
   const max = fc.record({
@@ -27,4 +27,18 @@ test('runsOf() copies nothing', () => {
   for (const [piece] of runsOf([bytes], { bytes: 4, parts: 1 })) {
     assert.equal(piece?.buffer, bytes.buffer);
   }
+});
+
+test('splitParts() divides the bytes at any place, and copies nothing', () => {
+  const parts = fc.array(fc.uint8Array({ maxLength: 20 }));
+  fc.assert(
+    fc.property(parts, fc.nat(100), (all, at) => {
+      const [before, after] = splitParts(all, at);
+      const joined = concatBytes(all);
+      assert.deepEqual(concatBytes(before), joined.subarray(0, at));
+      assert.deepEqual(concatBytes(after), joined.subarray(at));
+      const buffers = new Set<ArrayBufferLike>(all.map(({ buffer }) => buffer));
+      for (const { buffer } of [...before, ...after]) assert(buffers.has(buffer));
+    }),
+  );
 });

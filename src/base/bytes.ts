@@ -60,6 +60,22 @@ export function* runsOf(
   if (run.length > 0) yield run;
 }
 
+/** What `parts` hold before byte `at`, and what from there on; nothing is copied. */
+export function splitParts(
+  parts: readonly Uint8Array[],
+  at: number,
+): [before: Uint8Array[], after: Uint8Array[]] {
+  const before: Uint8Array[] = [];
+  const after: Uint8Array[] = [];
+  let left = at;
+  for (const part of parts) {
+    if (left > 0) before.push(part.subarray(0, left));
+    if (left < part.length) after.push(left > 0 ? part.subarray(left) : part);
+    left -= Math.min(left, part.length);
+  }
+  return [before, after];
+}
+
 export function hexEncode(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('hex');
 }

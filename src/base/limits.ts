@@ -52,6 +52,13 @@ export const LIMITS = {
    */
   segmentCallBytesMax: 256 * KIB,
   partCallBytesMax: 128 * KIB,
+  /**
+   * Writes to a segment that go past the page cache: from this many bytes on, in parts of at least so
+   * many on the average, and as many bytes with one system call. There are two buffers of that size.
+   */
+  directWriteBytesMin: 512 * KIB,
+  directPartBytesMin: 16 * KIB,
+  directCallBytes: 2 * MIB,
   /** Buffers that one writev takes on Linux (IOV_MAX). */
   writePartsMax: 1024,
   /** Bytes handed to the disk at once; several such pieces may be in flight. */
@@ -93,6 +100,13 @@ export const LIMITS = {
   requestChunkBytesMax: 8 * MIB,
   /** Free memory that is kept for the chunks to come. */
   chunkPoolBytesMax: 64 * MIB,
+  /**
+   * Chunks of at least so many bytes are read past the page cache, to memory of which there is so much,
+   * unless they are among so many that were read last.
+   */
+  directReadBytesMin: 64 * KIB,
+  directReadRoomBytesMax: 64 * MIB,
+  readsRememberedMax: 65_536,
   /** What lies between two chunks on the disk and is read with them rather than in two reads. */
   readGapBytesMax: 32 * KIB,
   /** One read of several chunks. */
@@ -177,6 +191,8 @@ export const LIMITS = {
   walkPageEntries: 2000,
   /** Actions that a planner hands out at once. */
   planPageActions: 1000,
+  /** Files of at least so many bytes are received past the page cache. */
+  directFileBytesMin: 64 * MIB,
   /** A download makes what it wrote durable, and then notes it in its journal, this often. */
   partSyncBytes: 64 * MIB,
   /** A journal of 20 bytes for each stretch of `partSyncBytes`; larger ones are ignored. */

@@ -44,16 +44,16 @@ export class ChosenFiles {
     const query: MaybeUndefined<StorageTarPostQuery> = { path, at };
     const json: TarSelection = { paths: [...relatives] };
     try {
-      const answer = await this.#session.request({
+      const { bodyBytes } = await this.#session.request({
         method: 'POST',
         route: '/api/v1/storage/tar',
         query,
         json,
         accept: MEDIA_TYPES.tar,
-        into,
+        into: [into],
         signal,
       });
-      return answer.body;
+      return into.subarray(0, bodyBytes);
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       return undefined;

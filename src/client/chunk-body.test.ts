@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { crc32, sha256 } from '../base/digest.ts';
+import { alignedBytes, DIRECT_BLOCK_BYTES } from '../base/direct-io.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CHUNK_HEADER_BYTES, ChunkFrameDecoder, encodeChunkHeader } from '../format/chunk-frame.ts';
 import { BodyPool, ChunkBody, type Extent, groupChunks, sizeOfBody } from './chunk-body.ts';
@@ -43,6 +44,28 @@ test('ChunkBody lays its data out as the frames that a decoder finds', () => {
         return { offset, length, checksum, data, actualChecksum: checksum };
       });
       assert.deepEqual(frames, expected);
+    }),
+  );
+});
+
+test('ChunkBody lays its data out for direct writes, at places like those in the file', () => {
+  fc.assert(
+    fc.property(extentsArbitrary, (extents) => {
+      const bytes = alignedBytes(sizeOfBody(extents) + extents.length * DIRECT_BLOCK_BYTES);
+      assert(bytes !== undefined);
+      const body = new ChunkBody(bytes, extents, 'direct');
+      assert.equal(body.size, sizeOfBody(extents));
+      let end = 0;
+      for (const [index, { offset, length }] of extents.entries()) {
+        const { byteOffset, byteLength } = body.view(index);
+        assert.equal(byteLength, length);
+        assert.equal((byteOffset - offset) % DIRECT_BLOCK_BYTES, 0);
+        const frame = body.frames[index];
+        assert(frame !== undefined && frame.byteOffset >= end);
+        assert.equal(frame.byteOffset, byteOffset - CHUNK_HEADER_BYTES);
+        assert.equal(frame.length, CHUNK_HEADER_BYTES + length);
+        end = byteOffset + length;
+      }
     }),
   );
 });

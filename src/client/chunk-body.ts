@@ -1,4 +1,5 @@
 import { sharedBytes } from '../base/digest.ts';
+import { alignedBytes, blockStart, DIRECT_BLOCK_BYTES } from '../base/direct-io.ts';
 import { assert } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../format/chunk-frame.ts';
@@ -22,22 +23,39 @@ export class ChunkBody {
   /** Bytes of all frames. */
   readonly size: number;
 
-  /** `extents` are ascending, and `sizeOfBody` of them is at most the length of `bytes`. */
-  constructor(bytes: Uint8Array, extents: readonly Extent[]) {
+  /**
+   * `extents` are ascending, and `sizeOfBody` of them is at most the length of `bytes`. The layout is
+   * that of the wire, frame behind frame; or there are gaps, at most a block before each, so that data
+   * lies where a direct write wants it.
+   */
+  constructor(bytes: Uint8Array, extents: readonly Extent[], layout: 'wire' | 'direct' = 'wire') {
     this.#bytes = bytes;
     this.#extents = extents;
     const positions: number[] = [];
-    let size = 0;
-    for (const { length } of extents) {
-      positions.push(size + CHUNK_HEADER_BYTES);
-      size += CHUNK_HEADER_BYTES + length;
+    let end = 0;
+    for (const { offset, length } of extents) {
+      let position = end + CHUNK_HEADER_BYTES;
+      if (layout === 'direct') {
+        const place = bytes.byteOffset + position - offset;
+        position += blockStart(place) - place;
+      }
+      positions.push(position);
+      end = position + length;
     }
-    assert(size <= bytes.length, 'the frames fit into the buffer');
+    assert(end <= bytes.length, 'the frames fit into the buffer');
     this.#positions = positions;
-    this.size = size;
+    this.size = sizeOfBody(extents);
   }
 
-  /** The frames. */
+  /** The frames, one behind the other. */
+  get frames(): Uint8Array[] {
+    return this.#extents.map(({ length }, index) => {
+      const start = this.#start(index);
+      return this.#bytes.subarray(start, start + CHUNK_HEADER_BYTES + length);
+    });
+  }
+
+  /** The frames in the layout of the wire. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.size);
   }
@@ -145,7 +163,7 @@ export class BodyPool {
     if (free !== undefined) return free;
     if (this.#made < LIMITS.transferConcurrency) {
       this.#made += 1;
-      return sharedBytes(BODY_BYTES_MAX);
+      return alignedBytes(BODY_BYTES_MAX, { shared: true }) ?? sharedBytes(BODY_BYTES_MAX);
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -166,4 +184,4 @@ export function bodyPoolOf(session: Session): BodyPool {
 /** Room for one chunk of the largest size or several that make `bodyBytesTarget`. */
 const BODY_BYTES_MAX =
   Math.max(LIMITS.bodyBytesTarget, LIMITS.chunkBytesMax) +
-  LIMITS.bodyChunksMax * CHUNK_HEADER_BYTES;
+  LIMITS.bodyChunksMax * (CHUNK_HEADER_BYTES + DIRECT_BLOCK_BYTES);

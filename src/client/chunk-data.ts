@@ -5,25 +5,22 @@ import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
 import type { StorageFileChunksGetQuery } from '../wire/generated/api.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
-import { ChunkBody, type Extent } from './chunk-body.ts';
+import type { ChunkBody, Extent } from './chunk-body.ts';
 import type { FileVersion } from './manifest.ts';
 import { withRetry } from './retry.ts';
 import type { MaybeUndefined, Session } from './session.ts';
 
 /**
- * Fetches chunks of one version of a file into `bytes` and checks every one: its header, and its
- * SHA-256. Data that does not match is asked for again, a few times; then `corrupt`. `changed` if the
- * file is another by now.
- *
- * `chunks` are a group of `groupChunks`. The body that is returned lies in `bytes`.
+ * Fetches chunks of one version of a file into `body`, which is of them and is returned, and checks every one: its
+ * header, and its SHA-256. Data that does not match is asked for again, a few times; then `corrupt`.
+ * `changed` if the file is another by now. `chunks` are a group of `groupChunks`.
  */
 export async function fetchChunks(
   session: Session,
   version: FileVersion,
   chunks: readonly Chunk[],
-  bytes: Uint8Array,
+  body: ChunkBody,
 ): Promise<ChunkBody> {
-  const body = new ChunkBody(bytes, chunks);
   try {
     let verify: true | undefined;
     const fetchOnce = async (): Promise<void> => {
@@ -52,17 +49,17 @@ async function receive(
   const { chunks, body, verify } = what;
   const ranges = rangesOf(chunks);
   const query: MaybeUndefined<StorageFileChunksGetQuery> = { path, at, ranges, verify };
-  const answer = await session.request({
+  const { bodyBytes } = await session.request({
     method: 'GET',
     route: '/api/v1/storage/file/chunks',
     query,
     accept: MEDIA_TYPES.chunks,
     ifMatch: etag,
-    into: body.bytes,
+    into: body.frames,
     signal,
   });
-  if (answer.body.length < body.size) {
-    throw badChunk(path, `${answer.body.length} bytes of frames, need ${body.size}`);
+  if (bodyBytes < body.size) {
+    throw badChunk(path, `${bodyBytes} bytes of frames, need ${body.size}`);
   }
 }
 

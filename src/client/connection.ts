@@ -38,8 +38,11 @@ export interface Exchange {
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
-  /** Takes the body of a successful response, which must fit. Otherwise memory is allocated. */
-  readonly into?: Uint8Array | undefined;
+  /**
+   * Take the body of a successful response, one behind the other; it must fit. Otherwise memory is
+   * allocated.
+   */
+  readonly into?: readonly Uint8Array[] | undefined;
   /** Takes the body of a successful response piece by piece. Throwing ends the exchange. */
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
   /** Told of the bytes of both bodies as they cross. */
@@ -55,8 +58,10 @@ export interface Exchange {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Empty if it went to `onData`, a view of `into` if that was given. */
+  /** Empty if it went to `into` or `onData`. */
   readonly body: Uint8Array;
+  /** Bytes of the body, wherever it went. */
+  readonly bodyBytes: number;
 }
 
 /**
@@ -137,6 +142,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #received = 0;
+  /** The view of `into` that is being filled, and how far it is. */
+  #view = 0;
+  #viewLength = 0;
 
   constructor(exchange: Exchange, way: Way) {
     this.#exchange = exchange;
@@ -193,12 +201,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#finish();
-    const { into } = this.#exchange;
-    const body =
-      into !== undefined && this.#succeeded
-        ? into.subarray(0, this.#received)
-        : concatBytes(this.#pieces);
-    this.#way.resolve({ status: this.#status, headers: this.#headers, body });
+    const body = concatBytes(this.#pieces);
+    const bodyBytes = this.#received;
+    this.#way.resolve({ status: this.#status, headers: this.#headers, body, bodyBytes });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -216,13 +221,27 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.#succeeded && onData !== undefined) {
       onData(piece);
     } else if (this.#succeeded && into !== undefined) {
-      if (this.#received > into.length) throw tooLong(into.length);
-      into.set(piece, this.#received - piece.length);
+      this.#place(piece, into);
       // What a pause leaves of what came with the piece is put back, and lies in the same memory.
       if (this.#way.rate === undefined) discardPiece(piece);
     } else {
       if (this.#received > LIMITS.responseBytesMax) throw tooLong(LIMITS.responseBytesMax);
       this.#pieces.push(piece);
+    }
+  }
+
+  /** Copies `piece` to the views, behind what came before. */
+  #place(piece: Uint8Array, views: readonly Uint8Array[]): void {
+    for (let rest = piece; rest.length > 0; ) {
+      const view = views[this.#view];
+      if (view === undefined) throw tooLong(this.#received - rest.length);
+      const part = rest.subarray(0, view.length - this.#viewLength);
+      view.set(part, this.#viewLength);
+      this.#viewLength += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#viewLength < view.length) continue;
+      this.#view += 1;
+      this.#viewLength = 0;
     }
   }
 

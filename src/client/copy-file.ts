@@ -1,6 +1,6 @@
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
-import { bodyPoolOf, groupChunks } from './chunk-body.ts';
+import { bodyPoolOf, ChunkBody, groupChunks } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { concurrently } from './concurrently.ts';
 import type { DownloadVersion } from './download.ts';
@@ -93,7 +93,12 @@ class ChunkCopy {
     if (chunks.length === 0) return 0;
     const { from, to, signal } = this.#options;
     return await bodyPoolOf(from.session).with(async (bytes) => {
-      const body = await fetchChunks(from.session, { ...from.version, signal }, chunks, bytes);
+      const body = await fetchChunks(
+        from.session,
+        { ...from.version, signal },
+        chunks,
+        new ChunkBody(bytes, chunks),
+      );
       const sent = await sendChunks(to.session, {
         upload: this.#upload.id,
         frames: body.bytes,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Scratch } from '../../test/support/scratch.ts';
-import { concatBytes } from '../base/bytes.ts';
+import { concatBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { crc32, formatDigest, sha256 } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -48,9 +48,8 @@ function fakeSession(version: Version, turn: () => Promise<boolean>): Session {
         const bytes = version.data.subarray(chunk.offset, chunk.offset + chunk.length);
         return concatBytes([encodeChunkHeader(chunk), bytes]);
       });
-    const body = concatBytes(frames);
-    into?.set(body);
-    return { headers: {}, body };
+    for (const [index, frame] of frames.entries()) into?.[index]?.set(frame);
+    return { headers: {}, body: EMPTY_BYTES, bodyBytes: concatBytes(frames).length };
   };
   return {
     url: 'https://gdpfs.test',

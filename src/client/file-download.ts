@@ -3,7 +3,7 @@ import { type FileHandle, lstat, realpath } from 'node:fs/promises';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk, Manifest } from '../format/manifest.ts';
-import { type BodyPool, bodyPoolOf, type ChunkBody } from './chunk-body.ts';
+import { type BodyPool, bodyPoolOf, ChunkBody } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { ChunkFinder } from './chunk-finder.ts';
 import { concurrently } from './concurrently.ts';
@@ -161,7 +161,12 @@ export class FileDownload implements AsyncDisposable {
     await concurrently(finder.missing(), LIMITS.transferConcurrency, async (group) => {
       if (part.isLost) return;
       await pool.with(async (bytes) => {
-        const body = await fetchChunks(this.#session, version, group, bytes);
+        const body = await fetchChunks(
+          this.#session,
+          version,
+          group,
+          new ChunkBody(bytes, group, 'direct'),
+        );
         await writeChunks(part, group, body);
       });
       const size = group.reduce((sum, { length }) => sum + length, 0);

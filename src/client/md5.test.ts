@@ -67,7 +67,10 @@ test('fileMd5() throws what the server found out after it had begun to answer', 
   const problem = { code: 'corrupt', detail: 'cannot read chunk: it is damaged' };
   const late: Session = {
     ...session,
-    request: async () => ({ headers: {}, body: Buffer.from(`   ${JSON.stringify(problem)}`) }),
+    request: async () => {
+      const body = Buffer.from(`   ${JSON.stringify(problem)}`);
+      return { headers: {}, body, bodyBytes: body.length };
+    },
   };
   const expected = { code: 'corrupt', message: problem.detail };
   await assert.rejects(fileMd5(late, `/${VOLUME}/f`), expected);

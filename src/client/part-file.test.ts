@@ -13,11 +13,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { randomFillSync } from 'node:crypto';
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { Scratch } from '../../test/support/scratch.ts';
+import { concatBytes } from '../base/bytes.ts';
+import { alignedBytes, DIRECT_BLOCK_BYTES } from '../base/direct-io.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { openPartFile, PartFile } from './part-file.ts';
@@ -243,7 +246,7 @@ async function openWithSync(target: string, datasync: () => Promise<void>): Prom
       return typeof value === 'function' ? value.bind(file) : value;
     },
   });
-  const opened = { handle, stats, isResumed: false, journal, known: [] };
+  const opened = { handle, direct: undefined, stats, isResumed: false, journal, known: [] };
   return new PartFile({ target, etag: ETAG, size }, opened);
 }
 
@@ -278,4 +281,27 @@ test('a part whose sync fails takes nothing more, and is not gone on with', asyn
   await assert.rejects(part.finish(ATTRIBUTES), isFailure);
   await assert.rejects(part.write([DATA], 0), isFailure);
   assert.deepEqual(readdirSync(folder.path), []);
+});
+
+test('a large file is what was written, whatever of it goes past the page cache', async () => {
+  using folder = new Scratch();
+  const target = join(folder.path, 'file');
+  const size = LIMITS.directFileBytesMin + 4321;
+  await using part = await openPartFile({ target, etag: ETAG, size });
+  const memory = alignedBytes(4 * 1024 * 1024);
+  assert(memory !== undefined);
+  randomFillSync(memory);
+  const content = Buffer.alloc(size);
+  const write = async (views: readonly Uint8Array[], offset: number): Promise<void> => {
+    await part.write(views, offset);
+    content.set(concatBytes(views), offset);
+  };
+  const block = memory.subarray(0, DIRECT_BLOCK_BYTES);
+  await write([memory.subarray(0, 1_048_576), memory.subarray(2_097_152, 3_145_728)], 1_048_576);
+  await write([block, memory.subarray(1, 5000), block], 8192);
+  await write([memory.subarray(4096, 9000), block], 40_960);
+  await write([memory.subarray(0, 1_048_576)], 9_000_001);
+  await write([memory.subarray(0, 8192 + 4321)], size - 8192 - 4321);
+  assert.equal(await part.finish(ATTRIBUTES), true);
+  assert(readFileSync(target).equals(content));
 });

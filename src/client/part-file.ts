@@ -1,12 +1,14 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { runsOf } from '../base/bytes.ts';
+import { runsOf, splitParts } from '../base/bytes.ts';
 import { crc32 } from '../base/digest.ts';
+import { DIRECT_BLOCK_BYTES, isDirect } from '../base/direct-io.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { type ByteRange, isCovered } from './byte-ranges.ts';
+import { openDirect } from './direct-file.ts';
 import { localError, quote, systemCode } from './local-error.ts';
 import { type LocalAttributes, receivedMode, receivedTime } from './local-attributes.ts';
 import { isOurs } from './ownership.ts';
@@ -51,6 +53,8 @@ export class PartFile implements AsyncDisposable {
   isLost = false;
   readonly #target: string;
   readonly #handle: FileHandle;
+  /** The same past the page cache, of a large file where that is possible. */
+  #direct: FileHandle | undefined;
   readonly #stats: BigIntStats;
   readonly #journal: PartJournal;
   readonly #known: readonly ByteRange[];
@@ -65,12 +69,17 @@ export class PartFile implements AsyncDisposable {
 
   constructor(
     { target, etag }: PartOptions,
-    opened: OpenedPart & { readonly journal: PartJournal; readonly known: readonly ByteRange[] },
+    opened: OpenedPart & {
+      readonly direct: FileHandle | undefined;
+      readonly journal: PartJournal;
+      readonly known: readonly ByteRange[];
+    },
   ) {
     this.#target = target;
     this.path = partPath(target, etag);
     this.isResumed = opened.isResumed;
     this.#handle = opened.handle;
+    this.#direct = opened.direct;
     this.#stats = opened.stats;
     this.#journal = opened.journal;
     this.#known = opened.known;
@@ -140,6 +149,7 @@ export class PartFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#syncing;
     await this.#journal.close();
+    await this.#direct?.close();
     await this.#handle.close();
   }
 
@@ -147,21 +157,42 @@ export class PartFile implements AsyncDisposable {
     this.#throwFailure();
     this.isLost ||= !(await this.#isAt(this.path));
     if (this.isLost) return;
-    let position = offset;
-    for (const run of runsOf(views, {
+    let position = offset + (await this.#writeDirect(views, offset));
+    const [, rest] = splitParts(views, position - offset);
+    for (const run of runsOf(rest, {
       bytes: LIMITS.partCallBytesMax,
       parts: LIMITS.writePartsMax,
     })) {
-      position += await this.#writeRun(run, position);
+      position += await this.#writeRun(this.#handle, run, position);
     }
     this.confirm({ offset, length: position - offset });
   }
 
-  async #writeRun(run: readonly Uint8Array[], position: number): Promise<number> {
+  /** Writes what it can past the page cache, of a large file. Bytes from the first on. */
+  async #writeDirect(views: readonly Uint8Array[], offset: number): Promise<number> {
+    const direct = this.#direct;
+    const run = direct === undefined ? [] : directPart(views, offset);
+    if (direct === undefined || run.length === 0) return 0;
+    try {
+      return await this.#writeRun(direct, run, offset);
+    } catch (error) {
+      if (!(error instanceof Error) || systemCode(error.cause) !== 'EINVAL') throw error;
+      // The file system takes no such writes after all.
+      this.#direct = undefined;
+      await direct.close();
+      return 0;
+    }
+  }
+
+  async #writeRun(
+    handle: FileHandle,
+    run: readonly Uint8Array[],
+    position: number,
+  ): Promise<number> {
     const length = run.reduce((sum, view) => sum + view.length, 0);
     let bytesWritten: number;
     try {
-      ({ bytesWritten } = await this.#handle.writev(run, position));
+      ({ bytesWritten } = await handle.writev(run, position));
     } catch (cause) {
       throw localError('write', this.#target, cause);
     }
@@ -243,10 +274,27 @@ export async function openPartFile(options: PartOptions): Promise<PartFile> {
     const isBelieved = opened.isResumed && recheck !== true;
     if (!isBelieved) await journal.remove();
     const known = isBelieved ? await journal.read() : [];
-    return new PartFile(options, { ...opened, journal, known });
+    const isLarge = size >= LIMITS.directFileBytesMin;
+    const direct = isLarge ? await openDirect(opened.handle, O_RDWR) : undefined;
+    return new PartFile(options, { ...opened, direct, journal, known });
   } catch (cause) {
     throw localError('create', target, cause);
   }
+}
+
+/** Those of the views, and of their last one those bytes, that a direct write takes. */
+function directPart(views: readonly Uint8Array[], offset: number): Uint8Array[] {
+  const part: Uint8Array[] = [];
+  let position = offset;
+  for (const view of views) {
+    const length = view.length - (view.length % DIRECT_BLOCK_BYTES);
+    const blocks = view.subarray(0, length);
+    if (length === 0 || !isDirect(blocks, position)) break;
+    part.push(blocks);
+    position += length;
+    if (length < view.length) break;
+  }
+  return part;
 }
 
 interface OpenedPart {

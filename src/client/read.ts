@@ -2,7 +2,7 @@ import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { overlapping } from '../format/content.ts';
 import type { Chunk, Manifest } from '../format/manifest.ts';
-import { type ChunkBody, groupChunks, sizeOfBody } from './chunk-body.ts';
+import { ChunkBody, groupChunks, sizeOfBody } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { findVersion } from './download.ts';
 import type { StatOptions } from './files.ts';
@@ -101,7 +101,7 @@ async function* liveChunks(
   const fetchNext = (chunks: readonly Chunk[] | undefined): void => {
     if (chunks === undefined) return;
     const bytes = new Uint8Array(sizeOfBody(chunks));
-    const body = fetchChunks(session, version, chunks, bytes);
+    const body = fetchChunks(session, version, chunks, new ChunkBody(bytes, chunks));
     // It is awaited below, unless the reader leaves before.
     body.catch(() => {});
     fetching.push(body);

@@ -50,7 +50,7 @@ export interface ApiRequest {
   readonly ifAbsent?: boolean | undefined;
   /** Changes something: gets an Idempotency-Key, the same through all retries. */
   readonly changes?: boolean | undefined;
-  readonly into?: Uint8Array | undefined;
+  readonly into?: readonly Uint8Array[] | undefined;
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -59,6 +59,8 @@ export interface ApiRequest {
 export interface ApiAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly body: Uint8Array;
+  /** Bytes of the body, wherever it went. */
+  readonly bodyBytes: number;
 }
 
 /** A server, reached as one principal. Close it, or its connections keep the process alive. */

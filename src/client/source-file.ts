@@ -2,11 +2,11 @@ import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { GdpfsError } from '../base/errors.ts';
 import { attributesOf, type LocalAttributes } from './local-attributes.ts';
+import { openDirect } from './direct-file.ts';
 import { localError, quote } from './local-error.ts';
 import { isSame, sourceChanged } from './source-state.ts';
 import type { Filled, FilePart } from './upload/fill-job.ts';
 import { fillAsync } from './upload/fill-threads.ts';
-import { openForProbe } from './upload/hole-probe.ts';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY } = constants;
 
@@ -39,7 +39,7 @@ export async function openSourceFile(path: string): Promise<SourceFile> {
     }
     const size = Number(stats.size);
     const dropZeros = Number(stats.blocks) * BLOCK_BYTES < size;
-    const probe = dropZeros ? await openForProbe(handle) : undefined;
+    const probe = dropZeros ? await openDirect(handle, O_RDONLY) : undefined;
     const job = { file: handle.fd, path, dropZeros, probe: probe?.fd };
     return {
       size,

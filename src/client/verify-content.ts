@@ -5,7 +5,7 @@ import type { Dentry } from '../format/dentry.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import type { Chunk } from '../format/manifest.ts';
 import type { Entry } from '../wire/generated/api.ts';
-import { bodyPoolOf, type ChunkBody, groupChunks } from './chunk-body.ts';
+import { bodyPoolOf, ChunkBody, groupChunks } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
 import { concurrently } from './concurrently.ts';
 import { isFaultOfOne } from './fault-scope.ts';
@@ -123,7 +123,12 @@ class ContentCheck {
       const { chunks } = await fetchManifest(this.#session, version);
       await concurrently(groupChunks(chunks), LIMITS.transferConcurrency, async (group) => {
         await bodyPoolOf(this.#session).with(async (bytes) => {
-          const body = await fetchChunks(this.#session, version, group, bytes);
+          const body = await fetchChunks(
+            this.#session,
+            version,
+            group,
+            new ChunkBody(bytes, group),
+          );
           requireChecksums(version.path, group, body);
         });
       });

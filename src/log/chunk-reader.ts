@@ -19,6 +19,8 @@ interface Wanted {
 export interface ReadChunkOptions {
   /** Takes the bytes; as long as the chunk. */
   readonly target?: Uint8Array;
+  /** Takes them somewhere, a block or more behind its start; longer by `ROOM_BYTES`. */
+  readonly room?: Uint8Array;
   /**
    * What is compared: nothing but the length, for one who hands the bytes to somebody that compares
    * them; the CRC-32, which finds accidents (default); or the SHA-256 too.
@@ -38,12 +40,13 @@ export class ChunkReader {
 
   /** A chunk's bytes. Throws `corrupt`; then the chunk counts as missing, so that an upload heals it. */
   async read(volume: number, chunk: Chunk, options: ReadChunkOptions = {}): Promise<Uint8Array> {
-    const { target, check = 'checksum' } = options;
+    const { target, room, check = 'checksum' } = options;
     const location = this.#locate(volume, chunk);
     const range = {
       start: CHUNK_PREFIX_BYTES,
       length: chunk.length,
       ...(target === undefined ? {} : { target }),
+      ...(room === undefined ? {} : { room }),
     };
     const data = await this.#segments.read(location, range);
     if (check !== 'length') this.#check(volume, chunk, { data, location });

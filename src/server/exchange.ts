@@ -13,6 +13,7 @@ import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import type { IdentityCache } from './identity-cache.ts';
+import type { ReadRooms } from './read-rooms.ts';
 import type { Slots } from './slots.ts';
 
 /** Who sends a request, as the client's certificate and the system log say. */
@@ -41,6 +42,7 @@ export interface Services {
   /** Chunks on their way from a body to the store. */
   readonly chunkBudget: ByteBudget;
   readonly buffers: BufferPool;
+  readonly readRooms: ReadRooms;
   readonly md5Slots: Slots;
   /** Is the server on its way down? */
   isStopping(): boolean;

@@ -1,20 +1,22 @@
 import { LIMITS } from '../base/limits.ts';
 
-export interface ReadItem<T> {
+export interface ReadItem<T, Data> {
   readonly item: T;
-  readonly data: Uint8Array;
+  readonly data: Data;
 }
 
 /**
  * Reads `items` in order, some ahead of the consumer, so that the disk and the client are busy at
- * the same time. At least one, beyond that bounded in number and by `bytesOf` them.
+ * the same time. At least one, beyond that bounded in number and by `bytesOf` them. `discard` gets
+ * what was read ahead for a consumer that left.
  */
-export async function* readAhead<T>(
+export async function* readAhead<T, Data>(
   items: readonly T[],
-  read: (item: T) => Promise<Uint8Array>,
+  read: (item: T) => Promise<Data>,
   bytesOf: (item: T) => number,
-): AsyncGenerator<ReadItem<T>> {
-  const reading: { readonly item: T; readonly data: Promise<Uint8Array> }[] = [];
+  discard: (data: Data) => void = () => {},
+): AsyncGenerator<ReadItem<T, Data>> {
+  const reading: { readonly item: T; readonly data: Promise<Data> }[] = [];
   let readingBytes = 0;
   let nextIndex = 0;
   const fill = (): void => {
@@ -31,10 +33,14 @@ export async function* readAhead<T>(
     }
   };
   fill();
-  for (let first = reading.shift(); first !== undefined; first = reading.shift()) {
-    const data = await first.data;
-    readingBytes -= bytesOf(first.item);
-    fill();
-    yield { item: first.item, data };
+  try {
+    for (let first = reading.shift(); first !== undefined; first = reading.shift()) {
+      const data = await first.data;
+      readingBytes -= bytesOf(first.item);
+      fill();
+      yield { item: first.item, data };
+    }
+  } finally {
+    for (const { data } of reading) data.then(discard, () => undefined);
   }
 }

@@ -11,6 +11,7 @@ import { type OpenedFileSystem, openFileSystem } from '../fs/open.ts';
 import { loadContract } from '../wire/contract.ts';
 import { openAuditLog } from './audit-log.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { ReadRooms } from './read-rooms.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
 import { dispatch } from './dispatch.ts';
@@ -81,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
       chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
       buffers: new BufferPool(),
+      readRooms: new ReadRooms(),
       md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
       isStopping: () => isStopping,
     };

@@ -1,20 +1,24 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runsOf } from '../base/bytes.ts';
+import { runsOf, splitParts } from '../base/bytes.ts';
+import { DIRECT_BLOCK_BYTES, isDirect } from '../base/direct-io.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { DirectWriter, directSpan, openDirect } from './direct-writer.ts';
 import type { Disk, DiskFile } from './disk.ts';
 
 /** The file system below `root`. */
 export function openNodeDisk(root: string): Disk {
   const at = (path: string): string => join(root, path);
+  const writer = new DirectWriter();
   return {
     async open(path, options) {
       const flags = options?.create
         ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
         : constants.O_RDWR;
-      return nodeFile(await failsAs(`open "${path}"`, open(at(path), flags, 0o600)), path);
+      const handle = await failsAs(`open "${path}"`, open(at(path), flags, 0o600));
+      return new NodeFile(handle, { path, writer });
     },
     async list(directory) {
       try {
@@ -48,42 +52,111 @@ export function openNodeDisk(root: string): Disk {
   };
 }
 
-function nodeFile(handle: FileHandle, path: string): DiskFile {
-  return {
-    async read(target, position) {
-      let done = 0;
-      while (done < target.length) {
-        const { bytesRead } = await failsAs(
-          `read "${path}"`,
-          handle.read(target, done, target.length - done, position + done),
-        );
-        if (bytesRead === 0) break;
-        done += bytesRead;
-      }
-      return done;
-    },
-    async write(parts, position) {
-      let offset = position;
-      for (const run of runsOf(parts, {
-        bytes: LIMITS.segmentCallBytesMax,
-        parts: LIMITS.writePartsMax,
-      })) {
-        offset += await writeVector(handle, run, { path, position: offset });
-      }
-    },
-    async sync() {
-      await failsAs(`sync "${path}"`, handle.datasync());
-    },
-    async size() {
-      return (await failsAs(`stat "${path}"`, handle.stat())).size;
-    },
-    async truncate(size) {
-      await failsAs(`truncate "${path}"`, handle.truncate(size));
-    },
-    async close() {
-      await handle.close();
-    },
-  };
+class NodeFile implements DiskFile {
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  readonly #writer: DirectWriter;
+  /** The same for direct writes: opened for the first of them. */
+  #direct: Promise<FileHandle | undefined> | undefined;
+  /** No direct writes, after one that could not be. */
+  #isCached = false;
+
+  constructor(
+    handle: FileHandle,
+    { path, writer }: { readonly path: string; readonly writer: DirectWriter },
+  ) {
+    this.#handle = handle;
+    this.#path = path;
+    this.#writer = writer;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    if (!isDirect(target, position)) return await this.#read(this.#handle, target, position);
+    const direct = await (this.#direct ??= openDirect(this.#handle));
+    return await this.#read(direct ?? this.#handle, target, position);
+  }
+
+  async write(parts: readonly Uint8Array[], position: number): Promise<void> {
+    const span = this.#isCached ? undefined : directSpan(parts, position);
+    const direct =
+      span === undefined ? undefined : await (this.#direct ??= openDirect(this.#handle));
+    if (span === undefined || direct === undefined) return await this.#write(parts, position);
+    const [head, rest] = splitParts(parts, span.before);
+    const [middle, tail] = splitParts(rest, span.length);
+    const start = position + span.before;
+    await this.#write(head, position);
+    if (!(await this.#writeDirect(direct, middle, start))) await this.#write(middle, start);
+    await this.#write(tail, start + span.length);
+  }
+
+  async sync(): Promise<void> {
+    await failsAs(`sync "${this.#path}"`, this.#handle.datasync());
+  }
+
+  async size(): Promise<number> {
+    return (await failsAs(`stat "${this.#path}"`, this.#handle.stat())).size;
+  }
+
+  async truncate(size: number): Promise<void> {
+    await failsAs(`truncate "${this.#path}"`, this.#handle.truncate(size));
+  }
+
+  async close(): Promise<void> {
+    await (await this.#direct)?.close();
+    await this.#handle.close();
+  }
+
+  async #read(handle: FileHandle, target: Uint8Array, position: number): Promise<number> {
+    let done = 0;
+    while (done < target.length) {
+      const rest = target.length - done;
+      const { bytesRead } = await failsAs(
+        `read "${this.#path}"`,
+        handle.read(target, done, rest, position + done),
+      );
+      done += bytesRead;
+      // Behind a part of a block a direct read cannot go on, and need not: it was the end.
+      if (bytesRead === 0 || bytesRead % DIRECT_BLOCK_BYTES !== 0) break;
+    }
+    return done;
+  }
+
+  /** Through the page cache, several writes in flight: one alone does not keep the disk busy. */
+  async #write(parts: readonly Uint8Array[], position: number): Promise<void> {
+    const writes: Promise<void>[] = [];
+    let offset = position;
+    const pieces = runsOf(parts, { bytes: LIMITS.segmentWriteBytesMax, parts: parts.length });
+    for (const piece of pieces) {
+      writes.push(this.#writePiece(piece, offset));
+      for (const part of piece) offset += part.length;
+    }
+    const results = await Promise.allSettled(writes);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #writePiece(parts: readonly Uint8Array[], position: number): Promise<void> {
+    let offset = position;
+    for (const run of runsOf(parts, {
+      bytes: LIMITS.segmentCallBytesMax,
+      parts: LIMITS.writePartsMax,
+    })) {
+      offset += await writeVector(this.#handle, run, { path: this.#path, position: offset });
+    }
+  }
+
+  /** False if that cannot be. */
+  async #writeDirect(
+    direct: FileHandle,
+    parts: readonly Uint8Array[],
+    position: number,
+  ): Promise<boolean> {
+    const isWritten = await failsAs(
+      `write "${this.#path}"`,
+      this.#writer.write(direct, parts, position),
+    );
+    if (!isWritten) this.#isCached = true;
+    return isWritten;
+  }
 }
 
 /** Writes all of `parts`; a short write (disk full, signal) goes on where it stopped. */

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { bytesEqual } from '../base/bytes.ts';
+import { blockStart, DIRECT_BLOCK_BYTES } from '../base/direct-io.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { RecentNames } from '../base/recent-names.ts';
 import {
   decodeSegmentHeader,
   decodeWatermark,
@@ -108,38 +110,61 @@ interface OpenFile {
   isEvicted: boolean;
 }
 
+/** Bytes of a segment. */
+export interface SegmentRange {
+  readonly segment: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What `readAside` needs beside what it reads. At least a block of it lies before that. */
+export const ROOM_BYTES: number = 3 * DIRECT_BLOCK_BYTES;
+
 /** Reads from segments by number, with a bounded number of files kept open. */
 export class SegmentReader {
   readonly #disk: Disk;
   /** Least recently used first. */
   readonly #files = new Map<number, OpenFile>();
+  readonly #readLately = new RecentNames(LIMITS.readsRememberedMax);
 
   constructor(disk: Disk) {
     this.#disk = disk;
   }
 
+  /**
+   * The same, somewhere in `room`, which is longer by `ROOM_BYTES` and begins with a block: past the
+   * page cache, unless the range was read lately. What is read once goes to one who wants all of a
+   * file; what is read again may be read often.
+   */
+  async readAside(place: SegmentRange, room: Uint8Array): Promise<Uint8Array> {
+    const { segment, offset, length } = place;
+    const start = offset - (offset % DIRECT_BLOCK_BYTES);
+    const before = DIRECT_BLOCK_BYTES + offset - start;
+    const bytes = room.subarray(before, before + length);
+    if (this.#readLately.add(`${segment}:${offset}`)) return await this.read(place, bytes);
+    const blocks = room.subarray(DIRECT_BLOCK_BYTES, blockStart(before + length));
+    const count = await this.#use(segment, (file) => file.read(blocks, start));
+    requireLength({ segment, offset, length }, count - (offset - start));
+    return bytes;
+  }
+
   /** Bytes of the range, in `target` if given; throws `corrupt` if the segment is shorter. */
-  async read(
-    place: { readonly segment: number; readonly offset: number; readonly length: number },
-    target?: Uint8Array,
-  ): Promise<Uint8Array> {
+  async read(place: SegmentRange, target?: Uint8Array): Promise<Uint8Array> {
     const bytes = target ?? new Uint8Array(place.length);
-    const opened = this.#take(place.segment);
+    const count = await this.#use(place.segment, (file) => file.read(bytes, place.offset));
+    requireLength(place, count);
+    return bytes;
+  }
+
+  async #use<T>(segment: number, use: (file: DiskFile) => Promise<T>): Promise<T> {
+    const opened = this.#take(segment);
     opened.readers += 1;
-    let length: number;
     try {
-      length = await (await opened.file).read(bytes, place.offset);
+      return await use(await opened.file);
     } finally {
       opened.readers -= 1;
       closeIfUnused(opened);
     }
-    if (length < place.length) {
-      throw new GdpfsError(
-        'corrupt',
-        `cannot read segment ${place.segment} at ${place.offset}: it ends after ${length} bytes`,
-      );
-    }
-    return bytes;
   }
 
   /** The segment's file, for one who reads segments one after the other: the next call may close it. */
@@ -180,6 +205,14 @@ export class SegmentReader {
     this.#files.clear();
     for (const { file } of files) await (await file).close();
   }
+}
+
+function requireLength({ segment, offset, length }: SegmentRange, count: number): void {
+  if (count >= length) return;
+  throw new GdpfsError(
+    'corrupt',
+    `cannot read segment ${segment} at ${offset}: it ends after ${Math.max(0, count)} bytes`,
+  );
 }
 
 function closeIfUnused({ isEvicted, readers, file }: OpenFile): void {

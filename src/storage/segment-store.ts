@@ -58,19 +58,24 @@ export interface SegmentStoreOptions {
   readonly limits?: SegmentLimits;
 }
 
+export interface PayloadRange {
+  readonly start: number;
+  readonly length: number;
+  readonly target?: Uint8Array;
+  /** As for `SegmentReader.readAside`. */
+  readonly room?: Uint8Array;
+}
+
 /** The segments of a store: the truth that everything else is derived from. */
 export interface SegmentStore {
   append(frames: readonly FrameInput[], options?: AppendOptions): Promise<FrameLocation[]>;
   /** A frame's payload, its CRC checked; throws `corrupt`. */
   readFrame(location: FrameLocation): Promise<Uint8Array>;
   /**
-   * `length` bytes of a frame's payload from `start` in it, in `target` if given; the CRC is not
-   * checked.
+   * `length` bytes of a frame's payload from `start` in it, in `target` if given, or somewhere in
+   * `room`; the CRC is not checked.
    */
-  read(
-    location: FrameLocation,
-    range: { readonly start: number; readonly length: number; readonly target?: Uint8Array },
-  ): Promise<Uint8Array>;
+  read(location: FrameLocation, range: PayloadRange): Promise<Uint8Array>;
   /** Any bytes of a segment: for what a frame holds at a place known from elsewhere. */
   readBytes(place: FrameLocation): Promise<Uint8Array>;
   /** The end of what is durable. */
@@ -123,6 +128,7 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
         offset: location.offset + FRAME_HEADER_BYTES + range.start,
         length: range.length,
       };
+      if (range.room !== undefined) return await reader.readAside(place, range.room);
       return await reader.read(place, range.target);
     },
     readBytes: async (place) => reader.read(place),

@@ -219,7 +219,7 @@ export class SegmentWriter {
       }
       locations.push(placed);
     }
-    await writeInPieces(file, parts, start);
+    await file.write(parts, start);
     await file.sync();
     const count = watermarkCount + 1;
     await writeWatermark(file, { count, durable: tail });
@@ -310,32 +310,6 @@ export async function writeWatermark(
 ): Promise<void> {
   const offset = WATERMARK_OFFSETS[watermark.count % 2 === 0 ? 0 : 1];
   await file.write([encodeWatermark(watermark)], offset);
-}
-
-/** Several writes in flight: one alone does not keep the disk busy. */
-async function writeInPieces(
-  file: DiskFile,
-  parts: readonly Uint8Array[],
-  position: number,
-): Promise<void> {
-  const writes: Promise<void>[] = [];
-  let piece: Uint8Array[] = [];
-  let pieceBytes = 0;
-  let offset = position;
-  const flush = (): void => {
-    writes.push(file.write(piece, offset));
-    offset += pieceBytes;
-    piece = [];
-    pieceBytes = 0;
-  };
-  for (const part of parts) {
-    piece.push(part);
-    pieceBytes += part.length;
-    if (pieceBytes >= LIMITS.segmentWriteBytesMax) flush();
-  }
-  if (piece.length > 0) flush();
-  const results = await Promise.allSettled(writes);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 /** Writes table and footer behind the tail, then gives the file its sealed name. Repeatable. */

@@ -24,7 +24,7 @@ export interface FillJob {
   readonly part: FilePart;
   /** Leave out chunks of zeros: the file is sparse, they are holes. */
   readonly dropZeros: boolean;
-  /** The file again, from `openForProbe`, to look for holes. */
+  /** The file again, from `openDirect`, to look for holes. */
   readonly probe?: number | undefined;
 }
 

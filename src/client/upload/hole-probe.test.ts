@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { constants, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { isZeroRange, openForProbe } from './hole-probe.ts';
+import { openDirect } from '../direct-file.ts';
+import { isZeroRange } from './hole-probe.ts';
 
 const SIZE = 700 * 1024 + 123;
 // On a disk: a file system in memory needs no probe.
@@ -25,7 +26,7 @@ test('isZeroRange() is true for exactly the ranges without data, as they were ju
       truncateSync(path, SIZE);
       await using handle = await open(path, 'r+');
       for (const at of data) await handle.write(Uint8Array.of(1), 0, 1, at);
-      await using probe = await openForProbe(handle);
+      await using probe = await openDirect(handle, constants.O_RDONLY);
       if (probe === undefined) return context.skip('the file system has no direct reads');
       for (const [offset, longest] of found) {
         const length = Math.min(longest, SIZE - offset);
@@ -42,7 +43,7 @@ test('isZeroRange() is false behind the end of the file, and for what cannot be 
   writeFileSync(path, '');
   truncateSync(path, 5000);
   await using handle = await open(path, 'r');
-  for (const file of [(await openForProbe(handle))?.fd ?? handle.fd, -1]) {
+  for (const file of [(await openDirect(handle, constants.O_RDONLY))?.fd ?? handle.fd, -1]) {
     assert.equal(isZeroRange(file, 0, 5001), false);
     assert.equal(isZeroRange(file, 8192, 1), false);
   }

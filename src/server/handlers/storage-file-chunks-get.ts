@@ -35,13 +35,17 @@ export async function storageFileChunksGet(
     ETag: formatETag(entry.file.content),
   };
   if (request.method === 'HEAD') return void response.writeHead(200, head).end();
-  const { buffers } = services;
   const frames = readFrames(services, volume, { chunks, isSuspect: query.verify === true });
   for await (const piece of frames) {
     // Not before the first chunks are there: until then a failure gets a proper answer.
     if (!response.headersSent) response.writeHead(200, head).flushHeaders();
-    await writePiece(response, piece);
-    buffers.give(piece);
+    try {
+      await writePiece(response, piece.bytes);
+    } catch (error) {
+      piece.lose();
+      throw error;
+    }
+    piece.free();
   }
   if (!response.headersSent) response.writeHead(200, head);
   response.end();
@@ -56,39 +60,87 @@ interface WantedFrames {
   readonly isSuspect: boolean;
 }
 
-/** The frames of the chunks, several in a buffer of the pool: chunks are read to where they leave. */
-async function* readFrames(
-  { fs, buffers }: Pick<Exchange['services'], 'fs' | 'buffers'>,
-  volume: VolumeInfo,
-  { chunks, isSuspect }: WantedFrames,
-): AsyncGenerator<Uint8Array> {
-  const readGroup = async (group: readonly Chunk[]): Promise<Uint8Array> => {
-    const bytes = buffers.take(bytesOfFrames(group));
-    let position = 0;
-    await Promise.all(
-      group.map(async (chunk) => {
-        bytes.set(encodeChunkHeader(chunk), position);
-        position += CHUNK_HEADER_BYTES + chunk.length;
-        const target = bytes.subarray(position - chunk.length, position);
-        await fs.readChunk(volume.name, chunk, { target, check: isSuspect ? 'digest' : 'length' });
-      }),
-    );
-    return bytes;
-  };
-  for await (const { data } of readAhead(groupBySize(chunks), readGroup, bytesOfFrames)) yield data;
+/** Frames as they lie one behind the other in memory that is the caller's until it frees or loses it. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  free(): void;
+  /** Instead of `free`, while somebody may still read it. */
+  lose(): void;
 }
 
-/** Neighbors of together about `PIECE_BYTES`. */
+/** The frames of the chunks: each chunk is read to where it leaves. */
+async function* readFrames(
+  services: Exchange['services'],
+  volume: VolumeInfo,
+  { chunks, isSuspect }: WantedFrames,
+): AsyncGenerator<Piece> {
+  const { fs, readRooms } = services;
+  const read: ReadOne = async (chunk, place) =>
+    fs.readChunk(volume.name, chunk, { ...place, check: isSuspect ? 'digest' : 'length' });
+  const readGroup = async (group: readonly Chunk[]): Promise<Piece> => {
+    const [chunk] = group;
+    const room =
+      group.length === 1 && chunk !== undefined ? readRooms.take(chunk.length) : undefined;
+    if (chunk === undefined || room === undefined) return await readTogether(services, group, read);
+    return await readAside(services, { chunk, room }, read);
+  };
+  const pieces = readAhead(groupBySize(chunks), readGroup, bytesOfFrames, (piece) => piece.free());
+  for await (const { data } of pieces) yield data;
+}
+
+type ReadOne = (
+  chunk: Chunk,
+  place: { readonly target: Uint8Array } | { readonly room: Uint8Array },
+) => Promise<Uint8Array>;
+
+/** One chunk, past the page cache; its header is written before it. */
+async function readAside(
+  { readRooms }: Pick<Exchange['services'], 'readRooms'>,
+  { chunk, room }: { readonly chunk: Chunk; readonly room: Uint8Array },
+  read: ReadOne,
+): Promise<Piece> {
+  try {
+    const data = await read(chunk, { room });
+    const start = data.byteOffset - room.byteOffset - CHUNK_HEADER_BYTES;
+    const bytes = room.subarray(start, start + CHUNK_HEADER_BYTES + chunk.length);
+    bytes.set(encodeChunkHeader(chunk));
+    return { bytes, free: () => readRooms.give(room), lose: () => readRooms.lose(room) };
+  } catch (error) {
+    readRooms.give(room);
+    throw error;
+  }
+}
+
+/** Chunks in one buffer of the pool. */
+async function readTogether(
+  { buffers }: Pick<Exchange['services'], 'buffers'>,
+  group: readonly Chunk[],
+  read: ReadOne,
+): Promise<Piece> {
+  const bytes = buffers.take(bytesOfFrames(group));
+  let position = 0;
+  await Promise.all(
+    group.map(async (chunk) => {
+      bytes.set(encodeChunkHeader(chunk), position);
+      position += CHUNK_HEADER_BYTES + chunk.length;
+      await read(chunk, { target: bytes.subarray(position - chunk.length, position) });
+    }),
+  );
+  return { bytes, free: () => buffers.give(bytes), lose: () => {} };
+}
+
+/** Large chunks alone, neighbors of the others of together about `PIECE_BYTES`. */
 function groupBySize(chunks: readonly Chunk[]): Chunk[][] {
   const groups: Chunk[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const chunk of chunks) {
-    if (bytes + chunk.length > PIECE_BYTES) {
+    const isAlone = chunk.length >= LIMITS.directReadBytesMin;
+    if (isAlone || bytes + chunk.length > PIECE_BYTES) {
       groups.push([]);
       bytes = 0;
     }
     groups.at(-1)?.push(chunk);
-    bytes += chunk.length;
+    bytes = isAlone ? Number.POSITIVE_INFINITY : bytes + chunk.length;
   }
   return groups;
 }

@@ -1,0 +1,121 @@
+/** Large writes and reads of the real disk: those that go past the page cache, where it can do that. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Scratch } from '../../test/support/scratch.ts';
+import { alignedBytes, DIRECT_BLOCK_BYTES as BLOCK } from '../base/direct-io.ts';
+import { isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { directSpan } from './direct-writer.ts';
+import { openNodeDisk } from './node-disk.ts';
+import { ROOM_BYTES, SegmentReader, segmentPath } from './segment-files.ts';
+
+const MIB = 1024 * 1024;
+const SOURCE = randomBytes(12 * MIB);
+
+/** Parts of a write: sizes on both sides of what is worth a direct write, odd ones and whole blocks. */
+const partsArbitrary = fc.array(
+  fc.oneof(
+    fc.integer({ min: 0, max: 5000 }),
+    fc.integer({ min: 0, max: 3 * MIB }),
+    fc.constantFrom(BLOCK, MIB),
+  ),
+  { minLength: 1, maxLength: 4 },
+);
+
+test('writes of any size, one behind the other, are what is read', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(partsArbitrary, { maxLength: 3 }),
+      fc.nat(9000),
+      async (all, start) => {
+        using folder = new Scratch();
+        const file = await openNodeDisk(folder.path).open('a', { create: true });
+        const expected = [Buffer.alloc(start)];
+        let position = start;
+        for (const sizes of all) {
+          let from = 0;
+          const parts = sizes.map((size) => SOURCE.subarray(from, (from += size)));
+          await file.write(parts, position);
+          await file.sync();
+          position += from;
+          expected.push(...parts);
+        }
+        assert.equal(await file.size(), position === start ? 0 : position);
+        await file.close();
+        const content = readFileSync(join(folder.path, 'a'));
+        assert(content.equals(Buffer.concat(expected).subarray(0, content.length)));
+      },
+    ),
+    { numRuns: 25 },
+  );
+});
+
+test('writes that overlap in time do not mix', async () => {
+  using folder = new Scratch();
+  const file = await openNodeDisk(folder.path).open('a', { create: true });
+  const size = 3 * MIB + 123;
+  const all = [0, 1, 2, 3];
+  await Promise.all(
+    all.map(async (at) => file.write([SOURCE.subarray(at * 1000, at * 1000 + size)], at * size)),
+  );
+  await file.close();
+  const expected = all.map((at) => SOURCE.subarray(at * 1000, at * 1000 + size));
+  assert(readFileSync(join(folder.path, 'a')).equals(Buffer.concat(expected)));
+});
+
+test('directSpan() is the blocks within a write that is large, in large parts', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 10 * MIB }), fc.nat(), (size, position) => {
+      const span = directSpan([new Uint8Array(size)], position);
+      if (size < LIMITS.directWriteBytesMin) return assert.equal(span, undefined);
+      assert(span !== undefined && span.before < BLOCK && span.length % BLOCK === 0);
+      assert.equal((position + span.before) % BLOCK, 0);
+      const behind = size - span.before - span.length;
+      assert(behind >= 0 && behind < BLOCK);
+    }),
+  );
+  const small = Array.from({ length: 100 }, () => new Uint8Array(LIMITS.directPartBytesMin - 1));
+  assert.equal(directSpan(small, 0), undefined);
+});
+
+test('readAside() gives the bytes, the first time and again, with a block before them', async () => {
+  using folder = new Scratch();
+  const disk = openNodeDisk(folder.path);
+  await disk.makeDirectory('segments');
+  const file = await disk.open(segmentPath(1, 'open'), { create: true });
+  const size = 2 * MIB + 77;
+  await file.write([SOURCE.subarray(0, size)], 0);
+  await file.close();
+  const reader = new SegmentReader(disk);
+  const room = alignedBytes(MIB + ROOM_BYTES);
+  assert(room !== undefined);
+  const rangeArbitrary = fc.record({
+    offset: fc.nat(size),
+    length: fc.integer({ min: 1, max: MIB }),
+  });
+  await fc.assert(
+    fc.asyncProperty(rangeArbitrary, async ({ offset, length }) => {
+      for (let round = 0; round < 3; round += 1) {
+        room.fill(0);
+        const reading = reader.readAside({ segment: 1, offset, length }, room);
+        if (offset + length > size) {
+          await assert.rejects(reading, (error) => isGdpfsError(error, 'corrupt'));
+          continue;
+        }
+        const bytes = await reading;
+        assert(Buffer.from(bytes).equals(SOURCE.subarray(offset, offset + length)));
+        assert.equal(bytes.buffer, room.buffer);
+        assert(bytes.byteOffset >= BLOCK);
+      }
+    }),
+    {
+      numRuns: 60,
+      examples: [[{ offset: size - MIB, length: MIB }], [{ offset: BLOCK, length: MIB }]],
+    },
+  );
+  await reader.close();
+});
