@@ -29,7 +29,7 @@ export interface Origin {
 const shown = new WeakMap<Socket, { readonly proxy: ProxyIdentity | undefined }>();
 
 /**
- * Throws `bad_request` for a field that forwards a certificate where none may, or more than once,
+ * Throws `forbidden` for a field that forwards a certificate where none may, or more than once,
  * `certificate_invalid` if a proxy's own certificate is not valid any more.
  */
 export function originOf(
@@ -81,7 +81,7 @@ function refuseOthers(request: IncomingMessage, form: ForwardingForm | undefined
     if (form !== undefined && isOf(form, name)) continue;
     const need = form === undefined ? 'a trusted proxy' : `"${FORWARDING_FORMS[form].header}"`;
     throw new GdpfsError(
-      'bad_request',
+      'forbidden',
       `cannot serve the request: it has the header field "${name}", which may forward a ` +
         `certificate, need ${need} for that`,
     );
@@ -100,7 +100,7 @@ function forwardedBy(request: IncomingMessage, form: ForwardingForm): Origin['fo
   const [value, ...others] = values;
   if (others.length > 0) {
     throw new GdpfsError(
-      'bad_request',
+      'forbidden',
       `cannot serve the request: it has the header field "${header}" ${values.length} times, need one`,
     );
   }
@@ -108,7 +108,7 @@ function forwardedBy(request: IncomingMessage, form: ForwardingForm): Origin['fo
   if (value !== undefined && value !== '') return { form, value };
   if (Object.keys(request.headers).some((name) => name !== header && isOf(form, name))) {
     throw new GdpfsError(
-      'bad_request',
+      'forbidden',
       `cannot serve the request: it forwards a chain of certificates without "${header}"`,
     );
   }

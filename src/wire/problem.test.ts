@@ -53,3 +53,14 @@ for (const body of [
     assert.equal(decodeProblem(502, utf8Encode(body)).code, 'unavailable');
   });
 }
+
+test('decodeProblem() takes a refusal that is not ours for final, and what passes for passing', () => {
+  for (const status of [400, 403, 404, 413, 414, 431, 495, 499]) {
+    const error = decodeProblem(status, utf8Encode('<html>'));
+    assert.deepEqual([error.code, error.traits.retry], ['bad_request', false], String(status));
+    assert.match(error.message, new RegExp(`status ${status} without`));
+  }
+  for (const status of [408, 425, 429, 500, 502, 503, 504, 599]) {
+    assert.equal(decodeProblem(status, utf8Encode('<html>')).code, 'unavailable', String(status));
+  }
+});

@@ -17,17 +17,23 @@ export function encodeProblem(error: GdpfsError): Problem {
   };
 }
 
+/** Statuses below 500 that do not stay: Request Timeout, Too Early, Too Many Requests. */
+const PASSING = [408, 425, 429];
+
 /**
  * The error that an answer with a failing status stands for. What is not one of our problem
- * documents comes from something between client and server: `unavailable`.
+ * documents comes from something between client and server: `unavailable`, or `bad_request` if that
+ * says that the request is what it does not like, such as its length.
  */
 export function decodeProblem(status: number, body: Uint8Array): GdpfsError {
   const problem = parseObject(body);
   const { type: _type, title: _title, status: _status, code, detail, hint, ...details } = problem;
   if (typeof code !== 'string' || !isErrorCode(code) || typeof detail !== 'string') {
+    const isFinal = status >= 400 && status < 500 && !PASSING.includes(status);
     return new GdpfsError(
-      'unavailable',
+      isFinal ? 'bad_request' : 'unavailable',
       `cannot use the server's answer: status ${status} without a problem document`,
+      { hint: 'a proxy between this machine and the server may have answered' },
     );
   }
   return new GdpfsError(code, detail, {

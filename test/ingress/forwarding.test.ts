@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { LIMITS } from '../../src/base/limits.ts';
 import { openFileSystem, type OpenedFileSystem } from '../../src/fs/open.ts';
+import type { AuditPage } from '../../src/wire/generated/api.ts';
 import { openCertificateAuthority } from '../../src/server/ca.ts';
 import { parseTrustedProxies } from '../../src/server/trusted-proxy.ts';
 import { makeProxyBundle } from '../../src/server/proxy-bundle.ts';
@@ -122,8 +123,8 @@ test('a client that sends such a field itself is refused on every route, whoever
     for (const field of fields) {
       for (const line of ['GET /api/v1/whoami', 'GET /healthz', 'GET /nowhere']) {
         const answer = await send(pair, [field], { line });
-        assert.equal(answer.status, 400);
-        refused(answer, 'bad_request', /need a trusted proxy for that/);
+        assert.equal(answer.status, 403);
+        refused(answer, 'forbidden', /need a trusted proxy for that/);
       }
     }
   }
@@ -147,13 +148,13 @@ test('a proxy is held to the one form that it was configured for', async () => {
     for (const other of ['edge', 'inner', 'mesh'] as const) {
       if (other === proxy) continue;
       const alone = await send(hops[proxy], [FIELD[other](alice.cert)]);
-      refused(alone, 'bad_request', /which may forward a certificate, need "/);
+      refused(alone, 'forbidden', /which may forward a certificate, need "/);
       const both = await send(hops[proxy], [FIELD[proxy](alice.cert), FIELD[other](alice.cert)]);
-      refused(both, 'bad_request', /which may forward a certificate, need "/);
+      refused(both, 'forbidden', /which may forward a certificate, need "/);
     }
   }
   const chain = await send(hops.inner, ['Client-Cert-Chain: :AAAA:']);
-  refused(chain, 'bad_request', /a chain of certificates without "client-cert"/);
+  refused(chain, 'forbidden', /a chain of certificates without "client-cert"/);
 });
 
 test('a doubled field is refused, equal or not, empty or not', async () => {
@@ -166,7 +167,7 @@ test('a doubled field is refused, equal or not, empty or not', async () => {
         [second, own],
       ]) {
         const answer = await send(hops[proxy], fields);
-        refused(answer, 'bad_request', /2 times, need one|not a byte sequence|not one element/);
+        refused(answer, 'forbidden', /2 times, need one/);
       }
     }
     const joined = `${own}, ${own.slice(own.indexOf(' ') + 1)}`;
@@ -234,16 +235,16 @@ test('a certificate that was accepted is refused from the moment that it is not 
 test('a proxy is trusted by name, and only while its own certificate is valid', async () => {
   const stranger = await hopOf('stranger');
   const forged = await send(stranger, [FIELD.edge(alice.cert)]);
-  refused(forged, 'bad_request', /need a trusted proxy/);
+  refused(forged, 'forbidden', /need a trusted proxy/);
   refused(await send(stranger, []), 'certificate_invalid', /names no principal/);
 
   const keysDirectory = join(folder, 'elsewhere');
   await openCertificateAuthority({ directory: keysDirectory, names: [], clock });
   const imposter = await hopOf('edge', keysDirectory);
-  refused(await send(imposter, [FIELD.edge(alice.cert)]), 'bad_request', /need a trusted proxy/);
+  refused(await send(imposter, [FIELD.edge(alice.cert)]), 'forbidden', /need a trusted proxy/);
 
   const unsigned = await selfSigned({ kind: 'proxy', name: 'edge' });
-  refused(await send(unsigned, [FIELD.edge(alice.cert)]), 'bad_request', /need a trusted proxy/);
+  refused(await send(unsigned, [FIELD.edge(alice.cert)]), 'forbidden', /need a trusted proxy/);
 
   laterMs = LIMITS.serverCertificateLifeMs + 60_000;
   const expired = await send(hops.edge, [FIELD.edge(alice.cert)]);
@@ -256,7 +257,7 @@ test('without trusted proxies the certificate of one opens nothing', async () =>
   await using owner = await enrol(alone, alone.adminToken ?? '');
   const hop = await hopOf('edge', join(data, 'keys'));
   const field = FIELD.edge(pairOf(owner).cert);
-  refused(await send(hop, [field], { at: alone }), 'bad_request', /need a trusted proxy/);
+  refused(await send(hop, [field], { at: alone }), 'forbidden', /need a trusted proxy/);
   refused(await send(hop, [], { at: alone }), 'certificate_invalid', /names no principal/);
 });
 
@@ -288,6 +289,27 @@ test('the log says through which proxy a request came, and for which address', a
     ],
   );
   for (const line of logLines) assert(!line.includes('CERTIFICATE'));
+});
+
+test('a refused forgery is in the audit log, with the address that it came from', async () => {
+  // On a server of its own: where much was refused before, refusals are only counted.
+  const data = join(folder, 'audited');
+  const trustedProxies = parseTrustedProxies(PROXIES);
+  await using quiet = await startServerHere(data, { clock, trustedProxies });
+  await using owner = await enrol(quiet, quiet.adminToken ?? '');
+  const eve = pairOf(stack.use(await addUser(quiet, owner, 'eve')));
+  const field = FIELD.edge(pairOf(owner).cert);
+  const from = 'X-Forwarded-For: 203.0.113.7';
+  await send(eve, [field, from], { at: quiet });
+  const audit = await owner.send('GET', '/api/v1/admin/audit');
+  const { entries } = audit.json as AuditPage;
+  const forbidden = entries.filter(({ code }) => code === 'forbidden');
+  assert.deepEqual(
+    forbidden.map((entry) => [entry.from, entry.principal]),
+    [['127.0.0.1', undefined]],
+    audit.text,
+  );
+  assert(!audit.text.includes('CERTIFICATE'));
 });
 
 /** The first certificate of a file that may have several. */

@@ -115,7 +115,7 @@ for (const kind of INGRESS_KINDS) {
       for (const pair of [undefined, pairOf(alice)]) {
         const { url, ca } = lab.server;
         const answer = await sendRaw({ url, ca, pair }, [field]);
-        assert.deepEqual([answer.status, answer.body.code], [400, 'bad_request']);
+        assert.deepEqual([answer.status, answer.body.code], [403, 'forbidden']);
       }
     });
 

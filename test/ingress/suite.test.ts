@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { INGRESS_KINDS, ingressMissing } from '../support/ingress.ts';
 
 /** Between them they have every command that talks to a server. */
-const SUITES = ['cli.test.ts', 'cli-sync.test.ts', 'cli-transfer.test.ts'];
+const SUITES = ['cli.test.ts', 'cli-admin.test.ts', 'cli-sync.test.ts', 'cli-transfer.test.ts'];
 
 /** The tests beside this one know Envoy, too; its suites would take minutes and show no more. */
 const KINDS = INGRESS_KINDS.filter((kind) => kind !== 'envoy');
