@@ -207,6 +207,11 @@ export const LIMITS = {
   reuseSearchesMax: 16,
   /** Threads that read, hash and pack the small files of a tree. */
   packThreads: 2,
+  /**
+   * The second one is started when one part took so long: a thread costs 100 ms of CPU time, and one
+   * packs 1,000 files in 30 ms where they can be read fast.
+   */
+  packMsSlow: 200,
   /** Parts of a tree being packed or sent: one more than streams in flight, so that none waits. */
   partsInFlight: 4,
   removalsInFlight: 8,

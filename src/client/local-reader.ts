@@ -28,8 +28,8 @@ interface Thread {
 }
 
 /**
- * Reads a local tree in threads: one lists it, and packs small files, with others that are started when
- * there is more to pack than it gets done.
+ * Reads a local tree in threads: one lists it, and packs small files, with others that are started
+ * where files are slow to read.
  */
 export class LocalReader implements AsyncDisposable {
   readonly #data: LocalWorkerData;
@@ -37,6 +37,8 @@ export class LocalReader implements AsyncDisposable {
   /** Memory of tars that were sent. */
   readonly #memory: ArrayBuffer[] = [];
   #lastId = 0;
+  /** Packing a part took long. */
+  #isSlow = false;
 
   constructor(data: LocalWorkerData) {
     this.#data = data;
@@ -68,6 +70,8 @@ export class LocalReader implements AsyncDisposable {
     const id = this.#lastId;
     const memory = this.#memory.pop();
     thread.waiting += 1;
+    const ahead = thread.waiting;
+    const startMs = performance.now();
     try {
       const request = { kind: 'pack', id, rows, memory } as const;
       const answer = await worker.ask(request, memory === undefined ? [] : [memory]);
@@ -78,6 +82,7 @@ export class LocalReader implements AsyncDisposable {
       return { ...answerOf('pack', answer), finish };
     } finally {
       thread.waiting -= 1;
+      this.#isSlow ||= (performance.now() - startMs) / ahead > LIMITS.packMsSlow;
     }
   }
 
@@ -90,13 +95,13 @@ export class LocalReader implements AsyncDisposable {
     await Promise.all(this.#threads.map(({ worker }) => worker[Symbol.asyncDispose]()));
   }
 
-  /** The one with the least to do; another one if all have something to do. */
+  /** The one with the least to do; another one if all have something to do, and it takes long. */
   #idleThread(): Thread {
     const [least = this.#thread(0)] = this.#threads.toSorted(
       (left, right) => left.waiting - right.waiting,
     );
-    const isBusy = least.waiting > 0 && this.#threads.length < LIMITS.packThreads;
-    return isBusy ? this.#thread(this.#threads.length) : least;
+    const isMore = this.#isSlow && least.waiting > 0 && this.#threads.length < LIMITS.packThreads;
+    return isMore ? this.#thread(this.#threads.length) : least;
   }
 
   #thread(index: number): Thread {
