@@ -339,6 +339,8 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   ],
   volumeCheckpointGet: () => refused('GET', '/api/v1/volumes/alice/checkpoint'),
   volumeCommitsGet: () => refused('GET', '/api/v1/volumes/alice/commits'),
+  volumeProofGet: () =>
+    refused('GET', '/api/v1/volumes/alice/proof', { query: { path: 'shared' } }),
   whoamiGet: () => [{ title: 'self', request: () => send('GET', '/api/v1/whoami'), expected: 200 }],
   invitationsPost: () =>
     refused('POST', '/api/v1/admin/invitations', { json: { principal: 'eve' } }),

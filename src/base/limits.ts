@@ -36,6 +36,8 @@ export const LIMITS = {
   checkpointBytesMax: 4 * KIB,
   resultBytesMax: 64 * KIB,
   logProofHashesMax: 64,
+  /** Nodes, or entries, of one body of evidence: those of a page of a listing and some ways to it. */
+  evidencePartsMax: 32_768,
 
   // Segments.
   segmentBytesMax: GIB,

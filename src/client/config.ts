@@ -10,6 +10,8 @@ export interface ProfileEntry {
   readonly key: string;
   /** Volume names by alias. */
   readonly volumes: Readonly<Record<string, string>>;
+  /** Have what servers say of paths proven, always. */
+  readonly prove?: boolean;
 }
 
 /** `config.json`, version 1. Members that this version does not know are kept. */
@@ -56,7 +58,8 @@ function problemOfEntry(entry: unknown): string | undefined {
   }
   if (!isServerUrl(String(entry['url']))) return '"url" is not "https://host:port"';
   if (!isPrincipalName(String(entry['principal']))) return '"principal" is not a principal name';
-  const { volumes } = entry;
+  const { volumes, prove = false } = entry;
+  if (typeof prove !== 'boolean') return '"prove" is not true or false';
   if (!isObject(volumes)) return '"volumes" is not an object';
   const names = Object.values(volumes);
   if (!names.every((name) => typeof name === 'string')) return '"volumes" holds more than strings';

@@ -38,10 +38,12 @@ export interface Profile {
   readonly key: string;
   /** Self-certifying names of the volumes, by the aliases they were first seen under. */
   readonly volumes: Readonly<Record<string, string>>;
+  /** Have what the server says of paths proven. */
+  readonly prove: boolean;
 }
 
 /** What a login stores. */
-export type Login = Omit<Profile, 'volumes'>;
+export type Login = Omit<Profile, 'volumes' | 'prove'>;
 
 export interface Home {
   readonly directory: string;
@@ -87,11 +89,8 @@ export function openHome(directory: string): Home {
     });
   }
 
-  async function profile(wanted?: string): Promise<Profile> {
-    const { name, entry } = choose(await read(), wanted);
-    const { url, principal, volumes } = entry;
-    return { name, url, principal, ...(await readCredentials(directory, name, entry)), volumes };
-  }
+  const profile = async (wanted?: string): Promise<Profile> =>
+    await profileOf(directory, choose(await read(), wanted));
 
   return {
     directory,
@@ -144,6 +143,15 @@ export function openHome(directory: string): Home {
         }),
     }),
   };
+}
+
+async function profileOf(
+  directory: string,
+  { name, entry }: { readonly name: string; readonly entry: ProfileEntry },
+): Promise<Profile> {
+  const { url, principal, volumes, prove = false } = entry;
+  const credentials = await readCredentials(directory, name, entry);
+  return { name, url, principal, ...credentials, volumes, prove };
 }
 
 /** Undefined if somebody has logged in elsewhere under the name of the profile. */

@@ -9,6 +9,7 @@ import {
 import type { FlowOptions } from './flow/flow-options.ts';
 import { type Home, homeDirectory, openHome, type Profile } from './home.ts';
 import { openSession, type Session } from './session.ts';
+import { provingSession } from './trust/proving-session.ts';
 import { trustAgain, trustVolume, type TrustedVolume } from './trust/volume-trust.ts';
 
 /** A path in a volume, and the session that reaches it. */
@@ -23,6 +24,11 @@ export interface RemoteFile {
   readonly trusted: TrustedVolume;
 }
 
+export interface ServersOptions extends FlowOptions {
+  /** Have what servers say of paths proven, whatever the profile says. */
+  readonly prove?: boolean | undefined;
+}
+
 /**
  * The servers that one command or program talks to: one session for each profile, opened when a path needs it.
  * Before the first use of a volume it holds the server to what was seen of it before: the alias must
@@ -33,14 +39,14 @@ export class Servers implements AsyncDisposable {
   readonly #home: Home;
   /** The profile of paths that name none. */
   readonly #profileName: string | undefined;
-  readonly #flow: FlowOptions;
+  readonly #options: ServersOptions;
   readonly #opened = new Map<string | undefined, Promise<{ profile: Profile; session: Session }>>();
   readonly #trusted = new Map<string, Promise<TrustedVolume>>();
 
-  constructor(home: Home, profileName: string | undefined, flow: FlowOptions = {}) {
+  constructor(home: Home, profileName: string | undefined, options: ServersOptions = {}) {
     this.#home = home;
     this.#profileName = profileName;
-    this.#flow = flow;
+    this.#options = options;
   }
 
   /** The session of a profile: the one named, or that of the command. */
@@ -50,14 +56,9 @@ export class Servers implements AsyncDisposable {
 
   async locate(remote: RemotePath): Promise<RemoteFile> {
     const { profile, session } = await this.#open(remote.profile ?? this.#profileName);
-    const key = `${profile.name}/${remote.volume}`;
-    let trusted = this.#trusted.get(key);
-    if (trusted === undefined) {
-      trusted = trustVolume({ session, home: this.#home, profile, reference: remote.volume });
-      this.#trusted.set(key, trusted);
-    }
+    const trusted = await this.#trust(profile, session, remote.volume);
     const text = formatRemotePath(remote);
-    return { session, remote, apiPath: formatApiPath(remote), text, trusted: await trusted };
+    return { session, remote, apiPath: formatApiPath(remote), text, trusted };
   }
 
   /** Throws `usage` for a local path. */
@@ -86,11 +87,26 @@ export class Servers implements AsyncDisposable {
     if (opened === undefined) {
       opened = this.#home.profile(profileName).then((profile) => {
         const credentials = this.#home.credentials(profile);
-        return { profile, session: openSession({ ...profile, ...this.#flow, credentials }) };
+        const { prove = false, ...flow } = this.#options;
+        const session = openSession({ ...profile, ...flow, credentials });
+        if (!prove && !profile.prove) return { profile, session };
+        const trust = (volume: string): Promise<TrustedVolume> =>
+          this.#trust(profile, session, volume);
+        return { profile, session: provingSession(session, trust) };
       });
       this.#opened.set(profileName, opened);
     }
     return opened;
+  }
+
+  #trust(profile: Profile, session: Session, reference: string): Promise<TrustedVolume> {
+    const key = `${profile.name}/${reference}`;
+    let trusted = this.#trusted.get(key);
+    if (trusted === undefined) {
+      trusted = trustVolume({ session, home: this.#home, profile, reference });
+      this.#trusted.set(key, trusted);
+    }
+    return trusted;
   }
 
   /** Remembers the checkpoints over what this command has changed. Throws `untrusted` only. */

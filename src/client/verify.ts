@@ -90,6 +90,12 @@ class VerifiedLog {
       throw new GdpfsError('untrusted', `cannot verify "${this.name}": the log is another`);
     }
     for (const { dentry } of checkPins(commit, this.#logs)) this.tree.apply(dentry);
+    if (state.state !== undefined && !bytesEqual(state.state, this.tree.stateRoot())) {
+      throw new GdpfsError(
+        'untrusted',
+        `cannot verify commit at ${commit.firstSeq}: its tree is not the one that was signed`,
+      );
+    }
     this.#state = state;
     if (state.count === this.#newest.count) {
       const root = MerkleFrontier.decode(state.frontier).root();

@@ -11,7 +11,7 @@ import { decodeBase64, type NoteSignature, parseNote, verifyNote } from './signe
  *     <base64 of the RFC 6962 root over them>
  *     time <milliseconds since the Unix epoch>
  *     epoch <number of the writer key>
- *     state <base64 of a root>                  optional, reserved
+ *     state <base64 of a root>                  optional
  *
  * Extension lines that are not known here are allowed: the bytes that were signed are what is kept.
  */
@@ -24,7 +24,7 @@ export interface Checkpoint {
   readonly root: Uint8Array;
   readonly timeMs: number;
   readonly epoch: number;
-  /** Reserved for the root of an authenticated map of the tree. */
+  /** Root of the state map after the records. */
   readonly state?: Uint8Array;
 }
 

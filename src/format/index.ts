@@ -12,6 +12,11 @@ export {
   verifyCheckpoint,
 } from './checkpoint.ts';
 export {
+  type CheckpointProof,
+  verifyCheckpointProof,
+  verifyContinuation,
+} from './checkpoint-proof.ts';
+export {
   type ChunkFrame,
   ChunkFrameDecoder,
   type ChunkFrameHeader,
@@ -85,4 +90,14 @@ export {
   logName,
 } from './records.ts';
 export { type Note, type NoteSignature, parseNote, verifyNote } from './signed-note.ts';
+export {
+  decodeStateEntry,
+  hashStateEntry,
+  type StateEntry,
+  stateKey,
+  stateLeafHash,
+} from './state-entry.ts';
+export { decodeStateEvidence, type StateEvidence } from './state-evidence.ts';
+export { StateMap } from './state-map.ts';
+export { directoryRange, type KeyRange, keyRange, StateProof } from './state-proof.ts';
 export { type ChainState, verifyCommit } from './volume-chain.ts';

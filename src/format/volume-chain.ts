@@ -24,6 +24,8 @@ export interface ChainState {
   /** SHA-256 of the newest checkpoint note. */
   readonly previous: Uint8Array;
   readonly timeMs: number;
+  /** Root of the state map, once a checkpoint has said one: then all later ones must. */
+  readonly state: Uint8Array | undefined;
 }
 
 /**
@@ -58,6 +60,9 @@ export function verifyCommit(before: ChainState | undefined, commit: Commit): Ch
     throw broken(commit, `its epoch is ${commit.epoch}, need ${keys.epoch}`);
   }
   if (checkpoint.timeMs < state.timeMs) throw broken(commit, 'its time is before the last one');
+  if (state.state !== undefined && checkpoint.state === undefined) {
+    throw broken(commit, 'its checkpoint says nothing of the state of the tree any more');
+  }
   return {
     ...state,
     ...keys,
@@ -65,6 +70,7 @@ export function verifyCommit(before: ChainState | undefined, commit: Commit): Ch
     frontier: frontier.encode(),
     previous: sha256(commit.checkpoint),
     timeMs: checkpoint.timeMs,
+    state: checkpoint.state,
   };
 }
 
@@ -90,6 +96,7 @@ function firstState(commit: Commit): ChainState {
     frontier: new MerkleFrontier().encode(),
     previous: ZERO_DIGEST,
     timeMs: 0,
+    state: undefined,
   };
 }
 

@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../base/clock.ts';
 import { isGdpfsError } from '../base/errors.ts';
-import type { CheckpointProof } from '../format/checkpoint-proof.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
@@ -115,21 +114,6 @@ export class FileSystem {
   /** The volume's newest signed checkpoint. */
   checkpoint(volume: Uint8Array): Uint8Array {
     return this.#volumes.byName(volume).checkpoint;
-  }
-
-  /**
-   * The newest checkpoint with what proves it, and that the first `since` records begin the first
-   * `until`, by default all. No proof of that if the log has not so many.
-   */
-  checkpointProof(
-    volume: Uint8Array,
-    { since, until }: { readonly since: number; readonly until?: number },
-  ): CheckpointProof {
-    const { id, checkpoint, meta, policy, count } = this.#volumes.byName(volume);
-    const end = until ?? count;
-    const isThere = since <= end && end <= count;
-    const consistency = isThere ? this.#engine.consistency(id, { since, until: end }) : [];
-    return { checkpoint, meta, policy, consistency };
   }
 
   /** Encoded commits from the one that holds record `seq` on, at most `limit`. */

@@ -9,6 +9,7 @@ import { type DentryInit, encodeFchunk, encodeRecord } from '../format/records.t
 import { foldDentry } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { FS_SCHEMA } from './schema.ts';
+import { StateFold } from './state-fold.ts';
 import type { Change, Moment } from './types.ts';
 
 const seqMoment = (seq: number): Moment => ({ kind: 'seq', seq });
@@ -330,12 +331,13 @@ describe('foldDentry()', () => {
     const database = new DatabaseSync(':memory:');
     database.exec(FS_SCHEMA);
     const entries = new EntryTable(database);
+    const state = new StateFold(database);
     let seq = 1;
     const digest = new Uint8Array(32);
     const pin = { log: digest, root: digest, content: digest, logCount: 1n };
     const fold = (dentry: DentryInit): EntryTable => {
       const pinned = dentry.kind === FILE ? { ...pin, ...dentry } : dentry;
-      foldDentry(entries, { volume: 7, seq }, pinned);
+      foldDentry({ entries, state }, { volume: 7, seq }, pinned);
       seq += 1;
       return entries;
     };

@@ -11,7 +11,9 @@ import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { foldDentry } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { FileSystem } from './file-system.ts';
+import { Proofs } from './proofs.ts';
 import { FS_SCHEMA } from './schema.ts';
+import { StateFold } from './state-fold.ts';
 import { System } from './system.ts';
 import { SystemFold } from './system-fold.ts';
 import { Uploads } from './uploads.ts';
@@ -37,6 +39,7 @@ export interface OpenOptions {
 export interface OpenedFileSystem extends AsyncDisposable {
   readonly fs: FileSystem;
   readonly system: System;
+  readonly proofs: Proofs;
   /** Places where the segments do not hold what was written to them. */
   readonly damageCount: number;
 }
@@ -57,6 +60,7 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     return {
       fs: new FileSystem({ engine, volumes, uploads, clock, reader, writer }),
       system,
+      proofs: new Proofs({ engine, volumes, reader }),
       damageCount: log.damageCount,
       [Symbol.asyncDispose]: async () => log[Symbol.asyncDispose](),
     };
@@ -66,16 +70,43 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
   }
 }
 
+interface FoldTables {
+  readonly entries: EntryTable;
+  readonly state: StateFold;
+  readonly system: SystemFold;
+}
+
 /** Sends each record to the fold of its kind. */
 class FileSystemFold implements Fold {
-  #tables: { readonly entries: EntryTable; readonly system: SystemFold } | undefined;
+  #tables: FoldTables | undefined;
 
   apply(database: DatabaseSync, record: PlacedRecord): void {
-    // The same connection for the life of the store: the statements are prepared once.
-    this.#tables ??= { entries: new EntryTable(database), system: new SystemFold(database) };
+    const tables = this.#open(database);
     const { volume, seq, body } = record;
-    if (body.case === 'dentry') foldDentry(this.#tables.entries, { volume, seq }, body.value);
-    else if (body.case === 'system') this.#tables.system.apply(body.value);
+    if (body.case === 'dentry') foldDentry(tables, { volume, seq }, body.value);
+    else if (body.case === 'system') tables.system.apply(body.value);
+  }
+
+  mark(): number {
+    return this.#tables?.state.length ?? 0;
+  }
+
+  rollback(mark: number): void {
+    this.#tables?.state.cut(mark);
+  }
+
+  stateRoot(database: DatabaseSync, volume: number): Uint8Array {
+    return this.#open(database).state.root(volume);
+  }
+
+  /** The same connection for the life of the store: the statements are prepared once. */
+  #open(database: DatabaseSync): FoldTables {
+    this.#tables ??= {
+      entries: new EntryTable(database),
+      state: new StateFold(database),
+      system: new SystemFold(database),
+    };
+    return this.#tables;
   }
 }
 

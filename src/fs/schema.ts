@@ -16,6 +16,11 @@ export const FS_SCHEMA = `
     PRIMARY KEY (volume, parent, name, seq)) WITHOUT ROWID;
   CREATE INDEX past_node ON entry_past (volume, node, seq);
 
+  -- Nodes of the state maps, by their paths: what the keys below them begin with.
+  CREATE TABLE state_node (
+    volume INTEGER, path BLOB, node BLOB NOT NULL, PRIMARY KEY (volume, path)
+  ) WITHOUT ROWID;
+
   -- Unfinished uploads, and the chunks that each has sent or was told to be there. Not in any log:
   -- whoever loses one opens another, and its chunks are found.
   CREATE TABLE upload (

@@ -80,6 +80,7 @@ export function newLog(options: {
     frontier: new MerkleFrontier().encode(),
     previous: ZERO_DIGEST,
     timeMs: 0,
+    state: undefined,
   };
   return { state, records: [meta, policy], owner, writer };
 }

@@ -14,6 +14,7 @@ import { parseCheckpoint } from '../format/checkpoint.ts';
 import { decodeCommit, ZERO_DIGEST } from '../format/commit.ts';
 import { HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
+import { EMPTY_STATE_ROOT } from '../format/state-node.ts';
 import { encodePolicyRecord } from '../format/policy.ts';
 import {
   encodeFchunk,
@@ -38,6 +39,16 @@ class NameFold implements Fold {
     if (name === 'unfoldable') throw new GdpfsError('corrupt', 'cannot fold it');
     this.#insert ??= database.prepare('INSERT INTO name (volume, seq, name) VALUES (?, ?, ?)');
     this.#insert.run(volume, seq, name);
+  }
+
+  mark(): number {
+    return 0;
+  }
+
+  rollback(): void {}
+
+  stateRoot(): Uint8Array {
+    return EMPTY_STATE_ROOT;
   }
 }
 
@@ -159,6 +170,7 @@ function newLog(keys: KeyStore): { readonly state: ChainState; readonly records:
     frontier: new MerkleFrontier().encode(),
     previous: ZERO_DIGEST,
     timeMs: 0,
+    state: undefined,
   };
   return { state, records: [meta, policy] };
 }

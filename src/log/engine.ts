@@ -6,6 +6,7 @@ import { crc32, formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
@@ -276,6 +277,7 @@ export class LogEngine {
     } catch (cause) {
       const error = asIndexError(cause);
       if (database.isTransaction) database.exec('ROLLBACK');
+      this.#fold.rollback(0);
       if (this.#later !== later) this.#later.unshift(...later);
       if (isDurable) this.#fail(error);
       for (const { job } of batch.planned) job.reject(this.#failure ?? error);
@@ -299,7 +301,12 @@ export class LogEngine {
     const { staged } = transaction;
     if (staged.length === 0) return;
     const timeMs = this.#clock.now();
-    const sealed = staged.map((one) => sealCommit(one, { signer: this.#signer, timeMs }));
+    const sealed = staged.map((one) => {
+      const { id, kind } = one.volume;
+      const hasState = kind === LogKind.DIRECTORY;
+      const state = hasState ? this.#fold.stateRoot(this.#index.writer, id) : undefined;
+      return sealCommit(one, { signer: this.#signer, timeMs, state });
+    });
     const locations = await this.#segments.append(
       sealed.map(({ frame }) => frame),
       { urgent },

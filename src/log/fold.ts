@@ -18,4 +18,10 @@ export interface PlacedRecord {
  */
 export interface Fold {
   apply(database: DatabaseSync, record: PlacedRecord): void;
+  /** How much was applied since the last `stateRoot`, for `rollback`. */
+  mark(): number;
+  /** What was applied after `mark` is taken back in the tables, and is not to be remembered. */
+  rollback(mark: number): void;
+  /** Root of a directory log's state map after all records that were applied. */
+  stateRoot(database: DatabaseSync, volume: number): Uint8Array;
 }

@@ -1,11 +1,11 @@
-import { asBuffer, base64urlEncode } from '../base/bytes.ts';
+import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodeCommit, decodeResults, type FileLogPart } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeFchunk, decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
-import { verifyCommit } from '../format/volume-chain.ts';
+import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
 import type { IndexDatabase } from '../storage/index-db.ts';
 import type { Damage, ReplayVisitor } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
@@ -80,6 +80,7 @@ export class Replay implements ReplayVisitor {
       writer.exec('RELEASE replay');
     } catch (error) {
       writer.exec('ROLLBACK TO replay; RELEASE replay');
+      this.#options.fold.rollback(0);
       if (!isGdpfsError(error)) throw error;
       this.#refuse(error.message, name, location);
     }
@@ -132,10 +133,22 @@ export class Replay implements ReplayVisitor {
         this.#options.fold.apply(writer, { volume, kind: state.kind, seq, body });
       }
     }
+    this.#checkState(volume, state);
     for (const part of commit.parts) this.#useChunks(volume, part);
     const { places } = commit;
     this.#options.commits.add(volume, state, { commit, bytes, places, location });
     return true;
+  }
+
+  /** The map is kept from the first record on, whether checkpoints speak of it or not. */
+  #checkState(volume: number, { kind, state }: ChainState): void {
+    if (kind !== LogKind.DIRECTORY) return;
+    const root = this.#options.fold.stateRoot(this.#options.index.writer, volume);
+    if (state === undefined || bytesEqual(root, state)) return;
+    throw new GdpfsError(
+      'untrusted',
+      'cannot accept commit: its tree is not the one that was signed',
+    );
   }
 
   #useChunks(volume: number, { firstSeq, records }: FileLogPart): void {

@@ -16,6 +16,7 @@ export const LOG_SCHEMA = `
     frontier BLOB NOT NULL,
     previous BLOB NOT NULL,
     time_ms INTEGER NOT NULL,
+    state BLOB,
     checkpoint BLOB NOT NULL,
     meta BLOB NOT NULL,
     -- Why nothing may be written any more; NULL for a sound volume.

@@ -26,7 +26,12 @@ export interface SealedCommit {
 /** Computes the root over what was staged, signs the checkpoint and encodes the commit. */
 export function sealCommit(
   staged: Staged,
-  options: { readonly signer: Signer; readonly timeMs: number },
+  options: {
+    readonly signer: Signer;
+    readonly timeMs: number;
+    /** Root of the state map after the records; for directory logs. */
+    readonly state: Uint8Array | undefined;
+  },
 ): SealedCommit {
   const { volume, records, parts, results } = staged;
   const frontier = MerkleFrontier.decode(volume.frontier);
@@ -36,7 +41,9 @@ export function sealCommit(
   const timeMs = Math.max(options.timeMs, volume.timeMs);
   const count = volume.count + records.length;
   const { epoch } = volume;
-  const text = encodeCheckpoint({ origin, count, root: frontier.root(), timeMs, epoch });
+  const { state } = options;
+  const root = frontier.root();
+  const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...(state && { state }) });
   const privateKey = options.signer.writerKey(volume.name);
   const checkpoint = signNote({ text, keyName: origin, privateKey });
   const head = {
@@ -50,7 +57,14 @@ export function sealCommit(
   const { bytes, places } = encodeCommit(head, checkpoint);
   return {
     volume: volume.id,
-    state: { ...volume, count, frontier: frontier.encode(), previous: sha256(checkpoint), timeMs },
+    state: {
+      ...volume,
+      count,
+      frontier: frontier.encode(),
+      previous: sha256(checkpoint),
+      timeMs,
+      state,
+    },
     commit: { ...head, checkpoint },
     bytes,
     places,

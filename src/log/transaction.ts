@@ -25,6 +25,7 @@ export interface Staged {
 /** How much was staged at some moment, to go back to it. */
 interface Mark {
   readonly bytes: number;
+  readonly fold: number;
   readonly lengths: ReadonlyMap<number, readonly [number, number, number, number]>;
 }
 
@@ -143,7 +144,7 @@ export class Transaction {
       lengths.set(id, [records.length, parts.length, results.length, used.length]);
     }
     this.#lastVolume = undefined;
-    return { bytes: this.#bytes, lengths };
+    return { bytes: this.#bytes, fold: this.#fold.mark(), lengths };
   }
 
   rollback(mark: Mark): void {
@@ -159,6 +160,7 @@ export class Transaction {
       }
     }
     this.#bytes = mark.bytes;
+    this.#fold.rollback(mark.fold);
   }
 
   #push(staged: Staged, record: Uint8Array): void {

@@ -21,11 +21,11 @@ const SQL = {
   byId: 'SELECT * FROM volume WHERE id = ?',
   byKind: 'SELECT * FROM volume WHERE kind = ? ORDER BY id',
   insert: `INSERT INTO volume
-    (name, kind, owner_key, writer_key, epoch, policy, count, frontier, previous, time_ms, checkpoint,
+    (name, kind, owner_key, writer_key, epoch, policy, count, frontier, previous, time_ms, state, checkpoint,
       meta)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   update: `UPDATE volume SET writer_key = ?, epoch = ?, policy = ?, count = ?, frontier = ?, previous = ?,
-    time_ms = ?, checkpoint = ? WHERE id = ?`,
+    time_ms = ?, state = ?, checkpoint = ? WHERE id = ?`,
   damage: 'UPDATE volume SET damage = ? WHERE id = ? AND damage IS NULL',
   damageAll: 'UPDATE volume SET damage = ? WHERE damage IS NULL',
   damaged: 'SELECT name, damage FROM volume WHERE damage IS NOT NULL',
@@ -65,6 +65,7 @@ export class VolumeTable {
       state.frontier,
       state.previous,
       state.timeMs,
+      state.state ?? null,
       new Uint8Array(0),
       meta,
     );
@@ -80,6 +81,7 @@ export class VolumeTable {
       state.frontier,
       state.previous,
       state.timeMs,
+      state.state ?? null,
       checkpoint,
       id,
     );
@@ -130,6 +132,7 @@ function asRow(row: Row | undefined): VolumeRow | undefined {
     frontier: row['frontier'] as Uint8Array,
     previous: row['previous'] as Uint8Array,
     timeMs: Number(row['time_ms']),
+    state: row['state'] instanceof Uint8Array ? row['state'] : undefined,
     checkpoint: row['checkpoint'] as Uint8Array,
     meta: row['meta'] as Uint8Array,
     damage: typeof damage === 'string' ? damage : undefined,

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { assert } from '../base/errors.ts';
 import type { FileSystem } from '../fs/file-system.ts';
+import type { Proofs } from '../fs/proofs.ts';
 import type { System } from '../fs/system.ts';
 import type { Contract, Operation } from '../wire/contract.ts';
 import type { OperationQueries } from '../wire/generated/api.ts';
@@ -29,6 +30,7 @@ export interface Caller {
 export interface Services {
   readonly fs: FileSystem;
   readonly system: System;
+  readonly proofs: Proofs;
   readonly authority: CertificateAuthority;
   /** Whose word about the certificates of others is taken. */
   readonly trustedProxies: TrustedProxies;

@@ -72,6 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const services: Services = {
       fs: store.fs,
       system: store.system,
+      proofs: store.proofs,
       authority,
       trustedProxies: options.trustedProxies ?? new Map(),
       forwardedIdentities: new IdentityCache(),

@@ -17,6 +17,8 @@ export const MEDIA_TYPES = {
   records: 'application/vnd.gdpfs.records',
   /** Commits, each as uint32 length | bytes. */
   commits: 'application/vnd.gdpfs.commits',
+  /** A checkpoint, and nodes and entries of its state map. */
+  evidence: 'application/vnd.gdpfs.evidence',
 } as const;
 
 /** `text/plain; charset=utf-8` → `text/plain`, in lower case. */

@@ -6,6 +6,7 @@ import { parseCount } from '../parse.ts';
 import { Servers } from '../../client/servers.ts';
 
 interface CatOptions extends GlobalOptions {
+  readonly prove?: boolean;
   readonly at?: string;
   readonly offset?: number;
   readonly length?: number;
@@ -16,12 +17,13 @@ export function catCommand(context: Context): Command {
     .description('Print files. Every byte is verified before it is printed.')
     .argument('<path...>', 'gdp://VOLUME/PATH')
     .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
+    .option('--prove', 'have it proven by what the writer of the volume has signed')
     .option('--offset <bytes>', 'begin here', parseCount)
     .option('--length <bytes>', 'print no more than this', parseCount)
     .action(async (paths: string[], _: object, command: Command) => {
-      const { profile, at, offset = 0, length } = command.optsWithGlobals<CatOptions>();
+      const { profile, prove, at, offset = 0, length } = command.optsWithGlobals<CatOptions>();
       const range = { offset, ...(length === undefined ? {} : { length }) };
-      await using servers = new Servers(context.home, profile);
+      await using servers = new Servers(context.home, profile, { prove });
       await forEachReported(context, paths, async (text) => {
         const { session, apiPath } = await servers.locateText(text);
         const pieces = readFile(session, apiPath, { at, range, signal: context.signal });

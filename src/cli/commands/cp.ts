@@ -15,6 +15,7 @@ import {
 import { withTransferReport } from '../transfer-report.ts';
 
 interface CpOptions extends GlobalOptions, TransferFlags {
+  readonly prove?: boolean;
   readonly recursive?: boolean;
   readonly at?: string;
 }
@@ -30,17 +31,18 @@ export function cpCommand(context: Context): Command {
     .usage('[options] <source...> <destination>')
     .argument('<path...>', 'gdp://VOLUME/PATH, or local')
     .option('--at <moment>', 'sources as they were after this seq, or at this time (RFC 3339)')
+    .option('--prove', 'have it proven what is there, by what the writer of the volume has signed')
     .addHelpText('after', OVERWRITE_HELP);
   addRecursiveOption(command, 'copy directories with everything below');
   const replace = addOverwriteOptions(command, context);
   addTransferOptions(command);
   return command.action(async (paths: string[]) => {
     const options = command.optsWithGlobals<CpOptions>();
-    const { profile, recursive = false, at } = options;
+    const { profile, prove, recursive = false, at } = options;
     const { sources, destination } = splitPaths(paths);
     const output = { ...options, verb: 'cp', done: 'copied', sources, destination };
     await withTransferReport(context, output, async (tally) => {
-      const flow = flowOptionsOf(context, options, tally);
+      const flow = { ...flowOptionsOf(context, options, tally), prove };
       await using servers = new Servers(context.home, profile, flow);
       const copy = {
         sources: await Promise.all(sources.map((text) => openEndpoint(servers, text))),

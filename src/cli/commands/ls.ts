@@ -11,6 +11,7 @@ import { addRecursiveOption } from '../recursive.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
 
 interface LsOptions extends GlobalOptions {
+  readonly prove?: boolean;
   readonly long?: boolean;
   readonly recursive?: boolean;
   readonly at?: string;
@@ -23,10 +24,11 @@ export function lsCommand(context: Context): Command {
     .argument('<path...>', 'directories or files, gdp://VOLUME/PATH')
     .option('-l, --long', 'with mode, author, size and time')
     .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
+    .option('--prove', 'have it proven by what the writer of the volume has signed')
     .option('--json', 'one JSON object (Entry of the API) for each line');
   return addRecursiveOption(command, 'with everything below').action(async (paths: string[]) => {
     const options = command.optsWithGlobals<LsOptions>();
-    await using servers = new Servers(context.home, options.profile);
+    await using servers = new Servers(context.home, options.profile, { prove: options.prove });
     let listed = 0;
     await forEachReported(context, paths, async (text) => {
       const file = await servers.locateText(text);

@@ -8,6 +8,7 @@ import { printable } from '../output.ts';
 import { Servers } from '../../client/servers.ts';
 
 interface StatOptions extends GlobalOptions {
+  readonly prove?: boolean;
   readonly at?: string;
   readonly json?: boolean;
 }
@@ -17,10 +18,11 @@ export function statCommand(context: Context): Command {
     .description('Show what is known of files and directories.')
     .argument('<path...>', 'gdp://VOLUME/PATH')
     .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
+    .option('--prove', 'have it proven by what the writer of the volume has signed')
     .option('--json', 'one JSON object (Entry of the API) for each line')
     .action(async (paths: string[], _: object, command: Command) => {
-      const { at, json, profile } = command.optsWithGlobals<StatOptions>();
-      await using servers = new Servers(context.home, profile);
+      const { at, json, profile, prove } = command.optsWithGlobals<StatOptions>();
+      await using servers = new Servers(context.home, profile, { prove });
       await forEachReported(context, paths, async (path) => {
         const { session, apiPath, text } = await servers.locateText(path);
         const entry = await stat(session, apiPath, { at, signal: context.signal });

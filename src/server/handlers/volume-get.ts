@@ -11,6 +11,6 @@ export function volumeGet(exchange: Exchange<'volumeGet'>): void {
   const { since, until } = query;
   if (since === undefined) return replyJson(exchange, { status: 200 }, json);
   const range = { since, ...(until === undefined ? {} : { until }) };
-  const proof = proofJson(services.fs.checkpointProof(volume.name, range));
+  const proof = proofJson(services.proofs.checkpoint(volume.name, range));
   replyJson(exchange, { status: 200 }, { ...json, proof });
 }

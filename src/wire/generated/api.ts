@@ -619,6 +619,13 @@ export interface VolumeGetQuery {
   until?: RecordCount;
 }
 export interface VolumeCheckpointGetQuery {}
+export interface VolumeProofGetQuery {
+  path: string;
+  list?: 'children';
+  limit?: number;
+  cursor?: string;
+  since?: RecordCount;
+}
 export interface VolumeCommitsGetQuery {
   from?: Seq;
 }
@@ -672,6 +679,7 @@ export interface OperationQueries {
   volumesPost: VolumesPostQuery;
   volumeGet: VolumeGetQuery;
   volumeCheckpointGet: VolumeCheckpointGetQuery;
+  volumeProofGet: VolumeProofGetQuery;
   volumeCommitsGet: VolumeCommitsGetQuery;
   enrollPost: EnrollPostQuery;
   certificatesPost: CertificatesPostQuery;

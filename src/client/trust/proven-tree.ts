@@ -1,0 +1,213 @@
+import { base64urlDecode, bytesEqual } from '../../base/bytes.ts';
+import { formatDigest } from '../../base/digest.ts';
+import { GdpfsError } from '../../base/errors.ts';
+import type { Checkpoint } from '../../format/checkpoint.ts';
+import { verifyCheckpointProof, verifyContinuation } from '../../format/checkpoint-proof.ts';
+import { LogKind, NodeKind } from '../../format/generated/gdpfs_pb.js';
+import { baseName, formatApiPath, joinPath, splitPath } from '../../format/path.ts';
+import { decodeMeta } from '../../format/records.ts';
+import {
+  decodeStateEntry,
+  hashStateEntry,
+  type StateEntry,
+  stateKey,
+} from '../../format/state-entry.ts';
+import { decodeStateEvidence } from '../../format/state-evidence.ts';
+import { directoryRange, StateProof } from '../../format/state-proof.ts';
+import { ROOT_NODE } from '../../format/tree-fold.ts';
+import type { Entry, VolumeProofGetQuery } from '../../wire/generated/api.ts';
+import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import type { CallOptions } from '../files.ts';
+import type { Session } from '../session.ts';
+import type { TrustedVolume } from './volume-trust.ts';
+
+/** What a volume's writer has signed of its tree, as far as it was asked for. */
+export interface ProvenPage {
+  readonly entry: Entry;
+  readonly entries: readonly Entry[];
+  /** Name behind which the next page begins. */
+  readonly cursor: string | undefined;
+  /** seq of the state. */
+  readonly seq: number;
+}
+
+interface Question extends CallOptions {
+  /** Inside the volume, parsed. */
+  readonly path: string;
+  readonly list?: { readonly cursor: string; readonly limit: number };
+}
+
+/**
+ * What is at the path, and with `list` a page of what is in it, believing nothing but the checkpoint
+ * that was seen of the volume before. Throws `not_found` or `not_a_directory` if that is proven, and
+ * `untrusted` if the answer is not proven.
+ */
+export async function askProven(
+  session: Session,
+  trusted: TrustedVolume,
+  question: Question,
+): Promise<ProvenPage> {
+  const { path, list, signal } = question;
+  const query: VolumeProofGetQuery = {
+    path,
+    since: trusted.checkpoint.count,
+    ...(list === undefined ? {} : { list: 'children', limit: list.limit }),
+    ...(list === undefined || list.cursor === '' ? {} : { cursor: list.cursor }),
+  };
+  const { body } = await session.request({
+    method: 'GET',
+    route: `/api/v1/volumes/${trusted.name}/proof`,
+    query,
+    accept: MEDIA_TYPES.evidence,
+    signal,
+  });
+  const tree = new ProvenTree(trusted, body);
+  const place = tree.walk(path);
+  if (list === undefined) return { ...tree.page(place), entries: [], cursor: undefined };
+  return tree.list(place, list.cursor);
+}
+
+interface Place {
+  readonly path: string;
+  readonly node: number;
+  readonly entry: Entry;
+}
+
+/** The part of a tree that one body of evidence shows. */
+class ProvenTree {
+  readonly #trusted: TrustedVolume;
+  readonly #checkpoint: Checkpoint;
+  readonly #createdUs: number;
+  readonly #proof: StateProof;
+  readonly #last: string;
+  /** By the hashes of their leaves, in hexadecimal. */
+  readonly #entries = new Map<string, StateEntry>();
+
+  constructor(trusted: TrustedVolume, body: Uint8Array) {
+    const { checkpoint: proof, nodes, entries, last } = decodeStateEvidence(body);
+    const name = base64urlDecode(trusted.name);
+    if (name === undefined) throw unproven('the name of the volume is none');
+    this.#trusted = trusted;
+    this.#checkpoint = verifyCheckpointProof(name, proof);
+    verifyContinuation(trusted.checkpoint, this.#checkpoint, proof.consistency);
+    const { state } = this.#checkpoint;
+    if (state === undefined) {
+      throw unproven('its checkpoint says nothing of the state: nothing was changed in it yet');
+    }
+    this.#createdUs = Number(decodeMeta(proof.meta, LogKind.DIRECTORY).createdMs) * 1000;
+    this.#proof = new StateProof(state, nodes);
+    this.#last = last;
+    for (const bytes of entries) {
+      this.#entries.set(hexOf(hashStateEntry(bytes)), decodeStateEntry(bytes));
+    }
+  }
+
+  /** Follows the path, each step of which must be proven. */
+  walk(path: string): Place {
+    let place = this.#root();
+    for (const name of splitPath(path)) {
+      if (place.entry.kind !== 'directory') {
+        throw this.#refusal('not_a_directory', path, `"${place.path}" is not a directory`);
+      }
+      const hash = this.#proof.leaf(place.node, name);
+      const walked = joinPath(place.path, name);
+      if (hash === undefined) throw this.#refusal('not_found', path, 'it does not exist');
+      const entry = this.#entry(hash, stateKey(place.node, name));
+      place = { path: walked, node: entry.node, entry: this.#json(walked, entry) };
+    }
+    return place;
+  }
+
+  page({ entry }: Place): Pick<ProvenPage, 'entry' | 'seq'> {
+    return { entry, seq: this.#checkpoint.count - 1 };
+  }
+
+  list(place: Place, after: string): ProvenPage {
+    const { path, node, entry } = place;
+    if (entry.kind !== 'directory') {
+      throw this.#refusal('not_a_directory', path, `it is a ${entry.kind}`);
+    }
+    const cursor = this.#last === '' ? undefined : this.#last;
+    const leaves = this.#proof.range(directoryRange(node, { after, last: cursor }));
+    const entries = leaves.map(({ key, hash }) => {
+      const found = this.#entry(hash, key);
+      return this.#json(joinPath(path, found.name), found);
+    });
+    if (cursor !== undefined && entries.at(-1)?.name !== cursor) {
+      throw unproven('the page does not end where it says');
+    }
+    return { ...this.page(place), entries, cursor };
+  }
+
+  #entry(hash: Uint8Array, key: Uint8Array): StateEntry {
+    const entry = this.#entries.get(hexOf(hash));
+    if (entry === undefined) throw unproven('an entry is missing');
+    // Its writer has put it there; that it names its own place is what makes it an entry.
+    if (!bytesEqual(stateKey(entry.parent, entry.name), key)) {
+      throw unproven('an entry is not at its place');
+    }
+    return entry;
+  }
+
+  #root(): Place {
+    const { reference } = this.#trusted;
+    const entry: Entry = {
+      path: formatApiPath({ volume: reference, path: '' }),
+      name: '',
+      kind: 'directory',
+      node: ROOT_NODE,
+      seq: 0,
+      size: 0,
+      mode: ROOT_MODE,
+      mtimeUs: this.#createdUs,
+      author: '',
+    };
+    return { path: '', node: ROOT_NODE, entry };
+  }
+
+  #json(path: string, entry: StateEntry): Entry {
+    const { node, seq, size, mode, mtimeUs, author, file, target } = entry;
+    return {
+      path: formatApiPath({ volume: this.#trusted.reference, path }),
+      name: baseName(path),
+      kind: KINDS[entry.kind] ?? 'file',
+      node,
+      seq,
+      size,
+      mode,
+      mtimeUs,
+      author,
+      ...(file === undefined
+        ? {}
+        : {
+            etag: formatDigest(file.content),
+            root: formatDigest(file.root),
+            log: formatDigest(file.log),
+            logCount: file.logCount,
+          }),
+      ...(target === undefined ? {} : { target }),
+    };
+  }
+
+  #refusal(code: 'not_found' | 'not_a_directory', path: string, state: string): GdpfsError {
+    const text = formatApiPath({ volume: this.#trusted.reference, path });
+    return new GdpfsError(code, `cannot find ${JSON.stringify(text)}: ${state}, as is proven`);
+  }
+}
+
+/** Of the root directory, of which no dentry speaks. */
+const ROOT_MODE = 0o755;
+
+const KINDS: Readonly<Record<number, Entry['kind']>> = {
+  [NodeKind.FILE]: 'file',
+  [NodeKind.DIRECTORY]: 'directory',
+  [NodeKind.SYMLINK]: 'symlink',
+};
+
+function hexOf(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex');
+}
+
+function unproven(why: string): GdpfsError {
+  return new GdpfsError('untrusted', `cannot trust what the server says is there: ${why}`);
+}
