@@ -57,6 +57,14 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'check signatures, logs and chunks of a volume',
     load: async () => (await import('./commands/verify.ts')).verifyCommand,
   },
+  prove: {
+    summary: 'save what proves a file, for a check without gdpfs',
+    load: async () => (await import('./commands/prove.ts')).proveCommand,
+  },
+  witness: {
+    summary: 'cosign what a volume shows',
+    load: async () => (await import('./commands/witness.ts')).witnessCommand,
+  },
   volume: {
     summary: 'create and list volumes',
     load: async () => (await import('./commands/volume.ts')).volumeCommand,

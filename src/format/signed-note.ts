@@ -10,9 +10,9 @@ import { publicKeyFromRaw, rawPublicKey } from './ed25519.ts';
  * line, then one line `— <key name> <base64 of key id and signature>` for each signature.
  */
 
-const SIGNATURE_MARK = '\u2014 ';
+export const SIGNATURE_MARK = '\u2014 ';
 const NEWLINE = 0x0a;
-const KEY_ID_BYTES = 4;
+export const KEY_ID_BYTES = 4;
 /** Identifies Ed25519 in key ids. */
 const ED25519_TYPE = 0x01;
 
@@ -130,7 +130,7 @@ export function decodeBase64(text: string): Uint8Array | undefined {
   return bytes.toString('base64') === text ? new Uint8Array(bytes) : undefined;
 }
 
-function isKeyName(text: string): boolean {
+export function isKeyName(text: string): boolean {
   return text !== '' && !/[\s\u0085+]/u.test(text);
 }
 

@@ -4,6 +4,7 @@ import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatTime } from '../format.ts';
 import { Servers } from '../../client/servers.ts';
+import { volumeCheckpointCommand } from './volume-checkpoint.ts';
 import { volumeTrustCommand } from './volume-trust.ts';
 
 interface CreateOptions extends GlobalOptions, Omit<CreateVolume, 'name'> {
@@ -19,7 +20,8 @@ export function volumeCommand(context: Context): Command {
     .description('Create and list volumes, and say what is known of one.')
     .addCommand(createCommand(context))
     .addCommand(listCommand(context))
-    .addCommand(volumeTrustCommand(context));
+    .addCommand(volumeTrustCommand(context))
+    .addCommand(volumeCheckpointCommand(context));
 }
 
 function createCommand(context: Context): Command {

@@ -31,7 +31,7 @@ export interface ProvenPage {
   readonly seq: number;
 }
 
-interface Question extends CallOptions {
+export interface Question extends CallOptions {
   /** Inside the volume, parsed. */
   readonly path: string;
   readonly list?: { readonly cursor: string; readonly limit: number };
@@ -47,24 +47,38 @@ export async function askProven(
   trusted: TrustedVolume,
   question: Question,
 ): Promise<ProvenPage> {
-  const { path, list, signal } = question;
+  const { path, list } = question;
+  const tree = new ProvenTree(trusted, await fetchEvidence(session, trusted, question));
+  const place = tree.walk(path);
+  if (list === undefined) return { ...tree.page(place), entries: [], cursor: undefined };
+  return tree.list(place, list.cursor);
+}
+
+/** The body that proves the answer; nothing of it is checked yet. */
+export async function fetchEvidence(
+  session: Session,
+  trusted: TrustedVolume,
+  { path, list, signal }: Question,
+): Promise<Uint8Array> {
   const query: VolumeProofGetQuery = {
     path,
     since: trusted.checkpoint.count,
     ...(list === undefined ? {} : { list: 'children', limit: list.limit }),
     ...(list === undefined || list.cursor === '' ? {} : { cursor: list.cursor }),
   };
-  const { body } = await session.request({
+  const answer = await session.request({
     method: 'GET',
     route: `/api/v1/volumes/${trusted.name}/proof`,
     query,
     accept: MEDIA_TYPES.evidence,
     signal,
   });
-  const tree = new ProvenTree(trusted, body);
-  const place = tree.walk(path);
-  if (list === undefined) return { ...tree.page(place), entries: [], cursor: undefined };
-  return tree.list(place, list.cursor);
+  return answer.body;
+}
+
+/** What a body of evidence says is at the path. Throws as `askProven` does. */
+export function readEvidence(trusted: TrustedVolume, body: Uint8Array, path: string): Entry {
+  return new ProvenTree(trusted, body).walk(path).entry;
 }
 
 interface Place {

@@ -25,6 +25,8 @@ export interface TrustedVolume {
   readonly reference: string;
   /** The newest one that the server has shown. */
   readonly checkpoint: Checkpoint;
+  /** The signed note that says it. */
+  readonly note: Uint8Array;
 }
 
 /**
@@ -52,9 +54,9 @@ export async function trustVolume(
     seen = await store.read(name);
     if (seen.length > 0) volume = await getVolume(session, name, { since: countOf(seen), signal });
   }
-  const checkpoint = await holdTo(seen, volume, { session, store, name, reference, signal });
+  const shown = await holdTo(seen, volume, { session, store, name, reference, signal });
   if (isAlias(reference)) await home.rememberVolume(profile, { alias: reference, name });
-  return { session, store, name, reference, checkpoint };
+  return { session, store, name, reference, ...shown };
 }
 
 /** The same once more, for what has happened since. */
@@ -65,7 +67,7 @@ export async function trustAgain(
   const { session, store, name } = trusted;
   const seen = await store.read(name);
   const volume = await getVolume(session, name, { since: countOf(seen), signal });
-  return { ...trusted, checkpoint: await holdTo(seen, volume, { ...trusted, signal }) };
+  return { ...trusted, ...(await holdTo(seen, volume, { ...trusted, signal })) };
 }
 
 function knownName({ volumes }: Profile, reference: string): string | undefined {
@@ -89,14 +91,11 @@ function countOf(seen: readonly Checkpoint[]): number {
   return seen.at(-1)?.count ?? 0;
 }
 
-type Asking = Omit<TrustedVolume, 'checkpoint'> & CallOptions;
+type Shown = Pick<TrustedVolume, 'checkpoint' | 'note'>;
+type Asking = Omit<TrustedVolume, keyof Shown> & CallOptions;
 
 /** Throws `untrusted` unless what `volume` shows goes on from all of `seen`; then remembers it. */
-async function holdTo(
-  seen: readonly Checkpoint[],
-  volume: Volume,
-  asking: Asking,
-): Promise<Checkpoint> {
+async function holdTo(seen: readonly Checkpoint[], volume: Volume, asking: Asking): Promise<Shown> {
   const { store, name, reference } = asking;
   const newest = seen.at(-1);
   try {
@@ -104,13 +103,14 @@ async function holdTo(
     const checkpoint = verifyCheckpointProof(nameBytes(name), proof);
     if (newest !== undefined) {
       verifyContinuation(newest, checkpoint, proof.consistency);
-      for (const older of seen.slice(0, -1)) await holdToOlder(older, newest, asking);
+      // Two commands at once have seen one each: both must have been shown one history.
+      for (const older of seen.slice(0, -1)) await proveBetween(asking, older, newest, asking);
     }
     if (checkpoint.count > countOf(seen)) await store.add(name, proof.checkpoint);
     for (const older of seen) {
       if (older.count < checkpoint.count) await store.drop(name, older);
     }
-    return checkpoint;
+    return { checkpoint, note: proof.checkpoint };
   } catch (cause) {
     if (!isGdpfsError(cause, 'untrusted', 'corrupt')) throw cause;
     throw new GdpfsError('untrusted', `cannot use volume "${reference}": ${cause.message}`, {
@@ -120,15 +120,16 @@ async function holdTo(
   }
 }
 
-/** Two commands at once have seen one each: the server must have shown both the same history. */
-async function holdToOlder(
+/** Has the server prove that `newer` continues `older`; both are verified. Throws `untrusted`. */
+export async function proveBetween(
+  { session, name }: Pick<TrustedVolume, 'session' | 'name'>,
   older: Checkpoint,
-  newest: Checkpoint,
-  { session, name, signal }: Asking,
+  newer: Checkpoint,
+  { signal }: CallOptions = {},
 ): Promise<void> {
-  const range = { since: older.count, until: newest.count };
+  const range = { since: older.count, until: newer.count };
   const { consistency } = proofOf(await getVolume(session, name, { ...range, signal }));
-  verifyContinuation(older, newest, consistency);
+  verifyContinuation(older, newer, consistency);
 }
 
 function proofOf({ proof }: Volume): CheckpointProof {

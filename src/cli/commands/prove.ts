@@ -1,0 +1,33 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { localError } from '../../client/local-error.ts';
+import { Servers } from '../../client/servers.ts';
+import { fetchProofFiles } from '../../client/trust/proof-files.ts';
+import type { Context, GlobalOptions } from '../context.ts';
+
+export function proveCommand(context: Context): Command {
+  return new Command('prove')
+    .description(
+      'Save what proves a file: the checkpoint with what leads to its signature, the part of the state map that leads to the file, and its manifest. docs/verify.md checks them without gdpfs.',
+    )
+    .argument('<path>', 'gdp://VOLUME/PATH of a file')
+    .argument('<directory>', 'a local directory, made if missing')
+    .action(async (text: string, directory: string, _: object, command: Command) => {
+      const { profile } = command.optsWithGlobals<GlobalOptions>();
+      await using servers = new Servers(context.home, profile);
+      const file = await servers.locateText(text);
+      const { signal } = context;
+      const files = await fetchProofFiles(file, { signal });
+      try {
+        await mkdir(directory, { recursive: true });
+        for (const [name, bytes] of Object.entries(files)) {
+          await writeFile(join(directory, name), bytes);
+        }
+      } catch (error) {
+        throw localError('write', directory, error);
+      }
+      const { name } = file.trusted;
+      await context.stdout.write(`${name}\n`);
+    });
+}

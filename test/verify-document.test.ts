@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { copyFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { runCli } from './support/cli.ts';
+import { startServerProcess, temporaryDirectory } from './support/server.ts';
+
+/** Runs the lines of docs/verify.md, as they stand there. */
+
+const DOCUMENT = join(import.meta.dirname, '../docs/verify.md');
+
+let stack: AsyncDisposableStack;
+let folder: string;
+let home: string;
+let name: string;
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  folder = stack.use(await temporaryDirectory()).path;
+  home = join(folder, 'home');
+  const server = stack.use(await startServerProcess(join(folder, 'data')));
+  await gdpfs(['login', server.url, '-'], `${server.adminToken}\n`);
+  await gdpfs(['volume', 'create', 'vision']);
+  await mkdir(join(folder, 'train', 'deep'), { recursive: true });
+  await writeFile(join(folder, 'train', 'deep', 'part-0'), randomBytes(700_000));
+  await writeFile(join(folder, 'train', 'deep', 'part-1'), 'short');
+  await writeFile(join(folder, 'train', 'empty'), '');
+  await writeFile(join(folder, 'train', 'holes'), randomBytes(1000));
+  await truncate(join(folder, 'train', 'holes'), 3_000_000);
+  await gdpfs(['cp', '-r', join(folder, 'train'), 'gdp://vision/train']);
+  name = (await gdpfs(['prove', 'gdp://vision/train/empty', join(folder, 'once')])).trim();
+});
+after(() => stack.disposeAsync());
+
+async function gdpfs(args: readonly string[], input = ''): Promise<string> {
+  const { code, stdout, stderr } = await runCli(args, { home, cwd: folder, input });
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+interface Proof {
+  readonly directory: string;
+  readonly path: string;
+  readonly file: string;
+}
+
+async function prove(path: string): Promise<Proof> {
+  const directory = join(folder, `proof-${path.replaceAll('/', '-')}`);
+  await gdpfs(['prove', `gdp://vision/${path}`, directory]);
+  return { directory, path, file: join(folder, path) };
+}
+
+/** The document's Python files and shell lines, run where the proof is. */
+async function follow({ directory, path, file }: Proof, volume = name) {
+  const text = await readFile(DOCUMENT, 'utf8');
+  for (const [, python = '', code = ''] of text.matchAll(
+    /`(\w+\.py)`:?(?: computes[^`]*`sha256sum`[^`]*)?\n*```python\n(.*?)```/gs,
+  )) {
+    await writeFile(join(directory, python), code);
+  }
+  const shell = [...text.matchAll(/```sh\n(.*?)```/gs)].map(([, code = '']) => code);
+  const script = `set -eu\n${shell.join('')}`;
+  const { PATH } = process.env;
+  const env = { PATH, NAME: volume, FILE_PATH: path, FILE: file };
+  return spawnSync('sh', ['-c', script], { cwd: directory, env, encoding: 'utf8' });
+}
+
+async function isRefused(proof: Proof, state: RegExp): Promise<void> {
+  const { status, stdout, stderr } = await follow(proof);
+  assert.notEqual(status, 0);
+  assert.match(stdout + stderr, state);
+  assert.doesNotMatch(stdout, /is what the writer/);
+}
+
+for (const path of ['train/deep/part-0', 'train/deep/part-1', 'train/empty', 'train/holes']) {
+  test(`openssl, sha256sum and Python find ${path} to be what was signed`, async () => {
+    const { status, stdout, stderr } = await follow(await prove(path));
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout.match(/Signature Verified Successfully/g)?.length, 2);
+    assert.match(stdout, new RegExp(`is what the writer of ${name} has signed`));
+  });
+}
+
+test('they find a changed byte of the file, and bytes behind its end', async () => {
+  const proof = await prove('train/deep/part-0');
+  const file = join(folder, 'changed');
+  await copyFile(proof.file, file);
+  const bytes = await readFile(file);
+  bytes.writeUInt8(bytes.readUInt8(300_000) ^ 1, 300_000);
+  await writeFile(file, bytes);
+  await isRefused({ ...proof, file }, /chunk-1: FAILED/);
+  await writeFile(file, Buffer.concat([await readFile(proof.file), Buffer.alloc(10)]));
+  await isRefused({ ...proof, file }, /the manifest is not what was signed/);
+});
+
+test('they find a changed byte of each part of the proof, and another name of the volume', async () => {
+  const proof = await prove('train/deep/part-1');
+  const changes: readonly (readonly [string, number, RegExp])[] = [
+    ['meta', -1, /^/],
+    ['policy', -1, /Verification Failure/],
+    ['policy', 12, /Verification Failure|another epoch/],
+    ['checkpoint', 60, /Verification Failure/],
+    ['manifest', -1, /FAILED|not what was signed/],
+    ['evidence', -20, /KeyError|not at its place|cut off/],
+  ];
+  for (const [part, at, state] of changes) {
+    const path = join(proof.directory, part);
+    const good = await readFile(path);
+    const bad = Buffer.from(good);
+    const index = at < 0 ? bad.length + at : at;
+    bad.writeUInt8(bad.readUInt8(index) ^ 1, index);
+    await writeFile(path, bad);
+    await isRefused(proof, state);
+    await writeFile(path, good);
+  }
+  const { status } = await follow(proof, `${name.slice(0, -1)}A`);
+  assert.notEqual(status, 0);
+  assert.equal((await follow(proof)).status, 0);
+});
+
+test('they do not take the proof of one path for another', async () => {
+  const proof = await prove('train/deep/part-1');
+  await isRefused({ ...proof, path: 'train/deep/part-2' }, /no such file/);
+  await isRefused({ ...proof, path: 'train/deep' }, /not a file/);
+});
+
+test('gdpfs verify looks as deep as it is told, and gdpfs volume checkpoint prints the signed note', async () => {
+  const note = await gdpfs(['volume', 'checkpoint', 'gdp://vision']);
+  assert.equal(note, await readFile(join(folder, 'once', 'checkpoint'), 'utf8'));
+  const records = Number(note.split('\n')[1]);
+  const reports = [];
+  for (const depth of ['checkpoint', 'records', 'chunks']) {
+    reports.push(JSON.parse(await gdpfs(['verify', '--json', '--depth', depth, 'gdp://vision'])));
+  }
+  assert.deepEqual(
+    reports.map((report) => report.records),
+    [records, records, records],
+  );
+  assert.deepEqual(
+    reports.map((report) => report.files),
+    [0, 0, 4],
+  );
+  assert(reports[0].checkpoints === 1 && reports[1].checkpoints > 1);
+  const both = await runCli(['verify', '--depth', 'records', '--no-data', 'gdp://vision'], {
+    home,
+  });
+  assert.equal(both.code, 64);
+});
