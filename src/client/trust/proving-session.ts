@@ -62,7 +62,8 @@ function listingOf(page: Awaited<ReturnType<typeof askProven>>): Listing {
 }
 
 function answerOf(value: unknown): ApiAnswer {
-  return { headers: {}, body: utf8Encode(JSON.stringify(value)) };
+  const body = utf8Encode(JSON.stringify(value));
+  return { headers: {}, body, bodyBytes: body.length };
 }
 
 function unprovable(what: string): GdpfsError {
