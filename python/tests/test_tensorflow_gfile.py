@@ -116,15 +116,12 @@ def test_the_volumes_are_what_is_in_the_root_of_all(volume: str) -> None:
     assert volume.removeprefix("gdp://") in gfile.listdir("gdp://")
 
 
-@pytest.mark.parametrize("options", [(), ("--chunking", "cdc")])
 @pytest.mark.parametrize("size", [0, 1, 262_144, 1_048_577, 9_000_000])
 def test_content_of_any_size_comes_back_and_verifies(
-    home: Server, options: tuple[str, ...], size: int
+    home: Server, any_volume: str, size: int
 ) -> None:
-    alias = f"size-{size}-{len(options)}"
-    home.volume(alias, *options)
     content = os.urandom(size)
-    path = f"gdp://{alias}/file"
+    path = f"{any_volume}/file"
     with gfile.GFile(path, "wb") as file:
         for start in range(0, max(1, size), 700_001):
             file.write(content[start : start + 700_001])
@@ -133,13 +130,13 @@ def test_content_of_any_size_comes_back_and_verifies(
         for start in (0, size // 3, max(0, size - 10)):
             file.seek(start)
             assert file.read(1000) == content[start : start + 1000]
-    assert "good" in home.admin("verify", f"gdp://{alias}")
+    assert "good" in home.admin("verify", any_volume)
 
 
 def test_a_file_has_the_chunks_that_an_upload_of_the_command_line_has(
     home: Server, tmp_path: os.PathLike[str]
 ) -> None:
-    home.volume("same-chunks", "--chunking", "cdc")
+    home.volume("same-chunks", chunking="cdc")
     content = os.urandom(5_000_000)
     local = os.path.join(tmp_path, "file")  # noqa: PTH118
     with open(local, "wb") as file:  # noqa: PTH123

@@ -8,13 +8,24 @@
 
 namespace gdpfs {
 
-struct Block {
-  explicit Block(std::size_t length) : bytes(new char[length]), length(length) {}
+/// Memory comes from blocks that are not needed any more where it can: fresh memory costs as much as hashing it.
+class Block {
+ public:
+  explicit Block(std::size_t length);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
 
-  std::string_view view() const { return {bytes.get(), length}; }
+  char* bytes() { return bytes_; }
+  const char* bytes() const { return bytes_; }
+  std::size_t length() const { return length_; }
+  /// Bytes of memory that it takes.
+  std::size_t memory() const;
+  std::string_view view() const { return {bytes_, length_}; }
 
-  std::unique_ptr<char[]> bytes;
-  std::size_t length;
+ private:
+  std::size_t length_;
+  char* bytes_;
 };
 
 using SharedBlock = std::shared_ptr<const Block>;

@@ -115,10 +115,10 @@ void ChunkStore::add(const Digest& digest, const SharedBlock& block) {
   slot.fetch = nullptr;
   order_.push_front(digest);
   slot.place = order_.begin();
-  bytes_ += block->length;
+  bytes_ += block->memory();
   while (bytes_ > bytesMax_ && order_.size() > 1) {
     const auto oldest = slots_.find(order_.back());
-    bytes_ -= oldest->second.block->length;
+    bytes_ -= oldest->second.block->memory();
     slots_.erase(oldest);
     order_.pop_back();
   }

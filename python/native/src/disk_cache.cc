@@ -82,7 +82,7 @@ SharedBlock DiskCache::read(const Digest& digest, std::size_t length) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.value() < 0) return nullptr;
   auto block = std::make_shared<Block>(length);
-  if (!readAll(file.value(), block->bytes.get(), length) || sha256(block->view()) != digest) {
+  if (!readAll(file.value(), block->bytes(), length) || sha256(block->view()) != digest) {
     ::unlink(path.c_str());
     return nullptr;
   }

@@ -23,10 +23,10 @@ void FrameReceiver::take(const char* bytes, std::size_t length) {
       if (received_ == kHeaderBytes) startFrame();
     } else {
       const std::size_t filled = received_ - kHeaderBytes;
-      count = std::min(length, block_->length - filled);
-      std::memcpy(block_->bytes.get() + filled, bytes, count);
+      count = std::min(length, block_->length() - filled);
+      std::memcpy(block_->bytes() + filled, bytes, count);
       received_ += count;
-      if (filled + count == block_->length) endFrame();
+      if (filled + count == block_->length()) endFrame();
     }
     bytes += count;
     length -= count;

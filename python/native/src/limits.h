@@ -37,6 +37,10 @@ constexpr std::size_t kReadAheadBytesMax = 16 * kMib;
 constexpr std::size_t kReadAheadShare = 2;
 constexpr std::size_t kMemoryBytesDefault = 256 * kMib;
 constexpr std::size_t kMemoryBytesMin = 16 * kMib;
+// Of a file that grew, the end that may have been written again is compared.
+constexpr std::size_t kRewrittenBytesMax = 2 * kChunkBytesMax;
+// Memory that is kept for the chunks to come.
+constexpr std::size_t kSpareBytesMax = 32 * kMib;
 constexpr std::size_t kDiskBytesDefault = std::size_t{10} * 1024 * kMib;
 // A process looks how large the disk cache is after it added this share of the allowed size.
 constexpr std::size_t kDiskCheckShare = 16;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -161,14 +162,26 @@ void cleanUpWriter(TF_WritableFile* file) {
 // Memory regions: files that are held in memory whole.
 
 struct Region {
+  explicit Region(std::uint64_t count) : length(count) {
+    // As TensorFlow aligns tensors, which may be made of it. Some callers take the data for a C string.
+    constexpr std::size_t kAlignment = 64;
+    const std::size_t size = (length + 1 + kAlignment - 1) / kAlignment * kAlignment;
+    bytes = static_cast<char*>(std::aligned_alloc(kAlignment, size));
+    if (bytes == nullptr) throw std::bad_alloc();
+    bytes[length] = '\0';
+  }
+  ~Region() { std::free(bytes); }
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+
   std::uint64_t length;
-  std::unique_ptr<char[]> bytes;
+  char* bytes;
 };
 
 void cleanUpRegion(TF_ReadOnlyMemoryRegion* region) { delete static_cast<Region*>(region->plugin_memory_region); }
 
 const void* regionData(const TF_ReadOnlyMemoryRegion* region) {
-  return static_cast<Region*>(region->plugin_memory_region)->bytes.get();
+  return static_cast<Region*>(region->plugin_memory_region)->bytes;
 }
 
 std::uint64_t regionLength(const TF_ReadOnlyMemoryRegion* region) {
@@ -205,10 +218,9 @@ void newMemoryRegion(const TF_Filesystem*, const char* path, TF_ReadOnlyMemoryRe
   attempt(status, path, [&] {
     const auto reader = operations().openReader(parsePath(path));
     if (reader->size() == 0) throw Error("usage", "cannot map it: it is empty");
-    // Some callers take the data for a C string.
-    auto bytes = std::make_unique<char[]>(reader->size() + 1);
-    reader->read(0, reader->size(), bytes.get());
-    region->plugin_memory_region = new Region{reader->size(), std::move(bytes)};
+    auto made = std::make_unique<Region>(reader->size());
+    reader->read(0, reader->size(), made->bytes);
+    region->plugin_memory_region = made.release();
   });
 }
 

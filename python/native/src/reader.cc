@@ -3,18 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "error.h"
 #include "limits.h"
 
 namespace gdpfs {
+namespace {
 
-Reader::Reader(ChunkStore& store, SharedVersion version) : store_(store), version_(std::move(version)) {}
-
-Reader::~Reader() {
-  if (isCounted_) store_.countReaders(-1);
-}
-
-std::size_t Reader::chunkAt(std::uint64_t offset) const {
-  const auto& chunks = version_->chunks;
+/// The first chunk that ends behind `offset`.
+std::size_t chunkAt(const FileVersion& version, std::uint64_t offset) {
+  const auto& chunks = version.chunks;
   if (chunks.empty()) return 0;
   // Chunks of one size are the rule.
   const std::size_t guess = std::min<std::size_t>(offset / chunks.front().length, chunks.size() - 1);
@@ -24,13 +21,45 @@ std::size_t Reader::chunkAt(std::uint64_t offset) const {
   return static_cast<std::size_t>(found - chunks.begin());
 }
 
+/// Up to where two versions have the same chunks.
+std::uint64_t sameBytes(const FileVersion& older, const FileVersion& newer) {
+  std::size_t count = 0;
+  const auto isSame = [&] {
+    const Chunk& left = older.chunks[count];
+    const Chunk& right = newer.chunks[count];
+    return left.offset == right.offset && left.length == right.length && left.digest == right.digest;
+  };
+  while (count < older.chunks.size() && count < newer.chunks.size() && isSame()) count += 1;
+  if (count < older.chunks.size()) return older.chunks[count].offset;
+  return older.chunks.empty() ? 0 : older.chunks.back().end();
+}
+
+}  // namespace
+
+Reader::Reader(Api& api, ChunkStore& store, SharedVersion version)
+    : api_(api), store_(store), version_(std::move(version)) {}
+
+Reader::~Reader() {
+  if (isCounted_) store_.countReaders(-1);
+}
+
+SharedVersion Reader::version() {
+  const std::lock_guard lock(mutex_);
+  return version_;
+}
+
 std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer) {
-  if (offset >= size()) return 0;
-  const std::uint64_t end = std::min<std::uint64_t>(size(), offset + std::min<std::uint64_t>(length, size()));
-  noteRead(offset, end);
-  fetchAhead(offset, end);
-  const auto& chunks = version_->chunks;
-  std::size_t index = chunkAt(offset);
+  SharedVersion version = this->version();
+  if (offset >= version->size && length > 0) {
+    lookForMore();
+    version = this->version();
+  }
+  if (offset >= version->size) return 0;
+  const std::uint64_t end = offset + std::min<std::uint64_t>(length, version->size - offset);
+  noteRead(*version, offset, end);
+  fetchAhead(version, offset, end);
+  const auto& chunks = version->chunks;
+  std::size_t index = chunkAt(*version, offset);
   for (std::uint64_t position = offset; position < end;) {
     char* const target = buffer + (position - offset);
     if (index == chunks.size() || position < chunks[index].offset) {
@@ -41,66 +70,101 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
       continue;
     }
     const Chunk& chunk = chunks[index];
-    const SharedBlock block = blockOf(index);
+    const SharedBlock block = blockOf(version, index);
     const std::uint64_t partEnd = std::min(end, chunk.end());
-    std::memcpy(target, block->bytes.get() + (position - chunk.offset), partEnd - position);
+    std::memcpy(target, block->bytes() + (position - chunk.offset), partEnd - position);
     position = partEnd;
     index += 1;
     // A long read goes on fetching while it copies.
-    if (position < end) fetchAhead(position, end);
+    if (position < end) fetchAhead(version, position, end);
   }
   return end - offset;
 }
 
-SharedBlock Reader::blockOf(std::size_t chunk) {
+void Reader::lookForMore() {
+  SharedVersion older;
   {
     const std::lock_guard lock(mutex_);
-    if (lastBlock_ != nullptr && lastChunk_ == chunk) return lastBlock_;
+    if (!hasSeenEnd_) {
+      hasSeenEnd_ = true;
+      return;
+    }
+    older = version_;
   }
-  SharedBlock block = store_.get(version_, chunk);
+  SharedVersion newer;
+  try {
+    newer = api_.open(older->path);
+  } catch (const Error& error) {
+    // Removed, or something else by now: the end stays the end.
+    if (error.tensorflowCode() == TF_NOT_FOUND || error.tensorflowCode() == TF_FAILED_PRECONDITION) return;
+    throw;
+  }
+  const std::uint64_t same = sameBytes(*older, *newer);
+  if (newer->size <= older->size || older->size - same > limits::kRewrittenBytesMax) return;
+  // What follows may have been written again: it must be what it was.
+  std::string before(older->size - same, '\0');
+  std::string after(before.size(), '\0');
+  Reader(api_, store_, older).read(same, before.size(), before.data());
+  Reader(api_, store_, newer).read(same, after.size(), after.data());
+  if (before != after) return;
   const std::lock_guard lock(mutex_);
+  version_ = newer;
+  ahead_ = 0;
+  lastVersion_ = nullptr;
+}
+
+SharedBlock Reader::blockOf(const SharedVersion& version, std::size_t chunk) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (lastVersion_ == version.get() && lastChunk_ == chunk) return lastBlock_;
+  }
+  SharedBlock block = store_.get(version, chunk);
+  const std::lock_guard lock(mutex_);
+  // Only of the version that is kept, so that no other can have its address.
+  lastVersion_ = version == version_ ? version.get() : nullptr;
   lastChunk_ = chunk;
   lastBlock_ = block;
   return block;
 }
 
-void Reader::noteRead(std::uint64_t offset, std::uint64_t end) {
+void Reader::noteRead(const FileVersion& version, std::uint64_t offset, std::uint64_t end) {
   const std::lock_guard lock(mutex_);
   const bool goesOn = offset == position_;
   position_ = end;
   if (!goesOn) {
     window_ = 0;
-    ahead_ = chunkAt(offset);
+    ahead_ = chunkAt(version, offset);
     return;
   }
-  if (!isCounted_ && size() > limits::kReadAheadBytesMin) {
+  if (!isCounted_ && version.size > limits::kReadAheadBytesMin) {
     isCounted_ = true;
     store_.countReaders(1);
   }
   window_ = std::min(store_.readAheadBytes(), std::max(limits::kReadAheadBytesMin, 2 * window_));
 }
 
-void Reader::fetchAhead(std::uint64_t position, std::uint64_t end) {
-  const auto& chunks = version_->chunks;
+void Reader::fetchAhead(const SharedVersion& version, std::uint64_t position, std::uint64_t end) {
+  const auto& chunks = version->chunks;
   std::size_t first;
   std::size_t last;
   {
     const std::lock_guard lock(mutex_);
     // Of a long read, no more than may be ahead of anybody.
     const std::uint64_t needed = std::min(end, position + store_.readAheadBytes());
-    const std::uint64_t target = std::min(size(), std::max<std::uint64_t>(needed, position + window_));
-    first = std::max(ahead_, chunkAt(position));
-    last = std::min(chunkAt(target - 1) + 1, chunks.size());
+    const std::uint64_t target = std::min(version->size, std::max<std::uint64_t>(needed, position + window_));
+    first = std::max(ahead_, chunkAt(*version, position));
+    last = std::min(chunkAt(*version, target - 1) + 1, chunks.size());
     if (last <= first) return;
-    const bool isNeeded = chunks[first].offset < needed;
+    const bool isWaitedFor = chunks[first].offset <= position;
+    const bool isLast = target == version->size || target == end;
     // What only waits goes in large requests.
-    const std::uint64_t enough = std::min<std::uint64_t>(limits::kBodyBytesTarget, window_ / 2);
-    if (!isNeeded && last < chunks.size() && chunks[last - 1].end() - chunks[first].offset < enough) return;
+    const std::uint64_t enough = std::min<std::uint64_t>(limits::kBodyBytesTarget, (target - position) / 2);
+    if (!isWaitedFor && !isLast && chunks[last - 1].end() - chunks[first].offset < enough) return;
     ahead_ = last;
     // The reader fetches a single chunk itself.
-    if (isNeeded && last - first == 1) return;
+    if (isWaitedFor && last - first == 1) return;
   }
-  store_.fetchAhead(version_, first, last);
+  store_.fetchAhead(version, first, last);
 }
 
 }  // namespace gdpfs

@@ -38,7 +38,9 @@ void Writer::append(std::string_view bytes) {
   }
   if (!bytes.empty()) loadTail();
   while (!bytes.empty()) {
-    const std::string_view slice = bytes.substr(0, kSliceBytes);
+    // Up to the end of a chunk, so that the next ones need not be gathered.
+    const bool isInChunk = fixedChunkSize_ > tail_.size();
+    const std::string_view slice = bytes.substr(0, isInChunk ? fixedChunkSize_ - tail_.size() : kSliceBytes);
     gather(slice);
     bytes.remove_prefix(slice.size());
   }
