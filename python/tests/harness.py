@@ -69,18 +69,21 @@ class Server:
         self._folder = folder
 
     def start(self) -> dict[str, Any]:
-        self._process = subprocess.Popen(
-            ["node", str(MAIN), "serve", "--json"]
-            + [f"--data={self.data}", f"--listen=127.0.0.1:{self._port}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=Cli(self.data).environment,
-        )
+        self._process = self._spawn()
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the server ended before it was ready"
         ready: dict[str, Any] = json.loads(line)
         return ready
+
+    def _spawn(self, *before: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*before, "node", str(MAIN), "serve", "--json"]
+            + [f"--data={self.data}", f"--listen=127.0.0.1:{self._port}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=Cli(self.data).environment,
+        )
 
     def kill(self) -> None:
         """SIGKILL, now."""
@@ -96,6 +99,11 @@ class Server:
         """Dies without warning and comes back."""
         self.kill()
         self.start()
+
+    def restart_later(self) -> None:
+        """The same, but after a second, and by itself: every thread of this process may wait."""
+        self.kill()
+        self._process = self._spawn("sh", "-c", 'sleep 1; exec "$@"', "sh")
 
     def volume(self, alias: str, **options: str) -> str:
         """Makes an empty volume of the admin's; its URL, without a slash at the end."""

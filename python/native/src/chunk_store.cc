@@ -158,8 +158,8 @@ void ChunkStore::fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted) 
       if (disk_.isOn()) disk_.write(digest, block->view());
     });
     const Chunk& first = version.chunks[chunks.front()];
-    const std::string place = version.path.uri() + ": the chunk of " + std::to_string(first.length) +
-                              " bytes at offset " + std::to_string(first.offset);
+    const std::string place =
+        "the chunk of " + std::to_string(first.length) + " bytes at offset " + std::to_string(first.offset);
     try {
       // What came with a wrong digest is asked for again: then the server looks for itself.
       api_.readChunks(version, chunks, attempt > 0, receiver);

@@ -25,7 +25,7 @@ class ChunkStore {
   /// top: at most `kBodyBytesTarget` for each thread.
   ChunkStore(Api& api, DiskCache& disk, Workers& workers, std::size_t bytesMax);
 
-  /// The verified bytes of a chunk, from memory, the local disk or the server. Throws `corrupt`, naming file and
+  /// The verified bytes of a chunk, from memory, the local disk or the server. Throws `corrupt`, naming the
   /// offset, if the server has no right ones.
   SharedBlock get(const SharedVersion& version, std::size_t chunk);
   /// Sees to it that chunks from `first` up to `end` are there soon.
