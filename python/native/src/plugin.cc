@@ -1,192 +1,23 @@
-// TensorFlow's side: tables of C functions. No exception leaves them, and whatever is handed over comes from the
-// allocator that TensorFlow frees with.
+// The file system, as TensorFlow calls it, and how TensorFlow finds it.
 
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <openssl/evp.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "client.h"
 #include "error.h"
 #include "operations.h"
+#include "plugin_files.h"
+#include "plugin_support.h"
 #include "tensorflow_abi.h"
 
 namespace gdpfs {
 namespace {
-
-void* allocate(std::size_t size) { return std::calloc(1, size); }
-void release(void* memory) { std::free(memory); }
-
-char* copyText(const std::string& text) {
-  auto* copy = static_cast<char*>(allocate(text.size() + 1));
-  if (copy != nullptr) std::memcpy(copy, text.c_str(), text.size() + 1);
-  return copy;
-}
-
-void setError(TF_Status* status, TF_Code code, const std::string& subject, const std::string& text) {
-  TF_SetStatus(status, code, (subject + ": " + text).c_str());
-}
-
-/// Runs `action` and tells TensorFlow what became of it. `subject` is the path that it is about.
-template <typename Action>
-bool attempt(TF_Status* status, const std::string& subject, const Action& action) noexcept {
-  try {
-    TF_SetStatus(status, TF_OK, "");
-    action();
-    return true;
-  } catch (const Error& error) {
-    setError(status, error.tensorflowCode(), subject, error.text());
-  } catch (const std::bad_alloc&) {
-    setError(status, TF_RESOURCE_EXHAUSTED, subject, "there is not enough memory");
-  } catch (const std::exception& error) {
-    setError(status, TF_INTERNAL, subject, error.what());
-  }
-  return false;
-}
-
-/// What was opened before a fork belongs to the parent: its threads, connections and locks are not here.
-void requireSameProcess(int generation) {
-  if (generation == Client::generation()) return;
-  throw Error("local_io", "cannot use a file that was opened before this process was forked",
-              "open it again here, or start processes with \"spawn\"");
-}
-
-// Files that are open for reading.
-
-struct OpenReader {
-  std::string uri;
-  int generation;
-  std::unique_ptr<Reader> reader;
-};
-
-void cleanUpReader(TF_RandomAccessFile* file) {
-  auto* open = static_cast<OpenReader*>(file->plugin_file);
-  // In a forked child its locks may be held for ever.
-  if (open->generation == Client::generation()) delete open;
-}
-
-std::int64_t read(const TF_RandomAccessFile* file, std::uint64_t offset, std::size_t length, char* buffer,
-                  TF_Status* status) {
-  auto* open = static_cast<OpenReader*>(file->plugin_file);
-  std::int64_t count = -1;
-  attempt(status, open->uri, [&] {
-    requireSameProcess(open->generation);
-    count = static_cast<std::int64_t>(open->reader->read(offset, length, buffer));
-  });
-  if (count >= 0 && static_cast<std::size_t>(count) < length) TF_SetStatus(status, TF_OUT_OF_RANGE, "EOF reached");
-  return count;
-}
-
-// Files that are open for writing.
-
-struct OpenWriter {
-  std::string uri;
-  int generation;
-  Client* client;
-  std::shared_ptr<Writer> writer;
-};
-
-OpenWriter* writerOf(const TF_WritableFile* file) { return static_cast<OpenWriter*>(file->plugin_file); }
-
-void append(const TF_WritableFile* file, const char* buffer, std::size_t length, TF_Status* status) {
-  auto* open = writerOf(file);
-  attempt(status, open->uri, [&] {
-    requireSameProcess(open->generation);
-    open->writer->append({buffer, length});
-  });
-}
-
-std::int64_t tell(const TF_WritableFile* file, TF_Status* status) {
-  auto* open = writerOf(file);
-  std::int64_t position = -1;
-  attempt(status, open->uri, [&] {
-    requireSameProcess(open->generation);
-    position = static_cast<std::int64_t>(open->writer->tell());
-  });
-  return position;
-}
-
-void flush(const TF_WritableFile* file, TF_Status* status) {
-  auto* open = writerOf(file);
-  attempt(status, open->uri, [&] {
-    requireSameProcess(open->generation);
-    open->writer->flush();
-  });
-}
-
-void sync(const TF_WritableFile* file, TF_Status* status) {
-  auto* open = writerOf(file);
-  attempt(status, open->uri, [&] {
-    requireSameProcess(open->generation);
-    open->writer->sync();
-  });
-}
-
-/// TensorFlow calls it twice for some files.
-void close(const TF_WritableFile* file, TF_Status* status) {
-  auto* open = writerOf(file);
-  attempt(status, open->uri, [&] {
-    requireSameProcess(open->generation);
-    try {
-      open->writer->close();
-    } catch (...) {
-      open->client->writers().remove(open->writer.get());
-      throw;
-    }
-    open->client->writers().remove(open->writer.get());
-  });
-}
-
-/// The only call for a file that its user never closed: it must become what was written.
-void cleanUpWriter(TF_WritableFile* file) {
-  auto* open = writerOf(file);
-  if (open->generation != Client::generation()) return;
-  try {
-    open->writer->close();
-  } catch (const Error& error) {
-    std::fprintf(stderr, "gdpfs: error: %s: %s\n", open->uri.c_str(), error.text().c_str());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "gdpfs: error: %s: %s\n", open->uri.c_str(), error.what());
-  }
-  open->client->writers().remove(open->writer.get());
-  delete open;
-}
-
-// Memory regions: files that are held in memory whole.
-
-struct Region {
-  explicit Region(std::uint64_t count) : length(count) {
-    // As TensorFlow aligns tensors, which may be made of it. Some callers take the data for a C string.
-    constexpr std::size_t kAlignment = 64;
-    const std::size_t size = (length + 1 + kAlignment - 1) / kAlignment * kAlignment;
-    bytes = static_cast<char*>(std::aligned_alloc(kAlignment, size));
-    if (bytes == nullptr) throw std::bad_alloc();
-    bytes[length] = '\0';
-  }
-  ~Region() { std::free(bytes); }
-  Region(const Region&) = delete;
-  Region& operator=(const Region&) = delete;
-
-  std::uint64_t length;
-  char* bytes;
-};
-
-void cleanUpRegion(TF_ReadOnlyMemoryRegion* region) { delete static_cast<Region*>(region->plugin_memory_region); }
-
-const void* regionData(const TF_ReadOnlyMemoryRegion* region) {
-  return static_cast<Region*>(region->plugin_memory_region)->bytes;
-}
-
-std::uint64_t regionLength(const TF_ReadOnlyMemoryRegion* region) {
-  return static_cast<Region*>(region->plugin_memory_region)->length;
-}
 
 // The file system.
 
@@ -197,31 +28,20 @@ void cleanUp(TF_Filesystem*) {}
 
 void newRandomAccessFile(const TF_Filesystem*, const char* path, TF_RandomAccessFile* file, TF_Status* status) {
   attempt(status, path, [&] {
-    auto reader = operations().openReader(parsePath(path));
-    file->plugin_file = new OpenReader{path, Client::generation(), std::move(reader)};
+    setReader(file, path, operations().openReader(parsePath(path)));
   });
-}
-
-void setWriter(TF_WritableFile* file, const char* path, std::shared_ptr<Writer> writer) {
-  file->plugin_file = new OpenWriter{path, Client::generation(), &Client::current(), std::move(writer)};
 }
 
 void newWritableFile(const TF_Filesystem*, const char* path, TF_WritableFile* file, TF_Status* status) {
-  attempt(status, path, [&] { setWriter(file, path, operations().openWriter(parsePath(path))); });
+  attempt(status, path, [&] { setWriter(file, path, Client::current(), operations().openWriter(parsePath(path))); });
 }
 
 void newAppendableFile(const TF_Filesystem*, const char* path, TF_WritableFile* file, TF_Status* status) {
-  attempt(status, path, [&] { setWriter(file, path, operations().openAppender(parsePath(path))); });
+  attempt(status, path, [&] { setWriter(file, path, Client::current(), operations().openAppender(parsePath(path))); });
 }
 
 void newMemoryRegion(const TF_Filesystem*, const char* path, TF_ReadOnlyMemoryRegion* region, TF_Status* status) {
-  attempt(status, path, [&] {
-    const auto reader = operations().openReader(parsePath(path));
-    if (reader->size() == 0) throw Error("usage", "cannot map it: it is empty");
-    auto made = std::make_unique<Region>(reader->size());
-    reader->read(0, reader->size(), made->bytes);
-    region->plugin_memory_region = made.release();
-  });
+  attempt(status, path, [&] { setRegion(region, *operations().openReader(parsePath(path))); });
 }
 
 void createDir(const TF_Filesystem*, const char* path, TF_Status* status) {
@@ -332,11 +152,6 @@ void flushCaches(const TF_Filesystem*) {
   }
 }
 
-template <typename Table>
-Table* newTable() {
-  return static_cast<Table*>(allocate(sizeof(Table)));
-}
-
 void fillFilesystem(TF_FilesystemOps& table) {
   table.init = init;
   table.cleanup = cleanUp;
@@ -368,15 +183,7 @@ void fillOps(TF_FilesystemPluginOps& ops) {
   ops.filesystem_ops_size = sizeof(TF_FilesystemOps);
   ops.filesystem_ops = newTable<TF_FilesystemOps>();
   fillFilesystem(*ops.filesystem_ops);
-  ops.random_access_file_ops_size = sizeof(TF_RandomAccessFileOps);
-  ops.random_access_file_ops = newTable<TF_RandomAccessFileOps>();
-  *ops.random_access_file_ops = {cleanUpReader, read};
-  ops.writable_file_ops_size = sizeof(TF_WritableFileOps);
-  ops.writable_file_ops = newTable<TF_WritableFileOps>();
-  *ops.writable_file_ops = {cleanUpWriter, append, tell, flush, sync, close};
-  ops.read_only_memory_region_ops_size = sizeof(TF_ReadOnlyMemoryRegionOps);
-  ops.read_only_memory_region_ops = newTable<TF_ReadOnlyMemoryRegionOps>();
-  *ops.read_only_memory_region_ops = {cleanUpRegion, regionData, regionLength};
+  fillFileTables(ops);
 }
 
 /// TensorFlow has functions of these names, too: with those nothing would be as it should.
