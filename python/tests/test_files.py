@@ -74,6 +74,34 @@ def test_any_sequence_of_reads_gets_the_bytes_that_a_local_file_has(
             position = file.tell()
 
 
+@pytest.mark.parametrize("cache_type", ["none", "readahead", "bytes", "blockcache", "background"])
+def test_the_caches_of_fsspec_can_be_put_before_it(
+    fs: GdpFileSystem, volume: str, cache_type: str
+) -> None:
+    data = random.Random(7).randbytes(3 * MIB)
+    fs.pipe_file(f"{volume}/file", data)
+    with fs.open(f"{volume}/file", cache_type=cache_type, block_size=100_000) as file:
+        file.seek(MIB)
+        assert file.read(10) == data[MIB : MIB + 10]
+        target = bytearray(2 * MIB)
+        assert file.readinto(target) == 2 * MIB - 10
+        assert target[:-10] == data[MIB + 10 :]
+
+
+def test_files_are_read_through_the_local_caches_of_fsspec(
+    tmp_path: Path, fs: GdpFileSystem, volume: str
+) -> None:
+    for chain in ("simplecache", "filecache"):
+        fs.pipe_file(f"{volume}/file", chain.encode())
+        options = {"cache_storage": str(tmp_path / chain), "check_files": True}
+        known = options if chain == "filecache" else {"cache_storage": str(tmp_path / chain)}
+        with fsspec.open(f"{chain}::{volume}/file", **{chain: known}) as file:
+            assert file.read() == chain.encode()
+    fs.pipe_file(f"{volume}/file", b"newer")
+    with fsspec.open(f"filecache::{volume}/file", filecache=options) as file:
+        assert file.read() == b"newer"
+
+
 def test_lines_come_as_they_were_written(fs: GdpFileSystem, volume: str) -> None:
     lines = [b"x" * (number % 300) + b"\n" for number in range(5000)] + [b"the last"]
     fs.pipe_file(f"{volume}/lines", b"".join(lines))
@@ -360,6 +388,14 @@ def test_the_coroutines_work_in_a_loop_of_the_program(home: Server, volume: str)
         names = [f"{volume}/{number}" for number in range(40)]
         await asyncio.gather(*(fs._pipe_file(name, name.encode()) for name in names))
         assert len(await fs._ls(volume)) == 40
+        async with await fs.open_async(f"{volume}/streamed", "wb") as file:
+            for _ in range(3):
+                await file.write(bytes(5 * MIB))
+        async with await fs.open_async(f"{volume}/streamed") as file:
+            assert await file.read(10 * MIB) == bytes(10 * MIB)
+            assert len(await file.read()) == 5 * MIB
+        with pytest.raises(FileNotFoundError):
+            await fs.open_async(f"{volume}/nothing")
         return list(await asyncio.gather(*(fs._cat_file(name) for name in names)))
 
     assert asyncio.run(program()) == [f"{volume}/{number}".encode() for number in range(40)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fsspec.spec import AbstractBufferedFile
@@ -65,6 +66,10 @@ class GdpReadFile(AbstractBufferedFile):
             self.loc = start + size
             return line[:size]
         return line
+
+    def close(self) -> None:
+        self._reader.close()
+        super().close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Whoever gets it reads the same version."""
@@ -180,3 +185,35 @@ class GdpAppendFile(_Output):
     def discard(self) -> None:
         """What was flushed stays."""
         self.closed = True
+
+
+class GdpAsyncFile:
+    """An open file for coroutines; one call at a time."""
+
+    def __init__(self, run: Callable[..., Awaitable[Any]], file: Any) -> None:
+        self._run = run
+        self._file = file
+
+    async def read(self, length: int = -1) -> bytes:
+        return bytes(await self._run(self._file.read, length))
+
+    async def write(self, data: Any) -> int:
+        return int(await self._run(self._file.write, data))
+
+    async def flush(self) -> None:
+        await self._run(self._file.flush)
+
+    async def close(self) -> None:
+        await self._run(self._file.close)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return int(self._file.seek(place, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    async def __aenter__(self) -> GdpAsyncFile:
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._run(self._file.__exit__, *failure)

@@ -13,7 +13,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 
 from .errors import make_error, shown
 from .file_lookup import ReadingFileSystem
-from .files import GdpAppendFile, GdpReadFile, GdpWriteFile
+from .files import GdpAppendFile, GdpAsyncFile, GdpReadFile, GdpWriteFile
 from .limits import WHOLE_FILE_BYTES
 from .paths import Path, parse_path, require_volume
 from .reading import FileReader
@@ -68,6 +68,10 @@ class GdpFileSystem(ReadingFileSystem):
             return GdpAppendFile(self, path)
         self._refuse_early(target, is_exclusive=mode == "xb")
         return GdpWriteFile(self, path, mode, autocommit=autocommit, size=size)
+
+    async def open_async(self, path: str, mode: str = "rb", **options: Any) -> GdpAsyncFile:
+        file = await self._run(self._open, self._strip_protocol(path), mode, **options)
+        return GdpAsyncFile(self._run, file)
 
     def _refuse_early(self, path: Path, *, is_exclusive: bool) -> None:
         """What would otherwise fail when everything has been written."""

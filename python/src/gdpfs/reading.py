@@ -61,6 +61,13 @@ class FileReader(ForkSafe):
     def size(self) -> int:
         return self.version.size
 
+    def close(self) -> None:
+        """Lets go of what was fetched ahead. The file may still be read."""
+        with self._lock:
+            for body in self._bodies.values():
+                body.future.cancel()
+            self._bodies.clear()
+
     def read(self, start: int, end: int) -> bytes:
         """Bytes [start, end) of the file, cut to it."""
         return b"".join(self.pieces(start, end))
