@@ -349,6 +349,10 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   principalPatch: () =>
     refused('PATCH', '/api/v1/admin/principals/alice', { json: { revoked: false } }),
   auditGet: () => refused('GET', '/api/v1/admin/audit'),
+  quotasPost: () =>
+    refused('POST', '/api/v1/admin/quotas', {
+      json: { volume: 'bob', quota: { bytes: 0, entries: 0 } },
+    }),
   groupsGet: () => refused('GET', '/api/v1/admin/groups'),
   groupsPost: () => refused('POST', '/api/v1/admin/groups', { json: { name: 'g', add: ['bob'] } }),
   groupDelete: () => refused('DELETE', '/api/v1/admin/groups/g'),

@@ -194,6 +194,10 @@ class Lab {
 async function checkSight(lab: Lab, at?: Moment): Promise<void> {
   const tree = lab.tree(at);
   const { fs, volume } = lab.store;
+  if (at === undefined) {
+    const bytes = [...tree.values()].reduce((sum, { size }) => sum + size, 0);
+    assert.deepEqual(fs.usage(volume), { bytes, entries: tree.size }, 'usage');
+  }
   const moment = at === undefined ? {} : { at };
   for (const user of USERS) {
     const rights = lab.rights(user);
@@ -247,7 +251,11 @@ describe('grants', () => {
         await using store = await openTestStore();
         const lab = new Lab(store);
         await store.system.change(() => ({
-          records: [{ body: { case: 'membership', value: { group: 'team', principal: 'bob' } } }],
+          records: [
+            { body: { case: 'membership', value: { group: 'team', principal: 'bob' } } },
+            // Far away, but the volume is accounted for.
+            { body: { case: 'quota', value: { volume: store.volume, bytes: 10n ** 12n } } },
+          ],
           result: null,
         }));
         for (const directory of DIRECTORIES.slice(1)) {

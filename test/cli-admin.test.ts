@@ -1,6 +1,6 @@
 /** `gdpfs admin` as users and admins run it. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type CliResult, runCli } from './support/cli.ts';
@@ -103,4 +103,80 @@ test('gdpfs admin audit tells of changes and refusals: who, what, when, from whe
   assert.doesNotMatch(own, / alice +127/);
   const since = new Date(Date.now() + 60_000).toISOString();
   assert.equal(await run('admin', 'admin', 'audit', '--since', since), '');
+});
+
+test('gdpfs admin user add makes a bundle that is a whole login, private, and nothing but that', async () => {
+  const zip = join(folder, 'dave.zip');
+  const made = JSON.parse(
+    await run('admin', 'admin', 'user', 'add', 'dave', '--bundle', zip, '--json'),
+  );
+  assert.deepEqual([made.principal, made.url], ['dave', server.url]);
+  assert.equal((await stat(zip)).mode & 0o777, 0o600);
+  const again = await cli('admin', ['admin', 'user', 'add', 'eve', '--bundle', zip]);
+  assert.equal(again.code, 73, again.stderr);
+  const home = join(folder, 'dave');
+  await run('admin', 'admin', 'user', 'add', 'dave', '--bundle', home);
+  assert.match(await run('dave', 'whoami'), /^dave \(user\)/);
+  await run('dave', 'cp', join(folder, 'file'), 'gdp://dave/file');
+  const files = await readdir(home, { recursive: true, withFileTypes: true });
+  for (const file of files.filter((entry) => entry.isFile())) {
+    const { mode } = await stat(join(file.parentPath, file.name));
+    assert.equal(mode & 0o077, 0, file.name);
+  }
+});
+
+test('gdpfs admin service add makes a login for a pod: read-only, long-lived, without a home', async () => {
+  const home = join(folder, 'trainer');
+  const args = ['admin', 'service', 'add', 'trainer', '--days', '400', '--bundle', home];
+  await run('admin', ...args);
+  const { certificateExpiresMs, role, volumes } = JSON.parse(
+    await run('trainer', 'whoami', '--json'),
+  );
+  assert.equal(role, 'service');
+  assert(certificateExpiresMs > Date.now() + 399 * 24 * 3600 * 1000);
+  assert.deepEqual(volumes, []);
+  await refused('trainer', 'ls', 'gdp://alice/private');
+  await run('alice', 'admin', 'grant', 'read', 'trainer', 'gdp://alice/private');
+  for (const path of [home, join(home, 'profiles')]) await chmod(path, 0o500);
+  assert.equal(await run('trainer', 'cat', 'gdp://alice/private/file'), 'some text\n');
+  for (const path of [home, join(home, 'profiles')]) await chmod(path, 0o700);
+  await run('admin', 'admin', 'user', 'rm', 'trainer');
+  await refused('trainer', 'cat', 'gdp://alice/private/file');
+});
+
+test('gdpfs admin quota stops a volume from growing, and lets it shrink', async () => {
+  const token = (await run('admin', 'admin', 'invite', 'frank', '--quota', '1000')).trim();
+  await run('frank', 'login', server.url, token);
+  await writeFile(join(folder, 'big'), Buffer.alloc(990));
+  await run('frank', 'cp', join(folder, 'big'), 'gdp://frank/big');
+  assert.match(await run('frank', 'volume', 'ls'), /^frank .* 990 B of 1\.00 KB /m);
+  await run('frank', 'cp', join(folder, 'file'), 'gdp://frank/b');
+  const second = await cli('frank', ['cp', join(folder, 'file'), 'gdp://frank/c']);
+  assert.equal(second.code, 73, second.stderr);
+  assert.match(second.stderr, /would hold 10[0-9]{2} bytes, need at most 1000/);
+  await run('frank', 'rm', 'gdp://frank/big');
+  await run('frank', 'cp', join(folder, 'file'), 'gdp://frank/c');
+  const shown = await run(
+    'admin',
+    'admin',
+    'quota',
+    'gdp://frank',
+    '--bytes',
+    '2KB',
+    '--entries',
+    '3',
+  );
+  assert.match(shown, /^frank +20 of 2000 bytes +2 of 3 entries$/m);
+  await run('frank', 'mkdir', 'gdp://frank/d');
+  const { code, stderr } = await cli('frank', ['mkdir', 'gdp://frank/e']);
+  assert.deepEqual([code, /4 entries, need at most 3/.test(stderr)], [73, true], stderr);
+});
+
+test('the volume public can be read by everybody, and written by its owner alone', async () => {
+  await run('admin', 'volume', 'create', 'public');
+  await run('admin', 'cp', join(folder, 'file'), 'gdp://public/file');
+  assert.equal(await run('bob', 'cat', 'gdp://public/file'), 'some text\n');
+  assert.equal(await run('bob', 'cat', '/pfs/default/public/file'), 'some text\n');
+  await refused('bob', 'cp', join(folder, 'file'), 'gdp://public/other');
+  await refused('bob', 'rm', 'gdp://public/file');
 });

@@ -258,6 +258,9 @@ export const LIMITS = {
   /** Directories that one principal, group or everyone has grants on, in one volume. */
   grantsPerSubjectMax: 10_000,
   groupMembersMax: 10_000,
+  /** What a home volume may hold unless the invitation says otherwise. */
+  homeQuotaBytes: 100 * GIB,
+  homeQuotaEntries: 10_000_000,
 
   // TensorFlow.js.
   /** One record of a TFRecord file, which is held in memory whole. */

@@ -1,5 +1,7 @@
 import type {
   AuditPage,
+  QuotaRequest,
+  Volume,
   Grant,
   GrantList,
   GrantRequest,
@@ -113,4 +115,13 @@ export async function readAudit(
   call: CallOptions = {},
 ): Promise<AuditPage> {
   return await send(session, 'audit', { method: 'GET', query }, call);
+}
+
+/** The volume with its new quota. */
+export async function setQuota(
+  session: Session,
+  json: QuotaRequest,
+  call: CallOptions = {},
+): Promise<Volume> {
+  return await send(session, 'quotas', { method: 'POST', json }, call);
 }

@@ -75,6 +75,7 @@ function planMkdir(planner: Planner, change: Kind<'mkdir'>): void {
     ...planner.newNode(resolved, 'directory', change),
     kind: NodeKind.DIRECTORY,
   });
+  planner.grow({ bytes: 0, entries: 1 });
 }
 
 function planSymlink(planner: Planner, change: Kind<'symlink'>): void {
@@ -89,6 +90,7 @@ function planSymlink(planner: Planner, change: Kind<'symlink'>): void {
     kind: NodeKind.SYMLINK,
     target,
   });
+  planner.grow({ bytes: 0, entries: 1 }, planner.usageOf(resolved.row));
 }
 
 function planPut(planner: Planner, change: Kind<'put'>): void {
@@ -108,6 +110,7 @@ function planPut(planner: Planner, change: Kind<'put'>): void {
     ...planner.newNode(place, 'file', mode === undefined ? change : { ...change, mode }),
     ...(old === undefined ? {} : { node: BigInt(old.node) }),
   });
+  planner.grow({ bytes: prepared.size, entries: 1 }, planner.usageOf(row));
 }
 
 function planExtend(planner: Planner, change: Kind<'extend'>): void {
@@ -118,6 +121,7 @@ function planExtend(planner: Planner, change: Kind<'extend'>): void {
   planner.useChunks(prepared);
   const mtimeUs = change.mtimeUs ?? planner.context.nowUs;
   pinFile(planner, prepared, planner.sameNode(row, { ...change, mtimeUs }));
+  planner.grow({ bytes: prepared.size, entries: 1 }, planner.usageOf(row));
 }
 
 /** Appends the file log's new records and the dentry that pins them. */
@@ -177,6 +181,7 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
     parent: BigInt(target.parent),
     name: target.name,
   });
+  planner.grow({ bytes: 0, entries: 0 }, planner.usageOf(target.row));
   planner.forgetDirectories();
 }
 
@@ -233,6 +238,7 @@ function copyTree(
     ...planner.newNode(target, 'directory', from.row ?? {}),
     kind: NodeKind.DIRECTORY,
   });
+  planner.grow({ bytes: 0, entries: 1 });
   const top = planner.node;
   const copies = new Map([[from.node, top]]);
   for (const { row } of below) {
@@ -252,6 +258,7 @@ function copyNode(planner: Planner, row: EntryRow, target: Resolved): void {
     ...sameContent(row),
     ...old,
   });
+  planner.grow({ bytes: row.size, entries: 1 }, planner.usageOf(target.row));
 }
 
 function planRemove(planner: Planner, change: Kind<'remove'>): void {
@@ -267,6 +274,7 @@ function planRemove(planner: Planner, change: Kind<'remove'>): void {
   if (isDirectory && change.recursive !== true && entries.hasChildren(volume, row.node)) {
     throw notEmpty(path);
   }
+  planner.grow({ bytes: 0, entries: 0 }, planner.usageOf(row));
   planner.append({
     parent: BigInt(row.parent),
     name: row.name,
@@ -300,6 +308,9 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
   }
   // A removed node comes back as itself, with all that is below it; a moved file as a copy.
   const node = row?.node ?? (isElsewhere ? undefined : old.node);
+  const isBack = node === old.node && row === undefined;
+  const size = { bytes: old.size, entries: 1 };
+  planner.grow(isBack ? planner.usageOf(old) : size, planner.usageOf(row));
   planner.append({
     ...planner.newNode(place, 'file', old),
     ...sameContent(old),

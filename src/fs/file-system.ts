@@ -7,13 +7,13 @@ import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { reading } from '../storage/index-db.ts';
 import { ChunkAccess, newChunks, sortChunks } from './chunk-access.ts';
-import { planChange, type PreparedChange } from './changes.ts';
+import type { PreparedChange } from './changes.ts';
 import { asBriefEntry, asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
 import { requireFile } from './file-state.ts';
 import { Manifests } from './manifests.ts';
 import { countAt, seqOf } from './moment.ts';
-import { Planner } from './planner.ts';
+import { makeChange } from './make-change.ts';
 import { type FileLogs, prepareChange } from './prepare-change.ts';
 import {
   briefRows,
@@ -29,8 +29,9 @@ import {
   walkPage,
   wholeRows,
 } from './tree.ts';
-import { requirePermitted } from './permit.ts';
+import type { Quotas } from './quotas.ts';
 import type { Level, Rights } from './rights.ts';
+import type { Usage } from './usage.ts';
 import { Sights, seenRows } from './sight.ts';
 import { retryChanged, truncation } from './truncate.ts';
 import type {
@@ -48,7 +49,7 @@ import type {
   VolumeInfo,
 } from './types.ts';
 import type { Uploads } from './uploads.ts';
-import type { Volumes } from './volumes.ts';
+import type { VolumeInit, Volumes } from './volumes.ts';
 
 /**
  * Volumes, paths, files and their history, on signed logs. Every `volume` argument is the 32-byte
@@ -58,6 +59,7 @@ export class FileSystem {
   readonly #engine: LogEngine;
   readonly #volumes: Volumes;
   readonly #uploads: Uploads;
+  readonly #quotas: Quotas;
   readonly #clock: Clock;
   /** The connection of `#committed`. */
   readonly #reader: DatabaseSync;
@@ -73,6 +75,7 @@ export class FileSystem {
     readonly engine: LogEngine;
     readonly volumes: Volumes;
     readonly uploads: Uploads;
+    readonly quotas: Quotas;
     readonly clock: Clock;
     readonly reader: DatabaseSync;
     readonly writer: DatabaseSync;
@@ -80,6 +83,7 @@ export class FileSystem {
     this.#engine = parts.engine;
     this.#volumes = parts.volumes;
     this.#uploads = parts.uploads;
+    this.#quotas = parts.quotas;
     this.#clock = parts.clock;
     this.#reader = parts.reader;
     this.#manifests = new Manifests(parts);
@@ -90,10 +94,7 @@ export class FileSystem {
   }
 
   /** Throws `exists` if the alias is taken. */
-  async createVolume(
-    options: Pick<VolumeInfo, 'alias' | 'owner' | 'custody' | 'chunking'>,
-    context: ChangeContext,
-  ): Promise<VolumeInfo> {
+  async createVolume(options: VolumeInit, context: ChangeContext): Promise<VolumeInfo> {
     return await this.#volumes.create(options, context);
   }
 
@@ -106,6 +107,10 @@ export class FileSystem {
   chunkingKey(volume: Uint8Array): Uint8Array {
     return this.#volumes.chunkingKey(volume);
   }
+
+  /** What a volume holds, if that is known: `Quotas.usage`. */
+  usage = (volume: Uint8Array): Usage | undefined =>
+    this.#quotas.usage(this.#volumes.byName(volume));
 
   listVolumes(): VolumeInfo[] {
     return this.#volumes.list();
@@ -165,13 +170,10 @@ export class FileSystem {
     const view = this.#view(row, at);
     const sight = rights && this.#sights.of(view, rights, row.count);
     const { node } = this.#stat(row, path, view);
-    return reading(this.#reader, () =>
-      lookupAll(view, node, paths).flatMap((walked) => {
-        const entry = asEntry(path, walked);
-        const isHidden = sight !== undefined && sight.levelAt(entry.path) === undefined;
-        return isHidden ? [] : [entry];
-      }),
-    );
+    return reading(this.#reader, () => {
+      const found = lookupAll(view, node, paths).map((walked) => asEntry(path, walked));
+      return sight ? found.filter((entry) => sight.levelAt(entry.path) !== undefined) : found;
+    });
   }
 
   /** Live chunks of the file version that `entry` describes. Throws `not_a_file`, `corrupt`. */
@@ -230,27 +232,23 @@ export class FileSystem {
   async #applyPrepared(
     row: VolumeRow,
     change: PreparedChange,
-    { author, request, rights }: ChangeContext,
+    context: ChangeContext,
   ): Promise<ChangeResult> {
+    const { author, request } = context;
+    const tables = {
+      entries: this.#pending,
+      chunks: this.#engine.chunks,
+      access: this.#pendingAccess,
+      quotas: this.#quotas,
+    };
     return await this.#engine.run(
       (transaction) => {
-        const planner = new Planner({
-          transaction,
-          entries: this.#pending,
-          chunks: this.#engine.chunks,
-          access: this.#pendingAccess,
-          volume: row.id,
-          author,
-          nowUs: this.#clock.now() * 1000,
-        });
-        if (rights !== undefined) requirePermitted(planner, rights, change);
-        planChange(planner, change);
-        const seq = transaction.nextSeq(row.id) - 1;
-        return { seq, node: planner.node, count: planner.count };
+        const place = { ...tables, transaction, row, nowUs: this.#clock.now() * 1000 };
+        return makeChange(place, change, context);
       },
       {
         urgent: change.kind === 'remove',
-        ...(request === undefined ? {} : { request: { principal: author, ...request } }),
+        ...(request && { request: { principal: author, ...request } }),
       },
     );
   }
@@ -324,7 +322,10 @@ export class FileSystem {
 
   /** Opens an upload, or finds the principal's own unfinished one for the same file. */
   async openUpload(options: Omit<Upload, 'id' | 'createdMs'>): Promise<Upload> {
-    return await this.#uploads.open(this.#volumes.id(options.volume), options);
+    const row = this.#volumes.byName(options.volume);
+    return await this.#uploads.open(row.id, options, ({ count, growth }) =>
+      this.#quotas.reserve(row, count, growth),
+    );
   }
 
   /** Throws `upload_not_found`. */
@@ -360,11 +361,9 @@ export class FileSystem {
     const view = this.#view(row, options.at);
     const directory = this.#stat(row, path, view);
     if (directory.kind !== 'directory') throw notADirectory(path, path);
-    const { rights, read: readAll } = options;
+    const { rights } = options;
     const sight = rights && this.#sights.of(view, rights, row.count);
-    const all = readAll(view);
-    // A whole row has everything that a part of it has.
-    const read = sight === undefined ? all : (seenRows(view, sight, all) as ReadChildren<Row>);
+    const read = seenRows(view, sight, options.read(view));
     const page = walkPage(view, directory.node, { ...options, read });
     return { ...page, seq: seqOf(row, view) };
   }

@@ -14,6 +14,8 @@ import { FileSystem } from './file-system.ts';
 import { Proofs } from './proofs.ts';
 import { FS_SCHEMA } from './schema.ts';
 import { StateFold } from './state-fold.ts';
+
+import { Quotas } from './quotas.ts';
 import { System } from './system.ts';
 import { SystemFold } from './system-fold.ts';
 import { Uploads } from './uploads.ts';
@@ -55,10 +57,11 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     const { engine, reader, writer } = log;
     const volume = await systemVolume(engine, { keys, clock, damageCount: log.damageCount });
     const system = new System({ engine, volume, reader, writer });
-    const volumes = new Volumes({ engine, system, keys, clock });
+    const quotas = new Quotas({ engine, system, reader, writer });
+    const volumes = new Volumes({ engine, system, quotas, keys, clock });
     const uploads = new Uploads({ engine, clock, reader, writer });
     return {
-      fs: new FileSystem({ engine, volumes, uploads, clock, reader, writer }),
+      fs: new FileSystem({ engine, volumes, uploads, quotas, clock, reader, writer }),
       system,
       proofs: new Proofs({ engine, volumes, reader }),
       damageCount: log.damageCount,

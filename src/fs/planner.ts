@@ -10,6 +10,8 @@ import type { ChunkAccess } from './chunk-access.ts';
 import { VolumeNodes } from './dentry-fold.ts';
 import type { EntryRow, EntryTable } from './entry-table.ts';
 import type { PreparedFile } from './prepare.ts';
+import type { Quotas } from './quotas.ts';
+import type { Usage } from './usage.ts';
 import { notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
 import type { Attributes, Precondition } from './types.ts';
 
@@ -17,11 +19,14 @@ const MODE_DEFAULT = { file: 0o644, directory: 0o755, symlink: 0o777 } as const;
 /** Missing chunks that one error names. */
 const MISSING_NAMED_MAX = 1000;
 
+const NOTHING: Usage = { bytes: 0, entries: 0 };
+
 export interface PlannerContext {
   readonly transaction: Transaction;
   readonly entries: EntryTable;
   readonly chunks: ChunkTable;
   readonly access: ChunkAccess;
+  readonly quotas: Pick<Quotas, 'below'>;
   /** Index id of the volume. */
   readonly volume: number;
   readonly author: string;
@@ -38,6 +43,8 @@ export class Planner {
   readonly nodes: VolumeNodes;
   /** Dentries appended. */
   count = 0;
+  /** By how much the volume grows. */
+  readonly growth = { bytes: 0, entries: 0 };
   /** Node that the change is about. */
   node = 0;
   /** Directories that exist for sure: their paths and nodes. Cleared by what may move one. */
@@ -79,6 +86,7 @@ export class Planner {
     const { parent, name, row } = this.resolve(path);
     if (row === undefined) {
       this.append({ ...this.newNode({ parent, name }), kind: NodeKind.DIRECTORY });
+      this.grow({ bytes: 0, entries: 1 });
     } else if (row.kind !== NodeKind.DIRECTORY) {
       throw notADirectory(path, path);
     } else {
@@ -120,6 +128,20 @@ export class Planner {
     const seq = transaction.append(volume, { case: 'dentry', value: dentry });
     this.count += 1;
     this.node = dentry.node === undefined ? seq : Number(dentry.node);
+  }
+
+  /** What is planned adds this to the volume, in the place of something else. */
+  grow(added: Usage, replaced: Usage = NOTHING): void {
+    this.growth.bytes += added.bytes - replaced.bytes;
+    this.growth.entries += added.entries - replaced.entries;
+  }
+
+  /** An entry and all that is below it; nothing if there is none. */
+  usageOf(row: Pick<EntryRow, 'kind' | 'node' | 'size'> | undefined): Usage {
+    if (row === undefined) return NOTHING;
+    if (row.kind !== NodeKind.DIRECTORY) return { bytes: row.size, entries: 1 };
+    const { bytes, entries } = this.context.quotas.below(this.context.volume, row.node);
+    return { bytes, entries: entries + 1 };
   }
 
   /** After this, paths may lead elsewhere. */

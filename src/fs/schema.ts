@@ -25,19 +25,24 @@ export const FS_SCHEMA = `
   -- whoever loses one opens another, and its chunks are found.
   CREATE TABLE upload (
     id TEXT PRIMARY KEY, volume INTEGER NOT NULL, principal TEXT NOT NULL, path TEXT NOT NULL,
-    size INTEGER, chunk_size INTEGER NOT NULL, base BLOB, created_ms INTEGER NOT NULL
+    size INTEGER, chunk_size INTEGER NOT NULL, base BLOB, created_ms INTEGER NOT NULL,
+    growth INTEGER NOT NULL
   ) WITHOUT ROWID;
+  CREATE INDEX upload_volume ON upload (volume, growth);
   CREATE INDEX upload_owner ON upload (principal, volume, path);
   CREATE TABLE upload_chunk (
     upload TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (upload, digest)
   ) WITHOUT ROWID;
   CREATE INDEX upload_chunk_digest ON upload_chunk (digest);
 
+  -- What a volume holds, at a count of its records; counted anew where it is about another one.
+  CREATE TABLE volume_usage (volume INTEGER PRIMARY KEY, count INTEGER, bytes INTEGER, entries INTEGER);
+
   -- The fold of the system log.
   CREATE TABLE principal (name TEXT PRIMARY KEY, role INTEGER, created_ms INTEGER) WITHOUT ROWID;
   CREATE TABLE invitation (
     secret_digest BLOB PRIMARY KEY, principal TEXT, role INTEGER, expires_ms INTEGER, used INTEGER,
-    quota_bytes INTEGER, quota_entries INTEGER
+    quota_bytes INTEGER, quota_entries INTEGER, life_ms INTEGER
   ) WITHOUT ROWID;
   CREATE TABLE certificate (
     serial BLOB PRIMARY KEY, principal TEXT, expires_ms INTEGER, enrolment BLOB

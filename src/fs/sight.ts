@@ -151,12 +151,13 @@ export class Sights {
   }
 }
 
-/** Reads of each directory only what somebody may see there. */
+/** Reads of each directory only what somebody may see there; all without a sight. */
 export function seenRows<Row extends NamedRow>(
   view: View,
-  sight: Sight,
+  sight: Sight | undefined,
   read: ReadChildren<Row>,
-): ReadChildren<Row | EntryRow> {
+): ReadChildren<Row> {
+  if (sight === undefined) return read;
   return (directory, page) => {
     const names = sight.namesIn(directory);
     if (names === undefined) return read(directory, page);
@@ -169,6 +170,7 @@ export function seenRows<Row extends NamedRow>(
         : undefined;
       if (row !== undefined) rows.push(row);
     }
-    return rows;
+    // A whole row has everything that a part of it has.
+    return rows as readonly NamedRow[] as readonly Row[];
   };
 }

@@ -7,8 +7,8 @@ import { prepareAll } from '../storage/index-db.ts';
 const SQL = {
   principal: 'INSERT OR REPLACE INTO principal (name, role, created_ms) VALUES (?, ?, ?)',
   invitation: `INSERT OR REPLACE INTO invitation
-    (secret_digest, principal, role, expires_ms, used, quota_bytes, quota_entries)
-    VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    (secret_digest, principal, role, expires_ms, used, quota_bytes, quota_entries, life_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   certificate: `INSERT OR REPLACE INTO certificate (serial, principal, expires_ms, enrolment)
     VALUES (?, ?, ?, ?)`,
   volume: 'INSERT OR REPLACE INTO volume_entry (alias, name, owner) VALUES (?, ?, ?)',
@@ -84,8 +84,8 @@ export class SystemFold {
 
   #invitation(value: Body<'invitation'>): void {
     const { secretDigest = NOTHING, principal = '', role = 0, expiresMs = 0n } = value;
-    const { used = false, quotaBytes = 0n, quotaEntries = 0n } = value;
-    const state = [used ? 1 : 0, quotaBytes, quotaEntries] as const;
+    const { used = false, quotaBytes = 0n, quotaEntries = 0n, lifeMs = 0n } = value;
+    const state = [used ? 1 : 0, quotaBytes, quotaEntries, lifeMs] as const;
     this.#sql.invitation.run(secretDigest, principal, role, expiresMs, ...state);
   }
 

@@ -16,6 +16,8 @@ export interface InvitationRow {
   readonly used: boolean;
   /** Of the home volume that it makes. */
   readonly quota: QuotaRow;
+  /** Of the certificates that come from it; 0: as usual. */
+  readonly lifeMs: number;
 }
 
 export interface CertificateRow {
@@ -115,6 +117,7 @@ export class SystemView {
       expiresMs: Number(row['expires_ms']),
       used: row['used'] === 1,
       quota: { bytes: Number(row['quota_bytes']), entries: Number(row['quota_entries']) },
+      lifeMs: Number(row['life_ms']),
     };
   }
 

@@ -72,6 +72,7 @@ describe('the system log', () => {
         expiresMs: 1_800_000_000_000,
         used: false,
         quota: { bytes: 0, entries: 0 },
+        lifeMs: 0,
       };
       const { view } = store.system;
       assert.deepEqual(view.invitation(secret('two')), two);

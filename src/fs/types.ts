@@ -184,6 +184,8 @@ export interface ChangeContext {
   readonly author: string;
   /** What the author may do in the volume: checked where the change is made. All if absent. */
   readonly rights?: Rights;
+  /** An upload was opened for the change: its bytes have counted since then. */
+  readonly isReserved?: boolean;
   readonly request?: RequestIdentity;
 }
 
@@ -228,5 +230,7 @@ export interface Upload {
   readonly chunkSize: number;
   /** Appends: the content it continues. */
   readonly base?: Uint8Array;
+  /** Bytes by which the volume grows when it is committed, for its quota. 0 if absent. */
+  readonly growth?: number;
   readonly createdMs: number;
 }

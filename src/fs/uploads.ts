@@ -13,8 +13,8 @@ const SQL = {
   own: `SELECT u.*, v.name AS name FROM upload u JOIN volume v ON v.id = u.volume
     WHERE u.principal = ? AND u.volume = ? AND u.path = ?`,
   count: 'SELECT count(*) AS count FROM upload WHERE principal = ?',
-  insert: `INSERT INTO upload (id, volume, principal, path, size, chunk_size, base, created_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  insert: `INSERT INTO upload (id, volume, principal, path, size, chunk_size, base, created_ms, growth)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   remove: 'DELETE FROM upload WHERE id = ?',
   removeChunks: 'DELETE FROM upload_chunk WHERE upload = ?',
   expired: 'SELECT id FROM upload WHERE created_ms < ? LIMIT 1000',
@@ -48,9 +48,13 @@ export class Uploads {
   }
 
   /** Opens an upload, or finds the principal's own for the same file; throws `busy` at the limit. */
-  async open(volume: number, options: Omit<Upload, 'id' | 'createdMs'>): Promise<Upload> {
-    const { principal, path, size, chunkSize, base } = options;
-    return await this.#engine.run(() => {
+  async open(
+    volume: number,
+    options: Omit<Upload, 'id' | 'createdMs'>,
+    reserve: (room: { readonly count: number; readonly growth: number }) => void,
+  ): Promise<Upload> {
+    const { principal, path, size, chunkSize, base, growth = 0 } = options;
+    return await this.#engine.run((transaction) => {
       // Of two writers that do not know their sizes yet, each has an upload of its own.
       const rows = size === undefined ? [] : this.#writer.own.all(principal, volume, path);
       for (const row of rows) {
@@ -66,7 +70,8 @@ export class Uploads {
       const id = randomUUID();
       const createdMs = this.#clock.now();
       const place = [id, volume, principal, path] as const;
-      this.#writer.insert.run(...place, size ?? null, chunkSize, base ?? null, createdMs);
+      reserve({ count: transaction.nextSeq(volume), growth });
+      this.#writer.insert.run(...place, size ?? null, chunkSize, base ?? null, createdMs, growth);
       return { ...options, id, createdMs };
     });
   }

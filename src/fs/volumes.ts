@@ -4,7 +4,13 @@ import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { chunkingKey } from '../format/chunker.ts';
 import { ZERO_DIGEST } from '../format/commit.ts';
-import { Chunking, Custody, HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
+import {
+  Chunking,
+  Custody,
+  HashAlgorithm,
+  LogKind,
+  Permission,
+} from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
 import { isAlias, parseVolumeReference } from '../format/path.ts';
 import { encodePolicyRecord } from '../format/policy.ts';
@@ -14,12 +20,16 @@ import {
   FORMAT_VERSION,
   logName,
   NONCE_BYTES,
+  type SystemRecordInit,
 } from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { KeyStore, SigningKey } from '../log/key-store.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
+import type { Quotas } from './quotas.ts';
+import { EVERYONE } from './rights.ts';
 import type { System } from './system.ts';
+import type { QuotaRow } from './system-view.ts';
 import type { ChangeContext, VolumeInfo } from './types.ts';
 
 const HISTORY_DAYS_DEFAULT = 30;
@@ -85,10 +95,17 @@ export function newLog(options: {
   return { state, records: [meta, policy], owner, writer };
 }
 
+export interface VolumeInit extends Pick<VolumeInfo, 'alias' | 'owner' | 'custody' | 'chunking'> {
+  /** Every principal may read it. */
+  readonly isPublic?: boolean;
+  readonly quota?: QuotaRow;
+}
+
 /** Volumes of a server: their creation, and finding them by alias or name. */
 export class Volumes {
   readonly #engine: LogEngine;
   readonly #system: System;
+  readonly #quotas: Quotas;
   readonly #keys: KeyStore;
   readonly #clock: Clock;
   readonly #ids = new Map<string, number>();
@@ -97,20 +114,19 @@ export class Volumes {
   constructor(parts: {
     readonly engine: LogEngine;
     readonly system: System;
+    readonly quotas: Quotas;
     readonly keys: KeyStore;
     readonly clock: Clock;
   }) {
     this.#engine = parts.engine;
     this.#system = parts.system;
+    this.#quotas = parts.quotas;
     this.#keys = parts.keys;
     this.#clock = parts.clock;
   }
 
   /** Throws `exists` if the alias is taken. */
-  async create(
-    options: Pick<VolumeInfo, 'alias' | 'owner' | 'custody' | 'chunking'>,
-    context: ChangeContext,
-  ): Promise<VolumeInfo> {
+  async create(options: VolumeInit, context: ChangeContext): Promise<VolumeInfo> {
     checkOptions(options);
     const log = newLog({
       kind: LogKind.DIRECTORY,
@@ -130,12 +146,16 @@ export class Volumes {
           if (this.#system.pending.volumeByAlias(alias) !== undefined) {
             throw new GdpfsError('exists', `cannot create volume "${alias}": the name is taken`);
           }
-          transaction.createLog(log.state, log.records);
+          const id = transaction.createLog(log.state, log.records);
+          this.#quotas.count(id, transaction.nextSeq(id));
           const entry = { name, alias, owner };
-          transaction.append(this.#system.volume, {
-            case: 'system',
-            value: { body: { case: 'volume', value: entry } },
-          });
+          const records: SystemRecordInit[] = [
+            { body: { case: 'volume', value: entry } },
+            ...firstRules(name, options),
+          ];
+          for (const value of records) {
+            transaction.append(this.#system.volume, { case: 'system', value });
+          }
           return { name: base64urlEncode(name) };
         },
         request === undefined ? {} : { request: { principal, ...request } },
@@ -217,6 +237,28 @@ export class Volumes {
       count: row.count,
     };
   }
+}
+
+/** What holds for a volume from its beginning. */
+function firstRules(volume: Uint8Array, { isPublic, quota }: VolumeInit): SystemRecordInit[] {
+  const records: SystemRecordInit[] = [];
+  if (isPublic === true)
+    records.push(grantRecord({ volume, subject: EVERYONE, permission: Permission.READ }));
+  if (quota !== undefined) records.push(quotaRecord(volume, quota));
+  return records;
+}
+
+function grantRecord(value: {
+  readonly volume: Uint8Array;
+  readonly subject: string;
+  readonly permission: Permission;
+}): SystemRecordInit {
+  return { body: { case: 'grant', value: { ...value, node: 0n } } };
+}
+
+export function quotaRecord(volume: Uint8Array, { bytes, entries }: QuotaRow): SystemRecordInit {
+  const value = { volume, bytes: BigInt(bytes), entries: BigInt(entries) };
+  return { body: { case: 'quota', value } };
 }
 
 function checkOptions({ alias, custody }: Pick<VolumeInfo, 'alias' | 'custody'>): void {

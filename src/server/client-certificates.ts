@@ -37,6 +37,8 @@ export interface ClientCertificateInit {
   readonly principal: string;
   /** 16 bytes. */
   readonly enrolment: Uint8Array;
+  /** That of LIMITS if absent; never longer than the authority's. */
+  readonly lifeMs?: number;
 }
 
 export interface IssuedCertificate {
@@ -82,11 +84,13 @@ export async function openClientCertificates(
   return {
     checkValidity,
 
-    async issueClientCertificate({ csrPem, principal, enrolment }) {
+    async issueClientCertificate({ csrPem, principal, enrolment, lifeMs }) {
       const publicKey = await readCertificateRequest(csrPem);
       const nowMs = clock.now();
       const serial = randomSerial();
-      const expiresMs = wholeSeconds(nowMs + LIMITS.clientCertificateLifeMs);
+      const wantedMs = nowMs + (lifeMs ?? LIMITS.clientCertificateLifeMs);
+      const authorityEndMs = issuer.certificate.validToDate.getTime();
+      const expiresMs = wholeSeconds(Math.min(wantedMs, authorityEndMs));
       const certificatePem = await signCertificate({
         subject: { kind: 'client', principal, enrolment },
         publicKey,

@@ -32,7 +32,8 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
     const claimant = claimantOf(target);
     const rooted = root === undefined ? {} : { root };
     const file = { records: readRecords(body, size), ...rooted, content, claimant };
-    const result = await fs.apply(volume.name, changeOf(exchange, upload, file), context);
+    const reserved = { ...context, isReserved: upload.size !== undefined };
+    const result = await fs.apply(volume.name, changeOf(exchange, upload, file), reserved);
     await fs.closeUpload(upload);
     return result;
   });

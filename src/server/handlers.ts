@@ -15,6 +15,7 @@ import { filesPatch } from './handlers/files-patch.ts';
 import { filesPost } from './handlers/files-post.ts';
 import { healthGet } from './handlers/health-get.ts';
 import { invitationsPost } from './handlers/invitations-post.ts';
+import { quotasPost } from './handlers/quotas-post.ts';
 import { readyGet } from './handlers/ready-get.ts';
 import { storageFileChunksGet } from './handlers/storage-file-chunks-get.ts';
 import { storageFileChunksPost } from './handlers/storage-file-chunks-post.ts';
@@ -55,6 +56,7 @@ export const HANDLERS: Handlers = {
   filesPost,
   healthGet,
   invitationsPost,
+  quotasPost,
   readyGet,
   storageFileChunksGet,
   storageFileChunksPost,

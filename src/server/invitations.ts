@@ -4,13 +4,16 @@ import type { Clock } from '../base/clock.ts';
 import { sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { Role } from '../format/generated/gdpfs_pb.js';
+import type { Role } from '../format/generated/gdpfs_pb.js';
 import type { SystemRecordInit } from '../format/records.ts';
 import type { System } from '../fs/system.ts';
-import type { InvitationRow, SystemView } from '../fs/system-view.ts';
+import type { InvitationRow, QuotaRow, SystemView } from '../fs/system-view.ts';
 import { ENROLMENT_BYTES, isPrincipalName } from '../wire/principal.ts';
+import { roleName } from './principals.ts';
 import { decodeToken, encodeToken, SECRET_BYTES } from '../wire/token.ts';
 import type { CertificateAuthority } from './ca.ts';
+
+const NO_QUOTA: QuotaRow = { bytes: 0, entries: 0 };
 
 /** What enrolment needs of a server. */
 export interface EnrolmentServices {
@@ -22,6 +25,10 @@ export interface EnrolmentServices {
 export interface InvitationInit {
   readonly principal: string;
   readonly role: Role;
+  /** Of the home volume that it may make. No limit if absent. */
+  readonly quota?: QuotaRow;
+  /** Of the certificates; as usual if absent. */
+  readonly lifeMs?: number;
 }
 
 export interface IssuedInvitation {
@@ -35,6 +42,8 @@ export interface Enrolment {
   readonly principal: string;
   /** PEM. */
   readonly certificatePem: string;
+  /** Of the home volume. */
+  readonly quota: QuotaRow;
 }
 
 /**
@@ -44,7 +53,7 @@ export interface Enrolment {
  */
 export async function createInvitation(
   { system, authority, clock }: EnrolmentServices,
-  { principal, role }: InvitationInit,
+  { principal, role, quota, lifeMs = 0 }: InvitationInit,
 ): Promise<IssuedInvitation> {
   if (!isPrincipalName(principal)) {
     const need = 'need 1 to 64 of a-z, 0-9, ".", "_", "@" and "-", the first a letter or digit';
@@ -55,8 +64,8 @@ export async function createInvitation(
   const expiresMs = clock.now() + LIMITS.invitationLifeMs;
   await system.change((state) => {
     requireRole(state, { principal, role });
-    const value = { secretDigest, principal, role, expiresMs: BigInt(expiresMs), used: false };
-    return { records: [{ body: { case: 'invitation', value } }], result: undefined };
+    const row = { secretDigest, principal, role, expiresMs, lifeMs, quota: quota ?? NO_QUOTA };
+    return { records: [invitationRecord({ ...row, used: false })], result: undefined };
   });
   return {
     token: encodeToken({ caFingerprint: authority.caFingerprint, secret }),
@@ -81,13 +90,17 @@ export async function redeemInvitation(
   const enrolment = new Uint8Array(randomBytes(ENROLMENT_BYTES));
   // Looked at twice: before the work of signing, and again where nobody can come in between. A
   // certificate that loses there never leaves this process.
-  const { principal } = requireUsable(system.view, { secretDigest, nowMs: clock.now() });
-  const issued = await authority.issueClientCertificate({ csrPem, principal, enrolment });
+  const { principal, lifeMs, quota } = requireUsable(system.view, {
+    secretDigest,
+    nowMs: clock.now(),
+  });
+  const life = lifeMs === 0 ? {} : { lifeMs };
+  const issued = await authority.issueClientCertificate({ csrPem, principal, enrolment, ...life });
   await system.change((state) => {
     const nowMs = clock.now();
     const invitation = requireUsable(state, { secretDigest, nowMs });
     const isNew = state.principal(principal) === undefined;
-    const records: SystemRecordInit[] = [usedRecord(invitation)];
+    const records: SystemRecordInit[] = [invitationRecord({ ...invitation, used: true })];
     if (isNew) records.push(principalRecord(invitation, nowMs));
     records.push({
       body: {
@@ -97,7 +110,7 @@ export async function redeemInvitation(
     });
     return { records, result: undefined };
   });
-  return { principal, certificatePem: issued.certificatePem };
+  return { principal, certificatePem: issued.certificatePem, quota };
 }
 
 function requireUsable(
@@ -112,7 +125,10 @@ function requireUsable(
   return invitation;
 }
 
-function requireRole(state: SystemView, { principal, role }: InvitationInit): void {
+function requireRole(
+  state: SystemView,
+  { principal, role }: Pick<InvitationInit, 'principal' | 'role'>,
+): void {
   const known = state.principal(principal);
   if (state.isRevoked({ principal, enrolment: EMPTY_BYTES })) {
     throw new GdpfsError('exists', `cannot invite "${principal}": it was revoked`, {
@@ -120,7 +136,7 @@ function requireRole(state: SystemView, { principal, role }: InvitationInit): vo
     });
   }
   if (known === undefined || known.role === role) return;
-  const name = known.role === Role.ADMIN ? 'admin' : 'user';
+  const name = roleName(known.role);
   throw new GdpfsError(
     'exists',
     `cannot invite "${principal}": a principal with the role "${name}"`,
@@ -130,13 +146,18 @@ function requireRole(state: SystemView, { principal, role }: InvitationInit): vo
   );
 }
 
-function usedRecord(invitation: InvitationRow): SystemRecordInit {
-  const { secretDigest, principal, role, expiresMs } = invitation;
-  const value = { secretDigest, principal, role, expiresMs: BigInt(expiresMs), used: true };
-  return { body: { case: 'invitation', value } };
+function invitationRecord(row: InvitationRow): SystemRecordInit {
+  const { expiresMs, lifeMs, quota, ...rest } = row;
+  const numbers = {
+    expiresMs: BigInt(expiresMs),
+    lifeMs: BigInt(lifeMs),
+    quotaBytes: BigInt(quota.bytes),
+    quotaEntries: BigInt(quota.entries),
+  };
+  return { body: { case: 'invitation', value: { ...rest, ...numbers } } };
 }
 
-function principalRecord({ principal, role }: InvitationInit, nowMs: number): SystemRecordInit {
+function principalRecord({ principal, role }: InvitationRow, nowMs: number): SystemRecordInit {
   const value = { name: principal, role, createdMs: BigInt(nowMs) };
   return { body: { case: 'principal', value } };
 }

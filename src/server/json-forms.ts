@@ -45,7 +45,12 @@ export function volumeJson(exchange: Exchange, volume: VolumeInfo): Volume {
   const { alias, owner, custody, chunking, createdMs, count } = volume;
   const name = base64urlEncode(volume.name);
   const access = ACCESS_NAMES[rightsOf(exchange, volume).whole];
-  return { name, alias, owner, custody, chunking, createdMs, count, access };
+  const { fs, system } = exchange.services;
+  const { bytes, entries } = system.view.quota(volume.name);
+  const quota = bytes === 0 && entries === 0 ? {} : { quota: { bytes, entries } };
+  const usage = fs.usage(volume.name);
+  const held = usage === undefined ? {} : { usage };
+  return { name, alias, owner, custody, chunking, createdMs, count, access, ...held, ...quota };
 }
 
 /** What the caller may do in all of a volume; `partial`: something, but not everywhere. */

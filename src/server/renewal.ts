@@ -1,4 +1,5 @@
 import { GdpfsError } from '../base/errors.ts';
+import { Role } from '../format/generated/gdpfs_pb.js';
 import type { SystemView } from '../fs/system-view.ts';
 import type { IssuedCertificate } from './client-certificates.ts';
 import type { EnrolmentServices } from './invitations.ts';
@@ -29,6 +30,11 @@ export async function renewCertificate(
   { system, authority }: Pick<EnrolmentServices, 'system' | 'authority'>,
   { principal, enrolment, csrPem }: Enrolled & { readonly csrPem: string },
 ): Promise<IssuedCertificate> {
+  if (system.view.principal(principal)?.role === Role.SERVICE) {
+    throw new GdpfsError('forbidden', `cannot renew the certificate of "${principal}": a service`, {
+      hint: `an admin makes a new one: "gdpfs admin service add ${principal}"`,
+    });
+  }
   const issued = await authority.issueClientCertificate({ csrPem, principal, enrolment });
   await system.change((state) => {
     // Again, where nobody can come in between: a revocation ends renewals too.

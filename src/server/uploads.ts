@@ -131,7 +131,8 @@ async function replyUpload(
   }
   const openedMs = clock.now();
   const { principal } = callerOf(exchange);
-  const options = { principal, volume: volume.name, path, chunkSize, ...rest };
+  const growth = Math.max(0, size - (existing?.size ?? 0));
+  const options = { principal, volume: volume.name, path, chunkSize, growth, ...rest };
   const upload = await fs.openUpload(options);
   const json: UploadJson = {
     upload: upload.id,

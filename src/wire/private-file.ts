@@ -32,7 +32,7 @@ async function reasonAgainst(directory: string): Promise<unknown> {
  * Replaces a small file whole or not at all, durable on return: keys, certificates, configuration.
  * Only its owner can read it. One writer at a time for each path.
  */
-export async function writePrivateFile(path: string, text: string): Promise<void> {
+export async function writePrivateFile(path: string, text: string | Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
     const file = await open(temporary, 'w', FILE_MODE);

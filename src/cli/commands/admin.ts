@@ -6,6 +6,8 @@ import { groupCommand } from './admin/group.ts';
 import { inviteCommand } from './admin/invite.ts';
 import { adminProxyCommand } from './admin-proxy.ts';
 import { adminTokenCommand } from './admin-token.ts';
+import { quotaCommand } from './admin/quota.ts';
+import { serviceCommand } from './admin/service.ts';
 import { userCommand } from './admin/user.ts';
 
 export function adminCommand(context: Context): Command {
@@ -13,10 +15,12 @@ export function adminCommand(context: Context): Command {
     .description('Manage who may use a server, and for what.')
     .addCommand(inviteCommand(context))
     .addCommand(userCommand(context))
+    .addCommand(serviceCommand(context))
     .addCommand(groupCommand(context))
     .addCommand(grantCommand(context))
     .addCommand(revokeCommand(context))
     .addCommand(grantsCommand(context))
+    .addCommand(quotaCommand(context))
     .addCommand(auditCommand(context))
     .addCommand(adminTokenCommand(context))
     .addCommand(adminProxyCommand(context));

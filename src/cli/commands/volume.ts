@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { createVolume, listVolumes } from '../../client/volumes.ts';
 import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { formatTime } from '../format.ts';
+import { formatSize, formatTime } from '../format.ts';
 import { Servers } from '../../client/servers.ts';
 import { volumeCheckpointCommand } from './volume-checkpoint.ts';
 import { volumeTrustCommand } from './volume-trust.ts';
@@ -31,14 +31,17 @@ function createCommand(context: Context): Command {
     .argument('<alias>', '1 to 32 of a-z, 0-9 and -')
     .addOption(new Option('--chunking <mode>', 'how files are cut').choices(['fixed', 'cdc']))
     .addOption(new Option('--custody <who>', 'who signs changes').choices(['server', 'client']))
+    .option('--public', 'every principal may read it (the default for the volume "public")')
     .option('--json', 'as a JSON object (Volume of the API)')
     .action(async (name: string, _: object, command: Command) => {
-      const { profile, chunking, custody, json } = command.optsWithGlobals<CreateOptions>();
+      const options = command.optsWithGlobals<CreateOptions>();
+      const { profile, chunking, custody, json } = options;
       await using servers = new Servers(context.home, profile);
       const request = {
         name,
         ...(chunking === undefined ? {} : { chunking }),
         ...(custody === undefined ? {} : { custody }),
+        ...(options.public === true ? { public: true } : {}),
       };
       const session = await servers.session();
       const volume = await createVolume(session, request, { signal: context.signal });
@@ -54,7 +57,9 @@ function createCommand(context: Context): Command {
 function listCommand(context: Context): Command {
   return new Command('ls')
     .summary('list the volumes that you may use')
-    .description('List the volumes that you may use.')
+    .description(
+      'List the volumes that you may use: owner, what you may do, what it holds and may hold, and since when.',
+    )
     .option('--json', 'one JSON object (Volume of the API) for each line')
     .action(async (_: object, command: Command) => {
       const { profile, json } = command.optsWithGlobals<ListOptions>();
@@ -65,6 +70,15 @@ function listCommand(context: Context): Command {
     });
 }
 
-function describe({ alias, owner, createdMs, name }: Volume): string {
-  return [alias.padEnd(16), owner.padEnd(8), formatTime(createdMs), name].join('  ');
+function describe({ alias, owner, access, usage, quota, createdMs, name }: Volume): string {
+  const held = usage === undefined ? '?' : formatSize(usage.bytes);
+  const size = quota?.bytes ? `${held} of ${formatSize(quota.bytes)}` : held;
+  return [
+    alias.padEnd(16),
+    owner.padEnd(8),
+    access.padEnd(7),
+    size.padEnd(20),
+    formatTime(createdMs),
+    name,
+  ].join('  ');
 }

@@ -474,6 +474,13 @@ export declare type Invitation = Message<"gdpfs.v1.Invitation"> & {
    * @generated from field: int64 quota_entries = 7;
    */
   quotaEntries: bigint;
+
+  /**
+   * of the certificates; 0: as usual
+   *
+   * @generated from field: int64 life_ms = 8;
+   */
+  lifeMs: bigint;
 };
 
 /**

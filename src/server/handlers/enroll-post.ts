@@ -1,6 +1,7 @@
 import { isGdpfsError } from '../../base/errors.ts';
 import { Role } from '../../format/generated/gdpfs_pb.js';
 import { isAlias } from '../../format/path.ts';
+import type { QuotaRow } from '../../fs/system-view.ts';
 import type { EnrollRequest } from '../../wire/generated/api.ts';
 import { readJson } from '../body.ts';
 import type { Exchange, Services } from '../exchange.ts';
@@ -12,8 +13,9 @@ export async function enrollPost(exchange: Exchange<'enrollPost'>): Promise<void
   const { services } = exchange;
   const { value } = await readJson<EnrollRequest>(exchange);
   const { token, csr: csrPem } = value;
-  const { principal, certificatePem } = await redeemInvitation(services, { token, csrPem });
-  await ensureHomeVolume(services, principal);
+  const { principal, certificatePem, quota } = await redeemInvitation(services, { token, csrPem });
+  exchange.trail.targets.push(principal);
+  await ensureHomeVolume(services, principal, quota);
   replyJson(
     exchange,
     { status: 200 },
@@ -21,16 +23,21 @@ export async function enrollPost(exchange: Exchange<'enrollPost'>): Promise<void
   );
 }
 
-/** The volume named after a user. Admins make volumes as they need them. */
-async function ensureHomeVolume({ fs, system }: Services, principal: string): Promise<void> {
-  const isAdmin = system.view.principal(principal)?.role === Role.ADMIN;
-  if (isAdmin || !isAlias(principal)) return;
+/** The volume named after a user. Admins make volumes as they need them, services have none. */
+async function ensureHomeVolume(
+  { fs, system }: Services,
+  principal: string,
+  quota: QuotaRow,
+): Promise<void> {
+  const isUser = system.view.principal(principal)?.role === Role.USER;
+  if (!isUser || !isAlias(principal)) return;
   if (system.view.volumeByAlias(principal) !== undefined) return;
   const volume = {
     alias: principal,
     owner: principal,
     custody: 'server',
     chunking: 'fixed',
+    quota,
   } as const;
   try {
     await fs.createVolume(volume, { author: principal });

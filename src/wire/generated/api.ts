@@ -328,6 +328,10 @@ export interface CreateVolume {
   name: Alias;
   chunking?: Chunking;
   custody?: Custody;
+  /**
+   * Every principal may read it. By default only the volume `public`.
+   */
+  public?: boolean;
 }
 export interface Volume {
   name: VolumeName;
@@ -340,11 +344,26 @@ export interface Volume {
    * Records in the directory log.
    */
   count: number;
+  usage?: Usage;
+  quota?: Usage;
   /**
    * What the caller may do in all of it; `partial`: something, but not everywhere.
    */
   access: 'partial' | 'read' | 'write' | 'admin';
   proof?: VolumeProof;
+}
+/**
+ * What a volume holds; absent while it is counted, after a recovery. As a quota, what it may hold at most, and 0 is no limit.
+ */
+export interface Usage {
+  /**
+   * Bytes.
+   */
+  bytes: number;
+  /**
+   * Bytes.
+   */
+  entries: number;
 }
 /**
  * What ties a checkpoint to the volume's name: `meta` is record 0, whose SHA-256 is the name and which has the owner's key; `policy` is the newest GDPfsVolume record, by which the owner names the writer's key.
@@ -363,6 +382,13 @@ export interface VolumeProof {
    * RFC 6962 consistency proof from `since` to `until`, or to the newest checkpoint. Empty if the log has fewer records than `since` or `until`.
    */
   consistency: string[];
+}
+export interface QuotaRequest {
+  /**
+   * Alias or 43-character name.
+   */
+  volume: string;
+  quota: Usage;
 }
 export interface VolumeList {
   volumes: Volume[];
@@ -410,7 +436,25 @@ export interface Whoami {
 }
 export interface InvitationRequest {
   principal: PrincipalName;
-  role?: Role;
+  role?: PrincipalRole;
+  quota?: Usage1;
+  /**
+   * How long certificates live; only for services.
+   */
+  days?: number;
+}
+/**
+ * What a volume holds; absent while it is counted, after a recovery. As a quota, what it may hold at most, and 0 is no limit.
+ */
+export interface Usage1 {
+  /**
+   * Bytes.
+   */
+  bytes: number;
+  /**
+   * Bytes.
+   */
+  entries: number;
 }
 export interface Invitation {
   token: string;
@@ -638,6 +682,7 @@ export interface PrincipalPatchQuery {}
 export interface PrincipalDeleteQuery {
   enrolment?: EnrolmentId;
 }
+export interface QuotasPostQuery {}
 export interface AuditGetQuery {
   sinceMs?: TimeMs;
   principal?: PrincipalName;
@@ -688,6 +733,7 @@ export interface OperationQueries {
   principalsGet: PrincipalsGetQuery;
   principalPatch: PrincipalPatchQuery;
   principalDelete: PrincipalDeleteQuery;
+  quotasPost: QuotasPostQuery;
   auditGet: AuditGetQuery;
   groupsGet: GroupsGetQuery;
   groupsPost: GroupsPostQuery;

@@ -7,7 +7,7 @@ import { Servers } from '../../../client/servers.ts';
 import type { AuditEntry } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { formatTime } from '../../format.ts';
-import { columns, writeRows } from './report-rows.ts';
+import { columns, writeRows } from '../../rows.ts';
 
 interface AuditOptions extends GlobalOptions {
   readonly json?: boolean;

@@ -4,7 +4,7 @@ import { GdpfsError } from '../../../base/errors.ts';
 import type { Grant, GrantRequest } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { Servers } from '../../../client/servers.ts';
-import { columns, writeRows } from './report-rows.ts';
+import { columns, writeRows } from '../../rows.ts';
 
 interface GrantOptions extends GlobalOptions {
   readonly json?: boolean;

@@ -3,7 +3,7 @@ import { changeGroup, listGroups, removeGroup } from '../../../client/administra
 import type { Group } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { Servers } from '../../../client/servers.ts';
-import { columns, writeRows } from './report-rows.ts';
+import { columns, writeRows } from '../../rows.ts';
 
 interface GroupOptions extends GlobalOptions {
   readonly json?: boolean;

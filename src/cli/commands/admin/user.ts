@@ -1,14 +1,15 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import {
   listPrincipals,
   readmitPrincipal,
   revokePrincipal,
 } from '../../../client/administration.ts';
-import type { Principal } from '../../../wire/generated/api.ts';
+import type { Principal, Role } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { formatTime } from '../../format.ts';
 import { Servers } from '../../../client/servers.ts';
-import { columns, writeRows } from './report-rows.ts';
+import { addPrincipal, type AddOptions } from './add-principal.ts';
+import { columns, writeRows } from '../../rows.ts';
 
 interface UserOptions extends GlobalOptions {
   readonly json?: boolean;
@@ -17,11 +18,34 @@ interface UserOptions extends GlobalOptions {
 
 export function userCommand(context: Context): Command {
   return new Command('user')
-    .summary('list principals, revoke them, let them in again')
-    .description('List principals (users, admins and services), revoke them, let them in again.')
+    .summary('add and list users, revoke them, let them in again')
+    .description('Add users with a ready login, list principals, revoke them, let them in again.')
+    .addCommand(addCommand(context))
     .addCommand(listCommand(context))
     .addCommand(removeCommand(context))
     .addCommand(readmitCommand(context));
+}
+
+function addCommand(context: Context): Command {
+  return new Command('add')
+    .summary('make a user with a ready login, to hand over')
+    .description(
+      'Make a user and a login for them: a folder or a .zip with CA, certificate, key and configuration ' +
+        'that works as $GDPFS_HOME. The key is made here; with "gdpfs admin invite" it never leaves the ' +
+        "user's own machine.",
+    )
+    .argument('<name>', 'the user, and the name of the home volume')
+    .requiredOption(
+      '--bundle <path>',
+      'where the login goes: a new folder, or a file that ends in .zip',
+    )
+    .addOption(new Option('--role <role>', 'what a new user is').choices(['user', 'admin']))
+    .option('--json', 'as a JSON object: url, principal, expiresMs')
+    .action(async (principal: string, _: object, command: Command) => {
+      const options = command.optsWithGlobals<AddOptions & { readonly role?: Role }>();
+      const { role = 'user' } = options;
+      await addPrincipal(context, { principal, role }, options);
+    });
 }
 
 function listCommand(context: Context): Command {

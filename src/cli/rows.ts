@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from './context.ts';
 
 /** One line for each row: as JSON, or as `describe` says. */
 export async function writeRows<Row>(
