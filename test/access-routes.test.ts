@@ -5,7 +5,7 @@ import { crc32, formatDigest, sha256 } from '../src/base/digest.ts';
 import { concatBytes } from '../src/base/bytes.ts';
 import { encodeChunkHeader } from '../src/format/chunk-frame.ts';
 import { loadContract } from '../src/wire/contract.ts';
-import type { Entry, Missing, Upload } from '../src/wire/generated/api.ts';
+import type { Entry, Missing, Share, Upload } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import type { OperationId } from '../src/wire/openapi.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from './support/http-client.ts';
@@ -353,6 +353,26 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
     refused('POST', '/api/v1/admin/quotas', {
       json: { volume: 'bob', quota: { bytes: 0, entries: 0 } },
     }),
+  sharesGet: () => [
+    { title: 'own ones', request: () => send('GET', '/api/v1/shares'), expected: 200 },
+  ],
+  sharesPost: () =>
+    ['/alice/work', '/alice/open/shown', '/alice/secret'].flatMap((path) =>
+      refused('POST', '/api/v1/shares', { json: { path, lifeMs: 1000 } }),
+    ),
+  shareDelete: () => [
+    {
+      title: "somebody else's",
+      request: async () => {
+        const json = { path: '/alice/secret', lifeMs: 60_000 };
+        const { id } = (await alice.send('POST', '/api/v1/shares', { json })).json as Share;
+        return await send('DELETE', `/api/v1/shares/${id}`);
+      },
+      expected: 'not_found',
+    },
+  ],
+  shareLinkGet: () => refused('GET', '/s/bm90aGluZw'),
+  shareLinkPathGet: () => refused('GET', `/s/bm90aGluZw/secret`),
   groupsGet: () => refused('GET', '/api/v1/admin/groups'),
   groupsPost: () => refused('POST', '/api/v1/admin/groups', { json: { name: 'g', add: ['bob'] } }),
   groupDelete: () => refused('DELETE', '/api/v1/admin/groups/g'),

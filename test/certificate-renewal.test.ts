@@ -147,12 +147,6 @@ test('a session whose certificate expired takes the one that another process has
   for (const { principal } of await Promise.all(requests)) assert.equal(principal, 'admin');
 });
 
-test('a certificate that nobody renewed in time is refused', async () => {
-  const session = await open();
-  laterMs = LIFE_MS + DAY_MS;
-  await assert.rejects(whoami(session), (error) => isGdpfsError(error, 'certificate_invalid'));
-});
-
 test('a home that cannot be written is a warning, and the renewed certificate is used', async () => {
   const before = await home.profile();
   const warnings: string[] = [];
@@ -224,3 +218,70 @@ test('commands, two at once and a transfer too, renew the certificate of their p
   for (const { stderr } of results) assert.doesNotMatch(stderr, /warning/);
   assert(expiryOf(await home.profile()) > Date.now() + 0.9 * LIFE_MS);
 });
+
+test('a certificate that expired is renewed by the next session, for a month and no longer', async () => {
+  const before = await home.profile();
+  const late = LIFE_MS + LIMITS.renewalGraceMs;
+  laterMs = late + DAY_MS;
+  const refused = await open();
+  await assert.rejects(whoami(refused), (error) => isGdpfsError(error, 'certificate_invalid'));
+  laterMs = late - DAY_MS;
+  assert.equal((await whoami(await open())).principal, 'admin');
+  assert(expiryOf(await home.profile()) > expiryOf(before) + LIFE_MS / 2);
+});
+
+test('an expired certificate is good for its renewal and for nothing else', async () => {
+  const { url, ca, key, certificate } = await home.profile();
+  laterMs = LIFE_MS + DAY_MS;
+  await using session = openSession({ url, ca, key, certificate, clock });
+  for (const route of ['/api/v1/whoami', '/api/v1/volumes']) {
+    const asked = session.request({ method: 'GET', route });
+    await assert.rejects(asked, (error) => isGdpfsError(error, 'certificate_invalid'));
+  }
+});
+
+test('no private key is in the log of the server, nor in any file but key files', async () => {
+  const lines: string[] = [];
+  const data = join(folder, 'logged');
+  const other = join(folder, 'logged-home');
+  {
+    await using logged = await startServerHere(data, { clock, logLines: lines });
+    const token = logged.adminToken ?? '';
+    await enroll(openHome(other), { url: logged.url, token, profile: 'lab' });
+    const profile = await openHome(other).profile();
+    await using session = openSession({
+      ...profile,
+      credentials: openHome(other).credentials(profile),
+    });
+    await whoami(session);
+    await invite(session, { principal: 'carol' });
+    await assert.rejects(session.request({ method: 'GET', route: '/api/v1/nothing' }));
+  }
+  const files = await Promise.all([data, other].map(filesBelow));
+  const isKey = (path: string): boolean => path.endsWith('.key');
+  const texts = new Map([['log', lines.join('')]]);
+  const keys: string[] = [];
+  for (const path of files.flat()) {
+    const text = await readFile(path, 'latin1');
+    if (!isKey(path)) texts.set(path, text);
+    else if (text.includes('PRIVATE KEY')) keys.push(text);
+    if (isKey(path)) assert.equal((await stat(path)).mode & 0o777, 0o600, path);
+  }
+  assert(keys.length >= 3, 'of the authority, of the server, of the client');
+  for (const pem of keys) {
+    const [, base64 = ''] = /-----\n([^-]+)\n-----/.exec(pem) ?? [];
+    const needle = base64.replaceAll('\n', '').slice(40, 100);
+    const bytes = Buffer.from(base64, 'base64').subarray(36, 60).toString('latin1');
+    for (const [name, text] of texts) {
+      const isThere = text.replaceAll('\\n', '').replaceAll('\n', '').includes(needle);
+      assert(!isThere && !text.includes(bytes), `a private key is in ${name}`);
+    }
+  }
+});
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+}

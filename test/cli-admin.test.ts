@@ -4,7 +4,12 @@ import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type CliResult, runCli } from './support/cli.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
+import {
+  anonymousClient,
+  startServerHere,
+  temporaryDirectory,
+  type TestServer,
+} from './support/server.ts';
 
 let stack: AsyncDisposableStack;
 let folder: string;
@@ -179,4 +184,21 @@ test('the volume public can be read by everybody, and written by its owner alone
   assert.equal(await run('bob', 'cat', '/pfs/default/public/file'), 'some text\n');
   await refused('bob', 'cp', join(folder, 'file'), 'gdp://public/other');
   await refused('bob', 'rm', 'gdp://public/file');
+});
+
+test('gdpfs share makes a link that needs no login, lists it, and ends it', async () => {
+  const url = (await run('alice', 'share', 'gdp://alice/private/file', '--expires', '2h')).trim();
+  assert.match(url, /^https:\/\/\S+\/s\/[\w-]{43}$/);
+  await using browser = anonymousClient(server);
+  const { pathname } = new URL(url);
+  assert.equal((await browser.send('GET', pathname)).text, 'some text\n');
+  const [row] = (await run('alice', 'share', 'ls', '--json')).split('\n');
+  const { id, path } = JSON.parse(row ?? '');
+  assert.equal(path, '/alice/private/file');
+  await run('alice', 'share', 'revoke', id);
+  assert.equal((await browser.send('GET', pathname)).code, 'forbidden');
+  assert.equal(await run('alice', 'share', 'ls'), '');
+  await refused('bob', 'share', 'gdp://alice/private/file');
+  const { code } = await cli('alice', ['share', 'gdp://alice/private/file', '--expires', 'never']);
+  assert.equal(code, 64);
 });

@@ -278,6 +278,13 @@ export const LIMITS = {
   /** A `model.json`. */
   modelJsonBytesMax: 256 * MIB,
 
+  // Share links.
+  sharesPerPrincipalMax: 1000,
+  shareLifeMsMax: 365 * 24 * 3600 * 1000,
+  anonymousRequestsPerMinute: 600,
+  /** Addresses whose requests are counted. */
+  anonymousAddressesMax: 10_000,
+
   // Audit log.
   auditFileBytesMax: 16 * MIB,
   auditFilesMax: 16,
@@ -295,7 +302,11 @@ export const LIMITS = {
   // Identity.
   invitationLifeMs: 24 * 3600 * 1000,
   clientCertificateLifeMs: 30 * 24 * 3600 * 1000,
+  /** An expired certificate can still be renewed for this long. */
+  renewalGraceMs: 30 * 24 * 3600 * 1000,
   serverCertificateLifeMs: 397 * 24 * 3600 * 1000,
+  /** How often a server looks whether its own certificate should be replaced. */
+  serverCertificateCheckMs: 3600 * 1000,
   caLifeMs: 10 * 365 * 24 * 3600 * 1000,
   /** What `gdpfs login URL -` reads: a token and some white space. */
   tokenInputBytesMax: 4 * KIB,

@@ -65,6 +65,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'cosign what a volume shows',
     load: async () => (await import('./commands/witness.ts')).witnessCommand,
   },
+  share: {
+    summary: 'make links for people who have only a browser',
+    load: async () => (await import('./commands/share.ts')).shareCommand,
+  },
   volume: {
     summary: 'create and list volumes',
     load: async () => (await import('./commands/volume.ts')).volumeCommand,

@@ -52,7 +52,8 @@ interface Proven {
  * it does not matter which of two processes that renew at once is the last to write. A new key would
  * gain little, as who has stolen the old one can renew as well, until the enrolment is revoked.
  *
- * That a renewal fails is a warning: it is tried again until the certificate has expired.
+ * That a renewal fails is a warning: it is tried again until the certificate has expired, and for some
+ * time after that.
  */
 class RenewingConnection implements Connection {
   readonly url: string;
@@ -77,6 +78,8 @@ class RenewingConnection implements Connection {
 
   async exchange(exchange: Exchange): Promise<Answer> {
     this.#renewInTime();
+    // One that has expired is good for nothing but that.
+    if (this.#clock.now() > this.#current.validity.expiresMs) await this.#replacing;
     const used = this.#current;
     const answer = await used.connection.exchange(exchange);
     if (!isRefused(answer) || !(await this.#isReplaced(used))) return answer;
@@ -108,7 +111,7 @@ class RenewingConnection implements Connection {
     if (nowMs < this.#nextCheckMs || this.#isClosed) return;
     this.#nextCheckMs = nowMs + LIMITS.renewalCheckMs;
     const { expiresMs, lifeMs } = this.#current.validity;
-    if (expiresMs - nowMs > lifeMs * RENEW_AT || nowMs > expiresMs) return;
+    if (expiresMs - nowMs > lifeMs * RENEW_AT || nowMs > expiresMs + LIMITS.renewalGraceMs) return;
     this.#replace(async () => {
       const stored = await this.#findNewer();
       this.#use(stored ?? (await this.#renew()));

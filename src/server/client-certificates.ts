@@ -54,9 +54,15 @@ export interface ClientCertificates {
    * Issuer, signature, use and dates, then the identity. Throws `certificate_invalid`. What it finds
    * is true for good except the dates: keep it for a connection, and call checkValidity per request.
    */
-  verifyClientCertificate(certificate: Uint8Array | X509Certificate): ClientIdentity;
-  /** Throws `certificate_invalid` if the certificate is not valid any more, or not yet. */
-  checkValidity(identity: Validity): void;
+  verifyClientCertificate(
+    certificate: Uint8Array | X509Certificate,
+    graceMs?: number,
+  ): ClientIdentity;
+  /**
+   * Throws `certificate_invalid` if the certificate is not valid any more, not even `graceMs` later, or
+   * not yet.
+   */
+  checkValidity(identity: Validity, graceMs?: number): void;
   /**
    * Issuer, signature and use of a proxy's certificate; undefined for any other. The dates are for
    * the caller to check: a proxy whose certificate is too old is to be told so.
@@ -71,8 +77,10 @@ export async function openClientCertificates(
   const issuerKey = createPrivateKey(issuer.keyPem);
   const readFacts = await loadCertificateReader();
 
-  function checkValidity(identity: Validity): void {
-    const state = invalidState(identity, clock.now());
+  function checkValidity({ validFromMs, expiresMs }: Validity, graceMs = 0): void {
+    const nowMs = clock.now();
+    const isInGrace = nowMs > expiresMs && nowMs <= expiresMs + graceMs;
+    const state = isInGrace ? undefined : invalidState({ validFromMs, expiresMs }, nowMs);
     if (state !== undefined) throw invalid(state);
   }
 
@@ -103,11 +111,11 @@ export async function openClientCertificates(
       return { certificatePem, serial, expiresMs };
     },
 
-    verifyClientCertificate(certificate) {
+    verifyClientCertificate(certificate, graceMs = 0) {
       const parsed = parse(certificate);
       if (!isIssuedHere(parsed)) throw invalid('it was not issued by this server');
       const identity = readIdentity(readFacts(parsed.raw));
-      checkValidity(identity);
+      checkValidity(identity, graceMs);
       return identity;
     },
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Operation, RouteMatch } from '../wire/contract.ts';
 import { essenceOf, MEDIA_TYPES } from '../wire/media-types.ts';
 import { type AuditedRequest, auditChange, auditRefusal } from './audit.ts';
@@ -33,9 +34,18 @@ export async function dispatch(
     const match = routeOf({ services, request, origin }, pathname);
     operation = match.operation;
     log.operation = operation.id;
-    const caller = match.operation.anonymous ? undefined : identify(services, origin);
+    const caller = operation.anonymous ? undefined : identify(services, origin, graceOf(operation));
     if (caller !== undefined) log.principal = caller.principal;
-    const exchange = validate({ services, request, response, match, caller, queryText, trail });
+    const exchange = validate({
+      services,
+      request,
+      response,
+      match,
+      caller,
+      queryText,
+      trail,
+      origin,
+    });
     const handler = HANDLERS[match.operation.id] as Handler<typeof match.operation.id>;
     await handler(exchange as never);
     assert(response.writableEnded, `${match.operation.id} answers`);
@@ -46,6 +56,11 @@ export async function dispatch(
     auditRefusal(services, audited(), error);
     await answerFailure(request, response, error);
   }
+}
+
+/** An expired certificate is still good for getting a new one, for some time. */
+function graceOf({ id }: Operation): number {
+  return id === 'certificatesPost' ? LIMITS.renewalGraceMs : 0;
 }
 
 /** Strangers do not even learn which routes there are. */
@@ -69,8 +84,10 @@ function validate(parts: {
   readonly caller: Caller | undefined;
   readonly queryText: string;
   readonly trail: Trail;
+  readonly origin: Origin;
 }): Exchange {
   const { services, request, response, match, caller, queryText, trail } = parts;
+  const { address } = parts.origin;
   const { operation, params } = match;
   const query = operation.readQuery(queryText);
   operation.checkHeaders(request.headers);
@@ -87,6 +104,7 @@ function validate(parts: {
     caller,
     bodyType,
     trail,
+    address,
   };
 }
 

@@ -15,6 +15,7 @@ import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import type { IdentityCache } from './identity-cache.ts';
 import type { ReadRooms } from './read-rooms.ts';
+import type { RequestRate } from './request-rate.ts';
 import type { Slots } from './slots.ts';
 
 /** Who sends a request, as the client's certificate and the system log say. */
@@ -46,6 +47,8 @@ export interface Services {
   readonly buffers: BufferPool;
   readonly readRooms: ReadRooms;
   readonly md5Slots: Slots;
+  /** Requests without a certificate that read something. */
+  readonly anonymousRate: RequestRate;
   /** Is the server on its way down? */
   isStopping(): boolean;
 }
@@ -64,6 +67,8 @@ export interface Exchange<Id extends OperationId = OperationId> {
   /** Media type of the body, one of those in the contract; `''` if the operation takes none. */
   readonly bodyType: string;
   readonly trail: Trail;
+  /** IP address of the client, as far as it is known. */
+  readonly address: string;
 }
 
 /** What is noted of a request while it is handled, for the audit log. */

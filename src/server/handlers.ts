@@ -37,6 +37,10 @@ import { groupDelete } from './handlers/group-delete.ts';
 import { grantsGet } from './handlers/grants-get.ts';
 import { grantsPost } from './handlers/grants-post.ts';
 import { grantDelete } from './handlers/grant-delete.ts';
+import { shareDelete } from './handlers/share-delete.ts';
+import { shareLinkGet } from './handlers/share-link-get.ts';
+import { sharesGet } from './handlers/shares-get.ts';
+import { sharesPost } from './handlers/shares-post.ts';
 import { whoamiGet } from './handlers/whoami-get.ts';
 
 type Handlers = { readonly [Id in OperationId]: Handler<Id> };
@@ -78,6 +82,11 @@ export const HANDLERS: Handlers = {
   grantsGet,
   grantsPost,
   grantDelete,
+  shareDelete,
+  shareLinkGet,
+  shareLinkPathGet: shareLinkGet,
+  sharesGet,
+  sharesPost,
   whoamiGet,
 };
 

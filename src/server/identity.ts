@@ -18,18 +18,19 @@ const admitted = new WeakMap<ClientIdentity, { readonly epoch: number; readonly 
 /**
  * The caller of a request. The signature of a certificate is checked once for a connection, or for
  * a while if a proxy forwards it; revocation and role again whenever the system log has changed, dates
- * at every request. Throws `certificate_required`, `certificate_invalid`, `bad_request`.
+ * at every request, so that a certificate is good `graceMs` longer where that is given. Throws `certificate_required`, `certificate_invalid`, `bad_request`.
  */
 export function identify(
   services: Pick<Services, 'authority' | 'system' | 'forwardedIdentities'>,
   origin: Origin,
+  graceMs = 0,
 ): Caller {
   const { authority, system } = services;
   const identity =
     origin.proxy === undefined
-      ? identityOfSocket(services, origin)
-      : identityForwarded(services, origin);
-  authority.checkValidity(identity);
+      ? identityOfSocket(services, origin, graceMs)
+      : identityForwarded(services, origin, graceMs);
+  authority.checkValidity(identity, graceMs);
   const { epoch } = system;
   const known = admitted.get(identity);
   if (known?.epoch === epoch) return known.caller;
@@ -48,12 +49,13 @@ function admit({ view }: System, identity: ClientIdentity): Caller {
 function identityOfSocket(
   { authority }: Pick<Services, 'authority'>,
   { socket }: Origin,
+  graceMs: number,
 ): ClientIdentity {
   let identity = verified.get(socket);
   if (identity === undefined) {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) throw certificateRequired();
-    identity = authority.verifyClientCertificate(certificate);
+    identity = authority.verifyClientCertificate(certificate, graceMs);
     verified.set(socket, identity);
   }
   return identity;
@@ -63,12 +65,16 @@ function identityOfSocket(
 function identityForwarded(
   { authority, forwardedIdentities }: Pick<Services, 'authority' | 'forwardedIdentities'>,
   { forwarded }: Origin,
+  graceMs: number,
 ): ClientIdentity {
   if (forwarded === undefined) throw certificateRequired();
   const { form, value } = forwarded;
   const known = forwardedIdentities.get(value);
   if (known !== undefined) return known;
-  const identity = authority.verifyClientCertificate(decodeForwardedCertificate(form, value));
+  const identity = authority.verifyClientCertificate(
+    decodeForwardedCertificate(form, value),
+    graceMs,
+  );
   forwardedIdentities.set(value, identity);
   return identity;
 }

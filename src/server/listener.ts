@@ -5,6 +5,7 @@ import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
 import { encodeProblem } from '../wire/problem.ts';
+import type { CertificateAuthority } from './ca.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 export interface ListenerOptions {
@@ -49,6 +50,15 @@ export function createListener({ identity, caPem, onRequest }: ListenerOptions):
   });
   server.on('clientError', answerMalformed);
   return server;
+}
+
+/** Gives new connections the certificate that is good now; open ones go on as they are. */
+export async function refreshCertificate(
+  server: Server,
+  { caPem, serverIdentity }: Pick<CertificateAuthority, 'caPem' | 'serverIdentity'>,
+): Promise<void> {
+  const { key, cert } = await serverIdentity();
+  server.setSecureContext({ key, cert, ca: caPem, minVersion: 'TLSv1.3' });
 }
 
 /** Cuts a request whose client neither sends nor takes anything. Work on our side is no stall. */

@@ -20,7 +20,8 @@ import type { TrustedProxies } from './forwarded-certificate.ts';
 import { checkHandlers } from './handlers.ts';
 import { IdentityCache } from './identity-cache.ts';
 import { createInvitation } from './invitations.ts';
-import { createListener } from './listener.ts';
+import { createListener, refreshCertificate } from './listener.ts';
+import { RequestRate } from './request-rate.ts';
 import { Slots } from './slots.ts';
 
 export interface ServerOptions {
@@ -85,12 +86,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       buffers: new BufferPool(),
       readRooms: new ReadRooms(),
       md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
+      anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
       isStopping: () => isStopping,
     };
     checkHandlers(services.contract);
     const listener = await listen(options, services);
+    const watch = watchCertificate(listener, services);
     const stop = async (): Promise<void> => {
       isStopping = true;
+      clearInterval(watch);
       await closeListener(listener);
       await audit[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
@@ -141,6 +145,18 @@ async function listen(options: ServerOptions, services: Services): Promise<Serve
     throw new GdpfsError('local_io', `cannot listen on ${host}:${port}: ${reason}`, { cause });
   }
   return listener;
+}
+
+/** Replaces the server's certificate in time, while it runs. */
+function watchCertificate(
+  listener: Server,
+  { authority, logger }: Pick<Services, 'authority' | 'logger'>,
+): NodeJS.Timeout {
+  return setInterval(() => {
+    refreshCertificate(listener, authority).catch((error: unknown) => {
+      logger.error({ err: error }, 'cannot renew the certificate of the server');
+    });
+  }, LIMITS.serverCertificateCheckMs).unref();
 }
 
 async function firstAdminToken(

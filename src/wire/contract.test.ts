@@ -33,13 +33,15 @@ test('the generated types are those of the contract', () => {
   execFileSync(process.execPath, ['tools/generate-wire.ts', '--check'], { cwd: root });
 });
 
-test('only enrolment, health and the contract itself are anonymous', () => {
+test('only enrolment, health, share links and the contract itself are anonymous', () => {
   const anonymous = contract.operations.filter((candidate) => candidate.anonymous);
   assert.deepEqual(anonymous.map(({ id }) => id).sort(), [
     'contractGet',
     'enrollPost',
     'healthGet',
     'readyGet',
+    'shareLinkGet',
+    'shareLinkPathGet',
   ]);
 });
 
@@ -162,6 +164,7 @@ const bodyFaults: readonly [id: string, body: unknown, message: RegExp][] = [
   ['filesPost', { path: '/v/a' }, /"kind"/],
   ['filesPost', { path: '/v/a', kind: 'socket' }, /field "kind" has an unknown value/],
   ['filesPost', { path: '/v/a', kind: 'directory', size: 1 }, /unknown field "size"/],
+  ['filesPost', { path: '/v/a', kind: 'append' }, /missing field "content"/],
   ['filesPost', { path: '/v/a', kind: 'upload', size: -1 }, /field "size" must be >= 0/],
   ['filesPost', { path: '/v/a', kind: 'upload', size: '1' }, /field "size" must be integer/],
   ['filesPost', { path: '/v/a', kind: 'upload', size: 1.5 }, /field "size" must be integer/],

@@ -145,19 +145,31 @@ function methodNotAllowed(route: Route, method: string): GdpfsError {
   );
 }
 
+/** At the end of a path: everything that follows, names with slashes between them. */
+const REST = '{rest}';
+
 /** Undefined unless every segment fits. Literal paths have no percent-encoded forms. */
 function matchSegments(
   pattern: readonly string[],
   segments: readonly string[],
 ): Record<string, string> | undefined {
-  if (pattern.length !== segments.length) return undefined;
+  const takesRest = pattern.at(-1) === REST && segments.length > pattern.length;
+  if (pattern.length !== segments.length && !takesRest) return undefined;
   const params: Record<string, string> = {};
   for (const [index, expected] of pattern.entries()) {
     const segment = segments[index] ?? '';
-    if (expected.startsWith('{')) params[expected.slice(1, -1)] = decodeSegment(segment);
+    if (expected === REST) params['rest'] = segments.slice(index).map(decodeName).join('/');
+    else if (expected.startsWith('{')) params[expected.slice(1, -1)] = decodeSegment(segment);
     else if (expected !== segment) return undefined;
   }
   return params;
+}
+
+/** A slash in a name is none: it would be taken for one between names. */
+function decodeName(segment: string): string {
+  const name = decodeSegment(segment);
+  if (!name.includes('/')) return name;
+  throw new GdpfsError('bad_request', 'cannot read the URL: it has a name with a slash');
 }
 
 function decodeSegment(segment: string): string {

@@ -567,6 +567,40 @@ export interface AuditPage {
   cursor: string;
   more: boolean;
 }
+export interface ShareRequest {
+  path: Path;
+  /**
+   * How long the link works; a year at most.
+   */
+  lifeMs: number;
+}
+export interface Share {
+  /**
+   * Names the link without giving what it gives.
+   */
+  id: string;
+  author: PrincipalName;
+  createdMs: TimeMs;
+  expiresMs: TimeMs;
+  /**
+   * Where it leads now; absent for something that was removed.
+   */
+  path?: string;
+}
+export interface NewShare {
+  id: string;
+  author: PrincipalName;
+  createdMs: TimeMs;
+  expiresMs: TimeMs;
+  path?: string;
+  /**
+   * Relative to the server.
+   */
+  url: string;
+}
+export interface ShareList {
+  shares: Share[];
+}
 export interface Status {
   status: 'ok' | 'ready';
 }
@@ -702,6 +736,11 @@ export interface GrantDeleteQuery {
   node?: Size;
   subject: Subject;
 }
+export interface SharesGetQuery {}
+export interface SharesPostQuery {}
+export interface ShareDeleteQuery {}
+export interface ShareLinkGetQuery {}
+export interface ShareLinkPathGetQuery {}
 export interface HealthGetQuery {}
 export interface ReadyGetQuery {}
 export interface ContractGetQuery {}
@@ -741,6 +780,11 @@ export interface OperationQueries {
   grantsGet: GrantsGetQuery;
   grantsPost: GrantsPostQuery;
   grantDelete: GrantDeleteQuery;
+  sharesGet: SharesGetQuery;
+  sharesPost: SharesPostQuery;
+  shareDelete: ShareDeleteQuery;
+  shareLinkGet: ShareLinkGetQuery;
+  shareLinkPathGet: ShareLinkPathGetQuery;
   healthGet: HealthGetQuery;
   readyGet: ReadyGetQuery;
   contractGet: ContractGetQuery;
