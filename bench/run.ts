@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { authorize } from './authorize.ts';
 import type { Benchmark } from './benchmark.ts';
 import { commandStart } from './command-start.ts';
 import { formatDocument } from './document.ts';
@@ -29,6 +30,8 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   killed,
   memory: peakMemory,
   python,
+
+  authorize,
 };
 
 /** Enough to see that everything runs; too little for figures. */

@@ -199,11 +199,12 @@ async function checkSight(lab: Lab, at?: Moment): Promise<void> {
     assert.deepEqual(fs.usage(volume), { bytes, entries: tree.size }, 'usage');
   }
   const moment = at === undefined ? {} : { at };
+  const info = { name: volume, count: lab.store.seq + 1 };
   for (const user of USERS) {
     const rights = lab.rights(user);
     const visible = lab.visible(user, tree);
     const options = { recursive: true, limit: 1000, rights, ...moment };
-    if (fs.levelAt(volume, rights, { path: '', ...moment }) !== undefined) {
+    if (fs.levelAt(info, rights, { path: '', ...moment }) !== undefined) {
       const seen = fs.list(volume, '', options).entries.map((entry) => entry.path);
       assert.deepEqual(seen, visible, `${user} sees`);
       const brief = fs.listBrief(volume, '', { ...options, limit: 2 });
@@ -213,7 +214,7 @@ async function checkSight(lab: Lab, at?: Moment): Promise<void> {
       );
     } else assert.deepEqual(visible, [], `${user} sees nothing`);
     for (const one of PATHS) {
-      const level = fs.levelAt(volume, rights, { path: one, ...moment });
+      const level = fs.levelAt(info, rights, { path: one, ...moment });
       const expected = lab.levelAt(user, tree, one);
       const isKnown = expected > LEVEL.none || visible.includes(one);
       assert.equal(level, isKnown ? expected : undefined, `${user} at ${one}`);

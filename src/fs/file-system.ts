@@ -137,14 +137,15 @@ export class FileSystem {
 
   /** What the caller may do at a path: `Sight.levelAt`. Throws as `stat` does for a moment. */
   levelAt(
-    volume: Uint8Array,
+    { name, count }: Pick<VolumeInfo, 'name' | 'count'>,
     rights: Rights,
     { path, at }: { readonly path: string; readonly at?: Moment },
   ): Level | undefined {
     // Where all is alike, there is no need to look.
     if (rights.nodes.size === 0 && rights.whole > 0) return rights.whole;
-    const row = this.#volumes.byName(volume);
-    return this.#sights.of(this.#view(row, at), rights, row.count).levelAt(path);
+    const now = { entries: this.#committed, volume: this.#volumes.id(name) };
+    const view = at === undefined ? now : this.#view(this.#volumes.byName(name), at);
+    return this.#sights.of(view, rights, count).levelAt(path);
   }
 
   /** Where a node is now; undefined if it was removed. */

@@ -70,7 +70,7 @@ export function authorizePath(exchange: Asking, apiPath: string, { need, at }: P
   exchange.trail.targets.push(formatApiPath({ volume: found.volume.alias, path }));
   const target = { ...found, path };
   const moment = at === undefined ? {} : { at };
-  const level = exchange.services.fs.levelAt(found.volume.name, found.rights, { path, ...moment });
+  const level = exchange.services.fs.levelAt(found.volume, found.rights, { path, ...moment });
   if (level === undefined) throw tooLittle(target, { level: LEVEL.none, needed: LEVEL.read });
   if (need !== 'see') requireLevel(level, need, target);
   return target;

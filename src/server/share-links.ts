@@ -112,7 +112,7 @@ function sharedBy({ fs, system }: LinkServices, row: ShareLinkRow): Shared | und
   const volume = fs.resolveVolume(base64urlEncode(row.volume));
   const isAdmin = system.view.principal(row.author)?.role === Role.ADMIN;
   const rights = system.rights.of({ principal: row.author, isAdmin }, volume);
-  const level = fs.levelAt(volume.name, rights, { path }) ?? LEVEL.none;
+  const level = fs.levelAt(volume, rights, { path }) ?? LEVEL.none;
   return level >= LEVEL.admin ? { volume, path } : undefined;
 }
 
