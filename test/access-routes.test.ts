@@ -345,6 +345,8 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   invitationsPost: () =>
     refused('POST', '/api/v1/admin/invitations', { json: { principal: 'eve' } }),
   principalsGet: () => refused('GET', '/api/v1/admin/principals'),
+  principalsPost: () => refused('POST', '/api/v1/admin/principals', { json: { name: 'eve' } }),
+  authorityGet: () => refused('GET', '/api/v1/admin/ca'),
   principalDelete: () => refused('DELETE', '/api/v1/admin/principals/alice'),
   principalPatch: () =>
     refused('PATCH', '/api/v1/admin/principals/alice', { json: { revoked: false } }),

@@ -1,4 +1,6 @@
 import type {
+  Authority,
+  PrincipalRequest,
   AuditPage,
   QuotaRequest,
   Volume,
@@ -124,4 +126,17 @@ export async function setQuota(
   call: CallOptions = {},
 ): Promise<Volume> {
   return await send(session, 'quotas', { method: 'POST', json }, call);
+}
+
+/** Without a login: for one whose certificates come from another authority. */
+export async function createPrincipal(
+  session: Session,
+  json: PrincipalRequest,
+  call: CallOptions = {},
+): Promise<Principal> {
+  return await send(session, 'principals', { method: 'POST', json }, call);
+}
+
+export async function getAuthority(session: Session, call: CallOptions = {}): Promise<Authority> {
+  return await send(session, 'ca', { method: 'GET' }, call);
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { sha256 } from '../base/digest.ts';
 import { makePrivateDirectory } from '../wire/private-file.ts';
+import type { ClientAuthority } from './client-authority.ts';
 import { type ClientCertificates, openClientCertificates } from './client-certificates.ts';
 import { createIssuer, loadIssuer } from './issuer.ts';
 import { openTlsIdentity, serverCertificateNames, type TlsIdentity } from './tls-identity.ts';
@@ -18,12 +19,16 @@ export interface AuthorityOptions {
   /** DNS names and IP addresses that clients may reach the server by, beside localhost. */
   readonly names: readonly string[];
   readonly clock: Clock;
+  /** An authority of somebody else whose certificates clients may come with, too. */
+  readonly external?: ClientAuthority | undefined;
 }
 
 export interface CertificateAuthority extends ClientCertificates {
   /** Path of the CA certificate. */
   readonly caFile: string;
   readonly caPem: string;
+  /** Those whose certificates clients may come with. */
+  readonly clientCaPems: readonly string[];
   /** SHA-256 of the CA certificate's DER. */
   readonly caFingerprint: Uint8Array;
   /** Key and certificate for the listener; made anew when names were added or a third of its life is left. */
@@ -34,16 +39,17 @@ export interface CertificateAuthority extends ClientCertificates {
 export async function openCertificateAuthority(
   options: AuthorityOptions,
 ): Promise<CertificateAuthority> {
-  const { directory, clock } = options;
+  const { directory, clock, external } = options;
   const names = serverCertificateNames(options.names);
   await makePrivateDirectory(directory);
   await chmod(directory, 0o700);
   const issuer = (await loadIssuer(directory)) ?? (await createIssuer(directory, clock));
-  const clients = await openClientCertificates(issuer, clock);
+  const clients = await openClientCertificates(issuer, { clock, external });
   return {
     ...clients,
     caFile: join(directory, 'ca.crt'),
     caPem: issuer.pem,
+    clientCaPems: external === undefined ? [issuer.pem] : [issuer.pem, external.pem],
     caFingerprint: sha256(issuer.certificate.raw),
     serverIdentity: () => openTlsIdentity({ directory, issuer, names, clock }),
   };

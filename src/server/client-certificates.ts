@@ -11,6 +11,12 @@ import {
   readCertificateRequest,
   signCertificate,
 } from '../wire/x509.ts';
+import {
+  type ClientAuthority,
+  enrolmentOf,
+  isIssuedBy,
+  readClientName,
+} from './client-authority.ts';
 import { type Issuer, randomSerial, wholeSeconds } from './issuer.ts';
 
 /** When a certificate is valid; both times belong to it. */
@@ -30,6 +36,8 @@ export interface ClientIdentity extends Validity {
   /** 16 bytes. */
   readonly enrolment: Uint8Array;
   readonly serial: Uint8Array;
+  /** Issued by an authority of somebody else: nothing here renews it. */
+  readonly isExternal: boolean;
 }
 
 export interface ClientCertificateInit {
@@ -72,7 +80,7 @@ export interface ClientCertificates {
 
 export async function openClientCertificates(
   issuer: Issuer,
-  clock: Clock,
+  { clock, external }: { readonly clock: Clock; readonly external?: ClientAuthority | undefined },
 ): Promise<ClientCertificates> {
   const issuerKey = createPrivateKey(issuer.keyPem);
   const readFacts = await loadCertificateReader();
@@ -113,9 +121,16 @@ export async function openClientCertificates(
 
     verifyClientCertificate(certificate, graceMs = 0) {
       const parsed = parse(certificate);
-      if (!isIssuedHere(parsed)) throw invalid('it was not issued by this server');
-      const identity = readIdentity(readFacts(parsed.raw));
-      checkValidity(identity, graceMs);
+      if (isIssuedHere(parsed)) {
+        const identity = readIdentity(readFacts(parsed.raw));
+        checkValidity(identity, graceMs);
+        return identity;
+      }
+      if (external === undefined || !isIssuedBy(external, parsed, clock.now())) {
+        throw invalid('it was not issued by this server, nor by an authority that it trusts');
+      }
+      const identity = readExternalIdentity(external, readFacts(parsed.raw));
+      checkValidity(identity);
       return identity;
     },
 
@@ -171,7 +186,19 @@ export function readIdentity(facts: CertificateFacts): ClientIdentity {
   }
   if (serial === undefined) throw invalid('it has no serial number');
   const { notBeforeMs, notAfterMs } = facts;
-  return { principal, enrolment, serial, validFromMs: notBeforeMs, expiresMs: notAfterMs };
+  const dates = { validFromMs: notBeforeMs, expiresMs: notAfterMs };
+  return { principal, enrolment, serial, isExternal: false, ...dates };
+}
+
+function readExternalIdentity(external: ClientAuthority, facts: CertificateFacts): ClientIdentity {
+  const named = readClientName(external, facts);
+  if ('fault' in named) throw invalid(named.fault);
+  const { serialHex, notBeforeMs, notAfterMs } = facts;
+  const serial = hexDecode(serialHex);
+  if (serial === undefined) throw invalid('it has no serial number');
+  const enrolment = enrolmentOf(external, serialHex);
+  const dates = { validFromMs: notBeforeMs, expiresMs: notAfterMs };
+  return { principal: named.principal, enrolment, serial, isExternal: true, ...dates };
 }
 
 function timeText(timeMs: number): string {

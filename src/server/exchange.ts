@@ -25,6 +25,8 @@ export interface Caller {
   /** 16 bytes: the certificate's, and that of all it is renewed by. */
   readonly enrolment: Uint8Array;
   readonly certificateExpiresMs: number;
+  /** The certificate is from an authority of somebody else. */
+  readonly isExternal: boolean;
 }
 
 /** What all requests share. */

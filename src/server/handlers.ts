@@ -3,6 +3,7 @@ import type { Contract } from '../wire/contract.ts';
 import type { OperationId } from '../wire/openapi.ts';
 import type { Handler } from './exchange.ts';
 import { auditGet } from './handlers/audit-get.ts';
+import { authorityGet } from './handlers/authority-get.ts';
 import { certificatesPost } from './handlers/certificates-post.ts';
 import { contractGet } from './handlers/contract-get.ts';
 import { enrollPost } from './handlers/enroll-post.ts';
@@ -28,6 +29,7 @@ import { volumeGet } from './handlers/volume-get.ts';
 import { volumeProofGet } from './handlers/volume-proof-get.ts';
 import { volumesGet } from './handlers/volumes-get.ts';
 import { volumesPost } from './handlers/volumes-post.ts';
+import { principalsPost } from './handlers/principals-post.ts';
 import { principalsGet } from './handlers/principals-get.ts';
 import { principalDelete } from './handlers/principal-delete.ts';
 import { principalPatch } from './handlers/principal-patch.ts';
@@ -48,6 +50,7 @@ type Handlers = { readonly [Id in OperationId]: Handler<Id> };
 /** What executes each operation of the contract. */
 export const HANDLERS: Handlers = {
   auditGet,
+  authorityGet,
   certificatesPost,
   contractGet,
   enrollPost,
@@ -74,6 +77,7 @@ export const HANDLERS: Handlers = {
   volumesGet,
   volumesPost,
   principalsGet,
+  principalsPost,
   principalDelete,
   principalPatch,
   groupsGet,

@@ -6,7 +6,14 @@ import { IdentityCache } from './identity-cache.ts';
 
 function identity(principal: string): ClientIdentity {
   const bytes = new Uint8Array(16);
-  return { principal, enrolment: bytes, serial: bytes, validFromMs: 0, expiresMs: 1 };
+  return {
+    principal,
+    enrolment: bytes,
+    serial: bytes,
+    isExternal: false,
+    validFromMs: 0,
+    expiresMs: 1,
+  };
 }
 
 test('IdentityCache holds a bounded number of identities and drops the one longest unused', () => {

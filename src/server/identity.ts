@@ -30,7 +30,7 @@ export function identify(
     origin.proxy === undefined
       ? identityOfSocket(services, origin, graceMs)
       : identityForwarded(services, origin, graceMs);
-  authority.checkValidity(identity, graceMs);
+  authority.checkValidity(identity, identity.isExternal ? 0 : graceMs);
   const { epoch } = system;
   const known = admitted.get(identity);
   if (known?.epoch === epoch) return known.caller;
@@ -40,10 +40,10 @@ export function identify(
 }
 
 function admit({ view }: System, identity: ClientIdentity): Caller {
-  const { principal, enrolment, expiresMs } = identity;
+  const { principal, enrolment, expiresMs, isExternal } = identity;
   requireNotRevoked(view, identity);
   const role = roleName(view.principal(principal)?.role ?? Role.USER);
-  return { principal, role, enrolment, certificateExpiresMs: expiresMs };
+  return { principal, role, enrolment, certificateExpiresMs: expiresMs, isExternal };
 }
 
 function identityOfSocket(

@@ -19,7 +19,7 @@ test('a running server shows a new certificate to new connections when a third o
   const { caPem } = authority;
   const listener = createListener({
     identity: await authority.serverIdentity(),
-    caPem,
+    clientCaPems: authority.clientCaPems,
     onRequest: (_, response) => Promise.resolve(void response.end()),
   });
   listener.listen(0, '127.0.0.1');

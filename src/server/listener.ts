@@ -11,7 +11,7 @@ import type { TlsIdentity } from './tls-identity.ts';
 export interface ListenerOptions {
   readonly identity: TlsIdentity;
   /** Whose client certificates are asked for. PEM. */
-  readonly caPem: string;
+  readonly clientCaPems: readonly string[];
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
 
@@ -22,11 +22,11 @@ const SOCKET_BUFFER_BYTES = 256 * 1024;
  * The HTTPS server with its limits. Asks every client for a certificate but lets all connect: what
  * a request needs is decided for each request.
  */
-export function createListener({ identity, caPem, onRequest }: ListenerOptions): Server {
+export function createListener({ identity, clientCaPems, onRequest }: ListenerOptions): Server {
   const server = createServer({
     key: identity.key,
     cert: identity.cert,
-    ca: caPem,
+    ca: [...clientCaPems],
     minVersion: 'TLSv1.3',
     requestCert: true,
     rejectUnauthorized: false,
@@ -55,10 +55,10 @@ export function createListener({ identity, caPem, onRequest }: ListenerOptions):
 /** Gives new connections the certificate that is good now; open ones go on as they are. */
 export async function refreshCertificate(
   server: Server,
-  { caPem, serverIdentity }: Pick<CertificateAuthority, 'caPem' | 'serverIdentity'>,
+  { clientCaPems, serverIdentity }: Pick<CertificateAuthority, 'clientCaPems' | 'serverIdentity'>,
 ): Promise<void> {
   const { key, cert } = await serverIdentity();
-  server.setSecureContext({ key, cert, ca: caPem, minVersion: 'TLSv1.3' });
+  server.setSecureContext({ key, cert, ca: [...clientCaPems], minVersion: 'TLSv1.3' });
 }
 
 /** Cuts a request whose client neither sends nor takes anything. Work on our side is no stall. */

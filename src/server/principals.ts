@@ -6,6 +6,9 @@ import type { System } from '../fs/system.ts';
 import type { CertificateRow, GrantRow, PrincipalRow, SystemView } from '../fs/system-view.ts';
 import type { Enrolment, Principal } from '../wire/generated/api.ts';
 
+/** Roles by their names in the API. */
+export const ROLES = { user: Role.USER, admin: Role.ADMIN, service: Role.SERVICE } as const;
+
 export function roleName(role: Role): Principal['role'] {
   if (role === Role.ADMIN) return 'admin';
   return role === Role.SERVICE ? 'service' : 'user';
@@ -34,6 +37,20 @@ export function requirePrincipal(view: SystemView, name: string, verb: string): 
   const row = view.principal(name);
   if (row !== undefined) return row;
   throw new GdpfsError('not_found', `cannot ${verb} "${name}": there is no such principal`);
+}
+
+/** Makes a principal without a login; durable on return. Throws `exists`. */
+export async function createPrincipal(
+  system: System,
+  { name, role, createdMs }: PrincipalRow,
+): Promise<void> {
+  await system.change((state) => {
+    if (state.principal(name) !== undefined) {
+      throw new GdpfsError('exists', `cannot make "${name}": there is such a principal`);
+    }
+    const value = { name, role, createdMs: BigInt(createdMs) };
+    return { records: [{ body: { case: 'principal', value } }], result: undefined };
+  });
 }
 
 /**

@@ -14,6 +14,7 @@ import { BufferPool } from './buffer-pool.ts';
 import { ReadRooms } from './read-rooms.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
+import type { ClientAuthority } from './client-authority.ts';
 import { dispatch } from './dispatch.ts';
 import type { Services } from './exchange.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
@@ -33,6 +34,8 @@ export interface ServerOptions {
   readonly names: readonly string[];
   /** Proxies that may forward the certificates of their clients. None unless given. */
   readonly trustedProxies?: TrustedProxies;
+  /** An authority of somebody else that says who clients are, beside the server's own. */
+  readonly clientAuthority?: ClientAuthority | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   /** An open store instead of the one in `dataDirectory`. The server closes it. */
@@ -60,8 +63,13 @@ const FIRST_ADMIN = 'admin';
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { clock, logger } = options;
   const keysDirectory = join(options.dataDirectory, 'keys');
-  const { names } = options;
-  const authority = await openCertificateAuthority({ directory: keysDirectory, names, clock });
+  const { names, clientAuthority: external } = options;
+  const authority = await openCertificateAuthority({
+    directory: keysDirectory,
+    names,
+    clock,
+    external,
+  });
   const store = options.store ?? (await openStore(options, keysDirectory));
   try {
     let isStopping = false;
@@ -133,7 +141,7 @@ async function listen(options: ServerOptions, services: Services): Promise<Serve
   const { authority } = services;
   const listener = createListener({
     identity: await authority.serverIdentity(),
-    caPem: authority.caPem,
+    clientCaPems: authority.clientCaPems,
     onRequest: (request, response) => dispatch(services, request, response),
   });
   const { host, port } = options.listen;

@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { OpenedFileSystem } from '../../src/fs/open.ts';
 import type { TrustedProxies } from '../../src/server/forwarded-certificate.ts';
+import type { ClientAuthority } from '../../src/server/client-authority.ts';
 import { startServer } from '../../src/server/server.ts';
 import type { Enrollment, Invitation } from '../../src/wire/generated/api.ts';
 import { createCertificateRequest, generateKey, privateKeyPem } from '../../src/wire/x509.ts';
@@ -47,23 +48,20 @@ export interface ServerInProcessOptions {
   /** An open store, for tests that must reach behind the API. */
   readonly store?: OpenedFileSystem;
   readonly trustedProxies?: TrustedProxies;
+  readonly clientAuthority?: ClientAuthority | undefined;
 }
 
 /** Starts the real server in this process. */
 export async function startServerHere(
   dataDirectory: string,
-  { clock = systemClock, logLines, store, trustedProxies }: ServerInProcessOptions = {},
+  { clock = systemClock, logLines, ...more }: ServerInProcessOptions = {},
 ): Promise<TestServer> {
   const logger =
     logLines === undefined
       ? pino({ level: 'silent' })
       : pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const listen = { host: '127.0.0.1', port: 0 };
-  const given = {
-    ...(store === undefined ? {} : { store }),
-    ...(trustedProxies === undefined ? {} : { trustedProxies }),
-  };
-  const server = await startServer({ dataDirectory, listen, names: [], logger, clock, ...given });
+  const server = await startServer({ dataDirectory, listen, names: [], logger, clock, ...more });
   const { url, adminToken } = server;
   const ca = await readFile(server.caFile, 'utf8');
   return { url, dataDirectory, ca, adminToken, [Symbol.asyncDispose]: () => server.stop() };

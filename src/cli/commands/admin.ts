@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { auditCommand } from './admin/audit.ts';
+import { caCommand } from './admin/ca.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './admin/grant.ts';
 import { groupCommand } from './admin/group.ts';
 import { inviteCommand } from './admin/invite.ts';
@@ -22,6 +23,7 @@ export function adminCommand(context: Context): Command {
     .addCommand(grantsCommand(context))
     .addCommand(quotaCommand(context))
     .addCommand(auditCommand(context))
+    .addCommand(caCommand(context))
     .addCommand(adminTokenCommand(context))
     .addCommand(adminProxyCommand(context));
 }

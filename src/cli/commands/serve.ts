@@ -3,11 +3,13 @@ import { Command } from 'commander';
 import { pino } from 'pino';
 import { systemClock } from '../../base/clock.ts';
 import { GdpfsError } from '../../base/errors.ts';
+import { loadClientAuthority } from '../../server/client-authority.ts';
 import { type RunningServer, startServer } from '../../server/server.ts';
 import { parseTrustedProxies } from '../../server/trusted-proxy.ts';
 import type { Context } from '../context.ts';
 import { DATA_FOLDER_DEFAULT } from '../data-folder.ts';
 
+const CLIENT_SAN_DEFAULT = 'gdpfs://principal/';
 const LISTEN_DEFAULT = '127.0.0.1:7443';
 /** Addresses that mean all addresses: nobody can connect to them. */
 const UNSPECIFIED_HOSTS = ['0.0.0.0', '::'];
@@ -19,6 +21,8 @@ interface ServeOptions {
   readonly listen: string;
   readonly name: readonly string[];
   readonly trustedProxy: readonly string[];
+  readonly clientCa?: string;
+  readonly clientSan: string;
   readonly json?: boolean;
   readonly debug?: boolean;
 }
@@ -39,6 +43,12 @@ export function serveCommand(context: Context): Command {
         '("gdpfs admin proxy" makes what they need)',
       [],
     )
+    .option('--client-ca <file>', 'also take client certificates of this authority (PEM)')
+    .option(
+      '--client-san <prefix>',
+      'with --client-ca: what stands before a principal in a URI of the certificate',
+      CLIENT_SAN_DEFAULT,
+    )
     .option('--json', 'the ready line as a JSON object: url, ca, token')
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<ServeOptions>();
@@ -49,6 +59,10 @@ export function serveCommand(context: Context): Command {
         listen,
         names: [...options.name, listen.host],
         trustedProxies: parseTrustedProxies(options.trustedProxy),
+        clientAuthority:
+          options.clientCa === undefined
+            ? undefined
+            : await loadClientAuthority(options.clientCa, options.clientSan),
         logger: pino({ level }, pino.destination({ dest: STDERR, sync: true })),
         clock: systemClock,
       });

@@ -483,6 +483,39 @@ export interface Principal {
 export interface PrincipalList {
   principals: Principal[];
 }
+export interface PrincipalRequest {
+  name: PrincipalName;
+  role?: PrincipalRole;
+  quota?: Usage2;
+}
+/**
+ * What a volume holds; absent while it is counted, after a recovery. As a quota, what it may hold at most, and 0 is no limit.
+ */
+export interface Usage2 {
+  /**
+   * Bytes.
+   */
+  bytes: number;
+  /**
+   * Bytes.
+   */
+  entries: number;
+}
+export interface Authority {
+  /**
+   * PEM.
+   */
+  certificates: string;
+  /**
+   * SHA-256 of the certificate in hexadecimal.
+   */
+  fingerprint: string;
+  expiresMs: TimeMs;
+  /**
+   * Milliseconds since the Unix epoch.
+   */
+  serverExpiresMs: number;
+}
 export interface PrincipalChange {
   revoked: false;
 }
@@ -712,10 +745,12 @@ export interface CertificatesPostQuery {}
 export interface WhoamiGetQuery {}
 export interface InvitationsPostQuery {}
 export interface PrincipalsGetQuery {}
+export interface PrincipalsPostQuery {}
 export interface PrincipalPatchQuery {}
 export interface PrincipalDeleteQuery {
   enrolment?: EnrolmentId;
 }
+export interface AuthorityGetQuery {}
 export interface QuotasPostQuery {}
 export interface AuditGetQuery {
   sinceMs?: TimeMs;
@@ -770,8 +805,10 @@ export interface OperationQueries {
   whoamiGet: WhoamiGetQuery;
   invitationsPost: InvitationsPostQuery;
   principalsGet: PrincipalsGetQuery;
+  principalsPost: PrincipalsPostQuery;
   principalPatch: PrincipalPatchQuery;
   principalDelete: PrincipalDeleteQuery;
+  authorityGet: AuthorityGetQuery;
   quotasPost: QuotasPostQuery;
   auditGet: AuditGetQuery;
   groupsGet: GroupsGetQuery;

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import {
+  createPrincipal,
   listPrincipals,
   readmitPrincipal,
   revokePrincipal,
@@ -14,6 +15,11 @@ import { columns, writeRows } from '../../rows.ts';
 interface UserOptions extends GlobalOptions {
   readonly json?: boolean;
   readonly enrolment?: string;
+}
+
+interface UserAddOptions extends Omit<AddOptions, 'bundle'> {
+  readonly bundle?: string;
+  readonly role?: Role;
 }
 
 export function userCommand(context: Context): Command {
@@ -32,19 +38,25 @@ function addCommand(context: Context): Command {
     .description(
       'Make a user and a login for them: a folder or a .zip with CA, certificate, key and configuration ' +
         'that works as $GDPFS_HOME. The key is made here; with "gdpfs admin invite" it never leaves the ' +
-        "user's own machine.",
+        "user's own machine. Without --bundle there is no login: for users whose certificates come " +
+        'from another authority ("gdpfs serve --client-ca").',
     )
     .argument('<name>', 'the user, and the name of the home volume')
-    .requiredOption(
-      '--bundle <path>',
-      'where the login goes: a new folder, or a file that ends in .zip',
-    )
+    .option('--bundle <path>', 'where the login goes: a new folder, or a file that ends in .zip')
     .addOption(new Option('--role <role>', 'what a new user is').choices(['user', 'admin']))
-    .option('--json', 'as a JSON object: url, principal, expiresMs')
+    .option('--json', 'as a JSON object: url, principal, expiresMs; without --bundle a Principal')
     .action(async (principal: string, _: object, command: Command) => {
-      const options = command.optsWithGlobals<AddOptions & { readonly role?: Role }>();
-      const { role = 'user' } = options;
-      await addPrincipal(context, { principal, role }, options);
+      const options = command.optsWithGlobals<UserAddOptions>();
+      const { role = 'user', bundle, json, profile } = options;
+      if (bundle !== undefined) {
+        await addPrincipal(context, { principal, role }, { ...options, bundle });
+        return;
+      }
+      await using servers = new Servers(context.home, profile);
+      const request = { name: principal, role };
+      const call = { signal: context.signal };
+      const row = await createPrincipal(await servers.session(), request, call);
+      await writeRows(context, [row], { json, describe });
     });
 }
 
