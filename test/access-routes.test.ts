@@ -239,6 +239,33 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
       ],
     ].map(([title, request, expected]) => ({ title, request, expected }) as Case);
   },
+  filesChangesPost: () => {
+    const changes = (path: string, json: object): Promise<HttpAnswer> =>
+      send('POST', `${FILES}/changes`, { query: { path }, json });
+    const remove = (path: string): object => ({ changes: [{ op: 'remove', path }] });
+    const copy = (copiesFrom: string, path: string): object => ({
+      copiesFrom,
+      changes: [{ op: 'copy', path, to: 'many' }],
+    });
+    return [
+      ['of what may be read only', () => changes('/alice/open', remove('shown')), 'forbidden'],
+      ['of what is hidden', () => changes('/alice/secret', remove(SECRET_NAME)), 'forbidden'],
+      ['from above the grants', () => changes('/alice', remove('work/c')), 'forbidden'],
+      ['by a name that leads out', () => changes('/alice/work', remove('../way')), 'bad_request'],
+      [
+        'a copy of what is hidden',
+        () => changes('/alice/work', copy('/alice/secret', SECRET_NAME)),
+        'forbidden',
+      ],
+      [
+        'a copy of what is hidden, from above',
+        () => changes('/alice/work', copy('/alice', `secret/${SECRET_NAME}`)),
+        'forbidden',
+      ],
+      ['a copy', () => changes('/alice/work', copy('/alice/open', 'shown')), 200],
+      ['a removal', () => changes('/alice/work', remove('many')), 200],
+    ].map(([title, request, expected]) => ({ title, request, expected }) as Case);
+  },
   filesDelete: () => [
     ...['/alice/open/shown', '/alice/work', `/alice/secret/${SECRET_NAME}`, '/alice/way'].map(
       (path) => ({

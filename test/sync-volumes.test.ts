@@ -12,6 +12,7 @@ import { sync, type SyncOptions } from '../src/client/sync/sync.ts';
 import type { TransferResult } from '../src/client/tally.ts';
 import { copy } from '../src/client/transfer.ts';
 import { createVolume } from '../src/client/volumes.ts';
+import { countRequests } from './support/counting-session.ts';
 import { startServerHere, temporaryDirectory } from './support/server.ts';
 import { openTestSession, type TestSession, VOLUME } from './support/session.ts';
 import { describeTree } from './support/tree.ts';
@@ -152,4 +153,21 @@ test('sync() refuses two directories of which one lies in the other', async () =
   const source = at(here.session, VOLUME, 'nested/inner/x');
   const syncing = sync({ source, destination: at(here.session, OTHER, 'x') });
   await assert.rejects(syncing, (error) => isGdpfsError(error, 'not_a_directory'));
+});
+
+test('a thousand files go to another directory of their volume in one request, and no bytes move', async () => {
+  const root = makeTree('once');
+  await send(root, 'once');
+  const session = countRequests(here.session);
+  const result = await sync({
+    source: at(session, VOLUME, 'once'),
+    destination: at(session, VOLUME, 'once-copy'),
+  });
+  assert.deepEqual([result.errors, result.bytesSent, result.files], [[], 0, 101]);
+  assert.equal(session.requests.get('POST /api/v1/files/changes'), 1);
+  assert.equal(session.requests.get('PATCH /api/v1/files'), 1, 'the attributes of the directory');
+  assert.deepEqual(
+    await fetchBack(at(here.session, VOLUME, 'once-copy'), 'once-back'),
+    describeTree(root),
+  );
 });

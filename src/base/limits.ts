@@ -216,7 +216,9 @@ export const LIMITS = {
   packMsSlow: 200,
   /** Parts of a tree being packed or sent: one more than streams in flight, so that none waits. */
   partsInFlight: 4,
-  removalsInFlight: 8,
+  /** Removals and the like that go to a volume together; as many as the contract lets through. */
+  changeSetMax: 1000,
+  changeSetsInFlight: 2,
   /** How often a file may be replaced while its version is looked for, or while it is fetched. */
   changedRoundsMax: 3,
   /** Fetching chunks again that came with a wrong digest: on a wire that happens, in a store it stays. */

@@ -1,6 +1,7 @@
 import type {
   ChangeRequest,
   ChangeResult,
+  ChangeSet,
   CreateDirectory,
   Entry,
   FilesDeleteQuery,
@@ -107,6 +108,26 @@ export async function change(
       json: request,
       changes: true,
       ...options,
+    }),
+  );
+}
+
+/** Many changes below the directory `path`, in one commit, or none of them. */
+export async function changeMany(
+  session: Session,
+  path: string,
+  changes: ChangeSet,
+  { signal }: CallOptions = {},
+): Promise<ChangeResult> {
+  const route = `${ROUTE}/changes`;
+  return jsonOf(
+    await session.request({
+      method: 'POST',
+      route,
+      query: { path },
+      json: changes,
+      changes: true,
+      signal,
     }),
   );
 }

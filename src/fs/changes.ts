@@ -209,11 +209,11 @@ function planCopy(planner: Planner, change: Kind<'copy'>): void {
     });
   }
   if (!isDirectory && row !== undefined) {
-    const target = resolveTarget(planner, to);
+    const target = resolveTarget(planner, to, change.parents);
     checkPrecondition(to, target.row, change.precondition);
     return copyNode(planner, row, target);
   }
-  const target = planner.resolve(to);
+  const target = planner.resolve(to, change.parents);
   if (to === '' || target.row !== undefined) {
     throw new GdpfsError('exists', `cannot copy to "${to}": it exists`);
   }

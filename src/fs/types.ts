@@ -159,6 +159,7 @@ export type Change =
       readonly path: string;
       readonly to: string;
       readonly recursive?: boolean;
+      readonly parents?: boolean;
       readonly at?: Moment;
       readonly precondition?: Precondition;
     }

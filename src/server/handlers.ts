@@ -10,6 +10,7 @@ import { enrollPost } from './handlers/enroll-post.ts';
 import { fileChunksGet } from './handlers/file-chunks-get.ts';
 import { fileChunksPost } from './handlers/file-chunks-post.ts';
 import { fileMd5Get } from './handlers/file-md5-get.ts';
+import { filesChangesPost } from './handlers/files-changes-post.ts';
 import { filesDelete } from './handlers/files-delete.ts';
 import { filesGet } from './handlers/files-get.ts';
 import { filesPatch } from './handlers/files-patch.ts';
@@ -57,6 +58,7 @@ export const HANDLERS: Handlers = {
   fileChunksGet,
   fileChunksPost,
   fileMd5Get,
+  filesChangesPost,
   filesDelete,
   filesGet,
   filesPatch,

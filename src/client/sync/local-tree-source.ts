@@ -25,6 +25,7 @@ export function localTreeSource(session: Session, options: LocalTreeSourceOption
   const { source, transfer, volume, signal } = options;
   const sender = new PartSender(session, { ...options, asksFirst: !volume.isEmpty });
   return {
+    movesContent: true,
     partFileBytesMax: partFileBytesMax(options),
     sendPart: (part) => sender.send(part),
     sendFile: async (entry, { path, unsureOf, onProgress }) => {

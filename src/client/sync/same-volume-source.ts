@@ -1,29 +1,36 @@
-import { isGdpfsError } from '../../base/errors.ts';
-import { parentPath } from '../../format/path.ts';
-import { change, makeDirectory } from '../files.ts';
+import { sendChanges } from './change-sets.ts';
 import { type VolumeTreeSourceOptions, volumeTreeSource } from './volume-tree-source.ts';
 import type { VolumeSource } from './volume-source.ts';
 
 /** Another directory of the same volume: the server gives its content a second name, no bytes move. */
 export function sameVolumeSource(options: VolumeTreeSourceOptions): VolumeSource {
-  const { from, to, signal } = options;
+  const { from, to, tally, signal } = options;
   const tree = volumeTreeSource(options);
   return {
     ...tree,
-    // Only directories and links go in parts.
-    partFileBytesMax: -1,
-    sendFile: async (entry, { path, onProgress }) => {
-      const copy = { op: 'copy', to: path, at: from.at } as const;
-      try {
-        await change(to.session, tree.nameOf(entry), copy, { signal });
-      } catch (error) {
-        if (!isGdpfsError(error, 'not_found')) throw error;
-        // Its directory is on the way with a part that was not sent yet.
-        await makeDirectory(to.session, parentPath(path), { parents: true, signal });
-        await change(to.session, tree.nameOf(entry), copy, { signal });
-      }
-      onProgress(entry.size);
-      return { size: entry.size, bytesSent: 0, bytesReused: entry.size };
+    movesContent: false,
+    partFileBytesMax: Number.MAX_SAFE_INTEGER,
+    sendPart: async (part) => {
+      const others = part.filter(({ kind }) => kind !== 'file');
+      if (others.length > 0) await tree.sendPart(others);
+      const copies = part.flatMap(({ kind, entry }) => {
+        const { relative } = entry;
+        const change = { op: 'copy', path: relative, to: relative } as const;
+        return kind === 'file' ? [{ of: entry, change }] : [];
+      });
+      await sendChanges(copies, {
+        directory: to,
+        from: { copiesFrom: from.path, at: from.at },
+        signal,
+        onDone: ({ relative, size }) => {
+          const path = `${to.path}/${relative}`;
+          tally.addBytes(size);
+          tally.fileDone({ path, size, bytesSent: 0, bytesReused: size });
+        },
+        onRefused: (entry, error) => tally.fail({ path: tree.nameOf(entry), error }),
+      });
+      tally.report();
     },
+    sendFile: () => Promise.reject(new Error('bug: every file goes in a part')),
   };
 }

@@ -26,9 +26,12 @@ import {
 import { openTestSession, type TestSession, VOLUME } from '../../../test/support/session.ts';
 import { describeTree } from '../../../test/support/tree.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { remove } from '../files.ts';
 import { Tally, type TransferResult } from '../tally.ts';
 import { listRemoteTree } from './remote-tree.ts';
 import { applySyncPlan, planSync, sync, type SyncOptions, writeSyncPlan } from './sync.ts';
+
+const CHANGES = '/api/v1/files/changes';
 
 let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
 let server: TestServer;
@@ -166,6 +169,39 @@ describe('sync() into a volume', () => {
     // old, old/a, old/b, old/b/c; turn; other, other/x.
     assert.equal(result.removed, 7);
     assert.deepEqual(await back('deleted'), describeTree(root));
+  });
+
+  test('removes a thousand names in one request, and goes on around what is refused', async () => {
+    const count = LIMITS.changeSetMax + 200;
+    const files = Array.from({ length: count }, (_, index) => [`f${index}`, '']);
+    const root = write('many', { ...Object.fromEntries(files), kept: 'x' });
+    await up('many');
+    for (let index = 0; index < count; index += 1) rmSync(join(root, `f${index}`));
+    chmodSync(join(root, 'kept'), 0o600);
+    const session = countRequests(client.session);
+    const { request } = session;
+    let rival: Promise<unknown> | undefined;
+    session.request = async (asked) => {
+      // One is removed by somebody else, between the listing and the first removal.
+      if (asked.route === CHANGES) {
+        rival ??= remove(client.session, `/${VOLUME}/many/f7`);
+        await rival;
+      }
+      return await request(asked);
+    };
+    const result = await sync({
+      source: local('many'),
+      destination: remote('many', session),
+      remove: true,
+    });
+    assert.deepEqual(result.errors, []);
+    assert.equal(result.removed, count);
+    assert.deepEqual(await names('many'), ['kept']);
+    assert.deepEqual(await back('many'), describeTree(root));
+    // The set with the one that was gone is halved until it is alone.
+    const sent = session.requests.get(`POST ${CHANGES}`) ?? 0;
+    assert(sent <= 2 + 2 * Math.ceil(Math.log2(LIMITS.changeSetMax)), `${sent} requests`);
+    assert.equal(session.requests.get('DELETE /api/v1/files'), undefined);
   });
 
   test('does nothing at all if it would remove more than it may', async () => {

@@ -1,12 +1,13 @@
-import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
+import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
-import { change, remove } from '../files.ts';
+import type { ChangeBelow } from '../../wire/generated/api.ts';
 import type { Session } from '../session.ts';
 import { TaskGroup } from '../task-group.ts';
 import type { Tally } from '../tally.ts';
 import type { CallOptions } from '../files.ts';
 import type { Action, ActionPages, TreeEntry } from './action.ts';
+import { sendChanges } from './change-sets.ts';
 import { etagOf, type PartAction } from './part-sender.ts';
 import type { VolumeSource } from './volume-source.ts';
 
@@ -37,16 +38,20 @@ const TAR_HEADERS_BYTES = 2048;
 /** A path is in the headers up to three times, once percent-encoded. */
 const TAR_PATH_COPIES = 6;
 
+/** Actions without content, which go many at a time. */
+type BriefAction = Extract<Action, { kind: 'remove' | 'attributes' }>;
+
 class VolumeExecution {
   readonly #session: Session;
   readonly #options: VolumeExecutorOptions;
   readonly #tasks = new TaskGroup();
   readonly #sendPart = this.#tasks.lane(LIMITS.partsInFlight);
   readonly #sendLarge = this.#tasks.lane(LIMITS.largeFilesInFlight);
-  readonly #change = this.#tasks.lane(LIMITS.removalsInFlight);
+  readonly #sendSet = this.#tasks.lane(LIMITS.changeSetsInFlight);
   #part: PartAction[] = [];
   #partBytes = 0;
   #headerBytes = 0;
+  #changes: BriefAction[] = [];
   /** What the last action removes. */
   #removed: string | undefined;
 
@@ -61,6 +66,7 @@ class VolumeExecution {
         for (const action of actions) await this.#begin(action);
       }
       this.#options.tally.planComplete();
+      await this.#flushChanges();
       await this.#flush();
     } finally {
       // Also after a failure nothing goes on behind our back.
@@ -71,7 +77,10 @@ class VolumeExecution {
   async #begin(action: Action): Promise<void> {
     const { tally } = this.#options;
     // What comes into the place of something removed waits until it is gone.
-    if (action.entry.relative === this.#removed) await this.#tasks.settle();
+    if (action.entry.relative === this.#removed) {
+      await this.#flushChanges();
+      await this.#tasks.settle();
+    }
     this.#removed = action.kind === 'remove' ? action.entry.relative : undefined;
     switch (action.kind) {
       case 'file':
@@ -84,9 +93,10 @@ class VolumeExecution {
       case 'symlink':
         return await this.#add(action);
       case 'remove':
-        return await this.#change(() => this.#remove(action));
       case 'attributes':
-        return await this.#change(() => this.#setAttributes(action));
+        this.#changes.push(action);
+        if (this.#changes.length >= LIMITS.changeSetMax) await this.#flushChanges();
+        return;
       case 'conflict':
         return tally.fail({ path: this.#remotePath(action.entry), error: this.#inTheWay(action) });
     }
@@ -95,7 +105,7 @@ class VolumeExecution {
   async #add(action: PartAction): Promise<void> {
     const { relative, size, target = '' } = action.entry;
     this.#part.push(action);
-    this.#partBytes += size;
+    if (this.#options.source.movesContent) this.#partBytes += size;
     this.#headerBytes += TAR_HEADERS_BYTES + TAR_PATH_COPIES * Buffer.byteLength(relative + target);
     const isFull =
       this.#part.length >= LIMITS.tarFilesMax ||
@@ -129,34 +139,32 @@ class VolumeExecution {
     }
   }
 
-  async #remove({ entry, count }: Action & { readonly kind: 'remove' }): Promise<void> {
-    const { tally, signal } = this.#options;
-    const path = this.#remotePath(entry);
-    try {
-      await remove(this.#session, path, { recursive: true, signal });
-    } catch (error) {
-      if (!isFaultOfOne(error)) throw error;
-      // Somebody else was faster: it is gone, as it should be.
-      if (!isGdpfsError(error, 'not_found')) return tally.fail({ path, error });
-    }
-    tally.removed += count;
-    tally.observer.change?.({ kind: 'remove', path });
-    tally.report();
+  async #flushChanges(): Promise<void> {
+    const actions = this.#changes;
+    if (actions.length === 0) return;
+    this.#changes = [];
+    const { path, tally, signal } = this.#options;
+    const members = actions.map((action) => ({ of: action, change: changeOf(action) }));
+    await this.#sendSet(async () => {
+      await sendChanges(members, {
+        directory: { session: this.#session, path },
+        signal,
+        onDone: (action) => this.#countChange(action),
+        onRefused: (action, error) => {
+          // Somebody else was faster: it is gone, as it should be.
+          const isGone = action.kind === 'remove' && error.code === 'not_found';
+          if (isGone) this.#countChange(action);
+          else tally.fail({ path: this.#remotePath(action.entry), error });
+        },
+      });
+      tally.report();
+    });
   }
 
-  async #setAttributes(action: Action & { readonly kind: 'attributes' }): Promise<void> {
-    const { tally, signal } = this.#options;
-    const { mode, mtimeUs } = action.entry;
-    const path = this.#remotePath(action.entry);
-    const ifMatch = etagOf(action.existing);
-    try {
-      const only = ifMatch === undefined ? {} : { ifMatch };
-      await change(this.#session, path, { op: 'set', mode, mtimeUs }, { ...only, signal });
-    } catch (error) {
-      if (!isFaultOfOne(error)) throw error;
-      return tally.fail({ path, error });
-    }
-    tally.observer.change?.({ kind: 'attributes', path });
+  #countChange(action: BriefAction): void {
+    const { tally } = this.#options;
+    if (action.kind === 'remove') tally.removed += action.count;
+    tally.observer.change?.({ kind: action.kind, path: this.#remotePath(action.entry) });
   }
 
   #inTheWay({ entry, existing }: Action & { readonly kind: 'conflict' }): GdpfsError {
@@ -175,4 +183,11 @@ class VolumeExecution {
   #remotePath({ relative }: TreeEntry): string {
     return `${this.#options.path}/${relative}`;
   }
+}
+
+function changeOf(action: BriefAction): ChangeBelow {
+  const { relative: path, mode, mtimeUs } = action.entry;
+  if (action.kind === 'remove') return { op: 'remove', path };
+  const content = etagOf(action.existing);
+  return { op: 'set', path, mode, mtimeUs, ...(content === undefined ? {} : { content }) };
 }

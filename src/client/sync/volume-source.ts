@@ -1,6 +1,14 @@
+import type { Session } from '../session.ts';
 import type { TreeEntry } from './action.ts';
 import type { OnProgress } from '../tally.ts';
 import type { PartAction } from './part-sender.ts';
+
+/** A directory of a volume. */
+export interface VolumeDirectory {
+  readonly session: Session;
+  /** `/<volume>/<path>`. */
+  readonly path: string;
+}
 
 /** What a file cost that was sent. */
 export interface SentFile {
@@ -22,6 +30,8 @@ export interface SendFileOptions {
 
 /** Where the entries come from that an executor brings into a volume. */
 export interface VolumeSource {
+  /** Content of files travels: a part has only so much of it. */
+  readonly movesContent: boolean;
   /** Bytes of the largest file that goes in a part; below 0 if none does. */
   readonly partFileBytesMax: number;
   /**

@@ -12,19 +12,11 @@ import type { DownloadVersion } from '../download.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
 import type { CallOptions } from '../files.ts';
 import { hasContent, unpackFiles } from '../received-files.ts';
-import type { Session } from '../session.ts';
 import type { OnProgress, Tally } from '../tally.ts';
 import { missingDigests } from '../uploads.ts';
 import type { TreeEntry } from './action.ts';
 import { ENTRY_FAULTS, type PartAction } from './part-sender.ts';
-import type { VolumeSource } from './volume-source.ts';
-
-/** A directory of a volume. */
-export interface VolumeDirectory {
-  readonly session: Session;
-  /** `/<volume>/<path>`. */
-  readonly path: string;
-}
+import type { VolumeDirectory, VolumeSource } from './volume-source.ts';
 
 export interface VolumeTreeSourceOptions extends CallOptions {
   /** `at`: the state that the entries are of, a seq. */
@@ -43,6 +35,7 @@ export function volumeTreeSource(options: VolumeTreeSourceOptions): VolumeSource
   const source = new VolumeTreeSource(options);
   const isCut = options.to.chunking === 'cdc';
   return {
+    movesContent: true,
     // What the destination would cut anew goes chunk by chunk, and keeps its own.
     partFileBytesMax: isCut ? LIMITS.cutBytesMin : LIMITS.smallFileBytesMax,
     sendPart: (part) => source.sendPart(part),

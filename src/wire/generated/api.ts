@@ -51,6 +51,11 @@ export type CreateRequest = CreateDirectory | CreateFile | CreateSymlink | OpenU
  */
 export type UploadChunking = FixedChunking | ContentChunking;
 export type ChangeRequest = Rename | Copy | Truncate | SetAttributes | Restore;
+export type ChangeBelow = RemoveBelow | SetBelow | CopyBelow;
+/**
+ * Below a directory, without "." and "..".
+ */
+export type RelativePath = string;
 export type Chunking = 'fixed' | 'cdc';
 export type Custody = 'server' | 'client';
 /**
@@ -269,6 +274,45 @@ export interface SetAttributes {
 export interface Restore {
   op: 'restore';
   at: Moment;
+}
+export interface ChangeSet {
+  /**
+   * `/<volume>/<path>`.
+   */
+  copiesFrom?: string;
+  /**
+   * A seq, or an RFC 3339 time.
+   */
+  at?: string;
+  /**
+   * @maxItems 1000
+   */
+  changes: ChangeBelow[];
+}
+/**
+ * Also a directory that is not empty, with everything below it.
+ */
+export interface RemoveBelow {
+  op: 'remove';
+  path: RelativePath;
+}
+export interface SetBelow {
+  op: 'set';
+  path: RelativePath;
+  mode?: Mode;
+  mtimeUs?: MtimeUs;
+  /**
+   * SHA-256.
+   */
+  content?: string;
+}
+/**
+ * A second name for the content of a file, which replaces one that is there; missing parents are made.
+ */
+export interface CopyBelow {
+  op: 'copy';
+  path: RelativePath;
+  to: RelativePath;
 }
 export interface ChangeResult {
   seq: Seq;
@@ -681,6 +725,9 @@ export interface FilesDeleteQuery {
   recursive?: boolean;
   only?: 'file' | 'directory';
 }
+export interface FilesChangesPostQuery {
+  path: Path;
+}
 export interface FileChunksGetQuery {
   path?: Path;
   at?: Moment;
@@ -786,6 +833,7 @@ export interface OperationQueries {
   filesPost: FilesPostQuery;
   filesPatch: FilesPatchQuery;
   filesDelete: FilesDeleteQuery;
+  filesChangesPost: FilesChangesPostQuery;
   fileChunksGet: FileChunksGetQuery;
   fileChunksPost: FileChunksPostQuery;
   fileMd5Get: FileMd5GetQuery;
