@@ -366,6 +366,7 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   ],
   volumeCheckpointGet: () => refused('GET', '/api/v1/volumes/alice/checkpoint'),
   volumeCommitsGet: () => refused('GET', '/api/v1/volumes/alice/commits'),
+  volumeLogGet: () => refused('GET', '/api/v1/volumes/alice/log'),
   volumeProofGet: () =>
     refused('GET', '/api/v1/volumes/alice/proof', { query: { path: 'shared' } }),
   whoamiGet: () => [{ title: 'self', request: () => send('GET', '/api/v1/whoami'), expected: 200 }],

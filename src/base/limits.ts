@@ -36,6 +36,11 @@ export const LIMITS = {
   checkpointBytesMax: 4 * KIB,
   resultBytesMax: 64 * KIB,
   logProofHashesMax: 64,
+  /** A page of the log: its entries, and what is looked through for them, in records and bytes. */
+  logPageDefault: 50,
+  logPageMax: 1000,
+  logScanRecordsMax: 20_000,
+  logPageBytesMax: 4 * MIB,
   /** Nodes, or entries, of one body of evidence: those of a page of a listing and some ways to it. */
   evidencePartsMax: 32_768,
 

@@ -57,6 +57,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'check signatures, logs and chunks of a volume',
     load: async () => (await import('./commands/verify.ts')).verifyCommand,
   },
+  log: {
+    summary: 'show who changed what, when',
+    load: async () => (await import('./commands/log.ts')).logCommand,
+  },
   prove: {
     summary: 'save what proves a file, for a check without gdpfs',
     load: async () => (await import('./commands/prove.ts')).proveCommand,

@@ -114,21 +114,26 @@ export function merkleRoot(leafHashes: readonly Uint8Array[]): Uint8Array {
 
 /** PATH(index, D) of section 2.1.1: lowest sibling first. `index` must be in the tree. */
 export function inclusionProof(leafHashes: readonly Uint8Array[], index: number): Uint8Array[] {
-  assert(isCount(index) && index < leafHashes.length, 'the leaf to prove is in the tree');
-  const proof: Uint8Array[] = [];
+  return inclusionRanges(index, leafHashes.length).map((range) => rangeRoot(leafHashes, range));
+}
+
+/** The leaves whose subtrees make up PATH(index, D[count]), as `consistencyRanges` has them. */
+export function inclusionRanges(index: number, count: number): LeafRange[] {
+  assert(isCount(index) && index < count, 'the leaf to prove is in the tree');
+  const ranges: LeafRange[] = [];
   let first = 0;
-  let end = leafHashes.length;
+  let end = count;
   while (end - first > 1) {
     const middle = first + largestPowerOfTwoBelow(end - first);
     if (index < middle) {
-      proof.push(rangeRoot(leafHashes, { first: middle, end }));
+      ranges.push({ first: middle, end });
       end = middle;
     } else {
-      proof.push(rangeRoot(leafHashes, { first, end: middle }));
+      ranges.push({ first, end: middle });
       first = middle;
     }
   }
-  return proof.reverse();
+  return ranges.reverse();
 }
 
 /**

@@ -11,6 +11,7 @@ import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { foldDentry } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { FileSystem } from './file-system.ts';
+import { History } from './history.ts';
 import { Proofs } from './proofs.ts';
 import { FS_SCHEMA } from './schema.ts';
 import { StateFold } from './state-fold.ts';
@@ -42,6 +43,7 @@ export interface OpenedFileSystem extends AsyncDisposable {
   readonly fs: FileSystem;
   readonly system: System;
   readonly proofs: Proofs;
+  readonly history: History;
   /** Places where the segments do not hold what was written to them. */
   readonly damageCount: number;
 }
@@ -59,11 +61,13 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     const system = new System({ engine, volume, reader, writer });
     const quotas = new Quotas({ engine, system, reader, writer });
     const volumes = new Volumes({ engine, system, quotas, keys, clock });
+    const proofs = new Proofs({ engine, volumes, reader });
     const uploads = new Uploads({ engine, clock, reader, writer });
     return {
       fs: new FileSystem({ engine, volumes, uploads, quotas, clock, reader, writer }),
       system,
-      proofs: new Proofs({ engine, volumes, reader }),
+      proofs,
+      history: new History({ engine, volumes, proofs, reader }),
       damageCount: log.damageCount,
       [Symbol.asyncDispose]: async () => log[Symbol.asyncDispose](),
     };

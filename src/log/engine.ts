@@ -39,6 +39,8 @@ const SQL = {
     WHERE volume = ?1 AND first_seq >= (SELECT max(first_seq) FROM commit_frame
       WHERE volume = ?1 AND first_seq <= ?2) AND first_seq + count > ?2
     ORDER BY first_seq LIMIT ?3`,
+  commitBefore: `SELECT first_seq, segment, offset, length FROM commit_frame
+    WHERE volume = ? AND first_seq < ? ORDER BY first_seq DESC LIMIT 1`,
   countAt: `SELECT first_seq + count AS count FROM commit_frame
     WHERE volume = ? AND time_ms <= ? ORDER BY time_ms DESC, first_seq DESC LIMIT 1`,
 } as const;
@@ -216,6 +218,21 @@ export class LogEngine {
       commits.push(decodeCommitPayload(await this.#segments.readFrame(placeOf(row))).commit);
     }
     return commits;
+  }
+
+  /** The encoded commit that holds record `seq` - 1. */
+  async readCommitBefore(volume: number, seq: number): Promise<Uint8Array | undefined> {
+    const row = this.#sql.commitBefore.get(volume, seq);
+    if (row === undefined) return undefined;
+    return decodeCommitPayload(await this.#segments.readFrame(placeOf(row))).commit;
+  }
+
+  /** PATH of RFC 6962 from record `index` to the root over the log's first `count`. */
+  inclusion(
+    volume: number,
+    leaf: { readonly index: number; readonly count: number },
+  ): Uint8Array[] {
+    return this.#tree.inclusion(volume, leaf);
   }
 
   /**

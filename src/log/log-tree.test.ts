@@ -3,7 +3,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { concatBytes, utf8Encode } from '../base/bytes.ts';
-import { consistencyProof, leafHash, merkleRoot, verifyConsistency } from '../format/merkle.ts';
+import {
+  consistencyProof,
+  inclusionProof,
+  leafHash,
+  merkleRoot,
+  verifyConsistency,
+} from '../format/merkle.ts';
 import { LogTree } from './log-tree.ts';
 import { LOG_SCHEMA } from './schema.ts';
 
@@ -59,6 +65,9 @@ test('proofs from the stored tree are those of RFC 6962, however the log was cut
     );
     checkProof(log, since, until);
     checkProof(log, since, total);
+    const index = first % total;
+    const path = log.tree.inclusion(VOLUME, { index, count: total });
+    assert.deepEqual(path, inclusionProof(LEAVES.slice(0, total), index));
   });
   fc.assert(property, { numRuns: 60 });
 });

@@ -2,7 +2,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import { concatBytes } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { assert } from '../base/errors.ts';
-import { consistencyRanges, type LeafRange, merkleRoot, nodeHash } from '../format/merkle.ts';
+import {
+  consistencyRanges,
+  inclusionRanges,
+  type LeafRange,
+  merkleRoot,
+  nodeHash,
+} from '../format/merkle.ts';
 import { prepareAll } from '../storage/index-db.ts';
 
 /** Subtrees whose roots are kept: of 256 leaves, of 256 of these, and so on. */
@@ -48,6 +54,14 @@ export class LogTree {
     { since, until }: { readonly since: number; readonly until: number },
   ): Uint8Array[] {
     return consistencyRanges(since, until).map((range) => this.#root(volume, range));
+  }
+
+  /** PATH(index, D[count]) of RFC 6962, section 2.1.1. */
+  inclusion(
+    volume: number,
+    { index, count }: { readonly index: number; readonly count: number },
+  ): Uint8Array[] {
+    return inclusionRanges(index, count).map((range) => this.#root(volume, range));
   }
 
   /** Of leaves that begin where a subtree does: the perfect ones in it, from left to right. */

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { assert } from '../base/errors.ts';
 import type { FileSystem } from '../fs/file-system.ts';
+import type { History } from '../fs/history.ts';
 import type { Proofs } from '../fs/proofs.ts';
 import type { System } from '../fs/system.ts';
 import type { Contract, Operation } from '../wire/contract.ts';
@@ -34,6 +35,7 @@ export interface Services {
   readonly fs: FileSystem;
   readonly system: System;
   readonly proofs: Proofs;
+  readonly history: History;
   readonly authority: CertificateAuthority;
   /** Whose word about the certificates of others is taken. */
   readonly trustedProxies: TrustedProxies;

@@ -70,7 +70,7 @@ export function proofJson(proof: CheckpointProof): VolumeProof {
   };
 }
 
-function base64(bytes: Uint8Array): string {
+export function base64(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('base64');
 }
 

@@ -82,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       fs: store.fs,
       system: store.system,
       proofs: store.proofs,
+      history: store.history,
       authority,
       trustedProxies: options.trustedProxies ?? new Map(),
       forwardedIdentities: new IdentityCache(),

@@ -8,7 +8,7 @@ import {
 } from '../../format/checkpoint-proof.ts';
 import { isAlias } from '../../format/path.ts';
 import { decodeBase64 } from '../../format/signed-note.ts';
-import type { Volume } from '../../wire/generated/api.ts';
+import type { Volume, VolumeProof } from '../../wire/generated/api.ts';
 import type { CallOptions } from '../files.ts';
 import type { Home, Profile } from '../home.ts';
 import type { Session } from '../session.ts';
@@ -134,6 +134,11 @@ export async function proveBetween(
 
 function proofOf({ proof }: Volume): CheckpointProof {
   if (proof === undefined) throw malformed();
+  return decodeProof(proof);
+}
+
+/** Throws `untrusted` for what is not base64. */
+export function decodeProof(proof: VolumeProof): CheckpointProof {
   return {
     checkpoint: utf8Encode(proof.checkpoint),
     meta: decoded(proof.meta),
@@ -142,7 +147,8 @@ function proofOf({ proof }: Volume): CheckpointProof {
   };
 }
 
-function decoded(text: string): Uint8Array {
+/** Throws `untrusted` for what is not base64. */
+export function decoded(text: string): Uint8Array {
   const bytes = decodeBase64(text);
   if (bytes === undefined) throw malformed();
   return bytes;

@@ -427,6 +427,41 @@ export interface VolumeProof {
    */
   consistency: string[];
 }
+export interface LogPage {
+  entries: LogEntry[];
+  /**
+   * Signed notes of the commits that the entries belong to.
+   */
+  commits: string[];
+  /**
+   * GDPfsVolume records, by which the owner names the keys that signed the notes.
+   */
+  policies: string[];
+  proof: VolumeProof;
+  /**
+   * Where the next page begins; absent at the beginning of the log.
+   */
+  before?: number;
+}
+export interface LogEntry {
+  seq: Seq;
+  /**
+   * Path inside the volume that the record is about, with its directory where it is now, or was last. This is the server's word; the record says node and name.
+   */
+  path: string;
+  /**
+   * The record as it was signed.
+   */
+  record: string;
+  /**
+   * RFC 6962 inclusion proof from the record to the root of the checkpoint in `proof`.
+   */
+  inclusion: string[];
+  /**
+   * Which of `commits` it came with.
+   */
+  commit: number;
+}
 export interface QuotaRequest {
   /**
    * Alias or 43-character name.
@@ -784,6 +819,12 @@ export interface VolumeProofGetQuery {
   cursor?: string;
   since?: RecordCount;
 }
+export interface VolumeLogGetQuery {
+  path?: string;
+  before?: RecordCount;
+  limit?: number;
+  since?: RecordCount;
+}
 export interface VolumeCommitsGetQuery {
   from?: Seq;
 }
@@ -847,6 +888,7 @@ export interface OperationQueries {
   volumeGet: VolumeGetQuery;
   volumeCheckpointGet: VolumeCheckpointGetQuery;
   volumeProofGet: VolumeProofGetQuery;
+  volumeLogGet: VolumeLogGetQuery;
   volumeCommitsGet: VolumeCommitsGetQuery;
   enrollPost: EnrollPostQuery;
   certificatesPost: CertificatesPostQuery;
