@@ -7,6 +7,9 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { INGRESS_KINDS, ingressMissing } from '../support/ingress.ts';
 
+/** One of these tests is as long as a whole suite, on a machine that has more to do. */
+const TIMEOUT_MS = 15 * 60_000;
+
 /** Between them they have every command that talks to a server. */
 const SUITES = ['cli.test.ts', 'cli-admin.test.ts', 'cli-sync.test.ts', 'cli-transfer.test.ts'];
 
@@ -15,9 +18,8 @@ const KINDS = INGRESS_KINDS.filter((kind) => kind !== 'envoy');
 
 for (const kind of KINDS) {
   for (const suite of SUITES) {
-    test(`everything in ${suite} works behind ${kind}`, {
-      skip: ingressMissing(kind),
-    }, async () => {
+    const options = { skip: ingressMissing(kind), timeout: TIMEOUT_MS };
+    test(`everything in ${suite} works behind ${kind}`, options, async () => {
       const { NODE_TEST_CONTEXT: _, ...env } = process.env;
       const file = join(import.meta.dirname, '..', suite);
       const child = spawn(process.execPath, ['--test', '--test-reporter=tap', file], {

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -80,6 +81,7 @@ export class Ingress implements AsyncDisposable {
     const [program, ...args] = this.#command;
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     this.#child = child;
+    process.on('exit', this.#signal);
     let log = '';
     child.stderr.on('data', (piece: Buffer) => {
       log = (log + piece.toString()).slice(-10_000);
@@ -96,10 +98,17 @@ export class Ingress implements AsyncDisposable {
     const child = this.#child;
     if (child?.pid === undefined || child.exitCode !== null) return;
     const ended = child.signalCode === null ? once(child, 'exit') : undefined;
-    process.kill(-child.pid, 'SIGKILL');
+    this.#signal();
     await ended;
+    process.off('exit', this.#signal);
     this.#child = undefined;
   }
+
+  /** Also when the tests end without having come to that. */
+  readonly #signal = (): void => {
+    const group = this.#child?.pid;
+    if (group !== undefined) process.kill(-group, 'SIGKILL');
+  };
 
   /** Largest resident memory that any of its processes has had, in bytes. */
   peakMemoryBytes(): number {
@@ -229,15 +238,23 @@ function envoyConfig({ serverUrl, bundle }: IngressOptions, port: number): strin
   ]);
 }
 
+/**
+ * A port that stays free while the proxy is down: outside of the range that the system takes the
+ * ports of outgoing connections from.
+ */
 async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 30_000);
+    if (await canListen(port)) return port;
+  }
+}
+
+function canListen(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert(typeof address === 'object' && address !== null);
-  server.close();
-  await once(server, 'close');
-  return address.port;
+  server.on('error', () => resolve(false));
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  return promise;
 }
 
 function accepts(port: number): Promise<boolean> {
