@@ -7,7 +7,7 @@ import { type AuditedRequest, auditChange, auditRefusal } from './audit.ts';
 import type { Caller, Exchange, Handler, Services, Trail } from './exchange.ts';
 import { HANDLERS } from './handlers.ts';
 import { identify } from './identity.ts';
-import { type Origin, originOf } from './origin.ts';
+import { type Origin, originOf, peerOf } from './origin.ts';
 import { replyProblem } from './reply.ts';
 import { startRequestLog } from './request-log.ts';
 
@@ -29,8 +29,9 @@ export async function dispatch(
   };
   try {
     const { pathname, queryText } = splitUrl(request.url ?? '');
-    const origin = originOf(services, request);
-    log.origin = origin;
+    const peer = peerOf(services, request);
+    log.origin = peer;
+    const origin = originOf(peer, request);
     const match = routeOf({ services, request, origin }, pathname);
     operation = match.operation;
     log.operation = operation.id;

@@ -15,38 +15,43 @@ import {
   IDENTITY_HEADERS,
 } from './forwarded-certificate.ts';
 
-export interface Origin {
+/** Who is at the other end of the connection. */
+export interface Peer {
   readonly socket: TLSSocket;
-  /** The trusted proxy that it came through; undefined: the client is at the other end itself. */
+  /** The trusted proxy that it is; undefined: the client itself. */
   readonly proxy: string | undefined;
-  /** The certificate that the proxy forwards, as the header has it; undefined: its client had none. */
-  readonly forwarded: { readonly form: ForwardingForm; readonly value: string } | undefined;
+  /** How that proxy forwards certificates. */
+  readonly form: ForwardingForm | undefined;
   /** IP address of the client; of the last proxy that does not say for whom it asks. */
   readonly address: string;
+}
+
+export interface Origin extends Peer {
+  /** The certificate that the proxy forwards, as the header has it; undefined: its client had none. */
+  readonly forwarded: { readonly form: ForwardingForm; readonly value: string } | undefined;
 }
 
 /** Whose certificate a connection showed, if a proxy's: true as long as the connection lives. */
 const shown = new WeakMap<Socket, { readonly proxy: ProxyIdentity | undefined }>();
 
-/**
- * Throws `forbidden` for a field that forwards a certificate where none may, or more than once,
- * `certificate_invalid` if a proxy's own certificate is not valid any more.
- */
-export function originOf(
+/** Throws `certificate_invalid` if a proxy's own certificate is not valid any more. */
+export function peerOf(
   services: Pick<Services, 'authority' | 'trustedProxies' | 'clock'>,
   request: IncomingMessage,
-): Origin {
+): Peer {
   const { socket } = request;
   assert(socket instanceof TLSSocket, 'requests come over TLS');
   const proxy = proxyOf(services, socket);
   const form = proxy === undefined ? undefined : services.trustedProxies.get(proxy);
+  const address = (form === undefined ? undefined : addressBy(request)) ?? socket.remoteAddress;
+  return { socket, proxy, form, address: address ?? '' };
+}
+
+/** Throws `forbidden` for a field that forwards a certificate where none may, or more than once. */
+export function originOf(peer: Peer, request: IncomingMessage): Origin {
+  const { form } = peer;
   refuseOthers(request, form);
-  return {
-    socket,
-    proxy,
-    forwarded: form === undefined ? undefined : forwardedBy(request, form),
-    address: (form === undefined ? undefined : addressBy(request)) ?? socket.remoteAddress ?? '',
-  };
+  return { ...peer, forwarded: form === undefined ? undefined : forwardedBy(request, form) };
 }
 
 /** Dates are checked at every request: a connection may outlive its certificate. */

@@ -291,22 +291,27 @@ test('the log says through which proxy a request came, and for which address', a
   for (const line of logLines) assert(!line.includes('CERTIFICATE'));
 });
 
-test('a refused forgery is in the audit log, with the address that it came from', async () => {
+test('refused forgeries are in the audit log, with what they came from and through', async () => {
   // On a server of its own: where much was refused before, refusals are only counted.
   const data = join(folder, 'audited');
   const trustedProxies = parseTrustedProxies(PROXIES);
   await using quiet = await startServerHere(data, { clock, trustedProxies });
   await using owner = await enrol(quiet, quiet.adminToken ?? '');
   const eve = pairOf(stack.use(await addUser(quiet, owner, 'eve')));
+  const hop = await hopOf('edge', join(data, 'keys'));
   const field = FIELD.edge(pairOf(owner).cert);
   const from = 'X-Forwarded-For: 203.0.113.7';
   await send(eve, [field, from], { at: quiet });
+  await send(hop, [field, field, from], { at: quiet });
   const audit = await owner.send('GET', '/api/v1/admin/audit');
   const { entries } = audit.json as AuditPage;
   const forbidden = entries.filter(({ code }) => code === 'forbidden');
   assert.deepEqual(
-    forbidden.map((entry) => [entry.from, entry.principal]),
-    [['127.0.0.1', undefined]],
+    forbidden.map((entry) => [entry.from, entry.proxy, entry.principal]),
+    [
+      ['127.0.0.1', undefined, undefined],
+      ['203.0.113.7', 'edge', undefined],
+    ],
     audit.text,
   );
   assert(!audit.text.includes('CERTIFICATE'));

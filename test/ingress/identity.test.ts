@@ -8,7 +8,7 @@ import { openHome } from '../../src/client/home.ts';
 import type { Renewal, Whoami } from '../../src/wire/generated/api.ts';
 import { createCertificateRequest, generateKey, type Subject } from '../../src/wire/x509.ts';
 import { runCli } from '../support/cli.ts';
-import type { HttpClient } from '../support/http-client.ts';
+import { HttpClient } from '../support/http-client.ts';
 import { bundleOf, INGRESS_KINDS, ingressMissing } from '../support/ingress.ts';
 import { type IngressLab, openIngressLab } from '../support/ingress-lab.ts';
 import { issuedElsewhere, selfSigned, signedBy } from '../support/odd-certificates.ts';
@@ -58,6 +58,21 @@ for (const kind of INGRESS_KINDS) {
       const { certificate } = answer.json as Renewal;
       const names = new X509Certificate(certificate).subjectAltName ?? '';
       assert.match(names, /gdpfs:\/\/principal\/alice/);
+    });
+
+    it('a certificate that has just expired is good for nothing but getting a new one', async () => {
+      const { keysDirectory, front } = lab;
+      const { cert: certificate, key } = await signedBy(
+        keysDirectory,
+        ALICE,
+        Date.now() - 2 * HOUR_MS,
+      );
+      await using late = new HttpClient({ ...front, certificate, key });
+      const csr = await createCertificateRequest(generateKey());
+      const renewal = await late.send('POST', '/api/v1/certificates', { json: { csr } });
+      assert.equal(renewal.status, 200, renewal.text);
+      const answer = await late.send('GET', WHOAMI);
+      assert.deepEqual([answer.status, answer.code], [401, 'certificate_invalid']);
     });
 
     it('requests that share connections to the server have each its own identity', async () => {
