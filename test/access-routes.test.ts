@@ -42,6 +42,7 @@ before(async () => {
   for (const path of ['secret', 'open', 'work', 'way', 'way/open']) await mkdir(`/alice/${path}`);
   await put(`/alice/secret/${SECRET_NAME}`, SECRET);
   await put(`/alice/way/${SECRET_NAME}`, SECRET);
+  await put('/alice/work/replaced', SHOWN);
   await put('/alice/open/shown', SHOWN);
   await put('/alice/way/open/shown', SHOWN);
   // Once in the open, now secret; and the other way round.
@@ -286,6 +287,18 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
           ...digests(sha256(SECRET)),
         });
         assert.deepEqual((answer.json as Missing).missing, [0]);
+        return answer;
+      },
+      expected: 200,
+    },
+    {
+      title: 'of a file that is replaced only the chunks are known',
+      request: async () => {
+        const opened = (await upload('/alice/work/replaced')).json as Upload;
+        const query = { upload: opened.upload };
+        const body = digests(concatBytes([sha256(SHOWN), sha256(SECRET)]));
+        const answer = await send('POST', '/api/v1/file/chunks', { query, ...body });
+        assert.deepEqual((answer.json as Missing).missing, [1]);
         return answer;
       },
       expected: 200,

@@ -155,6 +155,7 @@ test('gdpfs admin quota stops a volume from growing, and lets it shrink', async 
   await writeFile(join(folder, 'big'), Buffer.alloc(990));
   await run('frank', 'cp', join(folder, 'big'), 'gdp://frank/big');
   assert.match(await run('frank', 'volume', 'ls'), /^frank .* 990 B of 1\.00 KB /m);
+  assert.match(await run('frank', 'whoami'), /^gdp:\/\/frank\/ holds 990 B of 1\.00 KB$/m);
   await run('frank', 'cp', join(folder, 'file'), 'gdp://frank/b');
   const second = await cli('frank', ['cp', join(folder, 'file'), 'gdp://frank/c']);
   assert.equal(second.code, 73, second.stderr);

@@ -265,6 +265,8 @@ export const LIMITS = {
   /** Directories that one principal, group or everyone has grants on, in one volume. */
   grantsPerSubjectMax: 10_000,
   groupMembersMax: 10_000,
+  /** Chunks of a file that count as known to who replaces it without reading the whole volume. */
+  replacedChunksMax: 65_536,
   /** What a home volume may hold unless the invitation says otherwise. */
   homeQuotaBytes: 100 * GIB,
   homeQuotaEntries: 10_000_000,

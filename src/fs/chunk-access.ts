@@ -26,7 +26,8 @@ export interface ChunkView {
  * those who sent it, until a file uses it: others are asked to send it too, and it is stored once
  * all the same. A chunk that nobody claims any more, because its upload was lost with the index,
  * is known to all who may read the volume: else a power loss would cost them what they had sent.
- * Who may see only part of the volume knows of the chunks that they sent themselves, and of no other.
+ * Who may see only part of the volume knows of the chunks that they sent themselves, and of those of
+ * the very file that they replace or continue.
  */
 export class ChunkAccess {
   readonly #chunks: ChunkTable;
@@ -43,11 +44,13 @@ export class ChunkAccess {
     return standing === 'known' || standing === 'unclaimed' ? length : undefined;
   }
 
-  look(volume: number, digest: Uint8Array, { principal, readsAll }: Claimant): ChunkView {
+  look(volume: number, digest: Uint8Array, claimant: Claimant): ChunkView {
+    const { principal, readsAll, mayRead } = claimant;
     const found = this.#chunks.lookUp(volume, digest);
     if (found === undefined) return { standing: 'absent', length: 0 };
     const length = found.location.length - CHUNK_PREFIX_BYTES;
-    if (found.used && readsAll) return { standing: 'known', length };
+    const isReadable = readsAll || mayRead?.(digest) === true;
+    if (found.used && isReadable) return { standing: 'known', length };
     const claim = this.#sql.claims.get(volume, digest, principal);
     if (claim?.['own'] === 1) return { standing: 'known', length };
     return { standing: claim === undefined && readsAll ? 'unclaimed' : 'hidden', length };

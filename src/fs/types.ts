@@ -112,6 +112,8 @@ export interface Claimant {
   readonly principal: string;
   /** May read the whole volume, and so know of every chunk that a file of it uses. */
   readonly readsAll: boolean;
+  /** Otherwise: is it a chunk of something that they may read? Nothing is, if absent. */
+  readonly mayRead?: (digest: Uint8Array) => boolean;
 }
 
 export interface Attributes {

@@ -4,10 +4,11 @@ import { decodeRecords } from '../format/commit.ts';
 import { decodeFchunk } from '../format/records.ts';
 import type { Change, ChangeResult, FileContent, Upload } from '../fs/types.ts';
 import type { FilesPatchQuery } from '../wire/generated/api.ts';
-import { authorizePath, authorizeUpload, claimantOf } from './authorize.ts';
+import { authorizePath, authorizeUpload } from './authorize.ts';
 import { withBody } from './body.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import type { Exchange } from './exchange.ts';
+import { uploader } from './uploads.ts';
 import { attributesOf, digestOf } from './request-values.ts';
 
 /** PATCH /api/v1/files with records: the upload becomes the file, or its continuation. */
@@ -29,7 +30,7 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
       throw badCommit(`size ${size}, need the upload's ${upload.size}`);
     if (root === undefined && upload.base === undefined)
       throw badCommit('need the parameter "root"');
-    const claimant = claimantOf(target);
+    const claimant = await uploader(exchange, target);
     const rooted = root === undefined ? {} : { root };
     const file = { records: readRecords(body, size), ...rooted, content, claimant };
     const reserved = { ...context, isReserved: upload.size !== undefined };

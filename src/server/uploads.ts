@@ -1,4 +1,4 @@
-import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
+import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -6,9 +6,9 @@ import { type Chunking, recordedChunkSize } from '../format/chunker.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import { formatApiPath } from '../format/path.ts';
 import type { FileSystem } from '../fs/file-system.ts';
-import type { Entry, Upload } from '../fs/types.ts';
+import type { Claimant, Entry, Upload } from '../fs/types.ts';
 import type { OpenAppend, OpenUpload, Upload as UploadJson } from '../wire/generated/api.ts';
-import type { Target } from './authorize.ts';
+import { claimantOf, type Target } from './authorize.ts';
 import { preconditionOf } from './change-context.ts';
 import { requireFile } from './content.ts';
 import { contentChunking } from './content-chunking.ts';
@@ -49,6 +49,22 @@ export function checkTarget(exchange: Exchange, target: Target): Entry | undefin
     throw new GdpfsError('changed', `${state}its content is not the one that If-Match names`);
   }
   return entry;
+}
+
+/**
+ * Who uploads to a target. One who may not read the whole volume may still know of the chunks of the
+ * file that is there: then only what differs from it need be sent.
+ */
+export async function uploader(exchange: Exchange, target: Target): Promise<Claimant> {
+  const { fs } = exchange.services;
+  const claimant = claimantOf(target);
+  const existing = claimant.readsAll ? undefined : findEntry(fs, target);
+  if (existing?.kind !== 'file') return claimant;
+  const chunks = await fs.manifest(target.volume.name, existing);
+  if (chunks.length > LIMITS.replacedChunksMax) return claimant;
+  const known = new Set<string>();
+  for (const { digest } of chunks) known.add(asBuffer(digest).toString('latin1'));
+  return { ...claimant, mayRead: (digest) => known.has(asBuffer(digest).toString('latin1')) };
 }
 
 /** POST /api/v1/files {kind: "upload"} */

@@ -4,7 +4,7 @@ import { validityOf } from '../../client/credentials.ts';
 import { whoami } from '../../client/volumes.ts';
 import type { Whoami } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { formatTime } from '../format.ts';
+import { formatSize, formatTime } from '../format.ts';
 import { Servers } from '../../client/servers.ts';
 
 interface WhoamiOptions extends GlobalOptions {
@@ -23,7 +23,7 @@ export function whoamiCommand(context: Context): Command {
       await context.stdout.write(
         options.json
           ? `${JSON.stringify({ url, ...me })}\n`
-          : `${me.principal} (${me.role}) at ${url}, certificate valid until ${until}\n`,
+          : `${me.principal} (${me.role}) at ${url}, certificate valid until ${until}\n${homeLine(me)}`,
       );
     });
 }
@@ -53,3 +53,11 @@ async function warnBeforeExpiry(context: Context, profileName: string | undefine
 }
 
 const DAY_MS = 24 * 3600 * 1000;
+
+/** What the home volume holds and may hold; nothing for those who have none. */
+function homeLine({ home }: Whoami): string {
+  if (home === undefined) return '';
+  const { alias, usage, quota } = home;
+  const held = usage === undefined ? '?' : formatSize(usage.bytes);
+  return `gdp://${alias}/ holds ${held}${quota?.bytes ? ` of ${formatSize(quota.bytes)}` : ''}\n`;
+}

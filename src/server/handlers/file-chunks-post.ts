@@ -5,12 +5,14 @@ import type { Upload } from '../../fs/types.ts';
 import { withBody } from '../body.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
+import { uploader } from '../uploads.ts';
 
 /** POST /api/v1/file/chunks: which of these digests does the upload, or the volume, lack? */
 export async function fileChunksPost(exchange: Exchange<'fileChunksPost'>): Promise<void> {
   const { upload, ...target } = askedFor(exchange);
   const { volume } = target;
-  const asker = { ...claimantOf(target), ...(upload === undefined ? {} : { upload }) };
+  const claimant = upload === undefined ? claimantOf(target) : await uploader(exchange, target);
+  const asker = { ...claimant, ...(upload === undefined ? {} : { upload }) };
   const missing = await withBody(exchange, (body) =>
     exchange.services.fs.missing(volume.name, splitDigests(body), asker),
   );

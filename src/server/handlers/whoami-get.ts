@@ -1,5 +1,7 @@
+import type { Whoami } from '../../wire/generated/api.ts';
 import { callerOf, type Exchange } from '../exchange.ts';
 import { maySeeVolume } from '../authorize.ts';
+import { volumeJson } from '../json-forms.ts';
 import { replyJson } from '../reply.ts';
 
 /** GET /api/v1/whoami */
@@ -11,5 +13,12 @@ export function whoamiGet(exchange: Exchange<'whoamiGet'>): void {
     .map((volume) => volume.alias)
     .sort();
   const { principal, role, certificateExpiresMs } = caller;
-  replyJson(exchange, { status: 200 }, { principal, role, certificateExpiresMs, volumes });
+  const me = { principal, role, certificateExpiresMs, volumes, ...homeOf(exchange, principal) };
+  replyJson(exchange, { status: 200 }, me);
+}
+
+function homeOf(exchange: Exchange, principal: string): Pick<Whoami, 'home'> {
+  const { fs, system } = exchange.services;
+  if (system.view.volumeByAlias(principal)?.owner !== principal) return {};
+  return { home: volumeJson(exchange, fs.resolveVolume(principal)) };
 }

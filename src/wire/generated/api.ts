@@ -509,9 +509,32 @@ export interface Renewal {
 }
 export interface Whoami {
   principal: PrincipalName;
+  home?: Volume1;
   role: PrincipalRole;
   certificateExpiresMs: TimeMs;
   volumes: Alias[];
+}
+/**
+ * The caller's own volume of the same name, if there is one.
+ */
+export interface Volume1 {
+  name: VolumeName;
+  alias: Alias;
+  owner: PrincipalName;
+  custody: Custody;
+  chunking: Chunking;
+  createdMs: TimeMs;
+  /**
+   * Records in the directory log.
+   */
+  count: number;
+  usage?: Usage;
+  quota?: Usage;
+  /**
+   * What the caller may do in all of it; `partial`: something, but not everywhere.
+   */
+  access: 'partial' | 'read' | 'write' | 'admin';
+  proof?: VolumeProof;
 }
 export interface InvitationRequest {
   principal: PrincipalName;
