@@ -36,7 +36,9 @@ ${Object.entries(CHECKS)
   .map(([name, what]) => `- ${name}: ${what}.`)
   .join('\n')}
 
-Only gdpfs waits until what is uploaded is durable.
+Only gdpfs waits until what is uploaded, or is a large file that is downloaded, is durable. Before each copy the
+disk is synced, so that nobody pays for what another left to be written; what a peer itself leaves so is not
+counted. Large files go past the page cache in gdpfs: they are on the disk afterwards, and not in memory.
 
 ## Not measured
 

@@ -1,7 +1,4 @@
-/**
- * `npm run bench -- [--only NAME] [--runs N] [--scale X] [--quick] [--write]`: measures gdpfs beside
- * its peers, and what else the README claims. `--write` puts the result into docs/benchmarks.md.
- */
+/** `npm run bench`: measures gdpfs beside its peers, and what else the README claims. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -38,26 +35,35 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 const QUICK = { runs: '1', scale: '0.1' };
 const FULL = { runs: '3', scale: '1' };
 
+const USAGE = `usage: npm run bench -- [--only NAME]... [--runs N] [--scale X] [--quick] [--write]
+
+Measures the built program (npm run build) beside its peers (bench/peers.sh installs them).
+
+  --only NAME   only this benchmark, and others named so; of
+                ${Object.keys(BENCHMARKS).join(', ')}
+  --runs N      rounds, of which medians are taken (default ${FULL.runs})
+  --scale X     part of the full sizes (default ${FULL.scale})
+  --quick       --runs ${QUICK.runs} --scale ${QUICK.scale}: does everything run? The figures say little
+  --write       put the result into docs/benchmarks.md
+  --help        show this
+`;
+
+/** What the command line asks for cannot be done. */
+class UsageError extends Error {}
+
 const DOCUMENT = join(import.meta.dirname, '../docs/benchmarks.md');
 
 async function main(signal: AbortSignal): Promise<void> {
   const startMs = performance.now();
-  const { values } = parseArgs({
-    options: {
-      only: { type: 'string', multiple: true, default: Object.keys(BENCHMARKS) },
-      runs: { type: 'string' },
-      scale: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
-    },
-  });
+  const values = parseOptions();
+  if (values.help) return void process.stdout.write(USAGE);
   const preset = values.quick ? QUICK : FULL;
   const runs = Math.ceil(positive('runs', values.runs ?? preset.runs));
   const scale = positive('scale', values.scale ?? preset.scale);
   const chosen = values.only.map((name): [string, Benchmark] => {
     const benchmark = BENCHMARKS[name];
     if (benchmark !== undefined) return [name, benchmark];
-    throw new Error(`no benchmark "${name}"; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+    throw new UsageError(`there is no benchmark "${name}"`);
   });
   const report = new Report(print);
   for (const [name, benchmark] of chosen) {
@@ -71,10 +77,28 @@ async function main(signal: AbortSignal): Promise<void> {
   if (values.write) writeFileSync(DOCUMENT, formatDocument(report, { command, runs, elapsedMs }));
 }
 
+function parseOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: 'string', multiple: true, default: Object.keys(BENCHMARKS) },
+        runs: { type: 'string' },
+        scale: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
 function positive(name: string, text: string): number {
   const value = Number(text);
   if (value > 0) return value;
-  throw new Error(`cannot use --${name} ${JSON.stringify(text)}: need a positive number`);
+  throw new UsageError(`cannot use --${name} ${JSON.stringify(text)}: need a positive number`);
 }
 
 function minutes(ms: number): string {
@@ -92,7 +116,8 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await main(controller.signal);
 } catch (error) {
-  if (!controller.signal.aborted) throw error;
-  print(String(controller.signal.reason));
+  if (controller.signal.aborted) print(String(controller.signal.reason));
+  else if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}`);
+  else throw error;
   process.exitCode = 1;
 }
