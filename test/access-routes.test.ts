@@ -379,6 +379,7 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   ],
   volumeCheckpointGet: () => refused('GET', '/api/v1/volumes/alice/checkpoint'),
   volumeCommitsGet: () => refused('GET', '/api/v1/volumes/alice/commits'),
+  volumeKeysPost: () => refused('POST', '/api/v1/volumes/alice/keys'),
   volumeLogGet: () => refused('GET', '/api/v1/volumes/alice/log'),
   volumeProofGet: () =>
     refused('GET', '/api/v1/volumes/alice/proof', { query: { path: 'shared' } }),

@@ -3,6 +3,7 @@ import type {
   CreateVolume,
   Invitation,
   InvitationRequest,
+  KeyRotation,
   Volume,
   VolumeGetQuery,
   VolumeList,
@@ -54,6 +55,17 @@ export async function createVolume(
     ...call,
   });
   return jsonOf(answer);
+}
+
+/** A new writer key; returns its epoch. For those who administer the volume. */
+export async function rotateKey(
+  session: Session,
+  volume: string,
+  call: CallOptions = {},
+): Promise<number> {
+  const route = `/api/v1/volumes/${encodeURIComponent(volume)}/keys`;
+  const answer = await session.request({ method: 'POST', route, changes: true, ...call });
+  return jsonOf<KeyRotation>(answer).epoch;
 }
 
 export async function whoami(session: Session, call: CallOptions = {}): Promise<Whoami> {

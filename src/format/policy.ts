@@ -39,7 +39,8 @@ export function encodePolicyRecord(options: {
   return encodeRecord({ case: 'volume', value: { policy, ownerSignature } });
 }
 
-function decodePolicy(bytes: Uint8Array): VolumePolicy {
+/** What a policy says, whoever signed it. Throws `corrupt`. */
+export function decodePolicy(bytes: Uint8Array): VolumePolicy {
   try {
     return fromBinary(VolumePolicySchema, bytes);
   } catch (cause) {

@@ -98,6 +98,11 @@ export class FileSystem {
     return await this.#volumes.create(options, context);
   }
 
+  /** Replaces the writer key; `changed` if another was first. */
+  async rotateKey(volume: Uint8Array, context: ChangeContext): Promise<{ readonly epoch: number }> {
+    return await this.#volumes.rotateKey(volume, context);
+  }
+
   /** By alias or by the 43-character name. Throws `not_found`. */
   resolveVolume(reference: string): VolumeInfo {
     return this.#volumes.info(this.#volumes.resolve(reference));

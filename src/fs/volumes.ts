@@ -13,9 +13,10 @@ import {
 } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
 import { isAlias, parseVolumeReference } from '../format/path.ts';
-import { encodePolicyRecord } from '../format/policy.ts';
+import { decodePolicy, encodePolicyRecord } from '../format/policy.ts';
 import {
   decodeMeta,
+  decodeRecord,
   encodeRecord,
   FORMAT_VERSION,
   logName,
@@ -170,6 +171,34 @@ export class Volumes {
     // A repeated request was answered with the volume of the first one.
     if (created.name !== base64urlEncode(name)) this.#keys.remove(name);
     return this.info(this.resolve(created.name));
+  }
+
+  /**
+   * Makes a new writer key and has the owner's key name it: from the commit that says so on, nothing
+   * that the old key signs counts. Returns the new epoch. Throws `changed` if another was first.
+   */
+  async rotateKey(name: Uint8Array, context: ChangeContext): Promise<{ readonly epoch: number }> {
+    const { id, epoch, policy: record } = this.byName(name);
+    const body = record.length === 0 ? undefined : decodeRecord(record);
+    const before = body?.case === 'volume' ? decodePolicy(body.value.policy) : undefined;
+    const writer = this.#keys.create();
+    const policy = {
+      epoch: epoch + 1,
+      writerKey: writer.publicKey,
+      historyDays: before?.historyDays ?? HISTORY_DAYS_DEFAULT,
+    };
+    const ownerKey = this.#keys.ownerKey(name);
+    const next = encodePolicyRecord({ volume: name, policy, ownerKey });
+    // Durable before the log can name it.
+    this.#keys.saveWriter(name, writer);
+    const { author: principal, request } = context;
+    return await this.#engine.run(
+      (transaction) => {
+        transaction.appendPolicy(id, next, policy);
+        return { epoch: policy.epoch };
+      },
+      request === undefined ? {} : { request: { principal, ...request } },
+    );
   }
 
   /** By alias or 43-character name. Throws `not_found`. */

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
+import { sha256 } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { rawPrivateKey, rawPublicKey } from '../format/ed25519.ts';
 import { makeDurableDirectory, syncDirectory } from '../storage/durable-directory.ts';
@@ -28,8 +29,8 @@ export interface SigningKey {
  * is in a KeyStore of this server; with custody `client` the signature will come from the client.
  */
 export interface Signer {
-  /** The key whose public half the volume's policy names. Throws `read_only` if there is none. */
-  writerKey(volume: Uint8Array): KeyObject;
+  /** The private half of the log's writer key. Throws `read_only` if it is not here. */
+  writerKey(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): KeyObject;
   /** Is the private half of `publicKey` here, as the writer key of the log? */
   isOwn(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): boolean;
 }
@@ -37,7 +38,7 @@ export interface Signer {
 /** Private keys of the volumes, owner's and writer's (PKCS #8 PEM, 0600), in a folder apart from the data. */
 export class KeyStore implements Signer {
   readonly #directory: string;
-  /** By volume name; bounded by evicting the oldest. */
+  /** By public key; bounded by evicting the oldest. */
   readonly #cache = new Map<string, KeyObject>();
 
   constructor(directory: string) {
@@ -60,6 +61,12 @@ export class KeyStore implements Signer {
     syncDirectory(this.#directory);
   }
 
+  /** A writer key that will follow; durable when it returns. The ones before stay. */
+  saveWriter(volume: Uint8Array, writer: SigningKey): void {
+    saveKey(this.#laterPath(volume, writer.publicKey), writer);
+    syncDirectory(this.#directory);
+  }
+
   /** Of a volume that was never made. */
   remove(volume: Uint8Array): void {
     for (const role of ['owner', 'writer'] as const)
@@ -68,7 +75,7 @@ export class KeyStore implements Signer {
 
   isOwn(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): boolean {
     try {
-      return bytesEqual(rawPublicKey(this.writerKey(log.name)), log.writerKey);
+      return this.writerKey(log).type === 'private';
     } catch (error) {
       if (!isGdpfsError(error, 'read_only')) throw error;
       return false;
@@ -80,34 +87,57 @@ export class KeyStore implements Signer {
    * not here.
    */
   ownerSeed(volume: Uint8Array): Uint8Array {
-    return rawPrivateKey(this.#read(volume, 'owner'));
+    return rawPrivateKey(this.ownerKey(volume));
   }
 
-  writerKey(volume: Uint8Array): KeyObject {
-    const name = base64urlEncode(volume);
-    let key = this.#cache.get(name);
+  /** What signs policies. Throws `read_only` if it is not here. */
+  ownerKey(volume: Uint8Array): KeyObject {
+    return this.#read(volume, 'owner', [this.#path(volume, 'owner')]);
+  }
+
+  writerKey(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): KeyObject {
+    const id = base64urlEncode(log.writerKey);
+    let key = this.#cache.get(id);
     if (key === undefined) {
-      key = this.#read(volume, 'writer');
+      const paths = [this.#laterPath(log.name, log.writerKey), this.#path(log.name, 'writer')];
+      key = this.#read(log.name, 'writer', paths, log.writerKey);
       if (this.#cache.size >= KEYS_CACHED_MAX) {
         const oldest = this.#cache.keys().next();
         if (!oldest.done) this.#cache.delete(oldest.value);
       }
-      this.#cache.set(name, key);
+      this.#cache.set(id, key);
     }
     return key;
   }
 
-  #read(volume: Uint8Array, role: 'owner' | 'writer'): KeyObject {
-    try {
-      return createPrivateKey(readFileSync(this.#path(volume, role)));
-    } catch (cause) {
-      const name = base64urlEncode(volume);
-      const state = `its ${role} key is missing`;
-      throw new GdpfsError('read_only', `cannot write to volume "${name}": ${state}`, {
-        cause,
-        hint: 'restore the keys folder of the server from its backup',
-      });
+  /** The key in the first of `paths` that is there, which must be that of `publicKey`. */
+  #read(
+    volume: Uint8Array,
+    role: 'owner' | 'writer',
+    paths: readonly string[],
+    publicKey?: Uint8Array,
+  ): KeyObject {
+    let cause: unknown;
+    for (const path of paths) {
+      try {
+        const key = createPrivateKey(readFileSync(path));
+        if (publicKey === undefined || bytesEqual(rawPublicKey(key), publicKey)) return key;
+      } catch (error) {
+        cause = error;
+      }
     }
+    const name = base64urlEncode(volume);
+    const state = `its ${role} key is missing`;
+    throw new GdpfsError('read_only', `cannot write to volume "${name}": ${state}`, {
+      cause,
+      hint: 'restore the keys folder of the server from its backup',
+    });
+  }
+
+  /** Of a writer key that was not the first. */
+  #laterPath(volume: Uint8Array, publicKey: Uint8Array): string {
+    const id = base64urlEncode(sha256(publicKey).subarray(0, 8));
+    return join(this.#directory, `${base64urlEncode(volume)}.writer.${id}.key`);
   }
 
   #path(volume: Uint8Array, role: 'owner' | 'writer'): string {

@@ -44,7 +44,7 @@ export function sealCommit(
   const { state } = options;
   const root = frontier.root();
   const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...(state && { state }) });
-  const privateKey = options.signer.writerKey(volume.name);
+  const privateKey = options.signer.writerKey(volume);
   const checkpoint = signNote({ text, keyName: origin, privateKey });
   const head = {
     volume: volume.name,

@@ -3,6 +3,7 @@ import { asBuffer } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { FileLogPart, RequestResult } from '../format/commit.ts';
+import type { Policy } from '../format/policy.ts';
 import { encodeRecord, type RecordInit } from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { CommitIndex } from './commit-index.ts';
@@ -12,7 +13,8 @@ import { volumeDamaged, type VolumeRow, type VolumeTable } from './volume-table.
 
 /** What a transaction adds to one log; becomes one commit. */
 export interface Staged {
-  readonly volume: VolumeRow;
+  /** As it was before, but for a policy that is staged: its key signs the commit. */
+  volume: VolumeRow;
   readonly records: Uint8Array[];
   readonly parts: FileLogPart[];
   /** Records of the file logs in `parts`, these included. */
@@ -27,6 +29,7 @@ interface Mark {
   readonly bytes: number;
   readonly fold: number;
   readonly lengths: ReadonlyMap<number, readonly [number, number, number, number]>;
+  readonly volumes: ReadonlyMap<number, VolumeRow>;
 }
 
 /**
@@ -122,6 +125,21 @@ export class Transaction {
     if (this.#bytes > LIMITS.commitBytesMax) throw tooLarge();
   }
 
+  /**
+   * Appends a policy record, which counts for the commit that it is in: the new key signs it. Throws
+   * `changed` unless its epoch is the next one.
+   */
+  appendPolicy(volume: number, record: Uint8Array, policy: Policy): void {
+    const staged = this.#stage(volume);
+    const { epoch } = staged.volume;
+    if (policy.epoch !== epoch + 1) {
+      throw new GdpfsError('changed', `cannot change keys: their epoch is ${epoch} by now`);
+    }
+    this.#push(staged, record);
+    const { writerKey } = policy;
+    staged.volume = { ...staged.volume, epoch: policy.epoch, writerKey, policy: record };
+  }
+
   /** A file that names the chunk is part of the transaction. */
   useChunk(volume: number, digest: Uint8Array): void {
     this.#stage(volume).used.push(digest);
@@ -140,11 +158,13 @@ export class Transaction {
 
   mark(): Mark {
     const lengths = new Map<number, readonly [number, number, number, number]>();
-    for (const [id, { records, parts, results, used }] of this.#staged) {
+    const volumes = new Map<number, VolumeRow>();
+    for (const [id, { volume, records, parts, results, used }] of this.#staged) {
       lengths.set(id, [records.length, parts.length, results.length, used.length]);
+      volumes.set(id, volume);
     }
     this.#lastVolume = undefined;
-    return { bytes: this.#bytes, fold: this.#fold.mark(), lengths };
+    return { bytes: this.#bytes, fold: this.#fold.mark(), lengths, volumes };
   }
 
   rollback(mark: Mark): void {
@@ -157,6 +177,7 @@ export class Transaction {
         recount(staged);
         staged.results.length = lengths[2];
         staged.used.length = lengths[3];
+        staged.volume = mark.volumes.get(id) ?? staged.volume;
       }
     }
     this.#bytes = mark.bytes;
@@ -179,7 +200,7 @@ export class Transaction {
       if (row === undefined) throw new GdpfsError('not_found', 'cannot write volume: it is gone');
       if (row.damage !== undefined) throw volumeDamaged(row.damage);
       // A log that cannot be signed refuses its own changes, not the batch that they are in.
-      this.#signer.writerKey(row.name);
+      this.#signer.writerKey(row);
       staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [], used: [] };
       this.#staged.set(volume, staged);
     }

@@ -27,6 +27,7 @@ import { storageTarPost } from './handlers/storage-tar-post.ts';
 import { volumeCheckpointGet } from './handlers/volume-checkpoint-get.ts';
 import { volumeCommitsGet } from './handlers/volume-commits-get.ts';
 import { volumeGet } from './handlers/volume-get.ts';
+import { volumeKeysPost } from './handlers/volume-keys-post.ts';
 import { volumeLogGet } from './handlers/volume-log-get.ts';
 import { volumeProofGet } from './handlers/volume-proof-get.ts';
 import { volumesGet } from './handlers/volumes-get.ts';
@@ -76,6 +77,7 @@ export const HANDLERS: Handlers = {
   volumeCheckpointGet,
   volumeCommitsGet,
   volumeGet,
+  volumeKeysPost,
   volumeLogGet,
   volumeProofGet,
   volumesGet,

@@ -5,6 +5,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { formatSize, formatTime } from '../format.ts';
 import { Servers } from '../../client/servers.ts';
 import { volumeCheckpointCommand } from './volume-checkpoint.ts';
+import { volumeKeyCommand } from './volume-key.ts';
 import { volumeTrustCommand } from './volume-trust.ts';
 
 interface CreateOptions extends GlobalOptions, Omit<CreateVolume, 'name'> {
@@ -21,7 +22,8 @@ export function volumeCommand(context: Context): Command {
     .addCommand(createCommand(context))
     .addCommand(listCommand(context))
     .addCommand(volumeTrustCommand(context))
-    .addCommand(volumeCheckpointCommand(context));
+    .addCommand(volumeCheckpointCommand(context))
+    .addCommand(volumeKeyCommand(context));
 }
 
 function createCommand(context: Context): Command {

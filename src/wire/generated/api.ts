@@ -427,6 +427,12 @@ export interface VolumeProof {
    */
   consistency: string[];
 }
+export interface KeyRotation {
+  /**
+   * Epoch of the new key.
+   */
+  epoch: number;
+}
 export interface LogPage {
   entries: LogEntry[];
   /**
@@ -842,6 +848,7 @@ export interface VolumeProofGetQuery {
   cursor?: string;
   since?: RecordCount;
 }
+export interface VolumeKeysPostQuery {}
 export interface VolumeLogGetQuery {
   path?: string;
   before?: RecordCount;
@@ -911,6 +918,7 @@ export interface OperationQueries {
   volumeGet: VolumeGetQuery;
   volumeCheckpointGet: VolumeCheckpointGetQuery;
   volumeProofGet: VolumeProofGetQuery;
+  volumeKeysPost: VolumeKeysPostQuery;
   volumeLogGet: VolumeLogGetQuery;
   volumeCommitsGet: VolumeCommitsGetQuery;
   enrollPost: EnrollPostQuery;
