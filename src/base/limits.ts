@@ -66,6 +66,13 @@ export const LIMITS = {
   directWriteBytesMin: 512 * KIB,
   directPartBytesMin: 16 * KIB,
   directCallBytes: 2 * MIB,
+  /**
+   * How fast a disk is, is measured over so many bytes past the page cache. Below that rate so many go
+   * through it before the next measurement.
+   */
+  diskPaceBytes: 64 * MIB,
+  slowDiskBytesPerSecond: 100 * MIB,
+  slowDiskBytes: GIB,
   /** Buffers that one writev takes on Linux (IOV_MAX). */
   writePartsMax: 1024,
   /** Bytes handed to the disk at once; several such pieces may be in flight. */

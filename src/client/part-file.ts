@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { runsOf, splitParts } from '../base/bytes.ts';
 import { crc32 } from '../base/digest.ts';
 import { DIRECT_BLOCK_BYTES, isDirect } from '../base/direct-io.ts';
+import { DiskPace } from '../base/disk-pace.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
@@ -55,6 +56,7 @@ export class PartFile implements AsyncDisposable {
   readonly #handle: FileHandle;
   /** The same past the page cache, of a large file where that is possible. */
   #direct: FileHandle | undefined;
+  readonly #pace = new DiskPace();
   readonly #stats: BigIntStats;
   readonly #journal: PartJournal;
   readonly #known: readonly ByteRange[];
@@ -173,6 +175,12 @@ export class PartFile implements AsyncDisposable {
     const direct = this.#direct;
     const run = direct === undefined ? [] : directPart(views, offset);
     if (direct === undefined || run.length === 0) return 0;
+    const bytes = run.reduce((sum, { length }) => sum + length, 0);
+    if (this.#pace.isSlow) {
+      this.#pace.passed(bytes);
+      return 0;
+    }
+    this.#pace.begin(performance.now());
     try {
       return await this.#writeRun(direct, run, offset);
     } catch (error) {
@@ -181,6 +189,8 @@ export class PartFile implements AsyncDisposable {
       this.#direct = undefined;
       await direct.close();
       return 0;
+    } finally {
+      this.#pace.end(performance.now(), bytes);
     }
   }
 

@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runsOf, splitParts } from '../base/bytes.ts';
-import { DIRECT_BLOCK_BYTES, isDirect } from '../base/direct-io.ts';
+import { isDirect } from '../base/direct-io.ts';
+import { DiskPace } from '../base/disk-pace.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { DirectWriter, directSpan, openDirect } from './direct-writer.ts';
@@ -11,6 +12,7 @@ import type { Disk, DiskFile } from './disk.ts';
 /** The file system below `root`. */
 export function openNodeDisk(root: string): Disk {
   const at = (path: string): string => join(root, path);
+  const pace = new DiskPace();
   const writer = new DirectWriter();
   return {
     async open(path, options) {
@@ -18,7 +20,7 @@ export function openNodeDisk(root: string): Disk {
         ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
         : constants.O_RDWR;
       const handle = await failsAs(`open "${path}"`, open(at(path), flags, 0o600));
-      return new NodeFile(handle, { path, writer });
+      return new NodeFile(handle, { path, writer, pace });
     },
     async list(directory) {
       try {
@@ -56,6 +58,7 @@ class NodeFile implements DiskFile {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #writer: DirectWriter;
+  readonly #pace: DiskPace;
   /** The same for direct writes: opened for the first of them. */
   #direct: Promise<FileHandle | undefined> | undefined;
   /** No direct writes, after one that could not be. */
@@ -63,29 +66,39 @@ class NodeFile implements DiskFile {
 
   constructor(
     handle: FileHandle,
-    { path, writer }: { readonly path: string; readonly writer: DirectWriter },
+    {
+      path,
+      writer,
+      pace,
+    }: { readonly path: string; readonly writer: DirectWriter; readonly pace: DiskPace },
   ) {
+    this.#pace = pace;
     this.#handle = handle;
     this.#path = path;
     this.#writer = writer;
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
-    if (!isDirect(target, position)) return await this.#read(this.#handle, target, position);
-    const direct = await (this.#direct ??= openDirect(this.#handle));
-    return await this.#read(direct ?? this.#handle, target, position);
+    const direct = isDirect(target, position) ? await this.#openDirect(target.length) : undefined;
+    if (direct === undefined) return await this.#read(target, position);
+    // A direct read is short only at the end of the file, and cannot go on behind a part of a block.
+    const read = async (): Promise<number> =>
+      (await direct.read(target, 0, target.length, position)).bytesRead;
+    return await failsAs(`read "${this.#path}"`, this.#timed(target.length, read));
   }
 
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
     const span = this.#isCached ? undefined : directSpan(parts, position);
-    const direct =
-      span === undefined ? undefined : await (this.#direct ??= openDirect(this.#handle));
+    const direct = span === undefined ? undefined : await this.#openDirect(span.length);
     if (span === undefined || direct === undefined) return await this.#write(parts, position);
     const [head, rest] = splitParts(parts, span.before);
     const [middle, tail] = splitParts(rest, span.length);
     const start = position + span.before;
     await this.#write(head, position);
-    if (!(await this.#writeDirect(direct, middle, start))) await this.#write(middle, start);
+    const write = async (): Promise<boolean> => this.#writer.write(direct, middle, start);
+    const isWritten = await failsAs(`write "${this.#path}"`, this.#timed(span.length, write));
+    this.#isCached = !isWritten;
+    if (!isWritten) await this.#write(middle, start);
     await this.#write(tail, start + span.length);
   }
 
@@ -106,17 +119,31 @@ class NodeFile implements DiskFile {
     await this.#handle.close();
   }
 
-  async #read(handle: FileHandle, target: Uint8Array, position: number): Promise<number> {
+  /** For a direct access of so many bytes; undefined if it cannot be, or the cache is better. */
+  async #openDirect(bytes: number): Promise<FileHandle | undefined> {
+    if (!this.#pace.isSlow) return await (this.#direct ??= openDirect(this.#handle));
+    this.#pace.passed(bytes);
+    return undefined;
+  }
+
+  async #timed<T>(bytes: number, access: () => Promise<T>): Promise<T> {
+    this.#pace.begin(performance.now());
+    try {
+      return await access();
+    } finally {
+      this.#pace.end(performance.now(), bytes);
+    }
+  }
+
+  async #read(target: Uint8Array, position: number): Promise<number> {
     let done = 0;
     while (done < target.length) {
-      const rest = target.length - done;
       const { bytesRead } = await failsAs(
         `read "${this.#path}"`,
-        handle.read(target, done, rest, position + done),
+        this.#handle.read(target, done, target.length - done, position + done),
       );
+      if (bytesRead === 0) break;
       done += bytesRead;
-      // Behind a part of a block a direct read cannot go on, and need not: it was the end.
-      if (bytesRead === 0 || bytesRead % DIRECT_BLOCK_BYTES !== 0) break;
     }
     return done;
   }
@@ -142,20 +169,6 @@ class NodeFile implements DiskFile {
     })) {
       offset += await writeVector(this.#handle, run, { path: this.#path, position: offset });
     }
-  }
-
-  /** False if that cannot be. */
-  async #writeDirect(
-    direct: FileHandle,
-    parts: readonly Uint8Array[],
-    position: number,
-  ): Promise<boolean> {
-    const isWritten = await failsAs(
-      `write "${this.#path}"`,
-      this.#writer.write(direct, parts, position),
-    );
-    if (!isWritten) this.#isCached = true;
-    return isWritten;
   }
 }
 
