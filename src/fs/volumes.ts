@@ -110,6 +110,7 @@ export class Volumes {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
   readonly #ids = new Map<string, number>();
+  #memory: Remembered = { epoch: -1, names: new Map(), described: new Map() };
   readonly #chunkingKeys = new Map<string, Uint8Array>();
 
   constructor(parts: {
@@ -204,8 +205,7 @@ export class Volumes {
   /** By alias or 43-character name. Throws `not_found`. */
   resolve(reference: string): VolumeRow {
     const parsed = parseVolumeReference(reference);
-    const name =
-      parsed.kind === 'name' ? parsed.name : this.#system.view.volumeByAlias(parsed.alias)?.name;
+    const name = parsed.kind === 'name' ? parsed.name : this.#nameOf(parsed.alias);
     const row = name === undefined ? undefined : this.#engine.volumes.byName(name);
     if (row?.kind !== LogKind.DIRECTORY) {
       throw new GdpfsError('not_found', `cannot find volume "${reference}": it does not exist`);
@@ -254,18 +254,53 @@ export class Volumes {
   }
 
   info(row: VolumeRow): VolumeInfo {
-    const meta = decodeMeta(row.meta, LogKind.DIRECTORY);
-    const entry = this.#system.view.volumeByName(row.name);
+    const { described } = this.#remembered();
+    let known = described.get(row.id);
+    if (known === undefined) {
+      known = this.#describe(row);
+      described.set(row.id, known);
+    }
+    return { ...known, count: row.count };
+  }
+
+  #describe({ name, meta: bytes }: VolumeRow): Omit<VolumeInfo, 'count'> {
+    const meta = decodeMeta(bytes, LogKind.DIRECTORY);
+    const entry = this.#system.view.volumeByName(name);
     return {
-      name: row.name,
+      name,
       alias: entry?.alias ?? '',
       owner: entry?.owner ?? '',
       custody: meta.custody === Custody.CLIENT ? 'client' : 'server',
       chunking: meta.chunking === Chunking.CDC ? 'cdc' : 'fixed',
       createdMs: Number(meta.createdMs),
-      count: row.count,
     };
   }
+
+  #nameOf(alias: string): Uint8Array | undefined {
+    const { names } = this.#remembered();
+    const known = names.get(alias) ?? this.#system.view.volumeByAlias(alias)?.name;
+    if (known !== undefined) names.set(alias, known);
+    return known;
+  }
+
+  /** Every request asks for a volume: what the system log says is read again when that has changed. */
+  #remembered(): Remembered {
+    const { epoch } = this.#system;
+    const isFull = this.#memory.described.size >= IDS_CACHED_MAX;
+    if (this.#memory.epoch !== epoch || isFull) {
+      this.#memory = { epoch, names: new Map(), described: new Map() };
+    }
+    return this.#memory;
+  }
+}
+
+/** Of volumes that exist; true as long as the system log has this epoch. */
+interface Remembered {
+  readonly epoch: number;
+  /** By alias. */
+  readonly names: Map<string, Uint8Array>;
+  /** By index id. */
+  readonly described: Map<number, Omit<VolumeInfo, 'count'>>;
 }
 
 /** What holds for a volume from its beginning. */
