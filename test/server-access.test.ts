@@ -173,9 +173,10 @@ async function rawRequest(session?: Buffer) {
 }
 
 test('whoami tells who the caller is and what it may use', async () => {
-  const { certificateExpiresMs, ...rest } = (await alice.send('GET', '/api/v1/whoami'))
+  const { certificateExpiresMs, home, ...rest } = (await alice.send('GET', '/api/v1/whoami'))
     .json as Whoami;
   assert.deepEqual(rest, { principal: 'alice', role: 'user', volumes: ['alice'] });
+  assert.deepEqual([home?.alias, home?.access], ['alice', 'admin']);
   assert(certificateExpiresMs > Date.now());
 });
 
