@@ -168,12 +168,14 @@ function unheldPromises(tree: Tree): Finding[] {
     tree.files.filter(({ path }) => isTest(path)).map((file) => [file.path, file]),
   );
   return markdown(tree).flatMap(({ path, text }) => {
-    const [, ...invariants] = text.split(/^(?=\*\*I\d+\. )/m);
-    return invariants.flatMap((invariant, index) => {
+    const [, ...promises] = text.split(/^(?=\*\*[A-Z]\d+\. )/m);
+    const letter = promises[0]?.charAt(2);
+    return promises.flatMap((promise, index) => {
       const messages: string[] = [];
-      if (!invariant.startsWith(`**I${index + 1}. `)) messages.push(`no I${index + 1}`);
-      const held = [...invariant.matchAll(/\]\(([^()\s]+\.test\.ts)\): "([^"]+)"/g)];
-      if (held.length === 0) messages.push(`no test holds I${index + 1}`);
+      const name = `${letter}${index + 1}`;
+      if (!promise.startsWith(`**${name}. `)) messages.push(`no ${name}`);
+      const held = [...promise.matchAll(/\]\(([^()\s]+\.test\.ts)\): "([^"]+)"/g)];
+      if (held.length === 0) messages.push(`no test holds ${name}`);
       for (const [, target = '', title = ''] of held) {
         const test = tests.get(join(dirname(path), target));
         if (test === undefined || !hasTest(test, title)) messages.push(`no test "${title}"`);

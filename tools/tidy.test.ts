@@ -42,9 +42,10 @@ const CASES: readonly Case[] = [
     title: 'reports invariants out of order, without a test, and with one that is not there',
     files: {
       'docs/a.md': '# A\n**I1. One.**\n\n**I3. Two.**\n- [x](../x.test.ts): "other"',
+      'docs/b.md': '# B\n**S1. One.**',
       'x.test.ts': "test('title', () => {});",
     },
-    findings: [/no test holds I1/, /no I2/, /no test "other"/],
+    findings: [/no test holds I1/, /no I2/, /no test "other"/, /no test holds S1/],
   },
   {
     check: 'held promises',
