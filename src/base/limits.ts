@@ -272,6 +272,11 @@ export const LIMITS = {
   /** Directories that one principal, group or everyone has grants on, in one volume. */
   grantsPerSubjectMax: 10_000,
   groupMembersMax: 10_000,
+  /** How often an upload may send as much as its file has, and how much more; retries count. */
+  stagedTimesMax: 4,
+  stagedSlackBytes: 64 * MIB,
+  /** Uploads of which that is known. */
+  stagedUploadsMax: 10_000,
   /** Chunks of a file that count as known to who replaces it without reading the whole volume. */
   replacedChunksMax: 65_536,
   /** What a home volume may hold unless the invitation says otherwise. */

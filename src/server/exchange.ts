@@ -18,6 +18,7 @@ import type { IdentityCache } from './identity-cache.ts';
 import type { ReadRooms } from './read-rooms.ts';
 import type { RequestRate } from './request-rate.ts';
 import type { Slots } from './slots.ts';
+import type { StagedBytes } from './staged-bytes.ts';
 
 /** Who sends a request, as the client's certificate and the system log say. */
 export interface Caller {
@@ -50,6 +51,7 @@ export interface Services {
   readonly chunkBudget: ByteBudget;
   readonly buffers: BufferPool;
   readonly readRooms: ReadRooms;
+  readonly stagedBytes: StagedBytes;
   readonly md5Slots: Slots;
   /** Requests without a certificate that read something. */
   readonly anonymousRate: RequestRate;

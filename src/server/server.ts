@@ -24,6 +24,7 @@ import { createInvitation } from './invitations.ts';
 import { createListener, refreshCertificate } from './listener.ts';
 import { RequestRate } from './request-rate.ts';
 import { Slots } from './slots.ts';
+import { StagedBytes } from './staged-bytes.ts';
 
 export interface ServerOptions {
   /** Everything the server keeps: `store/` and, apart from it, `keys/`. Made if missing. */
@@ -94,6 +95,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
       buffers: new BufferPool(),
       readRooms: new ReadRooms(),
+      stagedBytes: new StagedBytes(),
       md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
       anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
       isStopping: () => isStopping,

@@ -14,12 +14,16 @@ export async function storageFileChunksPost(
 ): Promise<void> {
   const { upload, volume } = authorizeUpload(exchange, exchange.query.upload);
   const { services } = exchange;
+  const { fs, system, stagedBytes } = services;
+  const room = { quota: system.view.quota(volume.name), usage: fs.usage(volume.name) };
   const decoder = new ChunkFrameDecoder((length) => services.buffers.take(length));
   const sink = new ChunkSink(services, { volume, upload });
   let end = 0;
   let bytes = 0;
   await forEachPiece(exchange, (piece) => {
     const frames = decoder.push(piece);
+    const framesBytes = frames.reduce((sum, { length }) => sum + length, 0);
+    if (framesBytes > 0) stagedBytes.add(upload, framesBytes, room);
     for (const frame of frames) {
       checkPlace(frame, { end, size: upload.size ?? LIMITS.fileBytesMax });
       end = frame.offset + frame.length;
