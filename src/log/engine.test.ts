@@ -12,7 +12,7 @@ import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { parseCheckpoint } from '../format/checkpoint.ts';
 import { decodeCommit, ZERO_DIGEST } from '../format/commit.ts';
-import { HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
+import { HashAlgorithm, LogKind, NodeKind } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
 import { EMPTY_STATE_ROOT } from '../format/state-node.ts';
 import { encodePolicyRecord } from '../format/policy.ts';
@@ -25,6 +25,7 @@ import {
 } from '../format/records.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
 import type { Fold, PlacedRecord } from './fold.ts';
+import { fsckStore } from './fsck.ts';
 import { KeyStore } from './key-store.ts';
 import { type OpenedLog, openLog } from './open.ts';
 import type { Transaction } from './transaction.ts';
@@ -98,6 +99,14 @@ class Fixture implements AsyncDisposable {
     await this.#opened?.[Symbol.asyncDispose]();
     this.keys = new KeyStore(join(this.#folder, 'keys'));
     this.#opened = await this.openAgain(rebuild);
+  }
+
+  /** What a check finds wrong. */
+  async fsck(): Promise<string[]> {
+    await this.#opened?.[Symbol.asyncDispose]();
+    const { problems } = await fsckStore({ directory: join(this.#folder, 'store') });
+    this.#opened = await this.openAgain(false);
+    return problems.map(({ what }) => what);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -397,5 +406,20 @@ describe('openLog()', () => {
     assert.equal(again, first);
     const other = { ...request, fingerprint: ZERO_DIGEST };
     assert.throws(() => fixture.engine.firstResult(other), { code: 'request_reused' });
+  });
+});
+
+describe('fsckStore()', () => {
+  it('finds a checkpoint whose state map is not that of the tree', async () => {
+    await using fixture = await Fixture.open();
+    assert.deepEqual(await fixture.fsck(), []);
+    // The fold of this test says that nothing is in the tree, whatever is.
+    const value = { name: 'd', kind: NodeKind.DIRECTORY };
+    await fixture.engine.run((transaction) => {
+      transaction.append(fixture.id, { case: 'dentry', value });
+    });
+    assert.deepEqual(await fixture.fsck(), [
+      'cannot verify commit at 2: its tree is not the one that was signed',
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { FileLogRecords } from '../format/file-pins.ts';
+import { FSCK_TREE_SCHEMA, FsckTrees } from './fsck-tree.ts';
 import { prepareAll } from '../storage/index-db.ts';
 
 const SCHEMA = `
@@ -10,6 +11,7 @@ const SCHEMA = `
     segment INTEGER, offset INTEGER, PRIMARY KEY (volume, digest, length, checksum)) WITHOUT ROWID;
   CREATE TABLE record (volume BLOB, log BLOB, seq INTEGER, bytes BLOB,
     PRIMARY KEY (volume, log, seq)) WITHOUT ROWID;
+  ${FSCK_TREE_SCHEMA}
   BEGIN`;
 
 const SQL = {
@@ -28,11 +30,13 @@ const SQL = {
 export class FsckTables implements Disposable {
   readonly #database: DatabaseSync;
   readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  readonly trees: FsckTrees;
 
   constructor(path: string) {
     this.#database = new DatabaseSync(path);
     this.#database.exec(SCHEMA);
     this.#sql = prepareAll(this.#database, SQL);
+    this.trees = new FsckTrees(this.#database);
   }
 
   addChunk(chunk: {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { crc32, DIGEST_BYTES, formatDigest, sha256Async } from '../base/digest.ts';
-import { isGdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { type Commit, decodeCommit, decodeResults } from '../format/commit.ts';
 import { checkPins } from '../format/file-pins.ts';
 import {
@@ -208,17 +208,30 @@ class StoreCheck {
     this.#commits += 1;
     this.#records += commit.records.length;
     try {
-      this.#chains.set(key, verifyCommit(this.#chains.get(key), commit));
-      this.#checkFiles(commit, header);
+      const state = verifyCommit(this.#chains.get(key), commit);
+      this.#chains.set(key, state);
+      this.#checkTree(commit, { header, state });
     } catch (error) {
       this.#broken.add(key);
       throw error;
     }
   }
 
-  #checkFiles(commit: Commit, header: FrameHeader): void {
+  #checkTree(
+    commit: Commit,
+    { header, state }: { readonly header: FrameHeader; readonly state: ChainState },
+  ): void {
     const { segment, offset } = header;
-    for (const { manifest } of checkPins(commit, this.#tables.fileLogs(commit.volume))) {
+    const checked = checkPins(commit, this.#tables.fileLogs(commit.volume));
+    const dentries = checked.map(({ dentry }) => dentry);
+    const root = this.#tables.trees.apply(commit.volume, dentries);
+    if (state.state !== undefined && !bytesEqual(root, state.state)) {
+      throw new GdpfsError(
+        'untrusted',
+        `cannot verify commit at ${commit.firstSeq}: its tree is not the one that was signed`,
+      );
+    }
+    for (const { manifest } of checked) {
       if (manifest === undefined) continue;
       for (const chunk of manifest.chunks) {
         this.#tables.addReference({ volume: commit.volume, ...chunk, segment, offset });
