@@ -14,6 +14,7 @@ import { python } from './python.ts';
 import { Report } from './report.ts';
 import { roundTrip } from './round-trip.ts';
 import { smallFiles } from './small-files.ts';
+import { tensorflow } from './tensorflow.ts';
 import { unchanged } from './unchanged.ts';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
@@ -27,7 +28,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   killed,
   memory: peakMemory,
   python,
-
+  tensorflow,
   authorize,
 };
 

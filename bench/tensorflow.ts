@@ -1,0 +1,159 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { run } from '../tools/gdpfs-process.ts';
+import type { Conditions } from './benchmark.ts';
+import { count, mebibytes, median } from './figures.ts';
+import { withMount } from './peers/mount.ts';
+import type { Row } from './report.ts';
+import { MIB } from './sources.ts';
+import { openStage, type Stage } from './stage.ts';
+
+const PACKAGE = join(import.meta.dirname, '../python');
+const PYTHON = join(PACKAGE, '.venv/bin/python');
+const PROGRAM = join(PACKAGE, 'bench/tensorflow_files.py');
+
+/** Fits into the memory cache of 256 MiB; the small cache below holds a sixth of it. */
+const DATA_BYTES = 192 * MIB;
+const SMALL_MEMORY = '32M';
+const WARM_GOAL = 0.9;
+const FIRST_GOAL = 0.5;
+const CHECKPOINT_GOAL = 2;
+
+interface ReadFigures {
+  readonly bytes: number;
+  readonly cold: number;
+  readonly first: number;
+  readonly local: number;
+  readonly warm: number;
+}
+
+interface SaveFigures {
+  readonly bytes: number;
+  readonly localSave: number;
+  readonly save: number;
+  readonly localRestore: number;
+  readonly restore: number;
+}
+
+/** TensorFlow over the plugin, beside the same TensorFlow on the local disk. */
+export async function tensorflow(conditions: Conditions): Promise<void> {
+  const { report, scale, signal } = conditions;
+  if (!existsSync(PYTHON)) {
+    report.skip('TensorFlow', 'there is no python/.venv, "npm run test:python" makes it');
+    return;
+  }
+  await using stage = await openStage({ signal });
+  const { folder, user } = stage;
+  const local = join(folder, 'records');
+  await python(stage, ['write', '-', local, String(Math.ceil(DATA_BYTES * scale))]);
+  await run(user, 'cp', '-r', local, 'gdp://bench/records');
+  const inMemory = await readRounds(conditions, stage, {});
+  const onDisk = await readRounds(conditions, stage, {
+    GDPFS_MEMORY_SIZE: SMALL_MEMORY,
+    GDPFS_CACHE_DIR: join(folder, 'cache'),
+  });
+  const mounted = await withMount(conditions, folder, local, (path) => {
+    return python<ReadFigures>(stage, ['read', path, local, join(folder, 'records')]);
+  });
+  const saved = await savings(conditions, stage);
+  report.section(
+    'TensorFlow',
+    'A first epoch reads what no cache has, also not that of the system; warm ones follow it. ' +
+      'Client and server share the processors.',
+    [
+      ...epochRows('fits into memory', inMemory, mounted),
+      ...epochRows('fits into the cache on disk only', onDisk, undefined),
+      saveRow(saved),
+    ],
+  );
+}
+
+async function readRounds(
+  { runs }: Conditions,
+  stage: Stage,
+  env: Readonly<Record<string, string>>,
+): Promise<ReadFigures> {
+  const store = join(stage.folder, 'data');
+  const rounds: ReadFigures[] = [];
+  for (let round = 0; round < runs; round += 1) {
+    const own = Object.entries(env).map(([name, value]) => {
+      return [name, name === 'GDPFS_CACHE_DIR' ? `${value}-${round}` : value];
+    });
+    const argv = ['read', 'gdp://bench/records', join(stage.folder, 'records'), store];
+    rounds.push(await python(stage, argv, Object.fromEntries(own)));
+  }
+  return medians(rounds);
+}
+
+async function savings({ runs }: Conditions, stage: Stage): Promise<SaveFigures> {
+  const rounds: SaveFigures[] = [];
+  for (let round = 0; round < runs; round += 1) {
+    const folder = join(stage.folder, `checkpoint-${round}`);
+    mkdirSync(folder);
+    await run(stage.user, 'mkdir', `gdp://bench/checkpoint-${round}`);
+    rounds.push(await python(stage, ['save', `gdp://bench/checkpoint-${round}`, folder]));
+  }
+  return medians(rounds);
+}
+
+async function python<Figures>(
+  { user }: Stage,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Figures> {
+  const { stdout } = await promisify(execFile)(PYTHON, [PROGRAM, ...argv], {
+    env: { ...process.env, GDPFS_HOME: user.home, TF_CPP_MIN_LOG_LEVEL: '3', ...env },
+    signal: user.signal,
+  });
+  return JSON.parse(stdout) as Figures;
+}
+
+function medians<Figures extends object>(rounds: readonly Figures[]): Figures {
+  const [first] = rounds;
+  if (first === undefined) throw new Error('nothing was measured');
+  const names = Object.keys(first) as (keyof Figures)[];
+  const of = (name: keyof Figures): number => median(rounds.map((round) => Number(round[name])));
+  return Object.fromEntries(names.map((name) => [name, of(name)])) as Figures;
+}
+
+function epochRows(what: string, figures: ReadFigures, mounted: ReadFigures | undefined): Row[] {
+  const { bytes, cold, first, local, warm } = figures;
+  const rate = (seconds: number): string => `${count(bytes / seconds / 1e6)} MB/s`;
+  const row = (title: string, ours: number, theirs: number, goal: number): Row => {
+    const value = theirs / ours;
+    return {
+      what: `${title}, ${mebibytes(bytes)} of TFRecords, ${what}`,
+      measured: rate(ours),
+      beside: `local disk ${rate(theirs)}`,
+      ratio: { key: `TensorFlow, ${title}, ${what}`, value, range: [value, value] },
+      goal: { text: `≥ ${goal}×`, isReached: value >= goal },
+    };
+  };
+  const rows = [
+    row('first epoch', first, cold, FIRST_GOAL),
+    row('warm epoch', warm, local, WARM_GOAL),
+  ];
+  if (mounted === undefined) return rows;
+  const value = mounted.first / first;
+  const besideMount = {
+    what: 'the first epoch beside an rclone mount of WebDAV over HTTPS',
+    measured: rate(first),
+    beside: rate(mounted.first),
+    ratio: { key: 'TensorFlow, first epoch, rclone mount', value, range: [value, value] as const },
+    goal: { text: '> 1×', isReached: value > 1 },
+  };
+  return [...rows, besideMount];
+}
+
+function saveRow({ bytes, localSave, save, localRestore, restore }: SaveFigures): Row {
+  const ratio = (save + restore) / (localSave + localRestore);
+  return {
+    what: `a checkpoint of ${count(bytes / 1e6)} MB is saved and restored`,
+    measured: `${save.toFixed(2)} s and ${restore.toFixed(2)} s`,
+    beside: `local disk with fsync ${localSave.toFixed(2)} s and ${localRestore.toFixed(2)} s`,
+    ratio: { key: 'TensorFlow, checkpoint', value: 1 / ratio, range: [1 / ratio, 1 / ratio] },
+    goal: { text: `within ${CHECKPOINT_GOAL}×`, isReached: ratio <= CHECKPOINT_GOAL },
+  };
+}

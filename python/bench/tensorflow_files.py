@@ -1,0 +1,114 @@
+"""Measures TensorFlow over gdp:// beside the local disk; `npm run bench -- --only tensorflow` runs it.
+
+`tensorflow_files.py STEP VOLUME FOLDER`, each step in a process of its own, so that nothing is in
+memory that it did not put there itself. Prints JSON: seconds by name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+import gdpfs.tensorflow  # noqa: F401
+
+RECORD_BYTES = 100_000
+CHECKPOINT_BYTES = 200_000_000
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def epoch(files: list[str], expected: int) -> None:
+    dataset = tf.data.TFRecordDataset(files).map(tf.strings.length).batch(64)
+    total = sum(int(tf.reduce_sum(lengths)) for lengths in dataset)
+    assert total == expected, "records are missing"
+
+
+def forget_cached(folder: Path) -> None:
+    """The system reads these files from the disk next time."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
+
+def write(folder: Path, size: int) -> dict[str, float]:
+    """Files of records for the others to read."""
+    source = np.random.default_rng(1)
+    folder.mkdir()
+    for number in range(4):
+        with tf.io.TFRecordWriter(str(folder / f"{number}.tfrecord")) as writer:
+            for _ in range(size // 4 // RECORD_BYTES):
+                writer.write(source.bytes(RECORD_BYTES))
+    return {}
+
+
+def read(url: str, folder: Path, stores: list[Path]) -> dict[str, float]:
+    """An epoch over nothing that is cached anywhere, and two that follow."""
+    names = sorted(path.name for path in folder.iterdir())
+    expected = sum(
+        (folder / name).stat().st_size // (RECORD_BYTES + 16) * RECORD_BYTES for name in names
+    )
+    local = [str(folder / name) for name in names]
+    remote = [f"{url}/{name}" for name in names]
+    # Whatever TensorFlow does at its first use.
+    epoch(local[:1], expected // len(names))
+    for place in [folder, *stores]:
+        forget_cached(place)
+    cold = seconds(lambda: epoch(local, expected))
+    first = seconds(lambda: epoch(remote, expected))
+    pairs = [
+        (seconds(lambda: epoch(local, expected)), seconds(lambda: epoch(remote, expected)))
+        for _ in range(3)
+    ]
+    warm_local, warm = (sorted(column)[1] for column in zip(*pairs, strict=True))
+    return {"cold": cold, "first": first, "local": warm_local, "warm": warm, "bytes": expected}
+
+
+def save(url: str, folder: Path) -> dict[str, float]:
+    """A checkpoint goes to the disk, durably, and comes back; the same for the volume."""
+    value = tf.Variable(np.random.default_rng(1).random(CHECKPOINT_BYTES // 8))
+    checkpoint = tf.train.Checkpoint(value=value)
+    folder.mkdir(exist_ok=True)
+
+    def durable() -> None:
+        checkpoint.write(str(folder / "local"))
+        for path in folder.iterdir():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+    tf.train.Checkpoint(small=tf.Variable(1)).write(f"{url}/small")
+    return {
+        "localSave": seconds(durable),
+        "save": seconds(lambda: checkpoint.write(f"{url}/checkpoint")),
+        "localRestore": seconds(lambda: checkpoint.read(str(folder / "local"))),
+        "restore": seconds(lambda: checkpoint.read(f"{url}/checkpoint")),
+        "bytes": CHECKPOINT_BYTES,
+    }
+
+
+def main() -> None:
+    step, url, folder, *rest = sys.argv[1:]
+    if step == "write":
+        found = write(Path(folder), int(rest[0]))
+    elif step == "read":
+        found = read(url, Path(folder), [Path(place) for place in rest])
+    else:
+        found = save(url, Path(folder))
+    print(json.dumps(found))
+
+
+main()

@@ -1,0 +1,145 @@
+// Runs what the plugin consists of under a sanitizer, without TensorFlow: `stress gdp://VOLUME`, with a login in
+// GDPFS_HOME. Ends with 0 if all is as it should be.
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../src/chunking.h"
+#include "../src/client.h"
+#include "../src/digest.h"
+#include "../src/error.h"
+#include "../src/glob.h"
+#include "../src/merkle.h"
+#include "../src/operations.h"
+
+// TensorFlow's, which nothing here calls.
+extern "C" void TF_SetStatus(TF_Status*, TF_Code, const char*) {}
+
+namespace {
+
+using namespace gdpfs;
+
+constexpr int kThreads = 32;
+constexpr std::size_t kFileBytes = 6'000'001;
+
+void check(bool isRight, const char* what) {
+  if (isRight) return;
+  std::fprintf(stderr, "not so: %s\n", what);
+  std::exit(1);
+}
+
+std::string randomContent(std::uint32_t seed, std::size_t length) {
+  std::minstd_rand random(seed);
+  std::string content(length, '\0');
+  for (char& byte : content) byte = static_cast<char>(random());
+  return content;
+}
+
+void checkPieces() {
+  check(matches("a*c?[x-z]", "abbcdy") && !matches("a*", "b") && matches("[^a]*", "b"), "patterns match");
+  check(matches("\\*", "*") && !matches("\\*", "x") && matches("?", "ü") && matches("*", ""), "quotes and letters");
+  check(cleanUri("gdp://v//a/./b/../c/") == "gdp://v/a/c", "a path has one form");
+  check(parseSize("X", "2K") == 2048, "sizes have units");
+  // RFC 6962: the tree of one empty leaf, and of none.
+  MerkleTree tree;
+  check(toHex(tree.root()).substr(0, 8) == "e3b0c442", "the root of nothing");
+  tree.append("");
+  check(toHex(tree.root()).substr(0, 8) == "6e340b9c", "the root of an empty leaf");
+  // However the bytes come, the boundaries are the same.
+  const std::string content = randomContent(3, 3'000'000);
+  Chunking chunking;
+  chunking.key = std::string(32, 'k');
+  std::vector<std::size_t> atOnce;
+  for (std::string_view rest = content;;) {
+    const std::size_t length = makeCutter(chunking)->cut(rest, 0);
+    if (length == 0) break;
+    atOnce.push_back(length);
+    rest.remove_prefix(length);
+  }
+  std::vector<std::size_t> inPieces;
+  const auto cutter = makeCutter(chunking);
+  for (std::size_t start = 0, seen = 0, end = 0; start < content.size() && end <= content.size(); end += 1000) {
+    const std::string_view rest = std::string_view(content).substr(start, end - start);
+    const std::size_t length = cutter->cut(rest, seen);
+    seen = length == 0 ? rest.size() : 0;
+    start += length;
+    if (length > 0) inPieces.push_back(length);
+    if (length > 0) end = start;
+  }
+  check(atOnce.size() > 5, "random bytes are cut");
+  inPieces.resize(std::min(inPieces.size(), atOnce.size()));
+  atOnce.resize(inPieces.size());
+  check(atOnce == inPieces, "boundaries do not depend on how bytes come");
+}
+
+void readAll(Reader& reader, const std::string& content, std::uint32_t seed) {
+  std::minstd_rand random(seed);
+  std::string buffer(300'000, '\0');
+  for (int round = 0; round < 30; round += 1) {
+    const std::size_t offset = random() % content.size();
+    const std::size_t count = reader.read(offset, 1 + random() % buffer.size(), buffer.data());
+    check(content.compare(offset, count, buffer, 0, count) == 0, "random reads");
+  }
+  for (std::uint64_t offset = 0; offset < content.size();) {
+    const std::size_t count = reader.read(offset, buffer.size(), buffer.data());
+    check(content.compare(offset, count, buffer, 0, count) == 0, "reads forward");
+    offset += count;
+  }
+}
+
+void stress(const Path& root) {
+  Client& client = Client::current();
+  std::vector<std::string> contents;
+  for (std::uint32_t file = 0; file < 4; file += 1) contents.push_back(randomContent(file, kFileBytes));
+  const auto inThreads = [](int count, auto action) {
+    std::vector<std::thread> threads;
+    for (int index = 0; index < count; index += 1) threads.emplace_back(action, index);
+    for (std::thread& thread : threads) thread.join();
+  };
+  inThreads(4, [&](int file) {
+    Operations operations(client);
+    const Path path = root.child("file-" + std::to_string(file));
+    const auto writer = operations.openWriter(path);
+    const std::string& content = contents[static_cast<std::size_t>(file)];
+    for (std::size_t start = 0; start < content.size(); start += 100'000) {
+      writer->append(std::string_view(content).substr(start, 100'000));
+      operations.stat(path);
+      if (start == 3'000'000) writer->flush();
+    }
+    writer->close();
+    client.writers().remove(writer.get());
+  });
+  client.chunks().clear();
+  std::vector<std::unique_ptr<Reader>> shared;
+  for (int file = 0; file < 4; file += 1) {
+    shared.push_back(Operations(client).openReader(root.child("file-" + std::to_string(file))));
+  }
+  inThreads(kThreads, [&](int index) {
+    const auto file = static_cast<std::size_t>(index % 4);
+    readAll(*shared[file], contents[file], static_cast<std::uint32_t>(index));
+    const auto own = Operations(client).openReader(root.child("file-" + std::to_string(file)));
+    readAll(*own, contents[file], static_cast<std::uint32_t>(index));
+    if (index % 8 == 0) client.chunks().clear();
+  });
+  check(Operations(client).matching(root.uri() + "/file-*").size() == 4, "all files are there");
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  check(count == 2, "one argument");
+  try {
+    checkPieces();
+    stress(parsePath(arguments[1]));
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.text().c_str());
+    return 1;
+  }
+  // Workers live as long as the process.
+  std::_Exit(0);
+}
