@@ -47,12 +47,14 @@ export const LOG_SCHEMA = `
   ) WITHOUT ROWID;
 
   -- Where the records of each file log lie: the encoded list of records, inside a commit frame. A
-  -- short list is in \`records\` as well: that of a small file must not cost a read of its own.
+  -- short list is in \`records\` as well: that of a small file must not cost a read of its own. The rows
+  -- lie in the order in which they came. Names of logs are digests: in their order a thousand new
+  -- rows would touch a thousand pages, now they touch only those of the index.
   CREATE TABLE log_part (
     volume INTEGER, log BLOB, first_seq INTEGER, count INTEGER,
     segment INTEGER, offset INTEGER, length INTEGER, records BLOB,
-    PRIMARY KEY (volume, log, first_seq)
-  ) WITHOUT ROWID;
+    UNIQUE (volume, log, first_seq)
+  );
 
   -- First answers to request ids.
   CREATE TABLE request (
