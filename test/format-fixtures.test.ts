@@ -13,13 +13,22 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { concatBytes, hexDecode, hexEncode, utf8Decode, utf8Encode } from '../src/base/bytes.ts';
+import {
+  base64urlEncode,
+  concatBytes,
+  hexDecode,
+  hexEncode,
+  utf8Decode,
+  utf8Encode,
+} from '../src/base/bytes.ts';
 import { crc32, sha256 } from '../src/base/digest.ts';
+import { VolumeTree } from '../src/client/volume-tree.ts';
 import { parseCheckpoint, verifyCheckpoint } from '../src/format/checkpoint.ts';
 import { chunkingKey, ContentCutter } from '../src/format/chunker.ts';
 import { ChunkFrameDecoder } from '../src/format/chunk-frame.ts';
 import { decodeCommit, decodeResults, encodeCommit } from '../src/format/commit.ts';
 import { ContentFold, contentRoot } from '../src/format/content.ts';
+import { decodeDentry } from '../src/format/dentry.ts';
 import { checkPins, type FileLogRecords, foldFileLog } from '../src/format/file-pins.ts';
 import {
   Chunking,
@@ -387,6 +396,36 @@ describe('format version 1', () => {
     }
   });
 
+  it('a store from before there were state maps says the root of its tree from its next commit on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gdpfs-fixtures-'));
+    try {
+      const directory = join(folder, 'store');
+      cpSync(STORE, directory, { recursive: true });
+      const keysDirectory = join(folder, 'keys');
+      saveSystemKey(keysDirectory);
+      const name = hex(VOLUME);
+      const writerSeed = '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb';
+      saveWriterKey(keysDirectory, { log: base64urlEncode(name), seed: writerSeed });
+      const clock = { now: () => 1_790_000_003_000 };
+      const stateOf = (note: Uint8Array) => parseCheckpoint(note).checkpoint.state;
+      {
+        await using opened = await openFileSystem({
+          directory,
+          keysDirectory,
+          clock,
+          warn: assert.fail,
+        });
+        assert.equal(stateOf(opened.fs.checkpoint(name)), undefined);
+        await opened.fs.apply(name, { kind: 'mkdir', path: 'new' }, { author: 'alice' });
+        const tree = treeOf(await opened.fs.commits(name, { seq: 0, limit: 100 }));
+        assert.deepEqual(stateOf(opened.fs.checkpoint(name)), tree.stateRoot());
+      }
+      assert.deepEqual((await fsckStore({ directory })).problems, []);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('every fixture is decoded here and has the bytes it was made with', () => {
     assert.deepEqual(Object.keys(FIXTURES).sort(), [...used].sort());
     const files = readdirSync(DIRECTORY, { recursive: true, withFileTypes: true })
@@ -400,11 +439,29 @@ describe('format version 1', () => {
 /** A server believes a system log only if it has its key: here that of RFC 8032, 7.1, SHA(abc). */
 function saveSystemKey(keysDirectory: string): void {
   const seed = '833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42';
+  saveWriterKey(keysDirectory, { log: SYSTEM_LOG, seed });
+}
+
+function saveWriterKey(
+  keysDirectory: string,
+  { log, seed }: { readonly log: string; readonly seed: string },
+): void {
   const key = Buffer.from(`302e020100300506032b657004220420${seed}`, 'hex');
   const pem = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
-  const path = join(keysDirectory, 'volumes', `${SYSTEM_LOG}.writer.key`);
+  const path = join(keysDirectory, 'volumes', `${log}.writer.key`);
   mkdirSync(join(keysDirectory, 'volumes'), { recursive: true });
   writeFileSync(path, pem.export({ format: 'pem', type: 'pkcs8' }));
+}
+
+function treeOf(commits: readonly Uint8Array[]): VolumeTree {
+  const tree = new VolumeTree();
+  for (const { records, firstSeq } of commits.map((bytes) => decodeCommit(bytes))) {
+    for (const [index, record] of records.entries()) {
+      const body = decodeRecord(record);
+      if (body.case === 'dentry') tree.apply(decodeDentry(firstSeq + index, body.value));
+    }
+  }
+  return tree;
 }
 
 /** The stored tree, now and as it was, through the file system. */
