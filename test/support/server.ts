@@ -19,7 +19,7 @@ import { INGRESS_KINDS, startIngress, trustedAs } from './ingress.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
 /** Long enough for a loaded machine; nothing waits for it to pass. */
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
@@ -105,7 +105,11 @@ export async function startServerAlone(
     ],
     { cwd: PROJECT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const line = await firstLine(child);
+  const line = await firstLine(child).catch((error: unknown) => {
+    // Otherwise it would outlive the test, and keep the runner from ending.
+    child.kill('SIGKILL');
+    throw error;
+  });
   const ready = JSON.parse(line) as { url: string; ca: string; token?: string };
   const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
