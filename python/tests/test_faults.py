@@ -167,13 +167,38 @@ def test_a_home_that_cannot_be_written_is_as_good_for_reading(
     assert GdpFileSystem(home=home).ls(volume) == []
 
 
-def test_a_forbidden_volume_says_so(server: Server, tmp_path: Path, volume: str) -> None:
-    user = server.new_user(f"user{os.getpid()}")
-    fs = GdpFileSystem(home=user.home)
-    fs.pipe_file(f"gdp://user{os.getpid()}/file", b"mine")
-    with pytest.raises((PermissionError, FileNotFoundError)) as caught:
-        fs.ls(volume)
-    assert volume[6:] in str(caught.value)
+def test_who_may_only_read_reads_and_is_told_so_when_writing(
+    server: Server, fs: GdpFileSystem, volume: str
+) -> None:
+    name = f"user{os.getpid()}"
+    user = server.new_user(name)
+    theirs = GdpFileSystem(home=user.home)
+    theirs.pipe_file(f"gdp://{name}/file", b"mine")
+    fs.pipe_file(f"{volume}/data/file", bytes(3 * MIB))
+    fs.pipe_file(f"{volume}/other/file", b"")
+    for read in (theirs.cat_file, theirs.open, theirs.info, theirs.exists):
+        with pytest.raises(PermissionError, match=f"{volume[6:]}.*no access.*grant"):
+            read(f"{volume}/data/file")
+    server.admin("admin", "grant", "read", name, f"{volume}/data")
+    with theirs.open(f"{volume}/data/file") as file:
+        assert file.read() == bytes(3 * MIB)
+    assert theirs.find(volume) == [f"{volume[6:]}/data/file"]
+    changes = (
+        lambda: theirs.pipe_file(f"{volume}/data/new", b"x"),
+        lambda: theirs.rm(f"{volume}/data/file"),
+        lambda: theirs.mv(f"{volume}/data/file", f"{volume}/data/moved"),
+        lambda: theirs.mkdir(f"{volume}/data/dir"),
+        lambda: write_through(theirs, f"{volume}/data/file", bytes(20 * MIB)),
+    )
+    for change in changes:
+        with pytest.raises(PermissionError, match=f"{volume[6:]}.*write"):
+            change()
+    assert fs.find(f"{volume}/data", detail=True)[f"{volume[6:]}/data/file"]["size"] == 3 * MIB
+
+
+def write_through(fs: GdpFileSystem, path: str, data: bytes) -> None:
+    with fs.open(path, "wb") as file:
+        file.write(data)
 
 
 def test_a_missing_file_is_what_python_calls_it(fs: GdpFileSystem, volume: str) -> None:
