@@ -1,11 +1,15 @@
 import { utf8Encode } from '../../base/bytes.ts';
+import { parseDigest } from '../../base/digest.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { parseApiPath } from '../../format/path.ts';
 import type { FilesGetQuery, Listing } from '../../wire/generated/api.ts';
+import { encodeCursor, HEADERS } from '../../wire/headers.ts';
+import { ListingWriter } from '../../wire/listing.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import type { ApiAnswer, ApiRequest, Session } from '../session.ts';
-import { askProven } from './proven-tree.ts';
+import { askProven, type ProvenPage } from './proven-tree.ts';
+import { type ProvenWalk, walkProven } from './proven-walk.ts';
 import type { TrustedVolume } from './volume-trust.ts';
 
 /**
@@ -36,29 +40,71 @@ async function ask(
   request: ApiRequest,
 ): Promise<ApiAnswer> {
   const query = request.query as FilesGetQuery;
-  const isNextPage = query.list !== undefined && query.cursor !== undefined;
-  if (query.at !== undefined && !isNextPage) throw unprovable('the state of a past moment');
-  if (query.list === 'recursive' || request.accept === MEDIA_TYPES.listing) {
-    throw unprovable('a whole tree at once');
-  }
+  const at = momentOf(query);
   const { volume, path } = parseApiPath(query.path);
+  const trusted = await trust(volume);
   const { cursor = '', limit = LIMITS.listPageDefault } = query;
-  const page = await askProven(session, await trust(volume), {
-    path,
-    signal: request.signal,
-    ...(query.list === undefined ? {} : { list: { cursor, limit } }),
-  });
-  if (query.at !== undefined && query.at !== String(page.seq)) {
-    throw new GdpfsError('changed', `cannot prove "${query.path}": the volume changed meanwhile`, {
-      hint: 'list it again',
-    });
+  const { signal } = request;
+  if (query.list === 'recursive') {
+    const walk = await walkProven(
+      (below, list) => askProven(session, trusted, { path: below, list, signal }),
+      { path, cursor, limit },
+    );
+    requireMoment(walk.seq, at, query);
+    return request.accept === MEDIA_TYPES.listing ? rowsOf(walk) : answerOf(treeOf(walk));
   }
+  if (request.accept === MEDIA_TYPES.listing) throw unprovable('such a listing');
+  const list = query.list === undefined ? {} : { list: { cursor, limit } };
+  const page = await askProven(session, trusted, { path, signal, ...list });
+  requireMoment(page.seq, at, query);
   return answerOf(query.list === undefined ? page.entry : listingOf(page));
 }
 
-function listingOf(page: Awaited<ReturnType<typeof askProven>>): Listing {
-  const { entry, entries, cursor, seq } = page;
+/** A seq that may be that of the newest state: only that can be proven. */
+function momentOf({ at }: FilesGetQuery): number | undefined {
+  if (at === undefined) return undefined;
+  if (!/^[0-9]+$/.test(at)) throw unprovable('the state of a past moment');
+  return Number(at);
+}
+
+function requireMoment(seq: number, at: number | undefined, query: FilesGetQuery): void {
+  if (at === undefined || at === seq) return;
+  if (query.cursor === undefined) throw unprovable('the state of a past moment');
+  throw new GdpfsError('changed', `cannot prove "${query.path}": the volume changed meanwhile`, {
+    hint: 'list it again',
+  });
+}
+
+function listingOf({ entry, entries, cursor, seq }: ProvenPage): Listing {
   return { entry, entries: [...entries], seq, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+function treeOf({ entry, found, cursor, seq }: ProvenWalk): Listing {
+  return listingOf({ entry, entries: found.map((one) => one.entry), cursor, seq });
+}
+
+/** The compact form of a page. */
+function rowsOf({ found, cursor, seq }: ProvenWalk): ApiAnswer {
+  const writer = new ListingWriter();
+  for (const { relative, entry } of found) {
+    const { kind, size, mode, mtimeUs, etag, target } = entry;
+    const content = etag === undefined ? undefined : parseDigest(etag);
+    writer.add({
+      relative,
+      kind,
+      size,
+      mode,
+      mtimeUs,
+      ...(content === undefined ? {} : { content }),
+      ...(target === undefined ? {} : { target }),
+    });
+  }
+  const body = writer.finish();
+  const headers = {
+    [HEADERS.seq.toLowerCase()]: String(seq),
+    ...(cursor === undefined ? {} : { [HEADERS.cursor.toLowerCase()]: encodeCursor(cursor) }),
+  };
+  return { headers, body, bodyBytes: body.length };
 }
 
 function answerOf(value: unknown): ApiAnswer {
@@ -67,7 +113,7 @@ function answerOf(value: unknown): ApiAnswer {
 }
 
 function unprovable(what: string): GdpfsError {
-  return new GdpfsError('usage', `cannot prove ${what}: not yet possible`, {
+  return new GdpfsError('usage', `cannot prove ${what}: only the newest state can be`, {
     hint: 'without --prove it works, and "gdpfs verify" checks the whole volume',
   });
 }
