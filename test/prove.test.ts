@@ -7,6 +7,7 @@ import { type ErrorCode, isGdpfsError } from '../src/base/errors.ts';
 import { change, listPage, listPages, makeDirectory, remove, stat } from '../src/client/files.ts';
 import { type Home, openHome, type Profile } from '../src/client/home.ts';
 import { readFile } from '../src/client/read.ts';
+import { Servers } from '../src/client/servers.ts';
 import { openSession, type Session } from '../src/client/session.ts';
 import { listRemoteTree } from '../src/client/sync/remote-tree.ts';
 import { copy } from '../src/client/transfer.ts';
@@ -261,4 +262,25 @@ test('what cannot be proven is refused rather than believed', async () => {
   await isRefused(() => stat(proving, `/${VOLUME}/tree`, { at: '3' }), ['usage'], /past moment/);
   const byTime = { at: '2026-01-01T00:00:00Z' };
   await isRefused(() => stat(proving, `/${VOLUME}/tree`, byTime), ['usage'], /past moment/);
+});
+
+test('a profile that says so has everything proven, and others ask for it one by one', async () => {
+  const asked: string[] = [];
+  proxy.before = async ({ url }) => void asked.push(url.pathname.split('/').at(-1) ?? '');
+  const proofsOf = async (prove: boolean, always: boolean): Promise<number> => {
+    const path = join(folder, 'home', 'config.json');
+    const config = JSON.parse(readFileSync(path, 'utf8'));
+    config.profiles.default.url = proxy.url;
+    config.profiles.default.prove = always;
+    writeFileSync(path, JSON.stringify(config));
+    asked.length = 0;
+    await using servers = new Servers(home, undefined, { prove });
+    const file = await servers.locateText(`gdp://${VOLUME}/tree/large`);
+    await stat(file.session, file.apiPath);
+    return asked.filter((name) => name === 'proof').length;
+  };
+  assert.deepEqual(
+    [await proofsOf(false, false), await proofsOf(true, false), await proofsOf(false, true)],
+    [0, 1, 1],
+  );
 });
