@@ -5,7 +5,7 @@ import { crc32, formatDigest, sha256 } from '../src/base/digest.ts';
 import { concatBytes } from '../src/base/bytes.ts';
 import { encodeChunkHeader } from '../src/format/chunk-frame.ts';
 import { loadContract } from '../src/wire/contract.ts';
-import type { Entry, Missing, Share, Upload } from '../src/wire/generated/api.ts';
+import type { Entry, Listing, Missing, Share, Upload } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import type { OperationId } from '../src/wire/openapi.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from './support/http-client.ts';
@@ -464,6 +464,28 @@ test('a grant follows its directory when that is renamed, and stays with it', as
   await put('/alice/moving/file', SECRET);
   assert.equal((await send('GET', STORAGE, at('/alice/moved/file'))).status, 200);
   assert.equal((await send('GET', STORAGE, at('/alice/moving/file'))).code, 'forbidden');
+});
+
+test('a grant on a directory that was removed shows nothing, and is back when that is restored', async () => {
+  await using dora = await addUser(server, admin, 'dora');
+  await mkdir('/alice/gone');
+  await put('/alice/gone/file', SHOWN);
+  await grant('dora', 'read', '/alice/gone');
+  const seq = await seqOf('/alice/gone/file');
+  await ok(alice.send('DELETE', FILES, at('/alice/gone', { recursive: true })));
+  for (const list of ['children', 'recursive']) {
+    const { json } = await ok(dora.send('GET', FILES, at('/alice', { list })));
+    assert.deepEqual((json as Listing).entries, []);
+    const compact = { accept: MEDIA_TYPES.listing };
+    const answer = await dora.send('GET', FILES, { ...at('/alice', { list }), headers: compact });
+    assert(!Buffer.from(answer.bytes).includes('open'));
+  }
+  const tar = await dora.send('GET', STORAGE, at('/alice', { format: 'tar' }));
+  assert(!Buffer.from(tar.bytes).includes('shown'));
+  assert.equal((await dora.send('GET', STORAGE, at('/alice/open/shown'))).code, 'forbidden');
+  const json = { op: 'restore', at: String(seq) };
+  await ok(alice.send('PATCH', FILES, { query: { path: '/alice/gone' }, json }));
+  assert.equal((await dora.send('GET', STORAGE, at('/alice/gone/file'))).status, 200);
 });
 
 test('a grant to everyone, to a group, and one that is taken back count from the next request', async () => {

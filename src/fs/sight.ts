@@ -54,12 +54,14 @@ export class Sight {
   }
 
   /**
-   * The names in a directory that the caller may see, in listing order; undefined if all. Only for
-   * directories that they may know of.
+   * The names in a directory that the caller may see, in listing order; undefined if all.
    */
   namesIn(directory: number): readonly string[] | undefined {
     if (this.#rights.whole > LEVEL.none) return undefined;
-    return this.#allWays().get(directory);
+    const way = this.#allWays().get(directory);
+    if (way !== undefined) return way;
+    // Neither on a way nor below a grant, such as the root when what was granted is gone: nothing.
+    return this.levelOfNode(directory) > LEVEL.none ? undefined : [];
   }
 
   #reach(path: string): Reached {
