@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import pickle
 import random
+import subprocess
+import sys
 import threading
 import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -144,3 +146,39 @@ def test_many_threads_share_one_client_with_bounded_connections(
         assert all(threads.map(read, range(96)))
     assert 0 < len(fs.client.bodies._threads) <= BODY_THREADS
     assert 0 < len(fs.client.session._connections._idle) <= CONNECTIONS_MAX
+
+
+MEMORY_PROGRAM = """
+import os, resource, sys
+from gdpfs.filesystem import GdpFileSystem
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+fs = GdpFileSystem()
+fs.ls("gdp://")
+before = peak()
+with fs.open(sys.argv[1], "wb") as file:
+    for _ in range(75):
+        file.write(os.urandom(4 << 20))
+written = peak()
+with fs.open(sys.argv[1]) as file:
+    while file.read(1 << 20):
+        pass
+print(written - before, peak() - before)
+"""
+
+
+@pytest.mark.parametrize("chunking", ["fixed", "cdc"])
+def test_memory_does_not_grow_with_the_size_of_a_file(home: Server, chunking: str) -> None:
+    volume = home.volume(f"memory-{chunking}", chunking=chunking)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_PROGRAM, f"{volume}/large"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "GDPFS_HOME": str(home.admin.home)},
+    )
+    growth = [int(number) for number in done.stdout.split()]
+    # The file has 300 MiB.
+    assert max(growth) < 120 * MIB, growth

@@ -10,7 +10,6 @@ CHUNK_BYTES_DEFAULT = 256 * KIB
 CUT_BYTES_MIN = 64 * KIB
 MISSING_DIGESTS_MAX = 8192
 RANGES_MAX = 64
-MANIFEST_PAGE_MAX = 65_536
 LIST_PAGE_MAX = 10_000
 
 # Connections and threads, for each client: a profile in a process.

@@ -154,8 +154,8 @@ class FileWriter:
         self._check_process()
         with memoryview(data).cast("B") as view:
             # Large data piece by piece, or it would be held twice.
-            for start in range(0, len(view), WHOLE_FILE_BYTES):
-                self._buffer += view[start : start + WHOLE_FILE_BYTES]
+            for start in range(0, len(view), BODY_BYTES):
+                self._buffer += view[start : start + BODY_BYTES]
                 if len(self._buffer) >= WHOLE_FILE_BYTES:
                     self._send_buffer()
 
