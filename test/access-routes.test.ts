@@ -160,6 +160,11 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
       request: () => send('GET', FILES, at(path, { list: 'recursive' })),
       expected: 200,
     })),
+    ...['secret', 'secret/a', 'way/a'].map((cursor) => ({
+      title: `a listing that goes on inside of what is hidden: ${cursor}`,
+      request: () => send('GET', FILES, at('/alice', { list: 'recursive', cursor })),
+      expected: 200,
+    })),
     {
       title: 'a compact listing of the root',
       request: () =>
@@ -322,6 +327,12 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
     ...['/alice', '/alice/way'].map((path) => ({
       title: `${path} as tar`,
       request: () => send('GET', STORAGE, at(path, { format: 'tar' })),
+      expected: 200,
+    })),
+    ...['secret', 'secret/a', 'way/a'].map((after) => ({
+      title: `a tar that goes on inside of what is hidden: ${after}`,
+      request: () =>
+        send('GET', STORAGE, at('/alice', { format: 'tar', after, limit: 100, maxFileSize: 1000 })),
       expected: 200,
     })),
   ],

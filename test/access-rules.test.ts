@@ -269,7 +269,9 @@ describe('grants', () => {
           await checkSight(lab);
         }
         const middle = Math.floor(store.seq / 2);
-        await checkSight(lab, { kind: 'seq', seq: middle });
+        for (const part of [0.25, 0.5, 0.75]) {
+          await checkSight(lab, { kind: 'seq', seq: Math.floor(store.seq * part) });
+        }
         await store.reopen({ rebuild: true });
         await checkSight(lab, { kind: 'seq', seq: middle });
       }),
