@@ -326,3 +326,19 @@ def test_more_files_are_written_at_once_than_there_are_connections(volume: str) 
     for file in files:
         file.close()
     assert [read(f"{volume}/{number}") for number in range(60)] == contents
+
+
+def test_a_program_may_end_while_something_is_fetched_ahead(home: Server, volume: str) -> None:
+    write(f"{volume}/large", os.urandom(60_000_000))
+    program = """
+reader = gfile.GFile(sys.argv[1] + "/large", "rb")
+reader.read(3_000_000)
+unclosed = gfile.GFile(sys.argv[1] + "/unclosed", "wb")
+unclosed.write(b"content")
+print("done")
+"""
+    for _ in range(5):
+        process = run_python(program, home, volume)
+        output, errors = process.communicate()
+        assert (process.returncode, output) == (0, "done\n"), errors
+    assert read(f"{volume}/unclosed") == b"content"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -27,3 +28,11 @@ def test_no_sanitizer_finds_anything(home: Server, any_volume: str, sanitizer: s
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+def test_the_error_table_is_that_of_the_api() -> None:
+    row = r'^\s*\{"?(\w+)"?, TF_\w+, (true|false)\}'
+    ours = re.findall(row, (PACKAGE / "native/src/error.cc").read_text(), re.MULTILINE)
+    table = (PACKAGE.parent / "src/base/errors.ts").read_text()
+    theirs = re.findall(r"^  (\w+): \{ status: \d+, .*?retry: (true|false)", table, re.MULTILINE)
+    assert ours == theirs

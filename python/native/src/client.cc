@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "limits.h"
+#include "process_end.h"
 
 namespace gdpfs {
 namespace {
@@ -94,6 +95,9 @@ Client::Client(Home home, const CacheSettings& settings)
     : http_(std::move(home)),
       api_(http_),
       disk_(settings.diskDirectory, settings.diskBytes),
-      chunks_(api_, disk_, workers_, settings.memoryBytes) {}
+      chunks_(api_, disk_, workers_, settings.memoryBytes) {
+  // After libcurl and OpenSSL were started: what they do at the end comes later.
+  atProcessEnd([this] { workers_.stop(); });
+}
 
 }  // namespace gdpfs

@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
-#include <zlib.h>
 
 #include "error.h"
 
@@ -36,11 +35,6 @@ Digest sha256(std::string_view bytes) {
             EVP_DigestFinal_ex(holder.context, digest.data(), nullptr) == 1,
         "a digest");
   return digest;
-}
-
-std::uint32_t crc32(std::string_view bytes) {
-  return static_cast<std::uint32_t>(
-      ::crc32_z(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
 }
 
 std::string hkdf(std::string_view key, std::string_view info, std::size_t length) {

@@ -1,4 +1,4 @@
-// SHA-256, CRC-32 and random bytes.
+// SHA-256 and random bytes.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,6 @@
 namespace gdpfs {
 
 Digest sha256(std::string_view bytes);
-/// CRC-32 (ISO-HDLC).
-std::uint32_t crc32(std::string_view bytes);
 /// HKDF-SHA-256 without salt (RFC 5869).
 std::string hkdf(std::string_view key, std::string_view info, std::size_t length);
 std::string randomBytes(std::size_t count);

@@ -12,6 +12,7 @@
 #include "digest.h"
 #include "error.h"
 #include "limits.h"
+#include "process_end.h"
 
 namespace gdpfs {
 namespace {
@@ -128,6 +129,9 @@ size_t onBody(char* bytes, size_t size, size_t count, void* context) noexcept {
   return length;
 }
 
+/// Anything but 0 cuts the exchange.
+int onProgress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return isProcessEnding() ? 1 : 0; }
+
 Error networkError(CURLcode code, const char* detail, const std::string& url) {
   const std::string place = "\"" + url + "\"";
   const std::string why = *detail == '\0' ? curl_easy_strerror(code) : detail;
@@ -213,6 +217,8 @@ struct Http::Connection {
     curl_easy_setopt(handle, CURLOPT_MAXCONNECTS, 1L);
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
     curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, kSendBufferBytes);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, onProgress);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, onHeader);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, onBody);
   }
@@ -267,7 +273,7 @@ Answer Http::send(const Request& request) {
     try {
       return attempt(request, key);
     } catch (const Error& error) {
-      if (!error.retry()) throw;
+      if (!error.retry() || isProcessEnding()) throw;
       const auto now = Clock::now();
       if (retries == 0) firstFailure = now;
       const auto triedMs = std::chrono::duration_cast<std::chrono::milliseconds>(now - firstFailure).count();

@@ -68,6 +68,8 @@ constexpr long kConnectTimeoutMs = 10'000;
 constexpr long kStallSeconds = 60;
 // Shorter than the server keeps idle connections.
 constexpr long kConnectionIdleSeconds = 60;
+// The end of a process waits this long for threads that are cut off.
+constexpr std::int64_t kProcessEndMs = 2000;
 constexpr int kBadDataRetriesMax = 3;
 constexpr int kUploadReopensMax = 3;
 constexpr std::int64_t kConfigLockMs = 2000;

@@ -1,5 +1,6 @@
 #include "upload.h"
 
+#include "crc32.h"
 #include "digest.h"
 #include "error.h"
 #include "limits.h"

@@ -1,5 +1,6 @@
 #include "workers.h"
 
+#include <chrono>
 #include <thread>
 
 #include "limits.h"
@@ -16,11 +17,18 @@ void Workers::run(std::function<void()> task) {
   hasTask_.notify_one();
 }
 
+void Workers::stop() {
+  std::unique_lock lock(mutex_);
+  isStopped_ = true;
+  isIdle_.wait_for(lock, std::chrono::milliseconds(limits::kProcessEndMs), [&] { return idle_ == threads_; });
+}
+
 void Workers::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     idle_ += 1;
-    hasTask_.wait(lock, [&] { return !tasks_.empty(); });
+    isIdle_.notify_all();
+    hasTask_.wait(lock, [&] { return !tasks_.empty() && !isStopped_; });
     idle_ -= 1;
     const std::function<void()> task = std::move(tasks_.front());
     tasks_.pop_front();

@@ -18,15 +18,19 @@ class Workers {
 
   /// `task` must not throw.
   void run(std::function<void()> task);
+  /// Nothing that waits is begun any more; waits a little for what runs.
+  void stop();
 
  private:
   void work();
 
   std::mutex mutex_;
   std::condition_variable hasTask_;
+  std::condition_variable isIdle_;
   std::deque<std::function<void()>> tasks_;
   std::size_t threads_ = 0;
   std::size_t idle_ = 0;
+  bool isStopped_ = false;
 };
 
 }  // namespace gdpfs

@@ -11,6 +11,7 @@
 
 #include "../src/chunking.h"
 #include "../src/client.h"
+#include "../src/crc32.h"
 #include "../src/digest.h"
 #include "../src/error.h"
 #include "../src/glob.h"
@@ -45,6 +46,16 @@ void checkPieces() {
   check(matches("\\*", "*") && !matches("\\*", "x") && matches("?", "ü") && matches("*", ""), "quotes and letters");
   check(cleanUri("gdp://v//a/./b/../c/") == "gdp://v/a/c", "a path has one form");
   check(parseSize("X", "2K") == 2048, "sizes have units");
+  check(crc32("123456789") == 0xcbf43926, "the checksum has its check value");
+  const std::string bytes = randomContent(1, 700);
+  for (std::size_t length = 0; length <= bytes.size(); length += 1) {
+    std::uint32_t reference = 0xffffffff;
+    for (std::size_t index = 0; index < 8 * length; index += 1) {
+      const std::uint32_t bit = static_cast<unsigned char>(bytes[index / 8]) >> index % 8 & 1;
+      reference = reference >> 1 ^ ((reference & 1) != bit ? 0xedb88320 : 0);
+    }
+    check(crc32(std::string_view(bytes).substr(0, length)) == ~reference, "checksums of all lengths");
+  }
   // RFC 6962: the tree of one empty leaf, and of none.
   MerkleTree tree;
   check(toHex(tree.root()).substr(0, 8) == "e3b0c442", "the root of nothing");
