@@ -155,6 +155,20 @@ test('a link that has expired, was revoked, never was, or whose author was revok
   );
 });
 
+test('who may not share any more is not told where the link leads', async () => {
+  await using bob = await addUser(server, admin, 'bob');
+  const json = { subject: 'bob', permission: 'admin', path: '/alice/other' };
+  await ok(alice.send('POST', '/api/v1/admin/grants', { json }));
+  const request = { json: { path: '/alice/other/secret', lifeMs: DAY_MS } };
+  const link = (await ok(bob.send('POST', '/api/v1/shares', request))).json as NewShare;
+  const query = { path: '/alice/other', subject: 'bob' };
+  await ok(alice.send('DELETE', '/api/v1/admin/grants', { query }));
+  await rename('/alice/other/secret', '/alice/other/hidden-name');
+  assert.equal((await browser.send('GET', link.url)).code, 'forbidden');
+  const listed = await bob.send('GET', '/api/v1/shares');
+  assert(listed.text.includes(link.id) && !listed.text.includes('hidden-name'), listed.text);
+});
+
 test('the token of a link is in no file of the server', async () => {
   const { url } = await share('/alice/shared');
   await browser.send('GET', url);

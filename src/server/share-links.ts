@@ -128,17 +128,16 @@ function idOf({ secretDigest }: ShareLinkRow): string {
   return hexEncode(secretDigest).slice(0, ID_LENGTH);
 }
 
-function shareJson({ fs }: LinkServices, row: ShareLinkRow): Share {
-  const { volume: name, node, author, createdMs, expiresMs } = row;
-  const path = fs.pathOf(name, node);
-  const { alias: volume } = fs.resolveVolume(base64urlEncode(name));
-  return {
-    id: idOf(row),
-    author,
-    createdMs,
-    expiresMs,
-    ...(path === undefined ? {} : { path: formatApiPath({ volume, path }) }),
-  };
+/** Where it leads is told as long as it works: its author may not see more than others. */
+function shareJson(services: LinkServices, row: ShareLinkRow): Share {
+  const { author, createdMs, expiresMs } = row;
+  const shared = sharedBy(services, row);
+  const { path, volume } = shared ?? {};
+  const where =
+    path === undefined || volume === undefined
+      ? {}
+      : { path: formatApiPath({ volume: volume.alias, path }) };
+  return { id: idOf(row), author, createdMs, expiresMs, ...where };
 }
 
 function linkRecord(row: ShareLinkRow): {

@@ -71,6 +71,6 @@ function revokeCommand(context: Context): Command {
 }
 
 function describe({ id, author, expiresMs, path }: Share): string {
-  const where = path === undefined ? '(removed)' : `gdp:/${path}`;
+  const where = path === undefined ? '(nowhere)' : `gdp:/${path}`;
   return columns([id, 16], [author, 12], [`until ${formatTime(expiresMs)}`, 25], [where, 0]);
 }

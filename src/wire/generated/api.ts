@@ -724,7 +724,7 @@ export interface Share {
   createdMs: TimeMs;
   expiresMs: TimeMs;
   /**
-   * Where it leads now; absent for something that was removed.
+   * Where it leads now; absent for a link that leads nowhere any more.
    */
   path?: string;
 }
