@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gdpfs import file_lookup
+from gdpfs.file_lookup import CLIENTS
 from gdpfs.filesystem import GdpFileSystem
 
 READ_BYTES = 4 * 1024 * 1024
@@ -33,7 +33,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def cold() -> GdpFileSystem:
     """Connected, and nothing in its caches."""
-    file_lookup._clients.clear()
+    CLIENTS.forget()
     fs = GdpFileSystem(skip_instance_cache=True)
     fs.ls("gdp://")
     return fs

@@ -18,23 +18,43 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from .client import Client, Moment, moment_of
 from .config import home_directory
 from .errors import GdpfsError, NotADirectory, make_error
+from .forks import ForkSafe
 from .paths import SCHEME, parse_path, strip_scheme
 from .reading import FileReader, read_ranges
 
 Result = TypeVar("Result")
 
-_clients: dict[tuple[str | None, str], Client] = {}
-_clients_lock = threading.Lock()
+
+class _Clients(ForkSafe):
+    """Those of this process, by profile and folder of profiles."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str | None, str], Client] = {}
+        super().__init__()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+
+    def get(self, profile: str | None, directory: str) -> Client:
+        with self._lock:
+            client = self._clients.get((profile, directory))
+            if client is None:
+                client = self._clients[profile, directory] = Client(profile, directory)
+            return client
+
+    def forget(self) -> None:
+        """The next ones begin without anything in their caches."""
+        with self._lock:
+            self._clients.clear()
+
+
+CLIENTS = _Clients()
 
 
 def client_of(profile: str | None, home: str | os.PathLike[str] | None) -> Client:
     """The one client of this process for a profile."""
     directory = os.fspath(home) if home is not None else str(home_directory(os.environ))
-    with _clients_lock:
-        client = _clients.get((profile, directory))
-        if client is None:
-            client = _clients[profile, directory] = Client(profile, directory)
-        return client
+    return CLIENTS.get(profile, directory)
 
 
 class ReadingFileSystem(AsyncFileSystem):
