@@ -147,15 +147,11 @@ void ChunkStore::fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted) 
     std::vector<std::size_t> chunks;
     for (const std::size_t index : wanted) chunks.push_back(fetch.chunks[index]);
     FrameReceiver receiver(version, chunks, [&](std::size_t position, const SharedBlock& block) {
-      const Digest& digest = version.chunks[chunks[position]].digest;
-      {
-        const std::lock_guard lock(mutex_);
-        if (fetch.blocks[wanted[position]] != nullptr) return;
-        fetch.blocks[wanted[position]] = block;
-        add(digest, block);
-        fetch.done.notify_all();
-      }
-      if (disk_.isOn()) disk_.write(digest, block->view());
+      const std::lock_guard lock(mutex_);
+      if (fetch.blocks[wanted[position]] != nullptr) return;
+      fetch.blocks[wanted[position]] = block;
+      add(version.chunks[chunks[position]].digest, block);
+      fetch.done.notify_all();
     });
     const Chunk& first = version.chunks[chunks.front()];
     const std::string place =
@@ -168,7 +164,12 @@ void ChunkStore::fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted) 
     }
     std::vector<std::size_t> missing;
     for (const std::size_t index : wanted) {
-      if (fetch.blocks[index] == nullptr) missing.push_back(index);
+      if (fetch.blocks[index] == nullptr) {
+        missing.push_back(index);
+      } else if (disk_.isOn()) {
+        // Not while the answer comes: the server would wait.
+        disk_.write(version.chunks[fetch.chunks[index]].digest, fetch.blocks[index]->view());
+      }
     }
     wanted = std::move(missing);
     if (!wanted.empty() && attempt == limits::kBadDataRetriesMax) {

@@ -25,6 +25,9 @@ constexpr std::size_t kRangesMax = 64;
 // Threads that fetch ahead and send chunks, for all files of the process together; those that read or write files
 // work beside them.
 constexpr std::size_t kWorkersMax = 8;
+// On small machines: more of them would only take turns, and what is waited for would come later.
+constexpr std::size_t kWorkersMin = 4;
+constexpr std::size_t kWorkersPerProcessor = 2;
 // Connections to the server, each kept alive. Whoever finds all in use waits.
 constexpr std::size_t kConnectionsMax = 16;
 

@@ -8,7 +8,7 @@
 
 namespace gdpfs {
 
-/// Runs tasks in order, up to `kWorkersMax` at once. Threads are started when they are needed and live as long as the
+/// Runs tasks in order, two for each processor at once, `kWorkersMin` to `kWorkersMax`. Threads are started when they are needed and live as long as the
 /// process.
 class Workers {
  public:
