@@ -47,7 +47,7 @@ test('saveProfile() stores a login that another process reads back, for its owne
   const home = newHome();
   await home.saveProfile(login());
   const profile = await openHome(home.directory).profile();
-  assert.deepEqual(profile, { ...login(), volumes: {} });
+  assert.deepEqual(profile, { ...login(), volumes: {}, prove: false });
   const entries = await readdir(home.directory, { recursive: true, withFileTypes: true });
   assert.equal(entries.filter((entry) => entry.isFile()).length, 4);
   for (const entry of entries) {
