@@ -23,8 +23,8 @@ import type { Change, Entry, Moment } from './types.ts';
 
 const RUNS = 40;
 const COMMANDS_MAX = 60;
-/** A slow machine does fewer runs. */
-const TIME_LIMIT_MS = 15_000;
+/** A slow machine does fewer runs, but enough of them for each kind of change. */
+const TIME_LIMIT_MS = 90_000;
 /** Each change must be made at least so often, and not refused: else the run proves little. */
 const TIMES_MIN = 3;
 
