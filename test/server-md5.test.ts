@@ -38,6 +38,10 @@ before(async () => {
   const admin = stack.use(await enrol(server, server.adminToken ?? ''));
   alice = stack.use(await addUser(server, admin, 'alice'));
   bob = stack.use(await addUser(server, admin, 'bob'));
+  const limits = await admin.send('POST', '/api/v1/admin/quotas', {
+    json: { volume: 'alice', quota: { bytes: 2 * ENDLESS.size, entries: 0 } },
+  });
+  assert.equal(limits.status, 200, limits.text);
 });
 after(() => stack.disposeAsync());
 
