@@ -175,13 +175,16 @@ def test_others_see_a_new_file_at_its_first_flush_and_an_old_one_change_at_close
 
 
 def test_what_is_read_stays_the_same_when_the_file_is_replaced_or_removed(volume: str) -> None:
-    path = f"{volume}/file"
-    old = os.urandom(40_000_000)
-    with gfile.GFile(path, "wb") as file:
-        file.write(old)
-    reader = gfile.GFile(path, "rb")
-    head = reader.read(1000)
-    with gfile.GFile(path, "wb") as file:
-        file.write(b"short")
-    gfile.remove(path)
-    assert head + reader.read(len(old)) == old
+    # Each is read ahead by several threads, which find out at the same time that it is gone.
+    files = {f"{volume}/file-{number}": os.urandom(10_000_000) for number in range(8)}
+    for path, old in files.items():
+        with gfile.GFile(path, "wb") as file:
+            file.write(old)
+    readers = {path: gfile.GFile(path, "rb") for path in files}
+    heads = {path: reader.read(1000) for path, reader in readers.items()}
+    for path in files:
+        with gfile.GFile(path, "wb") as file:
+            file.write(b"short")
+        gfile.remove(path)
+    for path, old in files.items():
+        assert heads[path] + readers[path].read(len(old)) == old

@@ -209,20 +209,22 @@ void Api::readChunks(const FileVersion& version, const std::vector<std::size_t>&
   request.ifMatch = version.etag;
   request.sink = &sink;
   const std::string path = apiPath(version.path);
-  const auto ask = [&] {
+  const auto ask = [&](bool past) {
     request.query = {{"path", path}, {"ranges", ranges}};
     if (verify) request.query.emplace_back("verify", "true");
-    if (version.isPast) request.query.emplace_back("at", std::to_string(version.seq));
+    if (past) request.query.emplace_back("at", std::to_string(version.seq));
     http_.send(request);
   };
+  // Other threads that read the file find out at the same time: what counts is how this one asked.
+  const bool past = version.isPast;
   try {
-    ask();
+    ask(past);
   } catch (const Error& error) {
     const bool isReplaced = error.is("changed") || error.is("not_found") || error.is("not_a_directory") ||
                             error.is("is_a_directory") || error.is("not_a_file");
-    if (!isReplaced || version.isPast) throw;
+    if (!isReplaced || past) throw;
     version.isPast = true;
-    ask();
+    ask(true);
   }
 }
 
