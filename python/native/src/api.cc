@@ -253,21 +253,12 @@ void Api::remove(const Path& path, const char* only, bool recursive) {
   http_.send(request);
 }
 
-void Api::rename(const Path& from, const Path& to) {
-  const Json body = {{"op", "rename"}, {"to", apiPath(to)}};
-  const std::string text = body.dump();
-  Request request;
-  request.method = "PATCH";
-  request.route = "/api/v1/files";
-  request.query = {{"path", apiPath(from)}};
-  request.contentType = kJson;
-  request.body = text;
-  http_.send(request);
-}
+void Api::rename(const Path& from, const Path& to) { putElsewhere("rename", from, to); }
 
-void Api::copy(const Path& from, const Path& to) {
-  const Json body = {{"op", "copy"}, {"to", apiPath(to)}};
-  const std::string text = body.dump();
+void Api::copy(const Path& from, const Path& to) { putElsewhere("copy", from, to); }
+
+void Api::putElsewhere(const char* operation, const Path& from, const Path& to) {
+  const std::string text = Json{{"op", operation}, {"to", apiPath(to)}}.dump();
   Request request;
   request.method = "PATCH";
   request.route = "/api/v1/files";

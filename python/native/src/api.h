@@ -86,6 +86,8 @@ class Api {
   /// `/<volume>/<path>`, the volume by the name that is pinned to its alias.
   std::string apiPath(const Path& path);
   std::string volumeName(const std::string& volume);
+  /// Renames or copies.
+  void putElsewhere(const char* operation, const Path& from, const Path& to);
   void listPages(const Path& directory, const std::function<void(std::string_view page)>& take);
 
   Http& http_;
