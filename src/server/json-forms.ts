@@ -1,45 +1,15 @@
 import { asBuffer, base64urlEncode, utf8Decode } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
 import type { CheckpointProof } from '../format/checkpoint-proof.ts';
-import { baseName, formatApiPath } from '../format/path.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { LEVEL } from '../fs/rights.ts';
-import type { Entry, VolumeInfo } from '../fs/types.ts';
-import type {
-  Chunk as ChunkJson,
-  Entry as EntryJson,
-  Volume,
-  VolumeProof,
-} from '../wire/generated/api.ts';
+import type { VolumeInfo } from '../fs/types.ts';
+import type { Chunk as ChunkJson, Volume, VolumeProof } from '../wire/generated/api.ts';
 
 import { rightsOf } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The JSON forms of api/openapi.yaml. */
-
-export function entryJson(volume: VolumeInfo, entry: Entry): EntryJson {
-  const { kind, node, seq, size, mode, mtimeUs, author, file, target } = entry;
-  return {
-    path: formatApiPath({ volume: volume.alias, path: entry.path }),
-    name: baseName(entry.path),
-    kind,
-    node,
-    seq,
-    size,
-    mode,
-    mtimeUs,
-    author,
-    ...(file === undefined
-      ? {}
-      : {
-          etag: formatDigest(file.content),
-          root: formatDigest(file.root),
-          log: formatDigest(file.log),
-          logCount: file.logCount,
-        }),
-    ...(target === undefined ? {} : { target }),
-  };
-}
 
 export function volumeJson(exchange: Exchange, volume: VolumeInfo): Volume {
   const { alias, owner, custody, chunking, createdMs, count } = volume;

@@ -1,10 +1,9 @@
 import { base64urlDecode, bytesEqual } from '../../base/bytes.ts';
-import { formatDigest } from '../../base/digest.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import type { Checkpoint } from '../../format/checkpoint.ts';
 import { verifyCheckpointProof, verifyContinuation } from '../../format/checkpoint-proof.ts';
 import { LogKind, NodeKind } from '../../format/generated/gdpfs_pb.js';
-import { baseName, formatApiPath, joinPath, splitPath } from '../../format/path.ts';
+import { formatApiPath, joinPath, splitPath } from '../../format/path.ts';
 import { decodeMeta } from '../../format/records.ts';
 import {
   decodeStateEntry,
@@ -16,6 +15,7 @@ import { decodeStateEvidence } from '../../format/state-evidence.ts';
 import { directoryRange, StateProof } from '../../format/state-proof.ts';
 import { ROOT_NODE } from '../../format/tree-fold.ts';
 import type { Entry, VolumeProofGetQuery } from '../../wire/generated/api.ts';
+import { entryJson } from '../../wire/entry-json.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import type { CallOptions } from '../files.ts';
 import type { Session } from '../session.ts';
@@ -180,27 +180,8 @@ class ProvenTree {
   }
 
   #json(path: string, entry: StateEntry): Entry {
-    const { node, seq, size, mode, mtimeUs, author, file, target } = entry;
-    return {
-      path: formatApiPath({ volume: this.#trusted.reference, path }),
-      name: baseName(path),
-      kind: KINDS[entry.kind] ?? 'file',
-      node,
-      seq,
-      size,
-      mode,
-      mtimeUs,
-      author,
-      ...(file === undefined
-        ? {}
-        : {
-            etag: formatDigest(file.content),
-            root: formatDigest(file.root),
-            log: formatDigest(file.log),
-            logCount: file.logCount,
-          }),
-      ...(target === undefined ? {} : { target }),
-    };
+    const kind = KINDS[entry.kind] ?? 'file';
+    return entryJson(this.#trusted.reference, { ...entry, path, kind });
   }
 
   #refusal(code: 'not_found' | 'not_a_directory', path: string, state: string): GdpfsError {

@@ -5,10 +5,10 @@ import type { ListOptions } from '../../fs/types.ts';
 import { encodeCursor, formatETag, HEADERS, matchesETag } from '../../wire/headers.ts';
 import { ListingWriter } from '../../wire/listing.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import { entryJson } from '../../wire/entry-json.ts';
 import { authorizePath } from '../authorize.ts';
 import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
-import { entryJson } from '../json-forms.ts';
 import { reply, replyJson } from '../reply.ts';
 import { momentOf } from '../request-values.ts';
 
@@ -33,7 +33,7 @@ export function filesGet(exchange: Exchange<'filesGet'>): void {
   if (ifNoneMatch !== undefined && matchesETag(ifNoneMatch, content)) {
     return reply(exchange, { status: 304, headers });
   }
-  replyJson(exchange, { status: 200, headers }, entryJson(volume, entry));
+  replyJson(exchange, { status: 200, headers }, entryJson(volume.alias, entry));
 }
 
 function replyPage(exchange: Exchange<'filesGet'>): void {
@@ -47,8 +47,8 @@ function replyPage(exchange: Exchange<'filesGet'>): void {
     exchange,
     { status: 200, headers: VARY },
     {
-      entry: entryJson(volume, entry),
-      entries: page.entries.map((child) => entryJson(volume, child)),
+      entry: entryJson(volume.alias, entry),
+      entries: page.entries.map((child) => entryJson(volume.alias, child)),
       ...(page.next === undefined ? {} : { cursor: page.next }),
       seq: page.seq,
     },

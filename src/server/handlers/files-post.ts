@@ -8,11 +8,11 @@ import type {
   CreateRequest,
   CreateSymlink,
 } from '../../wire/generated/api.ts';
+import { entryJson } from '../../wire/entry-json.ts';
 import { authorizePath } from '../authorize.ts';
 import { readJson } from '../body.ts';
 import { changeContext, preconditionOf } from '../change-context.ts';
 import type { Exchange } from '../exchange.ts';
-import { entryJson } from '../json-forms.ts';
 import { replyJson } from '../reply.ts';
 import { newFileLog } from '../file-log.ts';
 import { attributesOf } from '../request-values.ts';
@@ -36,7 +36,7 @@ export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> 
   exchange.trail.seq = seq;
   // As of that record, so that a repeated request gets the first answer.
   const entry = fs.stat(volume.name, path, { kind: 'seq', seq });
-  replyJson(exchange, { status: 201 }, entryJson(volume, entry));
+  replyJson(exchange, { status: 201 }, entryJson(volume.alias, entry));
 }
 
 function creation(
