@@ -1,13 +1,8 @@
 /** Runs the command line in a process of its own, as a user does. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-
-const PROJECT = join(import.meta.dirname, '../..');
-const MAIN = join(PROJECT, 'src/cli/main.ts');
-/** A run from source spends most of its time on stripping types: once is enough. */
-const COMPILE_CACHE = join(PROJECT, 'node_modules/.cache/gdpfs-compile');
+import { COMPILE_CACHE, PROGRAM } from './program.ts';
 
 export interface CliResult {
   readonly code: number | null;
@@ -24,7 +19,7 @@ export interface CliOptions {
 
 /** A process of the command line; its standard input is open. */
 export function spawnCli(args: readonly string[], { home, cwd }: CliOptions) {
-  return spawn(process.execPath, [MAIN, ...args], {
+  return spawn(process.execPath, [PROGRAM, ...args], {
     env: environment(home),
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
@@ -62,7 +57,7 @@ export async function runOnTerminal(
   args: readonly string[],
   { home, cwd, term, columns }: TerminalOptions,
 ): Promise<Pick<CliResult, 'code'> & { readonly screen: string }> {
-  const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ');
+  const quoted = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
   const command = `stty cols ${columns} -onlcr; exec ${quoted}`;
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     env: { ...environment(home), TERM: term, SHELL: '/bin/sh' },

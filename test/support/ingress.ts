@@ -11,9 +11,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
+import { PROGRAM } from './program.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy');
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 /** Long enough for a loaded machine; nothing waits for it to pass. */
 const START_TIMEOUT_MS = 30_000;
 
@@ -174,7 +174,7 @@ export async function startIngress({ dataDirectory, ...options }: IngressStart):
   const bundle = bundleOf(dataDirectory);
   const made = spawnSync(
     process.execPath,
-    [MAIN, 'admin', 'proxy', NAME, '--data', dataDirectory, '--out', bundle],
+    [PROGRAM, 'admin', 'proxy', NAME, '--data', dataDirectory, '--out', bundle],
     { encoding: 'utf8' },
   );
   assert.equal(made.status, 0, made.stderr);

@@ -15,9 +15,9 @@ import { startServer } from '../../src/server/server.ts';
 import type { Enrollment, Invitation } from '../../src/wire/generated/api.ts';
 import { createCertificateRequest, generateKey, privateKeyPem } from '../../src/wire/x509.ts';
 import { HttpClient } from './http-client.ts';
+import { COMPILE_CACHE, PROGRAM, PROJECT } from './program.ts';
 import { INGRESS_KINDS, startIngress, trustedAs } from './ingress.ts';
 
-const PROJECT = join(import.meta.dirname, '../..');
 /** Long enough for a loaded machine; nothing waits for it to pass. */
 const START_TIMEOUT_MS = 120_000;
 
@@ -93,17 +93,12 @@ export async function startServerAlone(
 ): Promise<ServerProcess> {
   const child = spawn(
     process.execPath,
-    [
-      'src/cli/main.ts',
-      'serve',
-      '--json',
-      '--data',
-      dataDirectory,
-      '--listen',
-      '127.0.0.1:0',
-      ...more,
-    ],
-    { cwd: PROJECT, stdio: ['ignore', 'pipe', 'pipe'] },
+    [PROGRAM, 'serve', '--json', '--data', dataDirectory, '--listen', '127.0.0.1:0', ...more],
+    {
+      cwd: PROJECT,
+      env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   );
   const line = await firstLine(child).catch((error: unknown) => {
     // Otherwise it would outlive the test, and keep the runner from ending.
