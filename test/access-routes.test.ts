@@ -8,15 +8,9 @@ import { loadContract } from '../src/wire/contract.ts';
 import type { Entry, Listing, Missing, Share, Upload } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import type { OperationId } from '../src/wire/openapi.ts';
-import type { HttpAnswer, HttpClient, HttpRequest } from './support/http-client.ts';
-import {
-  addUser,
-  anonymousClient,
-  enrol,
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from './support/server.ts';
+import { type HttpAnswer, type HttpClient, type HttpRequest, ok } from './support/http-client.ts';
+import { addUser, anonymousClient, type TestServer } from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 
 const SECRET = new TextEncoder().encode('the secret text of alice');
 const SECRET_NAME = 'hidden-name';
@@ -34,11 +28,7 @@ let beforeMove = 0;
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory()).path;
-  server = stack.use(await startServerHere(directory));
-  admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
-  bob = stack.use(await addUser(server, admin, 'bob'));
+  ({ server, admin, alice, bob } = stack.use(await startWithUsers(['alice', 'bob'])));
   for (const path of ['secret', 'open', 'work', 'way', 'way/open']) await mkdir(`/alice/${path}`);
   await put(`/alice/secret/${SECRET_NAME}`, SECRET);
   await put(`/alice/way/${SECRET_NAME}`, SECRET);
@@ -61,12 +51,6 @@ before(async () => {
   secrets.push(SECRET_NAME, 'secret text', etag, log, root, formatDigest(sha256(SECRET)));
 });
 after(() => stack.disposeAsync());
-
-async function ok(answer: Promise<HttpAnswer>): Promise<HttpAnswer> {
-  const { status, text } = await answer;
-  assert(status < 300, text);
-  return await answer;
-}
 
 async function mkdir(path: string): Promise<void> {
   await ok(alice.send('POST', '/api/v1/files', { json: { path, kind: 'directory' } }));

@@ -14,21 +14,17 @@ import { openUpload } from '../src/client/uploads.ts';
 import { createVolume } from '../src/client/volumes.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import { HttpClient } from './support/http-client.ts';
-import { addUser, startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
-import { openTestSession, type TestSession } from './support/session.ts';
+import { addUser } from './support/server.ts';
+import { startTestClient, type TestClient } from './support/session.ts';
 
 const MIB = 1024 * 1024;
 const FILES = '/api/v1/storage/files';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 let http: HttpClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
   http = new HttpClient(client.identity);
   for (const name of ['cut', 'other']) {
     await createVolume(client.session, { name, chunking: 'cdc' });
@@ -38,13 +34,11 @@ before(async () => {
 after(async () => {
   await http[Symbol.asyncDispose]();
   await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
 });
 
 /** Uploads `data` from a file of its own. */
 async function upload(name: string, data: Uint8Array, volume = 'cut'): Promise<UploadResult> {
-  const source = join(folder.path, 'source');
+  const source = join(client.folder, 'source');
   writeFileSync(source, data);
   return await uploadFile(client.session, { source, path: `/${volume}/${name}` });
 }
@@ -126,7 +120,7 @@ test('a whole file in one request, and one in a tar stream, are cut as an upload
 });
 
 test('holes of a sparse file are not sent', async () => {
-  const source = join(folder.path, 'sparse');
+  const source = join(client.folder, 'sparse');
   writeFileSync(source, randomBytes(2 * MIB));
   truncateSync(source, 200 * MIB);
   const result = await uploadFile(client.session, { source, path: '/cut/sparse' });
@@ -146,7 +140,7 @@ test('an append gets the chunking of the volume, an upload may not ask for anoth
 });
 
 test('nobody without access to the volume gets its chunking key', async () => {
-  await using bob = await addUser(server, http, 'bob');
+  await using bob = await addUser(client.server, http, 'bob');
   const { chunking } = await openUpload(client.session, { path: '/cut/key', size: 1 });
   assert(chunking.mode === 'cdc');
   const key = Buffer.from(chunking.key).toString('base64url');

@@ -27,28 +27,19 @@ import { type FileDone, Tally, type TransferResult } from '../src/client/tally.t
 import { copy, type CopyOptions } from '../src/client/transfer.ts';
 import type { ListingRow } from '../src/wire/listing.ts';
 import { mountCaseFolding, mountMemory, mountReadOnly } from './support/mount.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from './support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
 import { describeTree } from './support/tree.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 function newDirectory(name: string): string {
-  const path = join(folder.path, name);
+  const path = join(client.folder, name);
   mkdirSync(path);
   return path;
 }
@@ -103,7 +94,7 @@ test('a tree that is fetched again costs no content, and what differs is all tha
   const source = newDirectory('again');
   makeTree(source);
   await send(source, 'again');
-  const target = join(folder.path, 'again-back');
+  const target = join(client.folder, 'again-back');
   const first = await fetchTree('again', target);
   assert.deepEqual(first.errors, []);
   assert.deepEqual(describeTree(target), describeTree(source));
@@ -140,7 +131,7 @@ test('a tree that was left in the middle is completed, and nothing is left over'
   const source = newDirectory('middle');
   makeTree(source);
   await send(source, 'middle');
-  const target = join(folder.path, 'middle-back');
+  const target = join(client.folder, 'middle-back');
   await fetchTree('middle', target);
   const files = smallFiles(target);
   const missing = files.filter((_, index) => index % 2 === 0);
@@ -165,7 +156,7 @@ test('links that lead out of the tree are reported, and made only if asked for',
   }
   writeFileSync(join(source, 'file'), 'x');
   await send(source, 'links');
-  const target = join(folder.path, 'links-back');
+  const target = join(client.folder, 'links-back');
   const result = await fetchTree('links', target);
   const paths = Object.keys(bad).map((name) => join(target, name));
   assert.deepEqual(result.errors.map(({ path }) => path).toSorted(), paths.toSorted());
@@ -235,7 +226,7 @@ test('a file that is rotten in the store is reported, and all others arrive', as
   }
   await send(source, 'rotten');
   const content = readFileSync(join(source, 'f7'));
-  const segments = join(folder.path, 'data', 'store', 'segments');
+  const segments = join(client.folder, 'data', 'store', 'segments');
   for (const name of readdirSync(segments)) {
     const path = join(segments, name);
     const bytes = readFileSync(path);
@@ -244,7 +235,7 @@ test('a file that is rotten in the store is reported, and all others arrive', as
     bytes.fill(0, at, at + 1000);
     writeFileSync(path, bytes, { flag: 'r+' });
   }
-  const target = join(folder.path, 'rotten-back');
+  const target = join(client.folder, 'rotten-back');
   const { errors, files } = await fetchTree('rotten', target);
   assert.deepEqual(
     errors.map(({ path, error }) => [path, error.code]),
@@ -261,7 +252,7 @@ test('a full disk ends the transfer, and no part is left on it', async (context)
     writeFileSync(join(source, `f${index}`), randomBytes(100_000));
   }
   await send(source, 'full');
-  const target = join(folder.path, 'full-back');
+  const target = join(client.folder, 'full-back');
   if (!mountMemory(context, target, 2_000_000)) return;
   await assert.rejects(fetchTree('full', target), (error) => isGdpfsError(error, 'no_space'));
   const names = readdirSync(target);
@@ -275,7 +266,7 @@ test('a read-only destination ends the transfer, unless there is nothing to writ
   const source = newDirectory('fixed');
   makeTree(source, 20);
   await send(source, 'fixed');
-  const target = join(folder.path, 'fixed-back');
+  const target = join(client.folder, 'fixed-back');
   await fetchTree('fixed', target);
   if (!mountReadOnly(context, target)) return;
   rmSync(join(source, 'closed'), { recursive: true });
@@ -299,7 +290,7 @@ test('names that the file system takes for one are reported, and none replaces a
     writeFileSync(join(source, name), text);
   }
   await send(source, 'cases');
-  const mounted = join(folder.path, 'cases-mounted');
+  const mounted = join(client.folder, 'cases-mounted');
   if (!mountCaseFolding(context, mounted)) return;
   const target = join(mounted, 'target');
   mkdirSync(target);
@@ -353,7 +344,7 @@ test('executeLocally() does a plan: removes, replaces, and sets attributes', asy
   const source = newDirectory('plan');
   makeTree(source, 14);
   await send(source, 'plan');
-  const target = join(folder.path, 'plan-back');
+  const target = join(client.folder, 'plan-back');
   execFileSync('cp', ['-a', source, target]);
   const outside = newDirectory('plan-outside');
   writeFileSync(join(outside, 'precious'), 'x');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ChangeResult, Entry } from '../src/wire/generated/api.ts';
 import type { HttpAnswer, HttpClient } from './support/http-client.ts';
-import { addUser, enrol, startServerHere, temporaryDirectory } from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 import { assertRefused } from './support/volume-state.ts';
 
 /** POST /api/v1/files/changes: many changes in one commit. */
@@ -15,11 +15,7 @@ let alice: HttpClient;
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory()).path;
-  const server = stack.use(await startServerHere(directory));
-  admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
-  stack.use(await addUser(server, admin, 'bob'));
+  ({ admin, alice } = stack.use(await startWithUsers(['alice', 'bob'])));
 });
 after(() => stack.disposeAsync());
 

@@ -10,13 +10,8 @@ import type { Entry, WriteResult } from '../src/wire/generated/api.ts';
 import { decodeTar, type TarEntry } from '../src/wire/tar.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import type { HttpAnswer, HttpClient } from './support/http-client.ts';
-import {
-  addUser,
-  enrol,
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from './support/server.ts';
+import { type TestServer } from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 import { assertProblem, assertRefused, volumeState } from './support/volume-state.ts';
 
 const STORAGE = '/api/v1/storage/files';
@@ -30,10 +25,7 @@ const content = new Uint8Array(randomBytes(2 * CHUNK + 100));
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory()).path;
-  server = stack.use(await startServerHere(directory));
-  const admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
+  ({ server, alice } = stack.use(await startWithUsers(['alice'])));
   await put('/alice/f', content);
 });
 after(() => stack.disposeAsync());

@@ -6,13 +6,7 @@ import { after, before, test } from 'node:test';
 import { LIMITS } from '../src/base/limits.ts';
 import type { FileMd5, WriteResult } from '../src/wire/generated/api.ts';
 import type { HttpAnswer, HttpClient } from './support/http-client.ts';
-import {
-  addUser,
-  enrol,
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 import { assertProblem } from './support/volume-state.ts';
 
 /** GET /api/v1/file/md5. */
@@ -23,7 +17,6 @@ const ENDLESS = { path: '/alice/endless', kind: 'file', size: 2 ** 40 };
 
 let stack: AsyncDisposableStack;
 let directory: string;
-let server: TestServer;
 let alice: HttpClient;
 let bob: HttpClient;
 /** Milliseconds that pass between two looks at the server's clock. */
@@ -32,13 +25,10 @@ let nowMs = Date.now();
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  directory = stack.use(await temporaryDirectory()).path;
   const clock = { now: () => (nowMs += pace) };
-  server = stack.use(await startServerHere(directory, { clock }));
-  const admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
-  bob = stack.use(await addUser(server, admin, 'bob'));
-  const limits = await admin.send('POST', '/api/v1/admin/quotas', {
+  const started = stack.use(await startWithUsers(['alice', 'bob'], { clock }));
+  ({ directory, alice, bob } = started);
+  const limits = await started.admin.send('POST', '/api/v1/admin/quotas', {
     json: { volume: 'alice', quota: { bytes: 2 * ENDLESS.size, entries: 0 } },
   });
   assert.equal(limits.status, 200, limits.text);

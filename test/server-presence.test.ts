@@ -8,7 +8,7 @@ import type { TarEntry, TarReference } from '../src/wire/tar.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import { commitOf, digestsOf, type FilePlan, framesOf, planFile } from './support/file-plan.ts';
 import type { HttpAnswer, HttpClient } from './support/http-client.ts';
-import { addUser, enrol, startServerHere, temporaryDirectory } from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 
 /** What de-duplication tells of chunks, and to whom. Two principals may use alice's volume. */
 
@@ -21,10 +21,7 @@ let alice: HttpClient;
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory()).path;
-  const server = stack.use(await startServerHere(directory));
-  admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
+  ({ admin, alice } = stack.use(await startWithUsers(['alice'])));
 });
 after(() => stack.disposeAsync());
 

@@ -5,13 +5,8 @@ import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
 import { LIMITS } from '../src/base/limits.ts';
 import type { HttpClient, HttpRequest } from './support/http-client.ts';
-import {
-  addUser,
-  enrol,
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from './support/server.ts';
+import { type TestServer } from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 import { assertProblem, assertRefused } from './support/volume-state.ts';
 
 let stack: AsyncDisposableStack;
@@ -22,10 +17,7 @@ let upload = '';
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory()).path;
-  server = stack.use(await startServerHere(directory));
-  admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
+  ({ server, admin, alice } = stack.use(await startWithUsers(['alice'])));
   await alice.send('POST', '/api/v1/files', { json: { path: '/alice/d', kind: 'directory' } });
   await alice.send('POST', '/api/v1/files', {
     json: { path: '/alice/f', kind: 'file', size: 100 },

@@ -23,7 +23,7 @@ import {
   planFile,
 } from './support/file-plan.ts';
 import type { HttpAnswer, HttpClient } from './support/http-client.ts';
-import { addUser, enrol, startServerHere, temporaryDirectory } from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 import { assertRefused } from './support/volume-state.ts';
 
 const KIB = 1024;
@@ -37,10 +37,7 @@ let path = '';
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory()).path;
-  const server = stack.use(await startServerHere(directory));
-  const admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
+  ({ alice } = stack.use(await startWithUsers(['alice'])));
 });
 after(() => stack.disposeAsync());
 beforeEach(() => {

@@ -6,15 +6,9 @@ import { after, before, test } from 'node:test';
 import { LIMITS } from '../src/base/limits.ts';
 import type { AuditPage, NewShare } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
-import type { HttpAnswer, HttpClient } from './support/http-client.ts';
-import {
-  addUser,
-  anonymousClient,
-  enrol,
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from './support/server.ts';
+import { type HttpAnswer, type HttpClient, ok } from './support/http-client.ts';
+import { addUser, anonymousClient, type TestServer } from './support/server.ts';
+import { startWithUsers } from './support/users.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const BYTES = new TextEncoder().encode('<script>alert(1)</script>');
@@ -29,11 +23,8 @@ let laterMs = 0;
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  const directory = stack.use(await temporaryDirectory()).path;
   const clock = { now: () => Date.now() + laterMs };
-  server = stack.use(await startServerHere(directory, { clock }));
-  admin = stack.use(await enrol(server, server.adminToken ?? ''));
-  alice = stack.use(await addUser(server, admin, 'alice'));
+  ({ server, admin, alice } = stack.use(await startWithUsers(['alice'], { clock })));
   browser = stack.use(anonymousClient(server));
   for (const path of ['shared', 'shared/sub', 'other']) {
     await ok(
@@ -45,12 +36,6 @@ before(async () => {
   }
 });
 after(() => stack.disposeAsync());
-
-async function ok(answer: Promise<HttpAnswer>): Promise<HttpAnswer> {
-  const { status, text } = await answer;
-  assert(status < 300, text);
-  return await answer;
-}
 
 async function put(path: string): Promise<void> {
   const type = MEDIA_TYPES.bytes;

@@ -10,34 +10,27 @@ import { remove, stat } from '../src/client/files.ts';
 import { readFile } from '../src/client/read.ts';
 import { type ApiRequest, openSession, type Session } from '../src/client/session.ts';
 import { uploadFile } from '../src/client/upload.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from './support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 const SIZE = 40 * CHUNK;
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 /** Another job with the same certificate. */
 let other: Session;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
   other = openSession(client.identity);
 });
 
 after(async () => {
   await other[Symbol.asyncDispose]();
   await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
 });
 
 function newSource(name: string, data: Uint8Array): string {
-  const path = join(folder.path, name);
+  const path = join(client.folder, name);
   writeFileSync(path, data);
   return path;
 }

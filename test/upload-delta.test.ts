@@ -17,23 +17,18 @@ import { change, stat } from '../src/client/files.ts';
 import { readFile } from '../src/client/read.ts';
 import type { Session } from '../src/client/session.ts';
 import { uploadFile, type UploadResult } from '../src/client/upload.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from './support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 const HEADER = 16;
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 /** Bytes of bodies of chunk frames since the last upload began. */
 let bodyBytes = 0;
 let session: Session;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
   session = {
     ...client.session,
     request: async (request) => {
@@ -45,14 +40,10 @@ before(async () => {
   };
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 function newSource(name: string, data: Uint8Array): string {
-  const path = join(folder.path, name);
+  const path = join(client.folder, name);
   writeFileSync(path, data);
   return path;
 }
@@ -121,7 +112,7 @@ test('a file that becomes large keeps the chunks of its path', async () => {
 });
 
 test('chunks of zeros in a sparse file are holes: not sent, not stored, read as zeros', async () => {
-  const source = join(folder.path, 'sparse');
+  const source = join(client.folder, 'sparse');
   const file = openSync(source, 'w');
   writeSync(file, randomBytes(10), 0, 10, 5 * CHUNK);
   writeSync(file, randomBytes(CHUNK), 0, CHUNK, 12 * CHUNK - 100);

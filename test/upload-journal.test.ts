@@ -13,25 +13,20 @@ import { openUploadJournal } from '../src/client/upload/journal-folder.ts';
 import { uploadFile, type UploadResult } from '../src/client/upload.ts';
 import { openUpload } from '../src/client/uploads.ts';
 import { createVolume } from '../src/client/volumes.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from './support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
 
 const MIB = 1024 * 1024;
 /** Just large enough for a journal; most of it is a hole. */
 const SIZE = LIMITS.uploadJournalFileBytesMin + 5;
 const DATA_BYTES = 20 * MIB;
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 let journalDirectory: string;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
   await createVolume(client.session, { name: 'cut', chunking: 'cdc' });
-  journalDirectory = join(folder.path, 'journals');
+  journalDirectory = join(client.folder, 'journals');
   // Files that have just been made are old enough for a journal.
   const realNow = Date.now;
   mock.method(Date, 'now', () => realNow() + 2 * LIMITS.timestampStepMsMax);
@@ -40,12 +35,10 @@ before(async () => {
 after(async () => {
   mock.restoreAll();
   await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
 });
 
 function newSource(name: string): string {
-  const path = join(folder.path, name);
+  const path = join(client.folder, name);
   writeFileSync(path, randomBytes(DATA_BYTES));
   truncateSync(path, SIZE);
   return path;

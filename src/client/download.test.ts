@@ -18,12 +18,8 @@ import { after, before, beforeEach, test } from 'node:test';
 import { crc32 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import {
-  type ServerProcess,
-  startServerProcess,
-  temporaryDirectory,
-} from '../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startServerProcess } from '../../test/support/server.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { startTamperingProxy, type TamperingProxy } from '../../test/support/tampering-proxy.ts';
 import { type DownloadOptions, type DownloadResult, downloadFile } from './download.ts';
 import { change, stat } from './files.ts';
@@ -35,18 +31,14 @@ import { createVolume } from './volumes.ts';
 const CHUNK = LIMITS.chunkBytesDefault;
 const CHUNK_ROUTE = '/api/v1/storage/file/chunks';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: ServerProcess;
-let client: TestSession;
+let client: TestClient;
 let proxy: TamperingProxy;
 /** Through the proxy. */
 let session: Session;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerProcess(join(folder.path, 'data'));
-  client = await openTestSession(server);
-  proxy = await startTamperingProxy(server, client);
+  client = await startTestClient(startServerProcess);
+  proxy = await startTamperingProxy(client.server, client);
   session = openSession({ ...client.identity, url: proxy.url });
 });
 
@@ -54,8 +46,6 @@ after(async () => {
   await session[Symbol.asyncDispose]();
   await proxy[Symbol.asyncDispose]();
   await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
 });
 
 beforeEach(() => {
@@ -64,14 +54,14 @@ beforeEach(() => {
 
 /** A directory of its own, with a file of that content in it and in the volume. */
 async function newFile(name: string, content: Uint8Array): Promise<string> {
-  const directory = join(folder.path, name);
+  const directory = join(client.folder, name);
   mkdirSync(directory);
   await put(name, content);
   return join(directory, 'file');
 }
 
 async function put(name: string, content: Uint8Array): Promise<void> {
-  const source = join(folder.path, `${name}.source`);
+  const source = join(client.folder, `${name}.source`);
   writeFileSync(source, content, { mode: 0o640 });
   await uploadFile(client.session, { source, path: `/${VOLUME}/${name}` });
 }
@@ -140,13 +130,13 @@ test('downloadFile() fetches only the chunks that the target does not have', asy
   const old = Buffer.from(content);
   for (const chunk of [3, 20, 40]) old[chunk * CHUNK] = (old[chunk * CHUNK] ?? 0) ^ 1;
   writeFileSync(target, old);
-  linkSync(target, `${folder.path}/delta.old`);
+  linkSync(target, `${client.folder}/delta.old`);
   const progress: number[] = [];
   const result = await get('delta', target, { onProgress: (bytes) => progress.push(bytes) });
   assert.deepEqual(result.bytesReceived, 2 * CHUNK + 7);
   assert.equal(result.bytesReused, content.length - result.bytesReceived);
   requireWhole(target, content);
-  assert(readFileSync(`${folder.path}/delta.old`).equals(old), 'the old file was not written to');
+  assert(readFileSync(`${client.folder}/delta.old`).equals(old), 'the old file was not written to');
   assert.equal(
     progress.reduce((sum, bytes) => sum + bytes, 0),
     content.length,
@@ -171,9 +161,9 @@ test('downloadFile() finds chunks again that an insertion or a cut has moved', a
 test('downloadFile() finds chunks again in a volume whose files are cut by content', async () => {
   const volume = 'cut';
   await createVolume(client.session, { name: volume, chunking: 'cdc' });
-  const directory = join(folder.path, 'cut');
+  const directory = join(client.folder, 'cut');
   mkdirSync(directory);
-  const source = join(folder.path, 'cut.source');
+  const source = join(client.folder, 'cut.source');
   const target = join(directory, 'file');
   const old = randomBytes(64 * CHUNK);
   const content = Buffer.concat([randomBytes(1), old.subarray(0, 30 * CHUNK), old]);
@@ -190,9 +180,9 @@ test('downloadFile() finds chunks again in a volume whose files are cut by conte
 test('downloadFile() takes chunks from the file given to reuse, and needs it to be there', async () => {
   const content = randomBytes(10 * CHUNK);
   const target = await newFile('reuse', content);
-  const reuse = join(folder.path, 'reuse.local');
+  const reuse = join(client.folder, 'reuse.local');
   await rejectsWith(get('reuse', target, { transfer: { reuse } }), 'not_found');
-  await rejectsWith(get('reuse', target, { transfer: { reuse: folder.path } }), 'not_found');
+  await rejectsWith(get('reuse', target, { transfer: { reuse: client.folder } }), 'not_found');
   writeFileSync(`${reuse}.file`, content.subarray(2 * CHUNK));
   symlinkSync(`${reuse}.file`, reuse);
   const { bytesReceived } = await get('reuse', target, { transfer: { reuse } });
@@ -372,7 +362,7 @@ test('downloadFile() replaces a link, and neither a directory nor a fifo', async
   execFileSync('mkfifo', [target]);
   await rejectsWith(get('kinds', target), 'not_a_file');
   rmSync(target);
-  const outside = join(folder.path, 'kinds.outside');
+  const outside = join(client.folder, 'kinds.outside');
   writeFileSync(outside, content, { mode: 0o600 });
   symlinkSync(outside, target);
   await get('kinds', target);
@@ -383,7 +373,7 @@ test('downloadFile() replaces a link, and neither a directory nor a fifo', async
 
 test('downloadFile() says so when the directory is missing or cannot be written to', async () => {
   await newFile('unwritable', randomBytes(10));
-  await rejectsWith(get('unwritable', join(folder.path, 'none', 'file')), 'not_found');
+  await rejectsWith(get('unwritable', join(client.folder, 'none', 'file')), 'not_found');
   // A file system in which nobody may create files, not even root.
   await rejectsWith(get('unwritable', '/sys/gdpfs-file'), 'local_io');
 });
@@ -391,7 +381,7 @@ test('downloadFile() says so when the directory is missing or cannot be written 
 test('downloadFile() stops on a full disk, and goes on when there is space', async (context) => {
   const content = randomBytes(48 * CHUNK);
   await newFile('full', content);
-  const mount = join(folder.path, 'full.disk');
+  const mount = join(client.folder, 'full.disk');
   mkdirSync(mount);
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', mount], { stdio: 'pipe' });

@@ -6,9 +6,8 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from '../../test/support/server.ts';
 import { countRequests } from '../../test/support/counting-session.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { change, remove } from './files.ts';
 import { readFile } from './read.ts';
 import { uploadFile } from './upload.ts';
@@ -19,28 +18,20 @@ const DATA_SIZE = 3 * LIMITS.chunkBytesDefault + 100;
 /** The file ends with a hole, and begins with data. */
 const SIZE = DATA_SIZE + 2 * LIMITS.chunkBytesDefault;
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 let content: Buffer;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
   const data = randomBytes(DATA_SIZE);
-  const source = join(folder.path, 'file');
+  const source = join(client.folder, 'file');
   writeFileSync(source, data);
   await uploadFile(client.session, { source, path: PATH });
   await change(client.session, PATH, { op: 'truncate', size: SIZE });
   content = Buffer.concat([data, Buffer.alloc(SIZE - DATA_SIZE)]);
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 async function read(range?: { offset: number; length?: number }): Promise<Buffer> {
   const pieces: Uint8Array[] = [];

@@ -4,28 +4,20 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isGdpfsError } from '../base/errors.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from '../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startServerHere, temporaryDirectory } from '../../test/support/server.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { openConnection } from './connection.ts';
 import { makeDirectory, stat } from './files.ts';
 import { openSession } from './session.ts';
 import { whoami } from './volumes.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
   await assert.rejects(promise, (error) => {

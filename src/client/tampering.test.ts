@@ -6,12 +6,8 @@ import { after, before, beforeEach, test } from 'node:test';
 import { crc32 } from '../base/digest.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import {
-  type ServerProcess,
-  startServerProcess,
-  temporaryDirectory,
-} from '../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startServerProcess } from '../../test/support/server.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import {
   type Passing,
   startTamperingProxy,
@@ -28,9 +24,7 @@ import { verifyVolume } from './verify.ts';
 const CHUNK = LIMITS.chunkBytesDefault;
 const CHUNK_ROUTE = '/api/v1/storage/file/chunks';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: ServerProcess;
-let client: TestSession;
+let client: TestClient;
 let proxy: TamperingProxy;
 /** Through the proxy. */
 let session: Session;
@@ -38,14 +32,12 @@ let large: Buffer;
 let small: Buffer;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerProcess(join(folder.path, 'data'));
-  client = await openTestSession(server);
-  proxy = await startTamperingProxy(server, client);
+  client = await startTestClient(startServerProcess);
+  proxy = await startTamperingProxy(client.server, client);
   session = openSession({ ...client.identity, url: proxy.url });
   large = randomBytes(3 * CHUNK);
   small = randomBytes(1000);
-  const source = join(folder.path, 'source');
+  const source = join(client.folder, 'source');
   mkdirSync(source);
   writeFileSync(join(source, 'large'), large);
   writeFileSync(join(source, 'small'), small);
@@ -58,8 +50,6 @@ after(async () => {
   await session[Symbol.asyncDispose]();
   await proxy[Symbol.asyncDispose]();
   await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
 });
 
 beforeEach(() => {
@@ -97,7 +87,7 @@ function tamperWith(
 }
 
 function newTarget(name: string): string {
-  const directory = join(folder.path, name);
+  const directory = join(client.folder, name);
   mkdirSync(directory);
   return join(directory, 'file');
 }
@@ -191,7 +181,7 @@ test('downloadFile() fetches only what an unfinished download did not bring', as
 test('copy() fetches a small file by itself if it came damaged in a stream', async () => {
   const count = tamperWith('/api/v1/storage/tar', (body) => flip(body, 1536 + 100), 1);
   const source = { kind: 'remote', session, remote: { volume: VOLUME, path: 'tree' } } as const;
-  const target = join(folder.path, 'stream');
+  const target = join(client.folder, 'stream');
   const destination = { kind: 'local', path: target } as const;
   const result = await copy({ sources: [source], destination, recursive: true });
   assert.equal(count(), 1);

@@ -17,12 +17,8 @@ import { after, before, test } from 'node:test';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { compareNames } from '../format/path.ts';
-import {
-  type ServerProcess,
-  startServerProcess,
-  temporaryDirectory,
-} from '../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startServerProcess } from '../../test/support/server.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { describeTree } from '../../test/support/tree.ts';
 import { readCommits } from './commit-stream.ts';
 import { listPages, stat } from './files.ts';
@@ -32,21 +28,13 @@ import { copy, type CopyOptions } from './transfer.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: ServerProcess;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerProcess(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient(startServerProcess);
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 function remote(path: string): Endpoint {
   return { kind: 'remote', session: client.session, remote: { volume: VOLUME, path } };
@@ -57,7 +45,7 @@ function local(path: string): Endpoint {
 }
 
 function newDirectory(name: string): string {
-  const path = join(folder.path, name);
+  const path = join(client.folder, name);
   mkdirSync(path);
   return path;
 }
@@ -161,7 +149,7 @@ test('copy() brings back a tree of odd names, links, modes and times', async () 
   makeOddTree(source);
   const up = await copyOne(local(source), remote('odd'));
   assert.deepEqual(up.errors, []);
-  const back = join(folder.path, 'odd-back');
+  const back = join(client.folder, 'odd-back');
   const transfer = { unsafeLinks: true };
   const down = await copyOne(remote('odd'), local(back), { transfer });
   assert.deepEqual(down.errors, []);
@@ -203,7 +191,7 @@ test('copy() makes one commit for up to a thousand small files', async () => {
   const commits = (await countCommits()) - commitsBefore;
   assert(commits >= 3 && commits <= 2 + 2, `${commits} commits`);
   assert.equal(await countEntries('many'), 2 * LIMITS.tarFilesMax);
-  const back = join(folder.path, 'many-back');
+  const back = join(client.folder, 'many-back');
   await copyOne(remote('many'), local(back));
   assert.deepEqual(describeTree(back), describeTree(source));
 });
@@ -273,7 +261,7 @@ test('copy() does not replace a device or a directory by a file', async () => {
   await copyOne(local(source), remote('replace'));
   await rejectsWith(copyOne(remote('replace'), local('/dev/null')), 'not_a_file');
   const options = { asDestination: true };
-  const target = join(folder.path, 'replace');
+  const target = join(client.folder, 'replace');
   await rejectsWith(copyOne(remote('replace'), local(target), options), 'is_a_directory');
 });
 

@@ -14,32 +14,23 @@ import { after, before, test } from 'node:test';
 import { formatDigest, sha256 } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from '../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { stat } from './files.ts';
 import type { ApiRequest, Session } from './session.ts';
 import { uploadFile } from './upload.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 function newSource(name: string, size: number): string {
-  const path = join(folder.path, name);
+  const path = join(client.folder, name);
   writeFileSync(path, randomBytes(size));
   return path;
 }
@@ -156,9 +147,9 @@ test('uploadFile() does not replace what exists with `ifAbsent`', async () => {
 
 test('uploadFile() refuses what is no regular file', async () => {
   const path = `/${VOLUME}/special`;
-  await rejectsWith(uploadFile(client.session, { source: folder.path, path }), 'is_a_directory');
+  await rejectsWith(uploadFile(client.session, { source: client.folder, path }), 'is_a_directory');
   await rejectsWith(uploadFile(client.session, { source: '/dev/null', path }), 'not_a_file');
-  const source = join(folder.path, 'none');
+  const source = join(client.folder, 'none');
   await rejectsWith(uploadFile(client.session, { source, path }), 'not_found');
 });
 

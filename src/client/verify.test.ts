@@ -4,27 +4,18 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { LIMITS } from '../base/limits.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from '../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { change, makeDirectory, remove } from './files.ts';
 import { copy } from './transfer.ts';
 import { verifyVolume } from './verify.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 test('verifyVolume() finds an empty volume good', async () => {
   const report = await verifyVolume(client.session, { volume: VOLUME, data: true });
@@ -33,7 +24,7 @@ test('verifyVolume() finds an empty volume good', async () => {
 });
 
 test('verifyVolume() finds a volume good after every kind of change', async () => {
-  const source = join(folder.path, 'source');
+  const source = join(client.folder, 'source');
   mkdirSync(join(source, 'a', 'b'), { recursive: true });
   for (let index = 0; index < 20; index += 1) {
     writeFileSync(join(source, 'a', 'b', `f${index}`), randomBytes(index * 100));

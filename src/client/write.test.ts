@@ -6,8 +6,7 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { startServerHere, temporaryDirectory, type TestServer } from '../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../test/support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { content } from '../../test/support/transfer-lab.ts';
 import { stat } from './files.ts';
 import { readFile } from './read.ts';
@@ -18,22 +17,14 @@ import { openFileWriter, writeFile } from './write.ts';
 const PATH = `/${VOLUME}/written`;
 const CHUNK = LIMITS.chunkBytesDefault;
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
   await createVolume(client.session, { name: 'cut', chunking: 'cdc' });
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 async function read(path: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
@@ -63,7 +54,7 @@ for (const volume of [VOLUME, 'cut']) {
           const written = await writer.close();
           assert.equal(written.size, size);
           assert.deepEqual(await read(path), bytes);
-          const source = join(folder.path, 'source');
+          const source = join(client.folder, 'source');
           writeFileSync(source, bytes);
           const uploaded = await uploadFile(client.session, { source, path });
           // Of an unknown size it is cut into larger chunks.

@@ -1,4 +1,5 @@
 /** Plain HTTP for tests of the server: no retries, no interpretation. */
+import assert from 'node:assert/strict';
 import { Client, type Dispatcher } from 'undici';
 
 export interface HttpClientOptions {
@@ -76,4 +77,11 @@ export class HttpClient implements AsyncDisposable {
 
 function parse(text: string): unknown {
   return text === '' ? undefined : JSON.parse(text);
+}
+
+/** The answer, which must be a success. */
+export async function ok(answer: Promise<HttpAnswer>): Promise<HttpAnswer> {
+  const { status, text } = await answer;
+  assert(status < 300, text);
+  return await answer;
 }

@@ -1,37 +1,23 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { TarEntry } from '../../wire/tar.ts';
 import { encodeTar } from '../../wire/tar-writer.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
-import {
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from '../../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../../test/support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../../test/support/session.ts';
 import { listPages, makeDirectory, remove } from '../files.ts';
 import type { Session } from '../session.ts';
 import type { TreeEntry } from './action.ts';
 import { listRemoteTree, type RemoteTree } from './remote-tree.ts';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 async function put(path: string, entries: readonly TarEntry[]): Promise<void> {
   const body = { type: MEDIA_TYPES.tar, bytes: encodeTar(entries) };

@@ -18,12 +18,7 @@ import { after, before, describe, test } from 'node:test';
 import { type ErrorCode, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type CountingSession, countRequests } from '../../../test/support/counting-session.ts';
-import {
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from '../../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../../test/support/session.ts';
+import { startTestClient, type TestClient, VOLUME } from '../../../test/support/session.ts';
 import { describeTree } from '../../../test/support/tree.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { remove } from '../files.ts';
@@ -33,24 +28,16 @@ import { applySyncPlan, planSync, sync, type SyncOptions, writeSyncPlan } from '
 
 const CHANGES = '/api/v1/files/changes';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 function local(name: string): Endpoint & { kind: 'local' } {
-  return { kind: 'local', path: join(folder.path, name) };
+  return { kind: 'local', path: join(client.folder, name) };
 }
 
 function remote(path: string, session = client.session): Endpoint {
@@ -59,7 +46,7 @@ function remote(path: string, session = client.session): Endpoint {
 
 /** Files by their path, with their content; a `/` at the end makes a directory. */
 function write(name: string, files: Readonly<Record<string, string | Buffer>>): string {
-  const root = join(folder.path, name);
+  const root = join(client.folder, name);
   for (const [path, content] of Object.entries(files)) {
     const directory = path.slice(0, path.lastIndexOf('/') + 1);
     mkdirSync(join(root, directory), { recursive: true });
@@ -316,7 +303,7 @@ describe('sync() out of a volume', () => {
     const call = { source: remote('source'), destination: local('target') };
     const result = await sync({ ...call, remove: true });
     assert.deepEqual(result.errors, []);
-    assert.deepEqual(describeTree(target), describeTree(join(folder.path, 'source')));
+    assert.deepEqual(describeTree(target), describeTree(join(client.folder, 'source')));
     assert.deepEqual(await planned(call), []);
     const again = await sync({ ...call, remove: true });
     assert.deepEqual([again.files, again.removed, again.skipped], [0, 0, 2]);
@@ -351,7 +338,7 @@ describe('a plan of a synchronization', () => {
     write('plan', { 'new': 'n', a: 'changed' });
     rmSync(join(root, 'old\u2028line'));
     const call = { source: local('plan'), destination: remote('plan') };
-    const file = join(folder.path, 'plan.ndjson');
+    const file = join(client.folder, 'plan.ndjson');
     assert.equal(await writeSyncPlan({ ...call, remove: true }, new Tally(), file), 3);
     assert.deepEqual(await names('plan'), ['a', 'd', 'd/b', 'old\u2028line']);
     const [header = '', ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -375,7 +362,7 @@ describe('a plan of a synchronization', () => {
     await up('stale');
     writeFileSync(join(root, 'a'), 'changed');
     const call = { source: local('stale'), destination: remote('stale') };
-    const file = join(folder.path, 'stale.ndjson');
+    const file = join(client.folder, 'stale.ndjson');
     await writeSyncPlan(call, new Tally(), file);
     writeFileSync(join(root, 'a'), 'changed again');
     await rejectsWith(applySyncPlan(call, new Tally(), file), 'changed', /"a" is not as it was/);
@@ -390,7 +377,7 @@ describe('a plan of a synchronization', () => {
   test('is refused for other places, and if it is none', async () => {
     write('places', { a: '1' });
     const call = { source: local('places'), destination: remote('places') };
-    const file = join(folder.path, 'places.ndjson');
+    const file = join(client.folder, 'places.ndjson');
     await writeSyncPlan(call, new Tally(), file);
     const elsewhere = { ...call, destination: remote('elsewhere') };
     await rejectsWith(applySyncPlan(elsewhere, new Tally(), file), 'bad_request', /a plan for/);
@@ -398,7 +385,7 @@ describe('a plan of a synchronization', () => {
     await rejectsWith(applySyncPlan(call, new Tally(), file), 'bad_request');
     truncateSync(file);
     await rejectsWith(applySyncPlan(call, new Tally(), file), 'bad_request', /empty/);
-    await rejectsWith(applySyncPlan(call, new Tally(), join(folder.path, 'none')), 'not_found');
+    await rejectsWith(applySyncPlan(call, new Tally(), join(client.folder, 'none')), 'not_found');
   });
 });
 
@@ -409,6 +396,6 @@ describe('sync()', () => {
     await rejectsWith(up('a-file'), 'not_a_directory');
     const destination = local('made-from-nothing');
     await rejectsWith(sync({ source: remote('nothing'), destination }), 'not_found');
-    assert(!readdirSync(folder.path).includes('made-from-nothing'));
+    assert(!readdirSync(client.folder).includes('made-from-nothing'));
   });
 });

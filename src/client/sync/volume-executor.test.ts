@@ -14,12 +14,13 @@ import { after, before, describe, test } from 'node:test';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type CountingSession, countRequests } from '../../../test/support/counting-session.ts';
+import { startServerHere, temporaryDirectory } from '../../../test/support/server.ts';
 import {
-  startServerHere,
-  temporaryDirectory,
-  type TestServer,
-} from '../../../test/support/server.ts';
-import { openTestSession, type TestSession, VOLUME } from '../../../test/support/session.ts';
+  openTestSession,
+  startTestClient,
+  type TestClient,
+  VOLUME,
+} from '../../../test/support/session.ts';
 import { describeTree } from '../../../test/support/tree.ts';
 import { change, stat } from '../files.ts';
 import type { FileDone } from '../tally.ts';
@@ -31,28 +32,20 @@ const TARS = 'POST /api/v1/storage/files';
 const QUESTIONS = 'POST /api/v1/file/chunks';
 const LISTINGS = 'GET /api/v1/files';
 
-let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
-let server: TestServer;
-let client: TestSession;
+let client: TestClient;
 
 before(async () => {
-  folder = await temporaryDirectory();
-  server = await startServerHere(join(folder.path, 'data'));
-  client = await openTestSession(server);
+  client = await startTestClient();
   // The volume has something, so that it must be asked.
   const first = newTree('first', { count: 1, bytes: 10 });
   await upload(countRequests(client.session), first, 'first');
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
-});
+after(() => client[Symbol.asyncDispose]());
 
 /** Random files in a few directories. */
 function newTree(name: string, { count, bytes }: { count: number; bytes: number }): string {
-  const root = join(folder.path, name);
+  const root = join(client.folder, name);
   mkdirSync(root);
   for (let index = 0; index < count; index += 1) {
     const directory = join(root, `d${index % 7}`);
@@ -78,7 +71,7 @@ async function upload(
 }
 
 async function download(path: string): Promise<Record<string, string>> {
-  const target = join(folder.path, `${path.replaceAll('/', '-')}-back`);
+  const target = join(client.folder, `${path.replaceAll('/', '-')}-back`);
   const { session } = client;
   await copy({
     sources: [{ kind: 'remote', session, remote: { volume: VOLUME, path } }],
