@@ -376,8 +376,23 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   volumeCommitsGet: () => refused('GET', '/api/v1/volumes/alice/commits'),
   volumeKeysPost: () => refused('POST', '/api/v1/volumes/alice/keys'),
   volumeLogGet: () => refused('GET', '/api/v1/volumes/alice/log'),
-  volumeProofGet: () =>
-    refused('GET', '/api/v1/volumes/alice/proof', { query: { path: 'shared' } }),
+  volumeProofGet: () => {
+    const proof = (path: string, more: object, expected: Case['expected']): Case => ({
+      title: `${path} ${JSON.stringify(more)}`,
+      request: () => send('GET', '/api/v1/volumes/alice/proof', { query: { path, ...more } }),
+      expected,
+    });
+    return [
+      proof('open/shown', {}, 200),
+      proof('open/left-open', {}, 200),
+      proof('', { list: 'children' }, 200),
+      proof('way', { list: 'children' }, 200),
+      proof(`way/${SECRET_NAME}`, {}, 'forbidden'),
+      proof('secret', { list: 'children' }, 'forbidden'),
+      proof('secret/turned-open', { at: '5' }, 'forbidden'),
+      proof('nothing', {}, 'forbidden'),
+    ];
+  },
   whoamiGet: () => [{ title: 'self', request: () => send('GET', '/api/v1/whoami'), expected: 200 }],
   invitationsPost: () =>
     refused('POST', '/api/v1/admin/invitations', { json: { principal: 'eve' } }),

@@ -13,7 +13,9 @@ import { listRemoteTree } from '../src/client/sync/remote-tree.ts';
 import { copy } from '../src/client/transfer.ts';
 import { provingSession } from '../src/client/trust/proving-session.ts';
 import { trustVolume, type TrustedVolume } from '../src/client/trust/volume-trust.ts';
-import { createVolume } from '../src/client/volumes.ts';
+import { createVolume, rotateKey } from '../src/client/volumes.ts';
+import { parseCheckpoint } from '../src/format/checkpoint.ts';
+import { decodeStateEvidence, encodeStateEvidence } from '../src/format/state-evidence.ts';
 import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
 import { openTestSession, type TestSession, VOLUME } from './support/session.ts';
 import { startTamperingProxy, type TamperingProxy } from './support/tampering-proxy.ts';
@@ -258,10 +260,90 @@ test('a server that hides a name, or shows one that is gone, cannot prove it', a
   assert.deepEqual(page.entries, withOne.entries.slice(0, page.entries.length));
 });
 
-test('what cannot be proven is refused rather than believed', async () => {
-  await isRefused(() => stat(proving, `/${VOLUME}/tree`, { at: '3' }), ['usage'], /past moment/);
-  const byTime = { at: '2026-01-01T00:00:00Z' };
-  await isRefused(() => stat(proving, `/${VOLUME}/tree`, byTime), ['usage'], /past moment/);
+test('any moment of the past is proven, at the end of each commit, until too much has changed', async () => {
+  const path = `/${VOLUME}/tree`;
+  // What comes, goes, moves, comes back and is replaced.
+  await change(client.session, `${path}/moved`, { op: 'rename', to: `${path}/many/inside` });
+  await remove(client.session, `${path}/many`, { recursive: true });
+  await makeDirectory(client.session, `${path}/many`);
+  await change(client.session, `${path}/large`, { op: 'rename', to: `${path}/again` });
+  await change(client.session, `${path}/again`, { op: 'copy', to: `${path}/large` });
+  await change(client.session, `${path}/again`, { op: 'truncate', size: 10 });
+  const { seq: last } = await listPage(plain, path);
+  const all = async (session: Session, at: string) => {
+    const entries = [];
+    for await (const page of listPages(session, path, { recursive: true, at })) {
+      entries.push(...page.entries);
+    }
+    return entries;
+  };
+  let proven = 0;
+  for (let seq = last; seq >= 2; seq -= 1) {
+    const at = String(seq);
+    try {
+      await stat(proving, path, { at });
+    } catch (error) {
+      assert(isGdpfsError(error, 'bad_request') && error.message.includes('inside of a commit'));
+      continue;
+    }
+    assert.deepEqual(await all(proving, at), await all(plain, at));
+    proven += 1;
+  }
+  assert(proven >= 10, `${proven} commits`);
+  const byTime = { at: new Date(Date.now() + 60_000).toISOString() };
+  assert.deepEqual(await stat(proving, path, byTime), await stat(plain, path));
+});
+
+test('a proof of another moment than the one asked for is refused', async () => {
+  const path = `/${VOLUME}/tree`;
+  await makeDirectory(client.session, `/${VOLUME}/one`);
+  const { seq } = await listPage(plain, path);
+  await makeDirectory(client.session, `/${VOLUME}/two`);
+  await makeDirectory(client.session, `/${VOLUME}/three`);
+  let past = Buffer.alloc(0);
+  const keep = (body: Buffer): Buffer => {
+    past = Buffer.from(body);
+    return body;
+  };
+  await withProofs(keep, () => stat(proving, path, { at: String(seq) }));
+  const old = (): Buffer => past;
+  await isRefused(() => withProofs(old, () => stat(proving, path)), ['untrusted'], /of the past/);
+  const next = { at: String(seq + 1) };
+  const elsewhen = () => withProofs(old, () => stat(proving, path, next));
+  await isRefused(elsewhen, ['untrusted'], /of another moment/);
+  const { checkpoint = Buffer.alloc(0) } = decodeStateEvidence(past).past ?? {};
+  const { timeMs } = parseCheckpoint(checkpoint).checkpoint;
+  const sooner = { at: new Date(timeMs - 1).toISOString() };
+  await isRefused(
+    () => withProofs(old, () => stat(proving, path, sooner)),
+    ['untrusted'],
+    /moment/,
+  );
+  // A state that was never signed, under the checkpoint of one that was.
+  const mixed = (body: Buffer): Buffer => {
+    const evidence = decodeStateEvidence(body);
+    const { nodes } = decodeStateEvidence(past);
+    return Buffer.from(encodeStateEvidence({ ...evidence, nodes }));
+  };
+  await isRefused(() => withProofs(mixed, () => stat(proving, path, next)), ['untrusted']);
+});
+
+test('the past is proven by the key of its time, and not by another', async () => {
+  const path = `/${VOLUME}/tree`;
+  const { seq } = await listPage(plain, path);
+  const truth = await stat(plain, path);
+  await rotateKey(client.session, VOLUME);
+  await makeDirectory(client.session, `/${VOLUME}/after`);
+  trusted.clear();
+  const at = String(seq);
+  assert.deepEqual(await stat(proving, path, { at }), truth);
+  const newest = (body: Buffer): Buffer => {
+    const evidence = decodeStateEvidence(body);
+    const { policy } = evidence.checkpoint;
+    const past = evidence.past && { ...evidence.past, policy };
+    return Buffer.from(encodeStateEvidence({ ...evidence, past }));
+  };
+  await isRefused(() => withProofs(newest, () => stat(proving, path, { at })), ['untrusted']);
 });
 
 test('a profile that says so has everything proven, and others ask for it one by one', async () => {

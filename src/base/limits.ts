@@ -43,6 +43,9 @@ export const LIMITS = {
   logPageBytesMax: 4 * MIB,
   /** Nodes, or entries, of one body of evidence: those of a page of a listing and some ways to it. */
   evidencePartsMax: 32_768,
+  /** Names that were changed since a past state, for a proof of that; and such states in memory. */
+  undoneNamesMax: 20_000,
+  pastStatesMax: 2,
 
   // Segments.
   segmentBytesMax: GIB,

@@ -26,9 +26,7 @@ export function verifyCheckpointProof(
   volume: Uint8Array,
   proof: Pick<CheckpointProof, 'checkpoint' | 'meta' | 'policy'>,
 ): Checkpoint {
-  if (!bytesEqual(logName(proof.meta), volume)) throw untrusted('it is of another volume');
-  const { ownerKey } = decodeMeta(proof.meta, LogKind.DIRECTORY);
-  const writer = writerOf(volume, ownerKey, proof.policy);
+  const writer = verifyWriter(volume, proof);
   const checkpoint = verifyCheckpoint(proof.checkpoint, {
     publicKey: writer.writerKey,
     keyName: checkpointOrigin(volume),
@@ -39,11 +37,13 @@ export function verifyCheckpointProof(
   return checkpoint;
 }
 
-function writerOf(
+/** The key that the volume's owner has named, and since when. Throws as `verifyCheckpointProof` does. */
+export function verifyWriter(
   volume: Uint8Array,
-  ownerKey: Uint8Array,
-  record: Uint8Array,
+  { meta, policy: record }: Pick<CheckpointProof, 'meta' | 'policy'>,
 ): Pick<Policy, 'writerKey' | 'epoch'> {
+  if (!bytesEqual(logName(meta), volume)) throw untrusted('it is of another volume');
+  const { ownerKey } = decodeMeta(meta, LogKind.DIRECTORY);
   if (record.length === 0) return { writerKey: ownerKey, epoch: 0 };
   const body = decodeRecord(record);
   if (body.case !== 'volume') throw untrusted('what names its writer is no policy');

@@ -29,6 +29,33 @@ test('evidence survives encoding, and no part or extension of it is taken for an
   fc.assert(property);
 });
 
+test('what evidence has of the past and of a view survives encoding', () => {
+  const note = fc.uint8Array({ minLength: 1, maxLength: 50 });
+  const past = fc.record({ checkpoint: note, policy: bytes, consistency: hashes });
+  const more = fc.record({
+    past: fc.option(past, { nil: undefined }),
+    view: fc.option(note, { nil: undefined }),
+  });
+  const property = fc.property(
+    EVIDENCE,
+    more,
+    fc.integer({ min: 1, max: 8 }),
+    (base, more, cut) => {
+      const evidence = { ...base, ...more };
+      if (more.past === undefined && more.view === undefined) return;
+      const body = encodeStateEvidence(evidence);
+      const decoded = decodeStateEvidence(body);
+      assert.deepEqual(encodeStateEvidence(decoded), body);
+      assert.deepEqual(decoded.view, more.view);
+      assert.deepEqual(decoded.past?.checkpoint, more.past?.checkpoint);
+      for (const wrong of [body.subarray(0, -cut), concatBytes([body, new Uint8Array(cut)])]) {
+        assert.throws(() => decodeStateEvidence(wrong), GdpfsError);
+      }
+    },
+  );
+  fc.assert(property);
+});
+
 test('counts that no body can hold are refused before anything is allocated for them', () => {
   const body = encodeStateEvidence({
     checkpoint: {

@@ -18,6 +18,11 @@ export interface StateNodes {
 export interface StateChange {
   readonly key: Uint8Array;
   readonly hash: Uint8Array | undefined;
+  /**
+   * `key` is the path of a node of another map, and the hash that of the node: all that is below it there
+   * comes along. No other key may begin with it. For new maps only.
+   */
+  readonly isNode?: boolean;
 }
 
 const ROOT_PATH = EMPTY_BYTES;
@@ -102,7 +107,8 @@ export class StateMap {
     const last = puts.at(-1);
     if (first === undefined || last === undefined) return undefined;
     if (puts.length === 1) {
-      return { label: first.key.subarray(path.length), isLeaf: true, hash: first.hash };
+      const isLeaf = first.isNode !== true;
+      return { label: first.key.subarray(path.length), isLeaf, hash: first.hash };
     }
     const own = first.key.subarray(0, commonLength(first.key, last.key));
     const children: StateChild[] = [];

@@ -5,7 +5,8 @@ import { changesOf, memoryNodes, OPERATION, PLACE } from '../../test/support/sta
 import { hexEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { type StateChange, StateMap } from './state-map.ts';
-import { directoryRange, keyRange, proveRanges, StateProof } from './state-proof.ts';
+import { stateKeyPrefix } from './state-entry.ts';
+import { directoryRange, keyRange, prefixRange, proveRanges, StateProof } from './state-proof.ts';
 
 test('proofs say of any key and any range of a directory exactly what is there, and not without any of their nodes', () => {
   const property = fc.property(
@@ -34,6 +35,28 @@ test('proofs say of any key and any range of a directory exactly what is there, 
           assert.throws(() => new StateProof(map.root(), without).range(wanted), isUntrusted);
         }
       }
+    },
+  );
+  fc.assert(property, { numRuns: 300 });
+});
+
+test('a map of some directories of another is the map that has nothing but their names', () => {
+  const property = fc.property(
+    fc.array(OPERATION, { maxLength: 60 }),
+    fc.uniqueArray(PLACE, { maxLength: 4, selector: ({ parent }) => parent }),
+    (batch, places) => {
+      const nodes = memoryNodes();
+      const map = new StateMap(nodes);
+      const changes = changesOf(batch);
+      map.update(changes);
+      const parents = places.map(({ parent }) => parent).sort((left, right) => left - right);
+      const proof = new StateProof(map.root(), proveRanges(nodes, parents.map(prefixRange)));
+      const part = new StateMap(memoryNodes());
+      part.update(parents.flatMap((parent) => proof.below(parent) ?? []));
+      const same = new StateMap(memoryNodes());
+      const prefixes = parents.map((parent) => hexEncode(stateKeyPrefix(parent)));
+      same.update(changes.filter(({ key }) => prefixes.includes(hexEncode(key.subarray(0, 8)))));
+      assert.deepEqual(part.root(), same.root());
     },
   );
   fc.assert(property, { numRuns: 300 });

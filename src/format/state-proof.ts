@@ -1,7 +1,7 @@
-import { asBuffer, concatBytes, EMPTY_BYTES, hexEncode } from '../base/bytes.ts';
+import { asBuffer, bytesEqual, concatBytes, EMPTY_BYTES, hexEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { stateKey, stateKeyPrefix } from './state-entry.ts';
-import type { StateNodes } from './state-map.ts';
+import type { StateChange, StateNodes } from './state-map.ts';
 import { decodeStateNode, hashStateNode } from './state-node.ts';
 
 /**
@@ -31,6 +31,12 @@ export function directoryRange(
   const first = names.after === '' ? prefix : successor(stateKey(parent, names.after));
   const end = names.last === undefined ? afterAll(prefix) : successor(stateKey(parent, names.last));
   return { first, end };
+}
+
+/** What leads to the names of a directory, and nothing of them. */
+export function prefixRange(parent: number): KeyRange {
+  const first = stateKeyPrefix(parent);
+  return { first, end: successor(first) };
 }
 
 /** The smallest key behind `key`. */
@@ -106,6 +112,32 @@ export class StateProof {
     };
     visit(EMPTY_BYTES, this.#root);
     return found;
+  }
+
+  /**
+   * What another map takes over to have all names of the directory: their only leaf, or the node below
+   * which they are; undefined if it is proven that there are none. Throws as `range` does.
+   */
+  below(parent: number): StateChange | undefined {
+    const prefix = stateKeyPrefix(parent);
+    let path: Uint8Array = EMPTY_BYTES;
+    let hash = this.#root;
+    // Each turn lengthens the path.
+    while (path.length < prefix.length) {
+      const node = this.#nodes.get(hash);
+      if (node === undefined) throw untrusted('a node is missing');
+      const next = decodeStateNode(node).find(({ label }) => {
+        const below = concatBytes([path, label]);
+        const length = Math.min(below.length, prefix.length);
+        return bytesEqual(below.subarray(0, length), prefix.subarray(0, length));
+      });
+      if (next === undefined) return undefined;
+      path = concatBytes([path, next.label]);
+      if (path.length >= prefix.length) return { key: path, hash: next.hash, isNode: !next.isLeaf };
+      if (next.isLeaf) throw untrusted('a key is too short');
+      hash = hexEncode(next.hash);
+    }
+    return undefined;
   }
 
   /** The hash of the key's leaf; undefined if it is proven not to be there. */

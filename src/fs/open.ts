@@ -61,7 +61,7 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     const system = new System({ engine, volume, reader, writer });
     const quotas = new Quotas({ engine, system, reader, writer });
     const volumes = new Volumes({ engine, system, quotas, keys, clock });
-    const proofs = new Proofs({ engine, volumes, reader });
+    const proofs = new Proofs({ engine, volumes, signer: keys, reader });
     const uploads = new Uploads({ engine, clock, reader, writer });
     return {
       fs: new FileSystem({ engine, volumes, uploads, quotas, clock, reader, writer }),

@@ -1,7 +1,11 @@
 import { base64urlDecode, bytesEqual } from '../../base/bytes.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import type { Checkpoint } from '../../format/checkpoint.ts';
-import { verifyCheckpointProof, verifyContinuation } from '../../format/checkpoint-proof.ts';
+import {
+  verifyCheckpointProof,
+  verifyContinuation,
+  verifyWriter,
+} from '../../format/checkpoint-proof.ts';
 import { LogKind, NodeKind } from '../../format/generated/gdpfs_pb.js';
 import { formatApiPath, joinPath, splitPath } from '../../format/path.ts';
 import { decodeMeta } from '../../format/records.ts';
@@ -11,8 +15,9 @@ import {
   type StateEntry,
   stateKey,
 } from '../../format/state-entry.ts';
-import { decodeStateEvidence } from '../../format/state-evidence.ts';
+import { decodeStateEvidence, type StateEvidence } from '../../format/state-evidence.ts';
 import { directoryRange, StateProof } from '../../format/state-proof.ts';
+import { type StateView, verifyStateView } from '../../format/state-view.ts';
 import { ROOT_NODE } from '../../format/tree-fold.ts';
 import type { Entry, VolumeProofGetQuery } from '../../wire/generated/api.ts';
 import { entryJson } from '../../wire/entry-json.ts';
@@ -35,6 +40,8 @@ export interface Question extends CallOptions {
   /** Inside the volume, parsed. */
   readonly path: string;
   readonly list?: { readonly cursor: string; readonly limit: number };
+  /** A seq or an RFC 3339 time; now if absent. */
+  readonly at?: string | undefined;
 }
 
 /**
@@ -47,8 +54,8 @@ export async function askProven(
   trusted: TrustedVolume,
   question: Question,
 ): Promise<ProvenPage> {
-  const { path, list } = question;
-  const tree = new ProvenTree(trusted, await fetchEvidence(session, trusted, question));
+  const { path, list, at } = question;
+  const tree = new ProvenTree(trusted, await fetchEvidence(session, trusted, question), at);
   const place = tree.walk(path);
   if (list === undefined) return { ...tree.page(place), entries: [], cursor: undefined };
   return tree.list(place, list.cursor);
@@ -58,11 +65,12 @@ export async function askProven(
 export async function fetchEvidence(
   session: Session,
   trusted: TrustedVolume,
-  { path, list, signal }: Question,
+  { path, list, at, signal }: Question,
 ): Promise<Uint8Array> {
   const query: VolumeProofGetQuery = {
     path,
     since: trusted.checkpoint.count,
+    ...(at === undefined ? {} : { at }),
     ...(list === undefined ? {} : { list: 'children', limit: list.limit }),
     ...(list === undefined || list.cursor === '' ? {} : { cursor: list.cursor }),
   };
@@ -93,25 +101,30 @@ class ProvenTree {
   readonly #checkpoint: Checkpoint;
   readonly #createdUs: number;
   readonly #proof: StateProof;
+  readonly #view: StateView | undefined;
   readonly #last: string;
   /** By the hashes of their leaves, in hexadecimal. */
   readonly #entries = new Map<string, StateEntry>();
 
-  constructor(trusted: TrustedVolume, body: Uint8Array) {
-    const { checkpoint: proof, nodes, entries, last } = decodeStateEvidence(body);
+  constructor(trusted: TrustedVolume, body: Uint8Array, at?: string) {
+    const evidence = decodeStateEvidence(body);
     const name = base64urlDecode(trusted.name);
     if (name === undefined) throw unproven('the name of the volume is none');
     this.#trusted = trusted;
-    this.#checkpoint = verifyCheckpointProof(name, proof);
-    verifyContinuation(trusted.checkpoint, this.#checkpoint, proof.consistency);
-    const { state } = this.#checkpoint;
+    this.#checkpoint = verifyMoment(name, trusted, evidence, at);
+    const { meta, policy } = evidence.checkpoint;
+    const { view } = evidence;
+    this.#view =
+      view &&
+      verifyStateView(view, verifyWriter(name, { meta, policy }).writerKey, this.#checkpoint);
+    const { state } = this.#view ?? this.#checkpoint;
     if (state === undefined) {
       throw unproven('its checkpoint says nothing of the state: nothing was changed in it yet');
     }
-    this.#createdUs = Number(decodeMeta(proof.meta, LogKind.DIRECTORY).createdMs) * 1000;
-    this.#proof = new StateProof(state, nodes);
-    this.#last = last;
-    for (const bytes of entries) {
+    this.#createdUs = Number(decodeMeta(meta, LogKind.DIRECTORY).createdMs) * 1000;
+    this.#proof = new StateProof(state, evidence.nodes);
+    this.#last = evidence.last;
+    for (const bytes of evidence.entries) {
       this.#entries.set(hexOf(hashStateEntry(bytes)), decodeStateEntry(bytes));
     }
   }
@@ -125,7 +138,10 @@ class ProvenTree {
       }
       const hash = this.#proof.leaf(place.node, name);
       const walked = joinPath(place.path, name);
-      if (hash === undefined) throw this.#refusal('not_found', path, 'it does not exist');
+      if (hash === undefined) {
+        this.#requireView(place.node, { whole: true });
+        throw this.#refusal('not_found', path, 'it does not exist');
+      }
       const entry = this.#entry(hash, stateKey(place.node, name));
       place = { path: walked, node: entry.node, entry: this.#json(walked, entry) };
     }
@@ -141,6 +157,7 @@ class ProvenTree {
     if (entry.kind !== 'directory') {
       throw this.#refusal('not_a_directory', path, `it is a ${entry.kind}`);
     }
+    this.#requireView(node, { whole: false });
     const cursor = this.#last === '' ? undefined : this.#last;
     const leaves = this.#proof.range(directoryRange(node, { after, last: cursor }));
     const entries = leaves.map(({ key, hash }) => {
@@ -161,6 +178,13 @@ class ProvenTree {
       throw unproven('an entry is not at its place');
     }
     return entry;
+  }
+
+  /** What is not in a part of the map may be there all the same, unless the writer says that it is not. */
+  #requireView(directory: number, { whole }: { readonly whole: boolean }): void {
+    if (this.#view === undefined) return;
+    if (this.#view.directory === directory && (this.#view.isWhole || !whole)) return;
+    throw unproven('the part of the tree that is shown says nothing of it');
   }
 
   #root(): Place {
@@ -188,6 +212,27 @@ class ProvenTree {
     const text = formatApiPath({ volume: this.#trusted.reference, path });
     return new GdpfsError(code, `cannot find ${JSON.stringify(text)}: ${state}, as is proven`);
   }
+}
+
+/** The checkpoint of the state that the evidence is about: the newest one, or one that it continues. */
+function verifyMoment(
+  name: Uint8Array,
+  { checkpoint: seen }: TrustedVolume,
+  { checkpoint: proof, past }: StateEvidence,
+  at: string | undefined,
+): Checkpoint {
+  const newest = verifyCheckpointProof(name, proof);
+  verifyContinuation(seen, newest, proof.consistency);
+  if (at === undefined) {
+    if (past === undefined) return newest;
+    throw unproven('it is of the past');
+  }
+  const shown = past === undefined ? newest : verifyCheckpointProof(name, { ...proof, ...past });
+  if (past !== undefined) verifyContinuation(shown, newest, past.consistency);
+  const isSeq = /^[0-9]+$/.test(at);
+  const isOfMoment = isSeq ? shown.count === Number(at) + 1 : shown.timeMs <= Date.parse(at);
+  if (isOfMoment) return shown;
+  throw unproven('it is of another moment');
 }
 
 /** Of the root directory, of which no dentry speaks. */

@@ -4,8 +4,12 @@ import { joinPath, splitPath } from '../../format/path.ts';
 import type { Entry } from '../../wire/generated/api.ts';
 import type { ProvenPage } from './proven-tree.ts';
 
-/** Asks for a page of the directory at `path`, behind the name `cursor`. */
-export type AskDirectory = (path: string, list: ProvenList) => Promise<ProvenPage>;
+/** Asks for a page of the directory at `path`, behind the name `cursor`; `at` as in a `Question`. */
+export type AskDirectory = (
+  path: string,
+  list: ProvenList,
+  at: string | undefined,
+) => Promise<ProvenPage>;
 
 interface ProvenList {
   readonly cursor: string;
@@ -24,13 +28,18 @@ export interface ProvenWalk {
 
 /**
  * At most `limit` of what is below the directory, behind the path `cursor`: proven a directory at a
- * time, all of one state. Throws `changed` if the volume changes meanwhile.
+ * time, all of one state: that of `at`, or of the first answer.
  */
 export async function walkProven(
   ask: AskDirectory,
-  { path, cursor, limit }: ProvenList & { readonly path: string },
+  {
+    path,
+    cursor,
+    limit,
+    at,
+  }: ProvenList & { readonly path: string; readonly at: string | undefined },
 ): Promise<ProvenWalk> {
-  const walk = new Walk(ask, path, limit);
+  const walk = new Walk(ask, { path, limit, at });
   const isDone = await walk.visit('', splitPath(cursor));
   const { first } = walk;
   if (first === undefined) throw new GdpfsError('internal', 'cannot list: nothing was asked');
@@ -44,11 +53,16 @@ class Walk {
   readonly #ask: AskDirectory;
   readonly #path: string;
   readonly #limit: number;
+  readonly #at: string | undefined;
 
-  constructor(ask: AskDirectory, path: string, limit: number) {
+  constructor(
+    ask: AskDirectory,
+    options: { readonly path: string; readonly limit: number; readonly at: string | undefined },
+  ) {
     this.#ask = ask;
-    this.#path = path;
-    this.#limit = limit;
+    this.#path = options.path;
+    this.#limit = options.limit;
+    this.#at = options.at;
   }
 
   /**
@@ -90,11 +104,9 @@ class Walk {
   async #page(relative: string, cursor: string): Promise<ProvenPage> {
     const limit = LIMITS.listPageDefault;
     const path = relative === '' ? this.#path : joinPath(this.#path, relative);
-    const page = await this.#ask(path, { cursor, limit });
+    const at = this.first === undefined ? this.#at : String(this.first.seq);
+    const page = await this.#ask(path, { cursor, limit }, at);
     this.first ??= { seq: page.seq, entry: page.entry };
-    if (page.seq === this.first.seq) return page;
-    throw new GdpfsError('changed', 'cannot prove a whole tree: the volume changed meanwhile', {
-      hint: 'do it again when nobody writes, or without --prove',
-    });
+    return page;
   }
 }

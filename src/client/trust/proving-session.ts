@@ -40,39 +40,26 @@ async function ask(
   request: ApiRequest,
 ): Promise<ApiAnswer> {
   const query = request.query as FilesGetQuery;
-  const at = momentOf(query);
+  const { cursor = '', limit = LIMITS.listPageDefault, at } = query;
   const { volume, path } = parseApiPath(query.path);
   const trusted = await trust(volume);
-  const { cursor = '', limit = LIMITS.listPageDefault } = query;
   const { signal } = request;
   if (query.list === 'recursive') {
     const walk = await walkProven(
-      (below, list) => askProven(session, trusted, { path: below, list, signal }),
-      { path, cursor, limit },
+      (below, list, moment) =>
+        askProven(session, trusted, { path: below, list, at: moment, signal }),
+      { path, cursor, limit, at },
     );
-    requireMoment(walk.seq, at, query);
     return request.accept === MEDIA_TYPES.listing ? rowsOf(walk) : answerOf(treeOf(walk));
   }
-  if (request.accept === MEDIA_TYPES.listing) throw unprovable('such a listing');
+  if (request.accept === MEDIA_TYPES.listing) {
+    throw new GdpfsError('usage', 'cannot prove such a listing: need one of a whole tree', {
+      hint: 'without --prove it works, and "gdpfs verify" checks the whole volume',
+    });
+  }
   const list = query.list === undefined ? {} : { list: { cursor, limit } };
-  const page = await askProven(session, trusted, { path, signal, ...list });
-  requireMoment(page.seq, at, query);
+  const page = await askProven(session, trusted, { path, at, signal, ...list });
   return answerOf(query.list === undefined ? page.entry : listingOf(page));
-}
-
-/** A seq that may be that of the newest state: only that can be proven. */
-function momentOf({ at }: FilesGetQuery): number | undefined {
-  if (at === undefined) return undefined;
-  if (!/^[0-9]+$/.test(at)) throw unprovable('the state of a past moment');
-  return Number(at);
-}
-
-function requireMoment(seq: number, at: number | undefined, query: FilesGetQuery): void {
-  if (at === undefined || at === seq) return;
-  if (query.cursor === undefined) throw unprovable('the state of a past moment');
-  throw new GdpfsError('changed', `cannot prove "${query.path}": the volume changed meanwhile`, {
-    hint: 'list it again',
-  });
 }
 
 function listingOf({ entry, entries, cursor, seq }: ProvenPage): Listing {
@@ -110,10 +97,4 @@ function rowsOf({ found, cursor, seq }: ProvenWalk): ApiAnswer {
 function answerOf(value: unknown): ApiAnswer {
   const body = utf8Encode(JSON.stringify(value));
   return { headers: {}, body, bodyBytes: body.length };
-}
-
-function unprovable(what: string): GdpfsError {
-  return new GdpfsError('usage', `cannot prove ${what}: only the newest state can be`, {
-    hint: 'without --prove it works, and "gdpfs verify" checks the whole volume',
-  });
 }

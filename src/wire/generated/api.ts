@@ -844,6 +844,7 @@ export interface VolumeCheckpointGetQuery {}
 export interface VolumeProofGetQuery {
   path: string;
   list?: 'children';
+  at?: Moment;
   limit?: number;
   cursor?: string;
   since?: RecordCount;
