@@ -9,7 +9,9 @@ import { tableBelow } from './support/markdown.ts';
 /** docs/formats.md says of records and limits what the code does. */
 
 const TEXT = readFileSync(new URL('../docs/formats.md', import.meta.url), 'utf8');
-const FOLD_TESTS = readFileSync(new URL('../src/fs/fold.test.ts', import.meta.url), 'utf8');
+const FOLD_TESTS = ['dentry-fold', 'fchunk-fold']
+  .map((name) => readFileSync(new URL(`../src/fs/${name}.test.ts`, import.meta.url), 'utf8'))
+  .join('');
 const FOLD_HEADINGS = ['#### From fchunks to content', '### From dentries to a tree'];
 
 describe('docs/formats.md', () => {

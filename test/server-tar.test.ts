@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { sha256 } from '../src/base/digest.ts';
+import { LIMITS } from '../src/base/limits.ts';
+import type { WriteResult } from '../src/wire/generated/api.ts';
+import { decodeTar, type TarEntry } from '../src/wire/tar.ts';
+import { encodeTar } from '../src/wire/tar-writer.ts';
+import type { HttpAnswer, HttpClient } from './support/http-client.ts';
+import { startWithUsers } from './support/users.ts';
+import { assertRefused } from './support/volume-state.ts';
+
+/** Trees as tar, into a volume and out of one. */
+
+const STORAGE = '/api/v1/storage/files';
+const CHUNK = LIMITS.chunkBytesDefault;
+const TAR = 'application/x-tar';
+
+let stack: AsyncDisposableStack;
+let alice: HttpClient;
+const content = new Uint8Array(randomBytes(2 * CHUNK + 100));
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  ({ alice } = stack.use(await startWithUsers(['alice'])));
+  await put('/alice/f', content);
+});
+after(() => stack.disposeAsync());
+
+async function put(path: string, body: Uint8Array): Promise<WriteResult> {
+  const answer = await alice.send('POST', STORAGE, { query: { path }, body });
+  assert.equal(answer.status, 201, answer.text);
+  return answer.json as WriteResult;
+}
+
+function get(path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+  return alice.send('GET', STORAGE, { query: { path }, headers });
+}
+
+const meta = { mode: 0o640, mtimeUs: 1_700_000_000_000_001 };
+const small = new Uint8Array(randomBytes(1000));
+
+function file(path: string, data: Uint8Array): TarEntry {
+  return { kind: 'file', path, data, digest: sha256(data), ...meta };
+}
+
+async function putTar(path: string, entries: readonly TarEntry[], query = {}): Promise<HttpAnswer> {
+  const body = encodeTar(entries);
+  return await alice.send('POST', STORAGE, { query: { path, ...query }, body, type: TAR });
+}
+
+test('a tar makes its files, links and directories in one commit, and comes back as tar', async () => {
+  const entries: TarEntry[] = [
+    { kind: 'directory', path: 'sub', ...meta },
+    { kind: 'directory', path: 'sub/empty', ...meta },
+    file('sub/large', content),
+    file('sub/none', new Uint8Array(0)),
+    { kind: 'symlink', path: 'sub/link', target: 'small', ...meta, mode: 0o777 },
+    file('small', small),
+  ];
+  const commits = await alice.send('GET', '/api/v1/volumes/alice/commits');
+  const answer = await putTar('/alice/tree', entries, { parents: true });
+  assert.equal(answer.status, 201, answer.text);
+  const later = await alice.send('GET', '/api/v1/volumes/alice/commits');
+  assert.equal(countFrames(later.bytes), countFrames(commits.bytes) + 1);
+  assert.deepEqual((await get('/alice/tree/sub/large')).bytes, content);
+
+  const query = { path: '/alice/tree', format: 'tar' };
+  const stream = await alice.send('GET', STORAGE, { query });
+  assert.equal(stream.headers['content-type'], TAR);
+  const page = await alice.send('GET', STORAGE, {
+    query: { ...query, limit: 1000, maxFileSize: LIMITS.tarBytesMax },
+  });
+  assert.equal(page.headers['gdpfs-cursor'], undefined);
+  for (const { bytes } of [stream, page]) {
+    const back = new Map(decodeTar(bytes).map((entry) => [entry.path, entry]));
+    assert.equal(back.size, entries.length);
+    for (const entry of entries) {
+      const {
+        manifest: _,
+        digest: __,
+        ...found
+      } = { ...back.get(entry.path) } as Record<string, unknown>;
+      const { digest: ___, ...expected } = { ...entry } as Record<string, unknown>;
+      assert.deepEqual(found, expected);
+    }
+  }
+});
+
+test('tar pages follow each other by their cursors, and leave out what is too large', async () => {
+  const names = Array.from({ length: 25 }, (_, index) => `n${String(index).padStart(2, '0')}`);
+  const entries = names.map((name) => file(name, small));
+  await putTar('/alice/pages', [...entries, file('big', content)], { parents: true });
+  const found: string[] = [];
+  const pages: number[] = [];
+  let after: string | undefined;
+  do {
+    const query = { path: '/alice/pages', format: 'tar', limit: 10, maxFileSize: 2000 };
+    const cursor = after === undefined ? {} : { after };
+    const answer = await alice.send('GET', STORAGE, { query: { ...query, ...cursor } });
+    assert.equal(answer.status, 200, answer.text);
+    const page = decodeTar(answer.bytes);
+    found.push(...page.map(({ path }) => path));
+    pages.push(page.length);
+    const next = answer.headers['gdpfs-cursor'];
+    after = next === undefined ? undefined : decodeURIComponent(String(next));
+  } while (after !== undefined);
+  assert.deepEqual(found, names);
+  assert.deepEqual(pages, [9, 10, 6]);
+});
+
+test('a tar page ends when its content is 16 MiB', async () => {
+  const bytes = new Uint8Array(6 * 1024 * 1024).fill(1);
+  for (const name of ['a', 'b', 'c']) {
+    await putTar('/alice/heavy', [file(name, bytes)], { parents: true });
+  }
+  const query = { path: '/alice/heavy', format: 'tar', limit: 1000, maxFileSize: 7_000_000 };
+  const first = await alice.send('GET', STORAGE, { query });
+  assert.deepEqual(
+    decodeTar(first.bytes).map(({ path }) => path),
+    ['a', 'b'],
+  );
+  assert.equal(first.headers['gdpfs-cursor'], 'b');
+});
+
+test('a tar of named files has those that are there, small, and of that moment', async () => {
+  const other = new Uint8Array(randomBytes(10));
+  const large = new Uint8Array(LIMITS.smallFileBytesMax + 1);
+  await putTar(
+    '/alice/chosen',
+    [
+      file('d/x', small),
+      file('d/y', other),
+      file('z', new Uint8Array(0)),
+      file('large', large),
+      { kind: 'symlink', path: 'link', target: 'z', ...meta },
+    ],
+    { parents: true },
+  );
+  const at = (await alice.send('GET', '/api/v1/files', { query: { path: '/alice/chosen/z' } }))
+    .json;
+  await putTar('/alice/chosen', [file('d/x', other), file('later', other)]);
+  const ask = async (paths: readonly string[], query = {}): Promise<HttpAnswer> =>
+    await alice.send('POST', '/api/v1/storage/tar', {
+      query: { path: '/alice/chosen', ...query },
+      json: { paths },
+    });
+  const names = ['z', 'd/y', 'none', 'd', 'd/x/below', 'large', 'link', 'd/x', 'later'];
+  const now = await ask(names);
+  assert.deepEqual(decodeTar(now.bytes), [
+    file('z', new Uint8Array(0)),
+    file('d/y', other),
+    file('d/x', other),
+    file('later', other),
+  ]);
+  const before = await ask(names, { at: String((at as { seq: number }).seq) });
+  assert.deepEqual(decodeTar(before.bytes).at(-1), file('d/x', small));
+  for (const paths of [[''], ['../x'], ['a//b'], Array<string>(1001).fill('z')]) {
+    assert.equal((await ask(paths)).code, 'bad_request');
+  }
+  assert.equal((await ask(['z'], { path: '/alice/chosen/z' })).code, 'not_a_directory');
+});
+
+test('a tar replaces files, twice the same way', async () => {
+  await putTar('/alice/again', [file('x', small)], { parents: true });
+  assert.equal((await putTar('/alice/again', [file('x', content)])).status, 201);
+  assert.deepEqual((await get('/alice/again/x')).bytes, content);
+});
+
+test('a repeated tar with the same key gets the first answer', async () => {
+  const body = encodeTar([file('k', small)]);
+  await alice.send('POST', '/api/v1/files', { json: { path: '/alice/moved', kind: 'directory' } });
+  const request = {
+    query: { path: '/alice/moved' },
+    body,
+    type: TAR,
+    headers: { 'idempotency-key': 'tar-1' },
+  };
+  const first = await alice.send('POST', STORAGE, request);
+  assert.equal(first.status, 201, first.text);
+  await alice.send('PATCH', '/api/v1/files', {
+    query: { path: '/alice/moved' },
+    json: { op: 'rename', to: '/alice/elsewhere' },
+  });
+  assert.equal((await alice.send('POST', STORAGE, request)).text, first.text);
+});
+
+test('another tar with the same key is refused, whatever it differs in', async () => {
+  const query = { path: '/alice' };
+  const headers = { 'idempotency-key': 'tar-2' };
+  const link: TarEntry = { kind: 'symlink', path: 'key-link', target: 'x', ...meta };
+  const original = file('key', small);
+  const send = (entries: readonly TarEntry[]): Promise<HttpAnswer> =>
+    alice.send('POST', STORAGE, { query, headers, body: encodeTar(entries), type: TAR });
+  const first = await send([original, link]);
+  assert.equal(first.status, 201, first.text);
+  const others: readonly (readonly TarEntry[])[] = [
+    [original],
+    [link, original],
+    [file('key', content), link],
+    [file('other', small), link],
+    [{ ...original, mode: 0o600 }, link],
+    [{ ...original, mtimeUs: 1 }, link],
+    [original, { ...link, target: 'y' }],
+    [original, { kind: 'directory', path: 'key-link', ...meta }],
+  ];
+  for (const entries of others) {
+    await assertRefused(alice, { volume: 'alice', code: 'request_reused', status: 422 }, () =>
+      send(entries),
+    );
+  }
+  assert.equal((await send([original, link])).text, first.text);
+});
+
+interface BadTar {
+  readonly what: string;
+  readonly code: string;
+  readonly status: number;
+  readonly path?: string;
+  readonly entries: () => TarEntry[];
+}
+
+const BAD_TARS: readonly BadTar[] = [
+  {
+    what: 'a wrong digest',
+    code: 'bad_chunk',
+    status: 422,
+    entries: () => [
+      file('fine', small),
+      { kind: 'file', path: 'bad', data: small, digest: sha256(content), ...meta },
+    ],
+  },
+  {
+    what: 'a wrong digest of several chunks',
+    code: 'bad_chunk',
+    status: 422,
+    entries: () => [{ kind: 'file', path: 'bad', data: content, digest: sha256(small), ...meta }],
+  },
+  {
+    what: 'a file where a directory is',
+    code: 'is_a_directory',
+    status: 409,
+    entries: () => [file('fine', small), file('dir', small)],
+  },
+  {
+    what: 'a file below a file',
+    code: 'not_a_directory',
+    status: 409,
+    entries: () => [file('fine', small), file('f/x', small)],
+  },
+  {
+    what: 'a path that leaves the directory',
+    code: 'bad_request',
+    status: 400,
+    entries: () => [file('fine', small), file('../out', small)],
+  },
+  {
+    what: 'too many entries',
+    code: 'body_too_large',
+    status: 413,
+    entries: () =>
+      Array.from({ length: LIMITS.tarFilesMax + 1 }, (_, index) => file(String(index), small)),
+  },
+  {
+    what: 'too many bytes',
+    code: 'body_too_large',
+    status: 413,
+    entries: () => [file('a', new Uint8Array(LIMITS.tarBytesMax)), file('b', small)],
+  },
+  {
+    what: 'a missing target',
+    code: 'not_found',
+    status: 404,
+    path: '/alice/nowhere',
+    entries: () => [file('fine', small)],
+  },
+  {
+    what: 'a target that is a file',
+    code: 'not_a_directory',
+    status: 409,
+    path: '/alice/f',
+    entries: () => [file('fine', small)],
+  },
+];
+
+for (const { what, code, status, path = '/alice', entries } of BAD_TARS) {
+  test(`a tar with ${what} is refused with ${code}, whole`, async () => {
+    await alice.send('POST', '/api/v1/files', {
+      json: { path: '/alice/dir', kind: 'directory', parents: true },
+    });
+    await assertRefused(alice, { volume: 'alice', code, status }, () => putTar(path, entries()));
+  });
+}
+
+test('what is no tar is refused', async () => {
+  await assertRefused(alice, { volume: 'alice', code: 'bad_request', status: 400 }, () =>
+    alice.send('POST', STORAGE, { query: { path: '/alice' }, body: content, type: TAR }),
+  );
+});
+
+/** Frames of uint32 length | bytes. */
+function countFrames(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let count = 0;
+  for (let offset = 0; offset < bytes.length; offset += 4 + view.getUint32(offset)) count += 1;
+  return count;
+}
