@@ -376,6 +376,22 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
   volumeCommitsGet: () => refused('GET', '/api/v1/volumes/alice/commits'),
   volumeKeysPost: () => refused('POST', '/api/v1/volumes/alice/keys'),
   volumeLogGet: () => refused('GET', '/api/v1/volumes/alice/log'),
+  volumeChangesGet: () => {
+    const changes = (path: string, expected: Case['expected']): Case => ({
+      title: path,
+      request: () =>
+        send('GET', '/api/v1/volumes/alice/changes', { query: { path, from: 0, limit: 1000 } }),
+      expected,
+    });
+    return [
+      changes('', 200),
+      changes('open', 200),
+      changes('way', 200),
+      changes('secret', 'forbidden'),
+      changes('nothing', 'forbidden'),
+      ...refused('GET', '/api/v1/volumes/nobody/changes'),
+    ];
+  },
   volumeProofGet: () => {
     const proof = (path: string, more: object, expected: Case['expected']): Case => ({
       title: `${path} ${JSON.stringify(more)}`,

@@ -41,6 +41,15 @@ export const LIMITS = {
   logPageMax: 1000,
   logScanRecordsMax: 20_000,
   logPageBytesMax: 4 * MIB,
+  /** A page of changes, and the records that are looked through for it. */
+  feedPageDefault: 1000,
+  feedPageMax: 1000,
+  feedScanRecordsMax: 5000,
+  /** Requests that wait for changes: of one principal, and in all. */
+  feedWaitersPerPrincipalMax: 32,
+  feedWaitersMax: 1000,
+  /** How long `gdpfs watch` has the server wait: less than a minute, after which exchanges that stand still are cut. */
+  feedWaitSeconds: 30,
   /** Nodes, or entries, of one body of evidence: those of a page of a listing and some ways to it. */
   evidencePartsMax: 32_768,
   /** Names that were changed since a past state, for a proof of that; and such states in memory. */

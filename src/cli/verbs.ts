@@ -61,6 +61,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'show who changed what, when',
     load: async () => (await import('./commands/log.ts')).logCommand,
   },
+  watch: {
+    summary: 'show what happens in a volume as it happens',
+    load: async () => (await import('./commands/watch.ts')).watchCommand,
+  },
   prove: {
     summary: 'save what proves a file, for a check without gdpfs',
     load: async () => (await import('./commands/prove.ts')).proveCommand,

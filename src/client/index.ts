@@ -7,7 +7,8 @@ export {
   type RemotePath,
   type VolumePath,
 } from '../format/path.ts';
-export type { Entry, Listing, Volume, Whoami } from '../wire/generated/api.ts';
+export type { Entry, Listing, Volume, VolumeChange, Whoami } from '../wire/generated/api.ts';
+export { watchChanges, type WatchOptions } from './changes.ts';
 export { type ConnectionOptions } from './connection.ts';
 export { downloadFile, type DownloadOptions, type DownloadResult } from './download.ts';
 export type { Endpoint } from './endpoint.ts';

@@ -29,7 +29,7 @@ export function asEntry(directory: string, walked: Walked): Entry {
   const { log, root, content, logCount, target } = row;
   return {
     path: joinPath(directory, walked.path),
-    kind: kindOf(row.kind),
+    kind: kindName(row.kind),
     node: row.node,
     seq: row.seq,
     size: row.size,
@@ -47,7 +47,7 @@ export function asBriefEntry({ path, row }: Walked<BriefRow>): BriefEntry {
   const { size, mode, mtimeUs, content, target } = row;
   return {
     relative: path,
-    kind: kindOf(row.kind),
+    kind: kindName(row.kind),
     size,
     mode,
     mtimeUs,
@@ -56,7 +56,8 @@ export function asBriefEntry({ path, row }: Walked<BriefRow>): BriefEntry {
   };
 }
 
-function kindOf(kind: NodeKind): Entry['kind'] {
+/** Its name in the API. */
+export function kindName(kind: NodeKind): Entry['kind'] {
   if (kind === NodeKind.DIRECTORY) return 'directory';
   return kind === NodeKind.SYMLINK ? 'symlink' : 'file';
 }

@@ -10,6 +10,7 @@ import type { Disk } from '../storage/disk.ts';
 import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { foldDentry } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
+import { Feed } from './feed.ts';
 import { FileSystem } from './file-system.ts';
 import { History } from './history.ts';
 import { Proofs } from './proofs.ts';
@@ -44,6 +45,7 @@ export interface OpenedFileSystem extends AsyncDisposable {
   readonly system: System;
   readonly proofs: Proofs;
   readonly history: History;
+  readonly feed: Feed;
   /** Places where the segments do not hold what was written to them. */
   readonly damageCount: number;
 }
@@ -68,6 +70,7 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
       system,
       proofs,
       history: new History({ engine, volumes, proofs, reader }),
+      feed: new Feed({ engine, volumes, system, reader }),
       damageCount: log.damageCount,
       [Symbol.asyncDispose]: async () => log[Symbol.asyncDispose](),
     };

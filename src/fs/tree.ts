@@ -180,10 +180,10 @@ function resumeLevels<Row>(view: View, directory: number, after: string): Level<
 }
 
 /** Where a node is; undefined if no path leads to it. */
-export function pathOfNode({ entries, volume }: View, node: number): string | undefined {
+export function pathOfNode({ entries, volume, at }: View, node: number): string | undefined {
   let path = '';
   for (let above = node; above !== ROOT_NODE; ) {
-    const row = entries.placeOf(volume, above);
+    const row = entries.placeOf(volume, above, at);
     if (row === undefined) return undefined;
     path = path === '' ? row.name : joinPath(row.name, path);
     above = row.parent;

@@ -29,6 +29,13 @@ const SQL = {
   setPosition: 'INSERT OR REPLACE INTO position (one, segment, offset) VALUES (1, ?, ?)',
 } as const;
 
+/** Which request it is: by its id, with a fingerprint that tells another one of the same id. */
+export interface RequestKey {
+  readonly principal: string;
+  readonly id: string;
+  readonly fingerprint: Uint8Array;
+}
+
 /** The encoded records at `place` if they are few enough to be kept in the index. */
 function shortRecords(bytes: Uint8Array, { offset, length }: PartPlace): Uint8Array | null {
   return length > LIMITS.indexedRecordsBytesMax ? null : bytes.subarray(offset, offset + length);

@@ -13,8 +13,9 @@ import type { SegmentStore } from '../storage/segment-store.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import type { ChunkTable } from './chunk-table.ts';
-import { CommitIndex } from './commit-index.ts';
+import { CommitIndex, type RequestKey } from './commit-index.ts';
 import type { Fold } from './fold.ts';
+import { Growth } from './growth.ts';
 import type { Signer } from './key-store.ts';
 import { LogTree } from './log-tree.ts';
 import { sealCommit } from './seal.ts';
@@ -59,12 +60,6 @@ export interface StoredChunk {
   readonly checksum?: number;
 }
 
-export interface RequestKey {
-  readonly principal: string;
-  readonly id: string;
-  readonly fingerprint: Uint8Array;
-}
-
 /** The log engine: chunks and commits go in, are durable when acknowledged, and can be read back. */
 export class LogEngine {
   readonly #index: IndexDatabase;
@@ -92,6 +87,7 @@ export class LogEngine {
   readonly volumes: VolumeTable;
   readonly chunks: ChunkTable;
   readonly chunkReader: ChunkReader;
+  readonly growth: Growth = new Growth();
 
   constructor(parts: {
     readonly index: IndexDatabase;
@@ -291,6 +287,7 @@ export class LogEngine {
       database.exec('COMMIT');
       this.chunks.forget(flushed);
       for (const { job, result } of batch.planned) job.resolve(result);
+      for (const { volume } of transaction.staged) this.growth.grown(volume.id);
     } catch (cause) {
       const error = asIndexError(cause);
       if (database.isTransaction) database.exec('ROLLBACK');

@@ -106,6 +106,9 @@ function validate(parts: {
     bodyType,
     trail,
     address,
+    requireAdmitted() {
+      if (caller !== undefined) identify(services, parts.origin, graceOf(operation));
+    },
   };
 }
 

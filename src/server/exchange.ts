@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { assert } from '../base/errors.ts';
+import type { Feed } from '../fs/feed.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { History } from '../fs/history.ts';
 import type { Proofs } from '../fs/proofs.ts';
@@ -14,6 +15,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
+import type { FeedWaiters } from './feed-waiters.ts';
 import type { IdentityCache } from './identity-cache.ts';
 import type { ReadRooms } from './read-rooms.ts';
 import type { RequestRate } from './request-rate.ts';
@@ -37,6 +39,7 @@ export interface Services {
   readonly system: System;
   readonly proofs: Proofs;
   readonly history: History;
+  readonly feed: Feed;
   readonly authority: CertificateAuthority;
   /** Whose word about the certificates of others is taken. */
   readonly trustedProxies: TrustedProxies;
@@ -53,6 +56,7 @@ export interface Services {
   readonly readRooms: ReadRooms;
   readonly stagedBytes: StagedBytes;
   readonly md5Slots: Slots;
+  readonly feedWaiters: FeedWaiters;
   /** Requests without a certificate that read something. */
   readonly anonymousRate: RequestRate;
   /** Is the server on its way down? */
@@ -75,6 +79,8 @@ export interface Exchange<Id extends OperationId = OperationId> {
   readonly trail: Trail;
   /** IP address of the client, as far as it is known. */
   readonly address: string;
+  /** For requests that wait: throws once the caller would not be let in any more. */
+  requireAdmitted(): void;
 }
 
 /** What is noted of a request while it is handled, for the audit log. */

@@ -24,6 +24,7 @@ import { storageFileChunksPost } from './handlers/storage-file-chunks-post.ts';
 import { storageFilesGet } from './handlers/storage-files-get.ts';
 import { storageFilesPost } from './handlers/storage-files-post.ts';
 import { storageTarPost } from './handlers/storage-tar-post.ts';
+import { volumeChangesGet } from './handlers/volume-changes-get.ts';
 import { volumeCheckpointGet } from './handlers/volume-checkpoint-get.ts';
 import { volumeCommitsGet } from './handlers/volume-commits-get.ts';
 import { volumeGet } from './handlers/volume-get.ts';
@@ -74,6 +75,7 @@ export const HANDLERS: Handlers = {
   storageFilesGet,
   storageFilesPost,
   storageTarPost,
+  volumeChangesGet,
   volumeCheckpointGet,
   volumeCommitsGet,
   volumeGet,

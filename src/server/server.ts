@@ -19,6 +19,7 @@ import { dispatch } from './dispatch.ts';
 import type { Services } from './exchange.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import { checkHandlers } from './handlers.ts';
+import { FeedWaiters } from './feed-waiters.ts';
 import { IdentityCache } from './identity-cache.ts';
 import { createInvitation } from './invitations.ts';
 import { createListener, refreshCertificate } from './listener.ts';
@@ -84,6 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       system: store.system,
       proofs: store.proofs,
       history: store.history,
+      feed: store.feed,
       authority,
       trustedProxies: options.trustedProxies ?? new Map(),
       forwardedIdentities: new IdentityCache(),
@@ -97,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       readRooms: new ReadRooms(),
       stagedBytes: new StagedBytes(),
       md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
+      feedWaiters: new FeedWaiters(),
       anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
       isStopping: () => isStopping,
     };
@@ -106,6 +109,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const stop = async (): Promise<void> => {
       isStopping = true;
       clearInterval(watch);
+      store.feed.wakeAll();
       await closeListener(listener);
       await audit[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();

@@ -468,6 +468,46 @@ export interface LogEntry {
    */
   commit: number;
 }
+export interface ChangePage {
+  changes: VolumeChange[];
+  /**
+   * Where the next page begins.
+   */
+  next: number;
+}
+export interface VolumeChange {
+  seq: Seq;
+  /**
+   * When it was committed.
+   */
+  timeMs: number;
+  /**
+   * What was at the path before is gone when something is created or moved there. A directory that is created may have something in it already; one that is moved or removed takes along what is in it.
+   */
+  change: 'created' | 'changed' | 'moved' | 'removed';
+  kind: 'file' | 'directory' | 'symlink';
+  node: number;
+  /**
+   * After the change; before it, if it was removed.
+   */
+  path: string;
+  /**
+   * Before the change, if it was moved.
+   */
+  from?: string;
+  /**
+   * Bytes of a file that is there after the change.
+   */
+  size?: number;
+  /**
+   * Content root of a file that is there after the change.
+   */
+  etag?: string;
+  /**
+   * Principal.
+   */
+  author: string;
+}
 export interface QuotaRequest {
   /**
    * Alias or 43-character name.
@@ -856,6 +896,12 @@ export interface VolumeLogGetQuery {
   limit?: number;
   since?: RecordCount;
 }
+export interface VolumeChangesGetQuery {
+  path?: string;
+  from?: RecordCount;
+  limit?: number;
+  wait?: number;
+}
 export interface VolumeCommitsGetQuery {
   from?: Seq;
 }
@@ -921,6 +967,7 @@ export interface OperationQueries {
   volumeProofGet: VolumeProofGetQuery;
   volumeKeysPost: VolumeKeysPostQuery;
   volumeLogGet: VolumeLogGetQuery;
+  volumeChangesGet: VolumeChangesGetQuery;
   volumeCommitsGet: VolumeCommitsGetQuery;
   enrollPost: EnrollPostQuery;
   certificatesPost: CertificatesPostQuery;
