@@ -1,7 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { concatBytes, runsOf, splitParts } from './bytes.ts';
+import { concatBytes, copyBytes, runsOf, splitParts } from './bytes.ts';
+
+test('copyBytes() copies all of the source to its place, between any kinds of memory, and nothing more', () => {
+  const memory = fc.constantFrom(
+    (length: number) => new Uint8Array(length),
+    (length: number) => new Uint8Array(new SharedArrayBuffer(length)),
+  );
+  fc.assert(
+    fc.property(fc.uint8Array(), fc.nat(9), fc.nat(9), memory, memory, (...given) => {
+      const [bytes, before, behind, from, to] = given;
+      const source = from(bytes.length + 1).subarray(1);
+      source.set(bytes);
+      const target = to(before + bytes.length + behind).fill(7);
+      const expected = Uint8Array.from(target);
+      expected.set(bytes, before);
+      copyBytes(source, target, before);
+      assert.deepEqual(Uint8Array.from(target), expected);
+      const isTooLong = bytes.length > behind;
+      if (isTooLong)
+        assert.throws(() => copyBytes(source, target, before + behind + 1), RangeError);
+    }),
+  );
+});
 
 test('runsOf() keeps all bytes in order, in runs that are as long as they may be', () => {
   const max = fc.record({

@@ -36,6 +36,15 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
 }
 
 /**
+ * Copies all of `source` to `target` from `offset` on, where there must be room for it. Between shared
+ * memory and other memory, `set` copies word by word, as other threads could watch; nobody may here.
+ */
+export function copyBytes(source: Uint8Array, target: Uint8Array, offset: number): void {
+  // The one way to a plain copy: `copy` calls `set`.
+  if (source.length > 0) asBuffer(target).fill(source, offset, offset + source.length);
+}
+
+/**
  * Divides what `parts` hold, one behind the other, into runs of at most so many bytes and parts. Parts
  * are cut where they must be, and nothing is copied.
  */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 // The whole of undici takes a fifth of the time that a short command needs to start.
 import Pool from 'undici/lib/dispatcher/pool.js';
-import { concatBytes } from '../base/bytes.ts';
+import { concatBytes, copyBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { discardPiece } from '../wire/discard-piece.ts';
@@ -242,7 +242,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       const view = views[this.#view];
       if (view === undefined) throw tooLong(this.#received - rest.length);
       const part = rest.subarray(0, view.length - this.#viewLength);
-      view.set(part, this.#viewLength);
+      copyBytes(part, view, this.#viewLength);
       this.#viewLength += part.length;
       rest = rest.subarray(part.length);
       if (this.#viewLength < view.length) continue;

@@ -1,3 +1,4 @@
+import { copyBytes } from '../base/bytes.ts';
 import { crc32 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -108,7 +109,7 @@ export class ChunkFrameDecoder {
     const taken = Math.min(length - this.#dataLength, piece.length);
     const part = piece.subarray(0, taken);
     this.#checksum = crc32(part, this.#checksum);
-    this.#data.set(part, this.#dataLength);
+    copyBytes(part, this.#data, this.#dataLength);
     this.#dataLength += taken;
     if (this.#dataLength < length) return undefined;
     const bytes = this.#data;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { utf8Decode } from '../base/bytes.ts';
+import { copyBytes, utf8Decode } from '../base/bytes.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import type { BodyRule } from '../wire/contract.ts';
 import { discardPiece } from '../wire/discard-piece.ts';
@@ -104,7 +104,7 @@ async function readInto(exchange: Exchange, length: number): Promise<Uint8Array>
   const body = exchange.services.buffers.take(length);
   let receivedBytes = 0;
   await forEachPiece(exchange, (piece) => {
-    body.set(piece, receivedBytes);
+    copyBytes(piece, body, receivedBytes);
     receivedBytes += piece.length;
     discardPiece(piece);
     return undefined;

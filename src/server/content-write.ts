@@ -1,3 +1,4 @@
+import { copyBytes } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -78,7 +79,7 @@ class Splitter {
       const cut = this.#cutter.push(piece, start);
       const end = cut < 0 ? piece.length : cut;
       this.#chunk ??= this.#buffers.take(this.#cutter.lengthMax);
-      this.#chunk.set(piece.subarray(start, end), this.#filled);
+      copyBytes(piece.subarray(start, end), this.#chunk, this.#filled);
       this.#filled += end - start;
       start = end;
       if (cut >= 0) this.#emit(this.#chunk.subarray(0, this.#filled));

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
-import { runsOf } from '../base/bytes.ts';
+import { copyBytes, runsOf } from '../base/bytes.ts';
 import {
   alignedBytes,
   blockStart,
@@ -99,7 +99,7 @@ function makeBuffers(): Uint8Array[] {
 function gather(parts: readonly Uint8Array[], target: Uint8Array): number {
   let length = 0;
   for (const part of parts) {
-    target.set(part, length);
+    copyBytes(part, target, length);
     length += part.length;
   }
   return length;
