@@ -6,6 +6,7 @@ import { LIMITS } from '../base/limits.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
 import { encodeProblem } from '../wire/problem.ts';
 import type { CertificateAuthority } from './ca.ts';
+import { PromptRequest } from './prompt-request.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 export interface ListenerOptions {
@@ -24,6 +25,7 @@ const SOCKET_BUFFER_BYTES = 256 * 1024;
  */
 export function createListener({ identity, clientCaPems, onRequest }: ListenerOptions): Server {
   const server = createServer({
+    IncomingMessage: PromptRequest,
     key: identity.key,
     cert: identity.cert,
     ca: [...clientCaPems],
