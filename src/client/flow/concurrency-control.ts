@@ -37,8 +37,8 @@ type Phase = 'climb' | 'rest' | 'up' | 'down';
 
 /**
  * Finds how many exchanges with large bodies should be under way at once: the fewest that give the
- * most. Climbs the ladder while each step gives more; then rests and now and again tries the step
- * above and the one below. Faults halve the limit. It is a state machine over what exchanges do:
+ * most. Climbs the ladder while each step gives more, then goes down while that costs nothing; then
+ * rests and now and again tries the step above and the one below. Faults halve the limit. It is a state machine over what exchanges do:
  * it has no clock and no timer, and what it has not measured it does not decide.
  */
 export class ConcurrencyControl {
@@ -130,6 +130,10 @@ export class ConcurrencyControl {
       this.#base = { step: this.#step, goodput };
       this.#restWindows = REST_WINDOWS_MIN;
       this.#try(isUp ? this.#phase : 'down');
+    } else if (this.#phase === 'climb') {
+      // Fewer than at the beginning may do as well: what is not needed only drives data out of caches.
+      this.#step = base.step;
+      this.#try('down');
     } else {
       this.#restWindows = Math.min(2 * this.#restWindows, REST_WINDOWS_MAX);
       this.#next = isUp ? 'down' : 'up';
