@@ -15,7 +15,8 @@ wanted=$(cat requirements-test.txt pyproject.toml; find . -maxdepth 1 -name setu
 stamp=.venv/gdpfs-installed
 if [ "$(cat "$stamp" 2>/dev/null)" != "$(sha256sum <<<"$wanted")" ]; then
   [ -x .venv/bin/python ] || "$python" -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+  # To compile all that is installed takes as long as to install it, and most is never used.
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-test.txt
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
   sha256sum <<<"$wanted" >"$stamp"
 fi
@@ -28,4 +29,5 @@ export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL-2}
 ruff format --quiet --check .
 ruff check --quiet .
 mypy
-python -m pytest "$@"
+# The tests wait for servers and other processes as often as they compute.
+python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal "$@"

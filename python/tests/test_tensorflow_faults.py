@@ -337,7 +337,7 @@ unclosed = gfile.GFile(sys.argv[1] + "/unclosed", "wb")
 unclosed.write(b"content")
 print("done")
 """
-    for _ in range(5):
+    for _ in range(2):
         process = run_python(program, home, volume)
         output, errors = process.communicate()
         assert (process.returncode, output) == (0, "done\n"), errors

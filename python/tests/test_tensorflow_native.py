@@ -14,20 +14,22 @@ PACKAGE = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("sanitizer", ["address", "thread"])
-def test_no_sanitizer_finds_anything(home: Server, any_volume: str, sanitizer: str) -> None:
+def test_no_sanitizer_finds_anything(home: Server, sanitizer: str) -> None:
     subprocess.run(
         ["make", "-C", PACKAGE / "native", "--quiet", "stress", f"SANITIZER={sanitizer}"],
         check=True,
     )
-    done = subprocess.run(
-        [PACKAGE / f"build/native/stress-{sanitizer}", any_volume],
-        env={**home.admin.environment, "GDPFS_MEMORY_SIZE": "16M"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    for chunking in ("fixed", "cdc"):
+        volume = home.volume(f"{sanitizer}-{chunking}", chunking=chunking)
+        done = subprocess.run(
+            [PACKAGE / f"build/native/stress-{sanitizer}", volume],
+            env={**home.admin.environment, "GDPFS_MEMORY_SIZE": "16M"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
 
 
 def test_the_error_table_is_that_of_the_api() -> None:
