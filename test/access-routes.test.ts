@@ -373,6 +373,11 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
     ...refused('GET', '/api/v1/volumes/nobody'),
   ],
   volumeCheckpointGet: () => refused('GET', '/api/v1/volumes/alice/checkpoint'),
+  volumeCommitsPost: () =>
+    refused('POST', '/api/v1/volumes/alice/commits', {
+      type: MEDIA_TYPES.signed,
+      body: Buffer.alloc(16),
+    }),
   volumeCommitsGet: () => refused('GET', '/api/v1/volumes/alice/commits'),
   volumeKeysPost: () => refused('POST', '/api/v1/volumes/alice/keys'),
   volumeLogGet: () => refused('GET', '/api/v1/volumes/alice/log'),

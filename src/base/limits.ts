@@ -115,6 +115,20 @@ export const LIMITS = {
   jsonBodyBytesMax: MIB,
   /** missingDigestsMax digests of 32 bytes. */
   digestsBodyBytesMax: 8192 * 32,
+  /** The id of a prepared change and a checkpoint. */
+  signedBodyBytesMax: 8 * KIB,
+  /**
+   * Changes that wait for their signatures: of all principals and of one, the memory that they take, and
+   * how long. One at a time for each volume has its turn, so that what it continues stays the newest
+   * while it is checked and signed; who takes longer loses the turn, and is prepared again if it was used.
+   */
+  preparedMax: 1024,
+  preparedPerPrincipalMax: 64,
+  preparedBytesMax: 256 * MIB,
+  preparedLifeMs: 60_000,
+  preparedTurnMs: 3000,
+  /** Changes of one volume that wait for their turn. */
+  preparesWaitingMax: 256,
   /** One whole-file body: fileRecordsMax chunks of the largest size. */
   fileBytesMax: 1_048_576 * 4 * MIB,
   chunkBodyBytesMax: 8 * MIB,
@@ -269,6 +283,12 @@ export const LIMITS = {
   rememberedCheckpointsMax: 64,
   /** After a change a command waits this long for the checkpoint that covers it. */
   lastCheckpointMs: 5000,
+  /** Signed changes on their way to the server, for which others wait. */
+  signaturesAtOnceMax: 4,
+  /** How often a change is prepared again because another writer was first. */
+  signingAttemptsMax: 16,
+  /** A server whose time differs by more would put a time into the log that is none. */
+  signingClockSkewMs: 3600 * 1000,
   /** How often a session looks whether its certificate should be renewed. */
   renewalCheckMs: 60_000,
   /** A session that is closed waits this long for a renewal that is under way. */

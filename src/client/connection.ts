@@ -84,7 +84,8 @@ export interface Connection extends AsyncDisposable {
  * All that the gates of one session let pass, and the renewal of its certificate: nothing ever waits
  * for a connection.
  */
-const CONNECTIONS_MAX = 2 * LIMITS.dataExchangesMax + LIMITS.smallExchangesMax + 1;
+const CONNECTIONS_MAX =
+  2 * LIMITS.dataExchangesMax + LIMITS.smallExchangesMax + LIMITS.signaturesAtOnceMax + 1;
 
 export function openConnection(options: ConnectionOptions, flow: ConnectionFlow = {}): Connection {
   const { url, ca, certificate: cert, key } = options;

@@ -17,6 +17,7 @@ import {
 import type { CredentialStore } from './credentials.ts';
 import { withFileLock } from './file-lock.ts';
 import { type CheckpointStore, openCheckpointStore } from './trust/checkpoint-store.ts';
+import { VolumeKeys } from './custody/volume-keys.ts';
 import {
   readCredentials,
   removeCredentials,
@@ -66,6 +67,8 @@ export interface Home {
   forgetVolume(profile: Profile, alias: string): Promise<void>;
   /** What was seen of volumes: shared by all profiles, since a name says whose the volume is. */
   readonly checkpoints: CheckpointStore;
+  /** Private keys of volumes with custody `client`. */
+  readonly keys: VolumeKeys;
   /** Where a session keeps what it renews of a profile. The profile stays as it is otherwise. */
   credentials(profile: Profile): CredentialStore;
 }
@@ -133,6 +136,8 @@ export function openHome(directory: string): Home {
     },
 
     checkpoints: openCheckpointStore(join(directory, 'checkpoints')),
+
+    keys: new VolumeKeys(join(directory, 'keys')),
 
     credentials: (of) => ({
       load: async () => sameLogin(await profile(of.name), of),

@@ -6,6 +6,7 @@ import {
   parseRemotePath,
   type RemotePath,
 } from '../format/path.ts';
+import { type SigningSession, signingSession } from './custody/signing-session.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
 import { type Home, homeDirectory, openHome, type Profile } from './home.ts';
 import { openSession, type Session } from './session.ts';
@@ -20,8 +21,20 @@ export interface RemoteFile {
   readonly apiPath: string;
   /** As the user would write it. */
   readonly text: string;
+  /** What signs changes of volumes that nobody else signs for. */
+  readonly signing: SigningSession;
   /** What the server showed of the volume before the command began, held to what was seen before. */
   readonly trusted: TrustedVolume;
+}
+
+/** A profile, and the ways to its server. */
+interface Opened {
+  readonly profile: Profile;
+  /** As it is. */
+  readonly plain: Session;
+  readonly signing: SigningSession;
+  /** For all that commands ask. */
+  readonly session: Session;
 }
 
 export interface ServersOptions extends FlowOptions {
@@ -40,7 +53,7 @@ export class Servers implements AsyncDisposable {
   /** The profile of paths that name none. */
   readonly #profileName: string | undefined;
   readonly #options: ServersOptions;
-  readonly #opened = new Map<string | undefined, Promise<{ profile: Profile; session: Session }>>();
+  readonly #opened = new Map<string | undefined, Promise<Opened>>();
   readonly #trusted = new Map<string, Promise<TrustedVolume>>();
 
   constructor(home: Home, profileName: string | undefined, options: ServersOptions = {}) {
@@ -55,10 +68,12 @@ export class Servers implements AsyncDisposable {
   }
 
   async locate(remote: RemotePath): Promise<RemoteFile> {
-    const { profile, session } = await this.#open(remote.profile ?? this.#profileName);
-    const trusted = await this.#trust(profile, session, remote.volume);
+    const { profile, plain, signing, session } = await this.#open(
+      remote.profile ?? this.#profileName,
+    );
+    const trusted = await this.#trust(profile, plain, remote.volume);
     const text = formatRemotePath(remote);
-    return { session, remote, apiPath: formatApiPath(remote), text, trusted };
+    return { session, remote, apiPath: formatApiPath(remote), text, trusted, signing };
   }
 
   /** Throws `usage` for a local path. */
@@ -68,6 +83,7 @@ export class Servers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      await this.#settle();
       await this.#checkChanges();
     } finally {
       await this.#close();
@@ -78,21 +94,24 @@ export class Servers implements AsyncDisposable {
     for (const opening of this.#opened.values()) {
       // One that did not open has said so to whoever asked for it.
       const opened = await opening.catch(() => undefined);
-      await opened?.session[Symbol.asyncDispose]();
+      await opened?.plain[Symbol.asyncDispose]();
     }
   }
 
-  #open(profileName: string | undefined): Promise<{ profile: Profile; session: Session }> {
+  #open(profileName: string | undefined): Promise<Opened> {
     let opened = this.#opened.get(profileName);
     if (opened === undefined) {
-      opened = this.#home.profile(profileName).then((profile) => {
+      opened = this.#home.profile(profileName).then((profile): Opened => {
         const credentials = this.#home.credentials(profile);
         const { prove = false, ...flow } = this.#options;
-        const session = openSession({ ...profile, ...flow, credentials });
-        if (!prove && !profile.prove) return { profile, session };
+        const plain = openSession({ ...profile, ...flow, credentials });
         const trust = (volume: string): Promise<TrustedVolume> =>
-          this.#trust(profile, session, volume);
-        return { profile, session: provingSession(session, trust) };
+          this.#trust(profile, plain, volume);
+        const { keys } = this.#home;
+        const signing = signingSession(plain, { keys, trust, principal: profile.principal });
+        const isProving = prove || profile.prove;
+        const session = isProving ? provingSession(signing, trust) : signing;
+        return { profile, plain, signing, session };
       });
       this.#opened.set(profileName, opened);
     }
@@ -107,6 +126,14 @@ export class Servers implements AsyncDisposable {
       this.#trusted.set(key, trusted);
     }
     return trusted;
+  }
+
+  /** What this command has signed is remembered. */
+  async #settle(): Promise<void> {
+    for (const opening of this.#opened.values()) {
+      const opened = await opening.catch(() => undefined);
+      await opened?.signing[Symbol.asyncDispose]();
+    }
   }
 
   /** Remembers the checkpoints over what this command has changed. Throws `untrusted` only. */

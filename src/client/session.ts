@@ -50,6 +50,10 @@ export interface ApiRequest {
   readonly ifAbsent?: boolean | undefined;
   /** Changes something: gets an Idempotency-Key, the same through all retries. */
   readonly changes?: boolean | undefined;
+  /** That key, where other requests are about the same change. A new one if absent. */
+  readonly requestId?: string | undefined;
+  /** Waits for no other request: others may wait for what it does. */
+  readonly isUrgent?: boolean | undefined;
   readonly into?: readonly Uint8Array[] | undefined;
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -138,8 +142,11 @@ class Sender implements AsyncDisposable {
       onMoved,
       signal,
     };
-    const attempt = (retries: number): Promise<ApiAnswer> =>
-      gate.pass(() => this.#exchange({ ...exchange, isRepeated: retries > 0 }), signal);
+    const attempt = (retries: number): Promise<ApiAnswer> => {
+      const pass = (): Promise<ApiAnswer> =>
+        this.#exchange({ ...exchange, isRepeated: retries > 0 });
+      return request.isUrgent === true ? pass() : gate.pass(pass, signal);
+    };
     if (onData !== undefined) return await attempt(0);
     return await withRetry(attempt, {
       signal,
@@ -190,7 +197,9 @@ function headersOf(request: ApiRequest, body: ApiRequest['body']): Record<string
   return {
     accept: request.accept ?? MEDIA_TYPES.json,
     ...(body === undefined ? {} : { 'content-type': body.type }),
-    ...(request.changes === true ? { [HEADERS.idempotencyKey]: randomUUID() } : {}),
+    ...(request.changes === true
+      ? { [HEADERS.idempotencyKey]: request.requestId ?? randomUUID() }
+      : {}),
     ...(request.ifMatch === undefined ? {} : { 'if-match': `"${request.ifMatch}"` }),
     ...(request.ifAbsent === true ? { 'if-none-match': '*' } : {}),
   };

@@ -1,4 +1,4 @@
-import { asBuffer, bytesEqual, concatBytes, EMPTY_BYTES, hexEncode } from '../base/bytes.ts';
+import { bytesEqual, concatBytes, EMPTY_BYTES, hexEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { stateKey, stateKeyPrefix } from './state-entry.ts';
 import type { StateChange, StateNodes } from './state-map.ts';
@@ -59,18 +59,29 @@ function afterAll(prefix: Uint8Array): Uint8Array | undefined {
 
 /** Collects the nodes that prove what is in `ranges`: each once, from the root on. */
 export function proveRanges(nodes: StateNodes, ranges: readonly KeyRange[]): Uint8Array[] {
-  const proof = new Map<string, Uint8Array>();
-  const visit = (path: Uint8Array, range: KeyRange): void => {
+  const proof: Uint8Array[] = [];
+  const visit = (path: Uint8Array, wanted: readonly KeyRange[]): void => {
     // The root of an empty map is kept nowhere.
     const node = nodes.get(path) ?? EMPTY_BYTES;
-    proof.set(asBuffer(path).toString('latin1'), node);
+    proof.push(node);
+    const keys = Map.groupBy(wanted.filter(isOneKey), ({ first }) => first[path.length]);
+    const others = wanted.filter((range) => !isOneKey(range));
     for (const { label, isLeaf } of decodeStateNode(node)) {
+      if (isLeaf) continue;
       const below = concatBytes([path, label]);
-      if (!isLeaf && mayHold(below, range)) visit(below, range);
+      const candidates = [...(keys.get(label[0]) ?? []), ...others];
+      const held = candidates.filter((range) => mayHold(below, range));
+      if (held.length > 0) visit(below, held);
     }
   };
-  for (const range of ranges) visit(EMPTY_BYTES, range);
-  return [...proof.values()];
+  if (ranges.length > 0) visit(EMPTY_BYTES, ranges);
+  return proof;
+}
+
+/** Then only the children that share its next byte can hold it. */
+function isOneKey({ first, end }: KeyRange): boolean {
+  if (end?.length !== first.length + 1) return false;
+  return Buffer.compare(end.subarray(0, first.length), first) === 0;
 }
 
 /** A key that is there, and the hash of its leaf. */

@@ -201,6 +201,8 @@ function planCopy(planner: Planner, change: Kind<'copy'>): void {
   const { path, to, recursive } = change;
   const source = viewAt(planner, change.atCount);
   const { row } = resolve(source, path);
+  // Who signs it compares with what is there now: only that can be proven.
+  if (change.atCount !== undefined) planner.showNow(path);
   if (path !== '' && row === undefined) throw notFound(path, path);
   const isDirectory = path === '' || row?.kind === NodeKind.DIRECTORY;
   if (isDirectory && recursive !== true) {

@@ -261,7 +261,7 @@ describe('concurrent changes', () => {
   it('on two volumes do not mix', async () => {
     await using store = await openTestStore();
     const other = await store.fs.createVolume(
-      { alias: 'other', owner: 'bob', custody: 'server', chunking: 'fixed' },
+      { alias: 'other', owner: 'bob', chunking: 'fixed' },
       ALICE,
     );
     await Promise.all(

@@ -83,6 +83,8 @@ const SQL = {
  */
 export class EntryTable {
   readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  /** Told of what is looked at in the newest state, for who must prove it. */
+  watcher: EntryWatcher | undefined;
 
   constructor(database: DatabaseSync) {
     this.#sql = prepareAll(database, SQL);
@@ -90,11 +92,13 @@ export class EntryTable {
 
   byName(place: Place, at?: number): EntryRow | undefined {
     const { volume, parent, name } = place;
-    const row =
+    const found =
       at === undefined
         ? this.#sql.byName.get(volume, parent, name)
         : this.#sql.byNameAt.get(volume, parent, name, at);
-    return row === undefined ? undefined : asEntryRow(row);
+    const row = found === undefined ? undefined : asEntryRow(found);
+    if (at === undefined) this.watcher?.sawName(place, row);
+    return row;
   }
 
   /** Where a node is; the little that a fold needs of each. */
@@ -117,11 +121,16 @@ export class EntryTable {
   /** At most `limit` entries behind the name in `place`, in the order of the names' bytes. */
   children(place: Place, limit: number, at?: number): EntryRow[] {
     const { volume, parent, name } = place;
-    const rows =
+    const found =
       at === undefined
         ? this.#sql.children.all(volume, parent, name, limit)
         : this.#sql.childrenAt.all(volume, parent, name, limit, at);
-    return rows.map(asEntryRow);
+    const rows = found.map(asEntryRow);
+    if (at === undefined) {
+      const last = rows.length < limit ? undefined : rows.at(-1)?.name;
+      this.watcher?.sawNames({ parent, after: name, last }, rows);
+    }
+    return rows;
   }
 
   /** The same, with what a listing needs and nothing else: at 100,000 names that counts. */
@@ -135,7 +144,9 @@ export class EntryTable {
   }
 
   hasChildren(volume: number, node: number): boolean {
-    return this.#sql.anyChild.get(volume, node) !== undefined;
+    const hasAny = this.#sql.anyChild.get(volume, node) !== undefined;
+    if (!hasAny) this.watcher?.sawNames({ parent: node, after: '', last: undefined }, []);
+    return hasAny;
   }
 
   /** The last version of a node that is not in the tree any more. */
@@ -183,6 +194,16 @@ export class EntryTable {
     this.#sql.keep.run(until, place.volume, place.parent, place.name);
     this.#sql.drop.run(place.volume, place.parent, place.name);
   }
+}
+
+/** Who is told of every look at the newest state. */
+export interface EntryWatcher {
+  sawName(place: Place, row: EntryRow | undefined): void;
+  /** All names of a directory behind `after`, up to `last` if there is one. */
+  sawNames(
+    range: { readonly parent: number; readonly after: string; readonly last: string | undefined },
+    rows: readonly EntryRow[],
+  ): void;
 }
 
 /** A name in a directory of a volume, by the index id of the volume. */

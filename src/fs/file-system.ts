@@ -1,20 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Clock } from '../base/clock.ts';
-import { isGdpfsError } from '../base/errors.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { reading } from '../storage/index-db.ts';
 import { ChunkAccess, newChunks, sortChunks } from './chunk-access.ts';
-import type { PreparedChange } from './changes.ts';
+import type { Changer } from './changer.ts';
 import { asBriefEntry, asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
 import { requireFile } from './file-state.ts';
 import { Manifests } from './manifests.ts';
 import { countAt, seqOf } from './moment.ts';
-import { makeChange } from './make-change.ts';
-import { type FileLogs, prepareChange } from './prepare-change.ts';
 import {
   briefRows,
   lookupAll,
@@ -60,14 +56,11 @@ export class FileSystem {
   readonly #volumes: Volumes;
   readonly #uploads: Uploads;
   readonly #quotas: Quotas;
-  readonly #clock: Clock;
   /** The connection of `#committed`. */
   readonly #reader: DatabaseSync;
   readonly #committed: EntryTable;
-  readonly #pending: EntryTable;
   readonly #access: ChunkAccess;
-  /** As the open transaction sees it. */
-  readonly #pendingAccess: ChunkAccess;
+  readonly #changer: Changer;
   readonly #manifests: Manifests;
   readonly #sights = new Sights();
 
@@ -76,21 +69,18 @@ export class FileSystem {
     readonly volumes: Volumes;
     readonly uploads: Uploads;
     readonly quotas: Quotas;
-    readonly clock: Clock;
+    readonly changer: Changer;
     readonly reader: DatabaseSync;
-    readonly writer: DatabaseSync;
   }) {
     this.#engine = parts.engine;
     this.#volumes = parts.volumes;
     this.#uploads = parts.uploads;
     this.#quotas = parts.quotas;
-    this.#clock = parts.clock;
     this.#reader = parts.reader;
     this.#manifests = new Manifests(parts);
     this.#committed = new EntryTable(parts.reader);
-    this.#pending = new EntryTable(parts.writer);
     this.#access = new ChunkAccess(parts.engine.chunks, parts.reader);
-    this.#pendingAccess = new ChunkAccess(parts.engine.chunks, parts.writer);
+    this.#changer = parts.changer;
   }
 
   /** Throws `exists` if the alias is taken. */
@@ -206,57 +196,14 @@ export class FileSystem {
     return await this.#engine.chunkReader.readMany(this.#volumes.id(volume), chunks);
   }
 
-  /** Makes the change, atomically, and answers when it is durable. A refused change has no effect. */
+  /** `Changer.apply`. */
   async apply(volume: Uint8Array, change: Change, context: ChangeContext): Promise<ChangeResult> {
-    const repeated = this.firstResult(context);
-    if (repeated !== undefined) return repeated;
-    const row = this.#volumes.byName(volume);
-    const stat = (path: string): Entry => this.#stat(row, path, this.#view(row, undefined));
-    const apply = async (logs: FileLogs): Promise<ChangeResult> => {
-      const prepared = await prepareChange(change, { engine: this.#engine, row, logs, stat });
-      return await this.#applyPrepared(row, prepared, context);
-    };
-    try {
-      return await apply('shared');
-    } catch (error) {
-      if (!isGdpfsError(error, 'busy')) throw error;
-      // Another change of this moment was first to continue a file log.
-      return await apply('own');
-    }
+    return await this.#changer.apply(this.#volumes.byName(volume), change, context);
   }
 
-  /**
-   * The answer that the request got when it was made before. `apply` and `truncate` look here first;
-   * it is for those who must look at the state before they can say what to change.
-   */
-  firstResult({ author, request }: ChangeContext): ChangeResult | undefined {
-    if (request === undefined) return undefined;
-    const first = this.#engine.firstResult({ principal: author, ...request });
-    return first as ChangeResult | undefined;
-  }
-
-  async #applyPrepared(
-    row: VolumeRow,
-    change: PreparedChange,
-    context: ChangeContext,
-  ): Promise<ChangeResult> {
-    const { author, request } = context;
-    const tables = {
-      entries: this.#pending,
-      chunks: this.#engine.chunks,
-      access: this.#pendingAccess,
-      quotas: this.#quotas,
-    };
-    return await this.#engine.run(
-      (transaction) => {
-        const place = { ...tables, transaction, row, nowUs: this.#clock.now() * 1000 };
-        return makeChange(place, change, context);
-      },
-      {
-        urgent: change.kind === 'remove',
-        ...(request && { request: { principal: author, ...request } }),
-      },
-    );
+  /** `Changer.firstResult`. */
+  firstResult(context: ChangeContext): ChangeResult | undefined {
+    return this.#changer.firstResult(context);
   }
 
   /** Cuts or extends a file to `size`; a chunk that is cut is written again, shorter. */
@@ -268,16 +215,20 @@ export class FileSystem {
   ): Promise<ChangeResult> {
     const repeated = this.firstResult(context);
     if (repeated !== undefined) return repeated;
-    return await retryChanged(path, async () => {
-      const entry = this.stat(volume, path);
-      const { content } = requireFile(entry);
-      const chunks = await this.manifest(volume, entry);
-      const read = async (chunk: Chunk): Promise<Uint8Array> => this.readChunk(volume, chunk);
-      const { record, cut } = await truncation({ chunks, size, read });
-      if (cut !== undefined) await this.putChunk(volume, cut, cut.data);
-      const change = { path, file: { records: [record] }, precondition: { content } };
-      return await this.apply(volume, { kind: 'extend', ...change }, context);
-    });
+    return await retryChanged(path, async () =>
+      this.apply(volume, await this.truncation(volume, path, size), context),
+    );
+  }
+
+  /** The change that cuts or extends a file, as it is now, to `size`; a chunk that it cuts is stored. */
+  async truncation(volume: Uint8Array, path: string, size: number): Promise<Change> {
+    const entry = this.stat(volume, path);
+    const { content } = requireFile(entry);
+    const chunks = await this.manifest(volume, entry);
+    const read = async (chunk: Chunk): Promise<Uint8Array> => this.readChunk(volume, chunk);
+    const { record, cut } = await truncation({ chunks, size, read });
+    if (cut !== undefined) await this.putChunk(volume, cut, cut.data);
+    return { kind: 'extend', path, file: { records: [record] }, precondition: { content } };
   }
 
   /**

@@ -8,6 +8,7 @@ import { KeyStore } from '../log/key-store.ts';
 import { openLog } from '../log/open.ts';
 import type { Disk } from '../storage/disk.ts';
 import type { SegmentLimits } from '../storage/segment-writer.ts';
+import { Changer } from './changer.ts';
 import { foldDentry } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { Feed } from './feed.ts';
@@ -15,6 +16,7 @@ import { FileSystem } from './file-system.ts';
 import { History } from './history.ts';
 import { Proofs } from './proofs.ts';
 import { FS_SCHEMA } from './schema.ts';
+import { SignedChanges } from './signed-changes.ts';
 import { StateFold } from './state-fold.ts';
 
 import { Quotas } from './quotas.ts';
@@ -46,6 +48,7 @@ export interface OpenedFileSystem extends AsyncDisposable {
   readonly proofs: Proofs;
   readonly history: History;
   readonly feed: Feed;
+  readonly signed: SignedChanges;
   /** Places where the segments do not hold what was written to them. */
   readonly damageCount: number;
 }
@@ -64,11 +67,13 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     const quotas = new Quotas({ engine, system, reader, writer });
     const volumes = new Volumes({ engine, system, quotas, keys, clock });
     const proofs = new Proofs({ engine, volumes, signer: keys, reader });
+    const changer = new Changer({ engine, quotas, clock, reader, writer });
     const uploads = new Uploads({ engine, clock, reader, writer });
     return {
-      fs: new FileSystem({ engine, volumes, uploads, quotas, clock, reader, writer }),
+      fs: new FileSystem({ engine, volumes, uploads, quotas, changer, reader }),
       system,
       proofs,
+      signed: new SignedChanges({ engine, volumes, changer, proofs, clock, writer }),
       history: new History({ engine, volumes, proofs, reader }),
       feed: new Feed({ engine, volumes, system, reader }),
       damageCount: log.damageCount,
@@ -103,6 +108,10 @@ class FileSystemFold implements Fold {
 
   rollback(mark: number): void {
     this.#tables?.state.cut(mark);
+  }
+
+  settle(database: DatabaseSync): void {
+    this.#open(database).state.settle();
   }
 
   stateRoot(database: DatabaseSync, volume: number): Uint8Array {

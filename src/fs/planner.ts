@@ -1,6 +1,6 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { baseName, parentPath } from '../format/path.ts';
 import type { DentryInit } from '../format/records.ts';
@@ -70,6 +70,16 @@ export class Planner {
     return resolved;
   }
 
+  /** Looks at a path for whoever watches; it may lead nowhere. */
+  showNow(path: string): void {
+    if (this.context.entries.watcher === undefined) return;
+    try {
+      resolve(this.view, path);
+    } catch (error) {
+      if (!isGdpfsError(error, 'not_found', 'not_a_directory')) throw error;
+    }
+  }
+
   /** An entry that must exist. The root directory has none: `bad_request`. */
   existing(path: string): EntryRow {
     if (path === '') {
@@ -124,7 +134,9 @@ export class Planner {
   }
 
   append(dentry: DentryInit): void {
-    const { transaction, volume } = this.context;
+    const { transaction, volume, entries } = this.context;
+    const place = { volume, parent: Number(dentry.parent), name: dentry.name ?? '' };
+    entries.watcher?.sawName(place, undefined);
     const seq = transaction.append(volume, { case: 'dentry', value: dentry });
     this.count += 1;
     this.node = dentry.node === undefined ? seq : Number(dentry.node);

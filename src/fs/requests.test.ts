@@ -108,7 +108,7 @@ describe('a repeated request', () => {
 
   it('of a volume that was created gets that volume', async () => {
     await using store = await openTestStore();
-    const options = { alias: 'new', owner: 'bob', custody: 'server', chunking: 'fixed' } as const;
+    const options = { alias: 'new', owner: 'bob', chunking: 'fixed' } as const;
     const create = async () => store.fs.createVolume(options, request('r'));
     const { name } = await create();
     await repeatsEverywhere(store, async (when) => {

@@ -71,12 +71,17 @@ export class StateFold {
 
   /** Root of the volume's map, after all changes. */
   root(volume: number): Uint8Array {
+    this.settle();
+    return new StateMap(this.#nodes.of(volume)).root();
+  }
+
+  /** Takes in what was collected. */
+  settle(): void {
     const byVolume = Map.groupBy(this.#pending, (change) => change.volume);
     this.#pending = [];
     for (const [changed, changes] of byVolume) {
       new StateMap(this.#nodes.of(changed)).update(lastOfEach(changes));
     }
-    return new StateMap(this.#nodes.of(volume)).root();
   }
 }
 

@@ -111,7 +111,7 @@ describe('the system log', () => {
 
   it('keeps volumes: alias, owner and name, and they can still be changed', async () => {
     await using store = await openTestStore();
-    const options = { alias: 'bobs', owner: 'bob', custody: 'server', chunking: 'fixed' } as const;
+    const options = { alias: 'bobs', owner: 'bob', chunking: 'fixed' } as const;
     const { name } = await store.fs.createVolume(options, ALICE);
     await lasting(store, () => {
       const { view } = store.system;
@@ -138,10 +138,7 @@ describe('the system log', () => {
     await using store = await openTestStore();
     const create = async (owner: string) =>
       outcome(
-        store.fs.createVolume(
-          { alias: 'same', owner, custody: 'server', chunking: 'fixed' },
-          { author: owner },
-        ),
+        store.fs.createVolume({ alias: 'same', owner, chunking: 'fixed' }, { author: owner }),
       );
     const codes = await Promise.all(['a', 'b', 'c'].map(create));
     assert.deepEqual(codes, ['ok', 'exists', 'exists']);

@@ -26,7 +26,9 @@ import {
 import type { ChainState } from '../format/volume-chain.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { KeyStore, SigningKey } from '../log/key-store.ts';
+import { unsigned } from '../log/transaction.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
+import type { ForeignLog } from './foreign-log.ts';
 import type { Quotas } from './quotas.ts';
 import { EVERYONE } from './rights.ts';
 import type { System } from './system.ts';
@@ -96,7 +98,9 @@ export function newLog(options: {
   return { state, records: [meta, policy], owner, writer };
 }
 
-export interface VolumeInit extends Pick<VolumeInfo, 'alias' | 'owner' | 'custody' | 'chunking'> {
+export interface VolumeInit extends Pick<VolumeInfo, 'alias' | 'owner' | 'chunking'> {
+  /** Of a volume whose keys somebody else keeps: its beginning, which they have signed. */
+  readonly foreign?: ForeignLog;
   /** Every principal may read it. */
   readonly isPublic?: boolean;
   readonly quota?: QuotaRow;
@@ -129,16 +133,15 @@ export class Volumes {
 
   /** Throws `exists` if the alias is taken. */
   async create(options: VolumeInit, context: ChangeContext): Promise<VolumeInfo> {
-    checkOptions(options);
-    const log = newLog({
-      kind: LogKind.DIRECTORY,
-      keys: this.#keys,
-      clock: this.#clock,
-      chunking: options.chunking,
-    });
+    checkAlias(options);
+    const { foreign } = options;
+    const log = foreign ?? this.#newLog(options);
     const { name } = log.state;
-    // The keys are durable before the volume can be: a volume without its key could never change.
-    this.#keys.save(name, log);
+    if (foreign?.chunkingKey !== undefined) this.#keys.saveChunkingKey(name, foreign.chunkingKey);
+    const forget = (): void => {
+      // A foreign log of that name may be there already, and need its key.
+      if (foreign === undefined) this.#keys.remove(name);
+    };
     let created: { readonly name: string };
     try {
       const { author: principal, request } = context;
@@ -148,7 +151,10 @@ export class Volumes {
           if (this.#system.pending.volumeByAlias(alias) !== undefined) {
             throw new GdpfsError('exists', `cannot create volume "${alias}": the name is taken`);
           }
-          const id = transaction.createLog(log.state, log.records);
+          if (transaction.volumes.byName(name) !== undefined) {
+            throw new GdpfsError('exists', `cannot create volume "${alias}": its log exists`);
+          }
+          const id = transaction.createLog(log.state, log.records, foreign?.signature);
           this.#quotas.count(id, transaction.nextSeq(id));
           const entry = { name, alias, owner };
           const records: SystemRecordInit[] = [
@@ -166,12 +172,20 @@ export class Volumes {
     } catch (error) {
       this.#system.changed();
       // If the volume may have become durable all the same, it needs its keys.
-      if (isGdpfsError(error) && error.traits.mutated === 'no') this.#keys.remove(name);
+      if (isGdpfsError(error) && error.traits.mutated === 'no') forget();
       throw error;
     }
     // A repeated request was answered with the volume of the first one.
-    if (created.name !== base64urlEncode(name)) this.#keys.remove(name);
+    if (created.name !== base64urlEncode(name)) forget();
     return this.info(this.resolve(created.name));
+  }
+
+  /** The keys are durable before the volume can be: a volume without its key could never change. */
+  #newLog({ chunking }: VolumeInit): NewLog {
+    const parts = { keys: this.#keys, clock: this.#clock };
+    const log = newLog({ kind: LogKind.DIRECTORY, chunking, ...parts });
+    this.#keys.save(log.state.name, log);
+    return log;
   }
 
   /**
@@ -179,7 +193,8 @@ export class Volumes {
    * that the old key signs counts. Returns the new epoch. Throws `changed` if another was first.
    */
   async rotateKey(name: Uint8Array, context: ChangeContext): Promise<{ readonly epoch: number }> {
-    const { id, epoch, policy: record } = this.byName(name);
+    const { id, epoch, policy: record, custody } = this.byName(name);
+    if (custody === 'client') throw unsigned();
     const body = record.length === 0 ? undefined : decodeRecord(record);
     const before = body?.case === 'volume' ? decodePolicy(body.value.policy) : undefined;
     const writer = this.#keys.create();
@@ -239,7 +254,7 @@ export class Volumes {
     const text = asBuffer(name).toString('latin1');
     let key = this.#chunkingKeys.get(text);
     if (key === undefined) {
-      key = chunkingKey(this.#keys.ownerSeed(name), name);
+      key = this.#keys.chunkingKey(name) ?? chunkingKey(this.#keys.ownerSeed(name), name);
       if (this.#chunkingKeys.size >= KEYS_CACHED_MAX) this.#chunkingKeys.clear();
       this.#chunkingKeys.set(text, key);
     }
@@ -263,14 +278,14 @@ export class Volumes {
     return { ...known, count: row.count };
   }
 
-  #describe({ name, meta: bytes }: VolumeRow): Omit<VolumeInfo, 'count'> {
+  #describe({ name, meta: bytes, custody }: VolumeRow): Omit<VolumeInfo, 'count'> {
     const meta = decodeMeta(bytes, LogKind.DIRECTORY);
     const entry = this.#system.view.volumeByName(name);
     return {
       name,
       alias: entry?.alias ?? '',
       owner: entry?.owner ?? '',
-      custody: meta.custody === Custody.CLIENT ? 'client' : 'server',
+      custody,
       chunking: meta.chunking === Chunking.CDC ? 'cdc' : 'fixed',
       createdMs: Number(meta.createdMs),
     };
@@ -325,17 +340,11 @@ export function quotaRecord(volume: Uint8Array, { bytes, entries }: QuotaRow): S
   return { body: { case: 'quota', value } };
 }
 
-function checkOptions({ alias, custody }: Pick<VolumeInfo, 'alias' | 'custody'>): void {
+function checkAlias({ alias }: Pick<VolumeInfo, 'alias'>): void {
   if (!isAlias(alias)) {
     throw new GdpfsError(
       'bad_request',
       `cannot create volume "${alias}": not a volume name, need 1 to 32 of a-z, 0-9 and "-"`,
-    );
-  }
-  if (custody !== 'server') {
-    throw new GdpfsError(
-      'bad_request',
-      `cannot create volume "${alias}": custody "${custody}" is not supported yet, need "server"`,
     );
   }
 }

@@ -48,6 +48,8 @@ class NameFold implements Fold {
 
   rollback(): void {}
 
+  settle(): void {}
+
   stateRoot(): Uint8Array {
     return EMPTY_STATE_ROOT;
   }

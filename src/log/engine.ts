@@ -3,7 +3,7 @@ import { asBuffer, bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
 import { crc32Combine } from '../base/crc-combine.ts';
 import type { Clock } from '../base/clock.ts';
 import { crc32, formatDigest } from '../base/digest.ts';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
@@ -11,6 +11,7 @@ import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
+import { type Batch, runPlans } from './batch.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import { CommitIndex, type RequestKey } from './commit-index.ts';
@@ -20,11 +21,10 @@ import type { Signer } from './key-store.ts';
 import { LogTree } from './log-tree.ts';
 import { sealCommit } from './seal.ts';
 import { type Job, Sequencer } from './sequencer.ts';
+import type { Signature } from './staged.ts';
 import { Transaction } from './transaction.ts';
 import { volumeDamaged, VolumeTable } from './volume-table.ts';
 
-/** Bytes of records after which a batch takes no further change. */
-const BATCH_BYTES = 8 * 1024 * 1024;
 /** Chunks or index writes waiting for a transaction that make one begin on their own account. */
 const PENDING_MAX = 1024;
 /** Batches between two removals of expired request results. */
@@ -50,6 +50,8 @@ export interface RunOptions {
   readonly urgent?: boolean;
   /** A repeat of this request gets the first answer; its result must be JSON. */
   readonly request?: RequestKey;
+  /** Of what the plan appends to a log whose key is not here. */
+  readonly signature?: Signature;
 }
 
 /** A chunk's bytes with what identifies and guards them. */
@@ -120,17 +122,27 @@ export class LogEngine {
    * it throws, nothing of it happened.
    */
   async run<T>(plan: (transaction: Transaction) => T, options: RunOptions = {}): Promise<T> {
-    const { request, urgent } = options;
-    if (request === undefined) return await this.#sequencer.run(plan, urgent);
-    return await this.#sequencer.run((transaction) => {
-      const first = firstResult(this.#commits, request);
-      if (first !== undefined) return first as T;
-      const result = plan(transaction);
-      const body = utf8Encode(JSON.stringify(result));
-      const kept = { ...request, timeMs: this.#clock.now(), body };
-      if (transaction.keepResult(kept)) this.#commits.addResult(kept);
-      return result;
-    }, urgent);
+    const { request, signature, urgent = false } = options;
+    const purpose = signature === undefined ? 'change' : 'signed';
+    const signed = signature === undefined ? plan : withSignature(plan, signature);
+    if (request === undefined) return await this.#sequencer.run(signed, { urgent, purpose });
+    return await this.#sequencer.run(
+      (transaction) => {
+        const first = firstResult(this.#commits, request);
+        if (first !== undefined) return first as T;
+        const result = signed(transaction);
+        const body = utf8Encode(JSON.stringify(result));
+        const kept = { ...request, timeMs: this.#clock.now(), body };
+        if (transaction.keepResult(kept)) this.#commits.addResult(kept);
+        return result;
+      },
+      { urgent, purpose },
+    );
+  }
+
+  /** Runs `plan` in its turn to see what it would do; nothing of it happens. */
+  async try<T>(plan: (transaction: Transaction) => T): Promise<T> {
+    return await this.#sequencer.run(plan, { purpose: 'trial' });
   }
 
   /**
@@ -149,7 +161,7 @@ export class LogEngine {
 
   /** Resolves when everything added so far is in the index. */
   async flush(): Promise<void> {
-    await this.#sequencer.run(() => undefined, true);
+    await this.#sequencer.run(() => undefined, { urgent: true });
   }
 
   /**
@@ -276,7 +288,7 @@ export class LogEngine {
         signer: this.#signer,
         fold: this.#fold,
       });
-      batch = runPlans(transaction, jobs);
+      batch = runPlans(transaction, this.#fold, jobs);
       for (const { volume, used } of transaction.staged) {
         for (const digest of used) this.chunks.use(volume.id, digest);
       }
@@ -339,6 +351,18 @@ export class LogEngine {
   }
 }
 
+function withSignature<T>(
+  plan: (transaction: Transaction) => T,
+  signature: Signature,
+): (transaction: Transaction) => T {
+  return (transaction) => {
+    transaction.leaveToSigner(signature.volume);
+    const result = plan(transaction);
+    transaction.sign(signature);
+    return result;
+  };
+}
+
 function placeOf(row: Record<string, SQLOutputValue>): FrameLocation {
   return {
     segment: Number(row['segment']),
@@ -356,42 +380,4 @@ function firstResult(commits: CommitIndex, request: RequestKey): unknown {
     `cannot repeat request "${request.id}": it was another request before`,
     { hint: 'use a new Idempotency-Key for every new request' },
   );
-}
-
-interface Planned {
-  readonly job: Job;
-  readonly result: unknown;
-}
-
-interface Batch {
-  /** Jobs taken from the front of the queue. */
-  readonly taken: number;
-  /** Those of them that were not refused. */
-  readonly planned: readonly Planned[];
-}
-
-/** Runs the plans of a batch one behind the other; a plan that throws leaves no trace. */
-function runPlans(transaction: Transaction, jobs: readonly Job[]): Batch {
-  const { database } = transaction;
-  const planned: Planned[] = [];
-  let taken = 0;
-  for (const job of jobs) {
-    // Only a batch of urgent changes may use the reserve.
-    if (taken > 0 && job.urgent !== jobs[0]?.urgent) break;
-    if (transaction.bytes > BATCH_BYTES) break;
-    taken += 1;
-    const mark = transaction.mark();
-    database.exec('SAVEPOINT change');
-    try {
-      planned.push({ job, result: job.plan(transaction) });
-      database.exec('RELEASE change');
-    } catch (error) {
-      database.exec('ROLLBACK TO change; RELEASE change');
-      transaction.rollback(mark);
-      // What does not fit beside others may fit alone.
-      if (isGdpfsError(error, 'body_too_large') && taken > 1) return { taken: taken - 1, planned };
-      job.reject(asIndexError(error));
-    }
-  }
-  return { taken, planned };
 }

@@ -22,6 +22,8 @@ export interface Fold {
   mark(): number;
   /** What was applied after `mark` is taken back in the tables, and is not to be remembered. */
   rollback(mark: number): void;
+  /** Writes into the tables what `apply` has only collected so far. */
+  settle(database: DatabaseSync): void;
   /** Root of a directory log's state map after all records that were applied. */
   stateRoot(database: DatabaseSync, volume: number): Uint8Array;
 }

@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { base64urlEncode, bytesEqual } from '../base/bytes.ts';
+import { base64urlDecode, base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { sha256 } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { rawPrivateKey, rawPublicKey } from '../format/ed25519.ts';
@@ -25,8 +25,8 @@ export interface SigningKey {
 }
 
 /**
- * Signs checkpoints for a volume. The one place where custody matters: with custody `server` the key
- * is in a KeyStore of this server; with custody `client` the signature will come from the client.
+ * Signs checkpoints for a volume with custody `server`: the key is in a KeyStore of this server. With
+ * custody `client` the signature comes with the change.
  */
 export interface Signer {
   /** The private half of the log's writer key. Throws `read_only` if it is not here. */
@@ -67,10 +67,26 @@ export class KeyStore implements Signer {
     syncDirectory(this.#directory);
   }
 
+  /** What files of a volume are cut by whose owner's key is not here; durable when it returns. */
+  saveChunkingKey(volume: Uint8Array, key: Uint8Array): void {
+    saveFile(this.#chunkingPath(volume), base64urlEncode(key));
+    syncDirectory(this.#directory);
+  }
+
+  /** Undefined if there is none of its own. */
+  chunkingKey(volume: Uint8Array): Uint8Array | undefined {
+    try {
+      return base64urlDecode(readFileSync(this.#chunkingPath(volume), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Of a volume that was never made. */
   remove(volume: Uint8Array): void {
     for (const role of ['owner', 'writer'] as const)
       rmSync(this.#path(volume, role), { force: true });
+    rmSync(this.#chunkingPath(volume), { force: true });
   }
 
   isOwn(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): boolean {
@@ -140,6 +156,10 @@ export class KeyStore implements Signer {
     return join(this.#directory, `${base64urlEncode(volume)}.writer.${id}.key`);
   }
 
+  #chunkingPath(volume: Uint8Array): string {
+    return join(this.#directory, `${base64urlEncode(volume)}.chunking`);
+  }
+
   #path(volume: Uint8Array, role: 'owner' | 'writer'): string {
     return join(this.#directory, `${base64urlEncode(volume)}.${role}.key`);
   }
@@ -147,9 +167,13 @@ export class KeyStore implements Signer {
 
 function saveKey(path: string, key: SigningKey): void {
   const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' });
+  saveFile(path, pem.toString());
+}
+
+function saveFile(path: string, text: string): void {
   const file = openSync(`${path}.new`, 'w', 0o600);
   try {
-    writeSync(file, pem.toString());
+    writeSync(file, text);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -8,7 +8,7 @@ import type { ChainState } from '../format/volume-chain.ts';
 import { sha256 } from '../base/digest.ts';
 import type { FrameInput } from '../storage/segment-writer.ts';
 import type { Signer } from './key-store.ts';
-import type { Staged } from './transaction.ts';
+import type { Staged } from './staged.ts';
 
 /** A commit ready to be stored. It must not be shown to anyone before its frame is durable. */
 export interface SealedCommit {
@@ -34,18 +34,13 @@ export function sealCommit(
   },
 ): SealedCommit {
   const { volume, records, parts, results } = staged;
-  const frontier = MerkleFrontier.decode(volume.frontier);
-  for (const record of records) frontier.append(leafHash(record));
-  const origin = checkpointOrigin(volume.name);
-  // A clock that goes back must not make time run backwards in the log.
-  const timeMs = Math.max(options.timeMs, volume.timeMs);
-  const count = volume.count + records.length;
-  const { epoch } = volume;
   const { state } = options;
-  const root = frontier.root();
-  const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...(state && { state }) });
-  const privateKey = options.signer.writerKey(volume);
-  const checkpoint = signNote({ text, keyName: origin, privateKey });
+  // A clock that goes back must not make time run backwards in the log.
+  const timeMs = staged.signature?.timeMs ?? Math.max(options.timeMs, volume.timeMs);
+  const { text, frontier } = checkpointText(staged, { timeMs, state });
+  const checkpoint = staged.signature?.note ?? sign(volume, text, options.signer);
+  const { count } = frontier;
+  const { epoch } = volume;
   const head = {
     volume: volume.name,
     epoch,
@@ -75,6 +70,26 @@ export function sealCommit(
       payload: encodeCommitPayload(bytes, encodeResults(results)),
     },
   };
+}
+
+/** What the writer of the log signs over what was staged, and the tree that it is about. */
+export function checkpointText(
+  { volume, records }: Pick<Staged, 'volume' | 'records'>,
+  { timeMs, state }: { readonly timeMs: number; readonly state: Uint8Array | undefined },
+): { readonly text: Uint8Array; readonly frontier: MerkleFrontier } {
+  const frontier = MerkleFrontier.decode(volume.frontier);
+  for (const record of records) frontier.append(leafHash(record));
+  const origin = checkpointOrigin(volume.name);
+  const { count } = frontier;
+  const { epoch } = volume;
+  const root = frontier.root();
+  const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...(state && { state }) });
+  return { text, frontier };
+}
+
+function sign(volume: Staged['volume'], text: Uint8Array, signer: Signer): Uint8Array {
+  const privateKey = signer.writerKey(volume);
+  return signNote({ text, keyName: checkpointOrigin(volume.name), privateKey });
 }
 
 /** Commits have no digest in a segment's table. */

@@ -39,7 +39,7 @@ describe('Sequencer', () => {
   it('hands over what arrives in one turn as one batch, and what arrives meanwhile as the next', async () => {
     const batches = new Batches();
     const sequencer = new Sequencer(batches.run);
-    const first = [sequencer.run(PLAN), sequencer.run(PLAN, true), sequencer.run(PLAN)];
+    const first = [sequencer.run(PLAN), sequencer.run(PLAN, { urgent: true }), sequencer.run(PLAN)];
     const released = batches.release();
     await Promise.resolve();
     const second = [sequencer.run(PLAN), sequencer.run(PLAN)];

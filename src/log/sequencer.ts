@@ -2,12 +2,19 @@ import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Transaction } from './transaction.ts';
 
+export type Purpose = 'change' | 'trial' | 'signed';
+
 /** A change waiting for its turn. */
 export interface Job {
   /** Appends what the change adds, or throws to refuse it; again, if it did not fit into a batch. */
   readonly plan: (transaction: Transaction) => unknown;
   /** Frees space, so it may use the reserve of a full disk. */
   readonly urgent: boolean;
+  /**
+   * What the plan is for beside a change that this server signs: `trial`: only to see what it would
+   * append, all of which is taken back; `signed`: somebody else has signed what it appends.
+   */
+  readonly purpose: Purpose;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -28,14 +35,17 @@ export class Sequencer {
   }
 
   /** Throws `busy` when too many changes wait. */
-  async run<T>(plan: (transaction: Transaction) => T, urgent = false): Promise<T> {
+  async run<T>(
+    plan: (transaction: Transaction) => T,
+    { urgent = false, purpose = 'change' }: Partial<Pick<Job, 'urgent' | 'purpose'>> = {},
+  ): Promise<T> {
     if (this.#closed) throw new GdpfsError('unavailable', 'cannot change: the store is closed');
     if (this.#queue.length >= LIMITS.sequencerQueueMax) {
       throw new GdpfsError('busy', 'cannot change: too many changes are waiting');
     }
     return await new Promise<T>((resolve, reject) => {
       const settle = resolve as (result: unknown) => void;
-      this.#queue.push({ plan, urgent, resolve: settle, reject });
+      this.#queue.push({ plan, urgent, purpose, resolve: settle, reject });
       this.#running ??= this.#drain();
     });
   }

@@ -1,28 +1,22 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { asBuffer } from '../base/bytes.ts';
-import { GdpfsError } from '../base/errors.ts';
+import { asBuffer, bytesEqual } from '../base/bytes.ts';
+import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { FileLogPart, RequestResult } from '../format/commit.ts';
-import type { Policy } from '../format/policy.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
+import { checkpointOrigin, type Policy } from '../format/policy.ts';
 import { encodeRecord, type RecordInit } from '../format/records.ts';
+import { verifyNote } from '../format/signed-note.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
+import { checkpointText } from './seal.ts';
+import type { Signature, Staged } from './staged.ts';
 import { volumeDamaged, type VolumeRow, type VolumeTable } from './volume-table.ts';
 
-/** What a transaction adds to one log; becomes one commit. */
-export interface Staged {
-  /** As it was before, but for a policy that is staged: its key signs the commit. */
-  volume: VolumeRow;
-  readonly records: Uint8Array[];
-  readonly parts: FileLogPart[];
-  /** Records of the file logs in `parts`, these included. */
-  readonly logCounts: Map<string, number>;
-  readonly results: RequestResult[];
-  /** Digests of the chunks that `parts` name. */
-  readonly used: Uint8Array[];
-}
+/** Thrown by a plan that must not share a batch with what was planned before it. */
+export class NextBatch extends Error {}
 
 /** How much was staged at some moment, to go back to it. */
 interface Mark {
@@ -47,6 +41,8 @@ export class Transaction {
   readonly #staged = new Map<number, Staged>();
   #bytes = 0;
   #lastVolume: number | undefined;
+  /** The log that the change at hand may add to, since somebody else signs it. */
+  #leftToSigner: number | undefined;
 
   constructor(options: {
     readonly database: DatabaseSync;
@@ -72,12 +68,53 @@ export class Transaction {
   }
 
   /** Makes a new log from its first records: meta, and the policy that names the writer key. */
-  createLog(state: ChainState, records: readonly Uint8Array[]): number {
+  createLog(
+    state: ChainState,
+    records: readonly Uint8Array[],
+    signature?: Omit<Signature, 'volume'>,
+  ): number {
     const meta = records[0];
     if (meta === undefined) throw new GdpfsError('internal', 'cannot create log: no records');
     const id = this.volumes.insert(state, meta);
-    for (const record of records) this.#push(this.#stage(id), record);
+    if (signature !== undefined) this.leaveToSigner(id);
+    const staged = this.#stage(id);
+    for (const record of records) this.#push(staged, record);
+    if (signature !== undefined) staged.signature = signature;
     return id;
+  }
+
+  /**
+   * What follows in this change may add to a log whose key is not here. Throws NextBatch if something
+   * was added to it before, in this batch: what is signed must go on from what is committed.
+   */
+  leaveToSigner(volume: number): void {
+    const staged = this.#staged.get(volume);
+    if (staged !== undefined && staged.records.length > 0) throw new NextBatch();
+    this.#leftToSigner = volume;
+  }
+
+  /**
+   * What the change has added to the log so far, and to which state of it. Only for a log that was left
+   * to its signer.
+   */
+  peek(volume: number): Pick<Staged, 'volume' | 'records' | 'parts'> {
+    assert(this.#leftToSigner === volume, 'the log was left to its signer');
+    const { volume: row, records, parts } = this.#stage(volume);
+    return { volume: row, records: [...records], parts: [...parts] };
+  }
+
+  /** Throws `forbidden` for another key's signature, `wrong_root` for one of something else. */
+  sign({ volume, note, timeMs }: Signature): void {
+    const staged = this.#stage(volume);
+    if (staged.records.length === 0) return;
+    const { writerKey: publicKey, name, kind } = staged.volume;
+    const hasState = kind === LogKind.DIRECTORY;
+    const state = hasState ? this.#fold.stateRoot(this.database, volume) : undefined;
+    const { text } = checkpointText(staged, { timeMs, state });
+    if (!bytesEqual(readNote(note, { publicKey, keyName: checkpointOrigin(name) }), text)) {
+      throw new GdpfsError('wrong_root', 'cannot commit: what was signed is not this change');
+    }
+    staged.signature = { note, timeMs };
   }
 
   /** Appends a record to the directory log or system log and folds it; returns its seq. */
@@ -164,6 +201,7 @@ export class Transaction {
       volumes.set(id, volume);
     }
     this.#lastVolume = undefined;
+    this.#leftToSigner = undefined;
     return { bytes: this.#bytes, fold: this.#fold.mark(), lengths, volumes };
   }
 
@@ -178,6 +216,7 @@ export class Transaction {
         staged.results.length = lengths[2];
         staged.used.length = lengths[3];
         staged.volume = mark.volumes.get(id) ?? staged.volume;
+        if (lengths[0] === 0) delete staged.signature;
       }
     }
     this.#bytes = mark.bytes;
@@ -188,6 +227,9 @@ export class Transaction {
     this.#bytes += record.length;
     if (staged.records.length >= LIMITS.commitRecordsMax || this.#bytes > LIMITS.commitBytesMax) {
       throw tooLarge();
+    }
+    if (staged.volume.custody === 'client' && this.#leftToSigner !== staged.volume.id) {
+      throw unsigned();
     }
     staged.records.push(record);
     this.#lastVolume = staged.volume.id;
@@ -200,7 +242,7 @@ export class Transaction {
       if (row === undefined) throw new GdpfsError('not_found', 'cannot write volume: it is gone');
       if (row.damage !== undefined) throw volumeDamaged(row.damage);
       // A log that cannot be signed refuses its own changes, not the batch that they are in.
-      this.#signer.writerKey(row);
+      if (row.custody === 'server') this.#signer.writerKey(row);
       staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [], used: [] };
       this.#staged.set(volume, staged);
     }
@@ -213,6 +255,30 @@ function recount({ parts, logCounts }: Staged): void {
   for (const { log, firstSeq, records } of parts) {
     logCounts.set(asBuffer(log).toString('latin1'), firstSeq + records.length);
   }
+}
+
+/** The signed text. */
+function readNote(note: Uint8Array, key: Parameters<typeof verifyNote>[1]): Uint8Array {
+  try {
+    return verifyNote(note, key).text;
+  } catch (cause) {
+    throw new GdpfsError(
+      'forbidden',
+      "cannot commit: it is not signed by the volume's writer key",
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Of a volume with custody `client`. */
+export function unsigned(): GdpfsError {
+  return new GdpfsError(
+    'read_only',
+    'cannot write volume: its changes are signed by those who have its writer key, need their signature',
+    { hint: 'use the gdpfs command line, or its TypeScript library, where that key is' },
+  );
 }
 
 function tooLarge(): GdpfsError {

@@ -1,7 +1,8 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asBuffer } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
-import { LogKind } from '../format/generated/gdpfs_pb.js';
+import { Custody, LogKind } from '../format/generated/gdpfs_pb.js';
+import { decodeMeta } from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import { prepareAll } from '../storage/index-db.ts';
 
@@ -14,6 +15,8 @@ export interface VolumeRow extends ChainState {
   /** First record of the log. */
   readonly meta: Uint8Array;
   readonly damage: string | undefined;
+  /** Who has the writer key: this server, or those who change the log. */
+  readonly custody: 'server' | 'client';
 }
 
 const SQL = {
@@ -35,21 +38,35 @@ const SQL = {
 /** Access to the volume table through one connection. */
 export class VolumeTable {
   readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
+  /** By name, which says it for good. */
+  readonly #custodies = new Map<string, VolumeRow['custody']>();
 
   constructor(database: DatabaseSync) {
     this.#sql = prepareAll(database, SQL);
   }
 
   byName(name: Uint8Array): VolumeRow | undefined {
-    return asRow(this.#sql.byName.get(name));
+    return this.#row(this.#sql.byName.get(name));
   }
 
   byId(id: number): VolumeRow | undefined {
-    return asRow(this.#sql.byId.get(id));
+    return this.#row(this.#sql.byId.get(id));
   }
 
   all(kind: ChainState['kind']): VolumeRow[] {
-    return this.#sql.byKind.all(kind).flatMap((row) => asRow(row) ?? []);
+    return this.#sql.byKind.all(kind).flatMap((row) => this.#row(row) ?? []);
+  }
+
+  #row(row: Row | undefined): VolumeRow | undefined {
+    if (row === undefined) return undefined;
+    const key = asBuffer(row['name'] as Uint8Array).toString('latin1');
+    let custody = this.#custodies.get(key);
+    if (custody === undefined) {
+      custody = custodyOf(row);
+      if (this.#custodies.size >= CUSTODIES_CACHED_MAX) this.#custodies.clear();
+      this.#custodies.set(key, custody);
+    }
+    return asRow(row, custody);
   }
 
   /** Returns the new id. */
@@ -117,13 +134,23 @@ export function volumeDamaged(damage: string): GdpfsError {
 
 type Row = Record<string, SQLOutputValue>;
 
-function asRow(row: Row | undefined): VolumeRow | undefined {
-  if (row === undefined) return undefined;
+const CUSTODIES_CACHED_MAX = 10_000;
+
+function custodyOf(row: Row): VolumeRow['custody'] {
+  const meta = decodeMeta(row['meta'] as Uint8Array, kindOf(row));
+  return meta.custody === Custody.CLIENT ? 'client' : 'server';
+}
+
+function kindOf(row: Row): ChainState['kind'] {
+  return row['kind'] === LogKind.SYSTEM ? LogKind.SYSTEM : LogKind.DIRECTORY;
+}
+
+function asRow(row: Row, custody: VolumeRow['custody']): VolumeRow {
   const damage = row['damage'];
   return {
     id: Number(row['id']),
     name: row['name'] as Uint8Array,
-    kind: row['kind'] === LogKind.SYSTEM ? LogKind.SYSTEM : LogKind.DIRECTORY,
+    kind: kindOf(row),
     ownerKey: row['owner_key'] as Uint8Array,
     writerKey: row['writer_key'] as Uint8Array,
     epoch: Number(row['epoch']),
@@ -136,5 +163,6 @@ function asRow(row: Row | undefined): VolumeRow | undefined {
     checkpoint: row['checkpoint'] as Uint8Array,
     meta: row['meta'] as Uint8Array,
     damage: typeof damage === 'string' ? damage : undefined,
+    custody,
   };
 }

@@ -27,6 +27,7 @@ const COMMITS: ReadonlySet<OperationId> = new Set([
   'filesPatch',
   'filesDelete',
   'storageFilesPost',
+  'volumeCommitsPost',
 ]);
 /** Statuses of refusals that are about who asks. */
 const REFUSED = [401, 403];
@@ -36,6 +37,7 @@ const TARGETS_MAX = 4;
 export function auditChange({ audit }: Pick<Services, 'audit'>, done: AuditedRequest): void {
   const { operation } = done;
   if (operation === undefined || operation.method === 'GET' || QUESTIONS.has(operation.id)) return;
+  if (done.trail.isPrepared === true) return;
   audit.changed(eventOf(done), { isDerived: COMMITS.has(operation.id) });
 }
 

@@ -27,8 +27,15 @@ export function requestContext(
   const author = callerOf(exchange).principal;
   const id = headers['idempotency-key'];
   if (typeof id !== 'string') return { author };
-  const fingerprint = sha256Parts([utf8Encode(`${method} ${url}\n`), content]);
+  const fingerprint = sha256Parts([utf8Encode(`${method} ${withoutPrepare(url)}\n`), content]);
   return { author, request: { id, fingerprint } };
+}
+
+/** A request is the same whatever its sender remembers of the volume when it sends it. */
+function withoutPrepare(url: string): string {
+  return url.replace(/([?&])prepare=\d+(&|$)/, (_, before: string, after: string) =>
+    after === '' ? '' : before,
+  );
 }
 
 /** The `precondition` of a change, from If-Match and If-None-Match; nothing if there are none. */

@@ -6,22 +6,29 @@ import type { Change, ChangeResult, FileContent, Upload } from '../fs/types.ts';
 import type { FilesPatchQuery } from '../wire/generated/api.ts';
 import { authorizePath, authorizeUpload } from './authorize.ts';
 import { withBody } from './body.ts';
+import { commitChange, requireSigning } from './commit-change.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import type { Exchange } from './exchange.ts';
+import { replyJson } from './reply.ts';
 import { uploader } from './uploads.ts';
 import { attributesOf, digestOf } from './request-values.ts';
 
 /** PATCH /api/v1/files with records: the upload becomes the file, or its continuation. */
-export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<ChangeResult> {
+export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<void> {
   const { query } = exchange;
   const { fs } = exchange.services;
   const target = authorizePath(exchange, query.path, { need: 'write' });
+  requireSigning(exchange, target);
   const { id, root, content, size } = requireCommitParameters(query);
-  return await withBody(exchange, async (body) => {
+  const answer = (answered: Exchange, result: ChangeResult): void => {
+    answered.trail.seq = result.seq;
+    replyJson(answered, { status: 200 }, result);
+  };
+  await withBody(exchange, async (body) => {
     const context = changeContext(exchange, target, body);
     // Before the upload is looked for: the first request may have closed it.
     const repeated = fs.firstResult(context);
-    if (repeated !== undefined) return repeated;
+    if (repeated !== undefined) return answer(exchange, repeated);
     const { upload, volume } = authorizeUpload(exchange, id);
     if (volume.alias !== target.volume.alias || upload.path !== target.path) {
       throw badCommit(`upload "${id}" is for another path`);
@@ -33,10 +40,15 @@ export async function commitUpload(exchange: Exchange<'filesPatch'>): Promise<Ch
     const claimant = await uploader(exchange, target);
     const rooted = root === undefined ? {} : { root };
     const file = { records: readRecords(body, size), ...rooted, content, claimant };
-    const reserved = { ...context, isReserved: upload.size !== undefined };
-    const result = await fs.apply(volume.name, changeOf(exchange, upload, file), reserved);
-    await fs.closeUpload(upload);
-    return result;
+    await commitChange(exchange, {
+      target,
+      context: { ...context, isReserved: upload.size !== undefined },
+      change: changeOf(exchange, upload, file),
+      answer: async (answered, result) => {
+        await fs.closeUpload(upload);
+        answer(answered, result);
+      },
+    });
   });
 }
 

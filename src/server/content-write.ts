@@ -10,6 +10,7 @@ import { authorizePath } from './authorize.ts';
 import { discardPiece } from '../wire/discard-piece.ts';
 import { announcedLength, forEachPiece } from './body.ts';
 import type { BufferPool } from './buffer-pool.ts';
+import { commitChange, requireSigning } from './commit-change.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { ChunkSink } from './chunk-sink.ts';
 import { requireDirectory } from './content.ts';
@@ -23,6 +24,7 @@ import { checkTarget, findEntry, successorChunking, UNKNOWN_SIZE_BYTES } from '.
 export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise<void> {
   const { query, request, services } = exchange;
   const target = authorizePath(exchange, query.path, { need: 'write' });
+  requireSigning(exchange, target);
   const { volume, path } = target;
   const parents = query.parents ?? false;
   // Refused early if it must be; but what may be a repeated request must get its first answer.
@@ -41,9 +43,10 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const chunks = await sink.finish();
   const content = contentRoot({ size: writtenSize, chunks });
   const chunkSize = recordedChunkSize(chunking);
-  const result = await services.fs.apply(
-    volume.name,
-    {
+  await commitChange(exchange, {
+    target,
+    context: changeContext(exchange, target, content),
+    change: {
       kind: 'put',
       path,
       file: newFileLog(services.clock, { chunkSize, chunks }),
@@ -51,11 +54,11 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
       ...preconditionOf(exchange),
       ...attributesOf(query),
     },
-    changeContext(exchange, target, content),
-  );
-  exchange.trail.seq = result.seq;
-  const headers = { ETag: formatETag(content) };
-  replyJson(exchange, { status: 201, headers }, { ...result, etag: formatDigest(content) });
+    answer: (answered, result) => {
+      const headers = { ETag: formatETag(content) };
+      replyJson(answered, { status: 201, headers }, { ...result, etag: formatDigest(content) });
+    },
+  });
 }
 
 /** Cuts a stream of pieces into chunks. */

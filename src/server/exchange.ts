@@ -6,6 +6,8 @@ import type { Feed } from '../fs/feed.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { History } from '../fs/history.ts';
 import type { Proofs } from '../fs/proofs.ts';
+import type { SignedChanges } from '../fs/signed-changes.ts';
+import type { ChangeResult } from '../fs/types.ts';
 import type { System } from '../fs/system.ts';
 import type { Contract, Operation } from '../wire/contract.ts';
 import type { OperationQueries } from '../wire/generated/api.ts';
@@ -17,6 +19,7 @@ import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import type { FeedWaiters } from './feed-waiters.ts';
 import type { IdentityCache } from './identity-cache.ts';
+import type { PreparedCommits } from './prepared-commits.ts';
 import type { ReadRooms } from './read-rooms.ts';
 import type { RequestRate } from './request-rate.ts';
 import type { Slots } from './slots.ts';
@@ -40,6 +43,7 @@ export interface Services {
   readonly proofs: Proofs;
   readonly history: History;
   readonly feed: Feed;
+  readonly signed: SignedChanges;
   readonly authority: CertificateAuthority;
   /** Whose word about the certificates of others is taken. */
   readonly trustedProxies: TrustedProxies;
@@ -55,6 +59,8 @@ export interface Services {
   readonly buffers: BufferPool;
   readonly readRooms: ReadRooms;
   readonly stagedBytes: StagedBytes;
+  /** Changes that wait for their signatures. */
+  readonly prepared: PreparedCommits<AnswerChange>;
   readonly md5Slots: Slots;
   readonly feedWaiters: FeedWaiters;
   /** Requests without a certificate that read something. */
@@ -89,7 +95,12 @@ export interface Trail {
   readonly targets: string[];
   /** Of the record that a change ended with. */
   seq?: number;
+  /** Nothing has changed: it was prepared only. */
+  isPrepared?: boolean;
 }
+
+/** Answers the request for a change that is made, in the exchange that made it. */
+export type AnswerChange = (exchange: Exchange, result: ChangeResult) => void | Promise<void>;
 
 export type Handler<Id extends OperationId> = (exchange: Exchange<Id>) => Promise<void> | void;
 

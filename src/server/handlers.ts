@@ -26,6 +26,7 @@ import { storageFilesPost } from './handlers/storage-files-post.ts';
 import { storageTarPost } from './handlers/storage-tar-post.ts';
 import { volumeChangesGet } from './handlers/volume-changes-get.ts';
 import { volumeCheckpointGet } from './handlers/volume-checkpoint-get.ts';
+import { volumeCommitsPost } from './handlers/volume-commits-post.ts';
 import { volumeCommitsGet } from './handlers/volume-commits-get.ts';
 import { volumeGet } from './handlers/volume-get.ts';
 import { volumeKeysPost } from './handlers/volume-keys-post.ts';
@@ -78,6 +79,7 @@ export const HANDLERS: Handlers = {
   volumeChangesGet,
   volumeCheckpointGet,
   volumeCommitsGet,
+  volumeCommitsPost,
   volumeGet,
   volumeKeysPost,
   volumeLogGet,

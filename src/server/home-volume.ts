@@ -34,7 +34,7 @@ export async function ensureHomeVolume(
   quota: QuotaRow,
 ): Promise<void> {
   if (!isAlias(principal) || system.view.volumeByAlias(principal) !== undefined) return;
-  const kind = { custody: 'server', chunking: 'fixed' } as const;
+  const kind = { chunking: 'fixed' } as const;
   const volume = { alias: principal, owner: principal, ...kind, quota };
   try {
     await fs.createVolume(volume, { author: principal });

@@ -11,12 +11,13 @@ import { type OpenedFileSystem, openFileSystem } from '../fs/open.ts';
 import { loadContract } from '../wire/contract.ts';
 import { openAuditLog } from './audit-log.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { PreparedCommits } from './prepared-commits.ts';
 import { ReadRooms } from './read-rooms.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
 import type { ClientAuthority } from './client-authority.ts';
 import { dispatch } from './dispatch.ts';
-import type { Services } from './exchange.ts';
+import type { AnswerChange, Services } from './exchange.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import { checkHandlers } from './handlers.ts';
 import { FeedWaiters } from './feed-waiters.ts';
@@ -86,6 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       proofs: store.proofs,
       history: store.history,
       feed: store.feed,
+      signed: store.signed,
       authority,
       trustedProxies: options.trustedProxies ?? new Map(),
       forwardedIdentities: new IdentityCache(),
@@ -93,13 +95,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
       logger,
       audit,
-      bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
-      chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
-      buffers: new BufferPool(),
-      readRooms: new ReadRooms(),
-      stagedBytes: new StagedBytes(),
-      md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
-      feedWaiters: new FeedWaiters(),
+      ...sharedState(store),
       anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
       isStopping: () => isStopping,
     };
@@ -110,6 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       isStopping = true;
       clearInterval(watch);
       store.feed.wakeAll();
+      services.prepared[Symbol.dispose]();
       await closeListener(listener);
       await audit[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
@@ -130,6 +127,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What requests share of memory and of work. */
+function sharedState({ signed }: OpenedFileSystem) {
+  return {
+    bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
+    chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
+    buffers: new BufferPool(),
+    readRooms: new ReadRooms(),
+    stagedBytes: new StagedBytes(),
+    prepared: new PreparedCommits<AnswerChange>(signed),
+    md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
+    feedWaiters: new FeedWaiters(),
+  };
 }
 
 async function openStore(

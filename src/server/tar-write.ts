@@ -5,10 +5,11 @@ import { createCutter, type Cutter } from '../format/chunker.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { joinPath } from '../format/path.ts';
-import type { Change, FileContent } from '../fs/types.ts';
+import type { Change, ChangeResult, FileContent } from '../fs/types.ts';
 import { decodeTar, type TarEntry, type TarFile, type TarReference } from '../wire/tar.ts';
 import { authorizePath, claimantOf, type Target } from './authorize.ts';
 import { withBody } from './body.ts';
+import { commitChange, requireSigning } from './commit-change.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { requireDirectory } from './content.ts';
 import { contentChunking } from './content-chunking.ts';
@@ -27,20 +28,23 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
     throw new GdpfsError('bad_request', 'cannot use If-Match or If-None-Match with many files');
   }
   const target = authorizePath(exchange, query.path, { need: 'write' });
-  const result = await withBody(exchange, async (body) => {
+  requireSigning(exchange, target);
+  const answer = (answered: Exchange, result: ChangeResult): void => {
+    answered.trail.seq = result.seq;
+    replyJson(answered, { status: 201 }, result);
+  };
+  await withBody(exchange, async (body) => {
     const entries = decodeTar(body);
     const files = cutFiles(exchange, target, entries);
     const context = changeContext(exchange, target, identityOf(entries, files));
     const repeated = fs.firstResult(context);
-    if (repeated !== undefined) return repeated;
+    if (repeated !== undefined) return answer(exchange, repeated);
     if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
     // Nothing names them yet.
     await fs.putChunks(target.volume.name, [...files.values()].flat());
     const changes = changesOf(exchange, target, { entries, files });
-    return await fs.apply(target.volume.name, { kind: 'many', changes }, context);
+    await commitChange(exchange, { target, context, change: { kind: 'many', changes }, answer });
   });
-  exchange.trail.seq = result.seq;
-  replyJson(exchange, { status: 201 }, result);
 }
 
 /** The chunks of each file that came with its content. */

@@ -19,6 +19,10 @@ export const MEDIA_TYPES = {
   commits: 'application/vnd.gdpfs.commits',
   /** A checkpoint, and nodes and entries of its state map. */
   evidence: 'application/vnd.gdpfs.evidence',
+  /** What a change would append, to be checked and signed. */
+  prepared: 'application/vnd.gdpfs.prepared',
+  /** Id of what was prepared, and the checkpoint that signs it. */
+  signed: 'application/vnd.gdpfs.signed',
 } as const;
 
 /** `text/plain; charset=utf-8` → `text/plain`, in lower case. */

@@ -271,7 +271,7 @@ async function reopen(
 }
 
 async function createVolume(store: OpenedFileSystem): Promise<Uint8Array> {
-  const options = { alias: 'v', owner: 'alice', custody: 'server', chunking: 'fixed' } as const;
+  const options = { alias: 'v', owner: 'alice', chunking: 'fixed' } as const;
   return (await store.fs.createVolume(options, ALICE)).name;
 }
 

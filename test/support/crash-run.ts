@@ -190,7 +190,7 @@ export class CrashRun implements Disposable {
   async #createVolume(store: OpenedFileSystem): Promise<void> {
     const alias = `v${this.#nextRequest++}`;
     this.#unknown.add(alias);
-    const options = { alias, owner: AUTHOR, custody: 'server', chunking: 'fixed' } as const;
+    const options = { alias, owner: AUTHOR, chunking: 'fixed' } as const;
     const { name } = await store.fs.createVolume(options, { author: AUTHOR });
     if (this.#disk.isStopped) return;
     this.#unknown.delete(alias);

@@ -86,7 +86,7 @@ export class DamageLab implements Disposable {
     const lab = new DamageLab();
     const store = await lab.open();
     for (const alias of ['one', 'two']) {
-      const options = { alias, owner: 'alice', custody: 'server', chunking: 'fixed' } as const;
+      const options = { alias, owner: 'alice', chunking: 'fixed' } as const;
       lab.volumes.push((await store.fs.createVolume(options, { author: 'alice' })).name);
       lab.#commits.push(1);
     }

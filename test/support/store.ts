@@ -75,7 +75,7 @@ export async function openTestStore(): Promise<TestStore> {
     });
   const opened = await open(false);
   const { name } = await opened.fs.createVolume(
-    { alias: 'data', owner: 'alice', custody: 'server', chunking: 'fixed' },
+    { alias: 'data', owner: 'alice', chunking: 'fixed' },
     ALICE,
   );
   return new TestStore({ folder, clock, warnings, open, opened, volume: name });

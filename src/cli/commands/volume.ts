@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { createOwnVolume } from '../../client/custody/new-volume.ts';
 import { createVolume, listVolumes } from '../../client/volumes.ts';
 import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
@@ -32,7 +33,12 @@ function createCommand(context: Context): Command {
     .description('Create a volume; it is then gdp://ALIAS/.')
     .argument('<alias>', '1 to 32 of a-z, 0-9 and -')
     .addOption(new Option('--chunking <mode>', 'how files are cut').choices(['fixed', 'cdc']))
-    .addOption(new Option('--custody <who>', 'who signs changes').choices(['server', 'client']))
+    .addOption(
+      new Option('--custody <who>', 'who signs changes: the server, or who has the key').choices([
+        'server',
+        'client',
+      ]),
+    )
     .option('--public', 'every principal may read it (the default for the volume "public")')
     .option('--json', 'as a JSON object (Volume of the API)')
     .action(async (name: string, _: object, command: Command) => {
@@ -46,7 +52,11 @@ function createCommand(context: Context): Command {
         ...(options.public === true ? { public: true } : {}),
       };
       const session = await servers.session();
-      const volume = await createVolume(session, request, { signal: context.signal });
+      const { signal, home } = context;
+      const volume =
+        custody === 'client'
+          ? await createOwnVolume(session, home.keys, { ...request, signal })
+          : await createVolume(session, request, { signal });
       // Its first checkpoint counts from now on.
       await servers.locate({ volume: volume.name, path: '' });
       const text = json

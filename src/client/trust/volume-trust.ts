@@ -5,8 +5,11 @@ import {
   type CheckpointProof,
   verifyCheckpointProof,
   verifyContinuation,
+  verifyWriter,
 } from '../../format/checkpoint-proof.ts';
+import { Custody, LogKind } from '../../format/generated/gdpfs_pb.js';
 import { isAlias } from '../../format/path.ts';
+import { decodeMeta } from '../../format/records.ts';
 import { decodeBase64 } from '../../format/signed-note.ts';
 import type { Volume, VolumeProof } from '../../wire/generated/api.ts';
 import type { CallOptions } from '../files.ts';
@@ -27,6 +30,13 @@ export interface TrustedVolume {
   readonly checkpoint: Checkpoint;
   /** The signed note that says it. */
   readonly note: Uint8Array;
+  /** Who signs changes, as the volume's name proves. */
+  readonly custody: 'server' | 'client';
+  /** Public keys of the volume's owner, and of whoever signed the checkpoint. */
+  readonly ownerKey: Uint8Array;
+  readonly writerKey: Uint8Array;
+  /** The record that names the writer. */
+  readonly policy: Uint8Array;
 }
 
 /**
@@ -91,7 +101,10 @@ function countOf(seen: readonly Checkpoint[]): number {
   return seen.at(-1)?.count ?? 0;
 }
 
-type Shown = Pick<TrustedVolume, 'checkpoint' | 'note'>;
+type Shown = Pick<
+  TrustedVolume,
+  'checkpoint' | 'note' | 'custody' | 'ownerKey' | 'writerKey' | 'policy'
+>;
 type Asking = Omit<TrustedVolume, keyof Shown> & CallOptions;
 
 /** Throws `untrusted` unless what `volume` shows goes on from all of `seen`; then remembers it. */
@@ -110,7 +123,7 @@ async function holdTo(seen: readonly Checkpoint[], volume: Volume, asking: Askin
     for (const older of seen) {
       if (older.count < checkpoint.count) await store.drop(name, older);
     }
-    return { checkpoint, note: proof.checkpoint };
+    return { checkpoint, note: proof.checkpoint, ...keysOf(nameBytes(name), proof) };
   } catch (cause) {
     if (!isGdpfsError(cause, 'untrusted', 'corrupt')) throw cause;
     throw new GdpfsError('untrusted', `cannot use volume "${reference}": ${cause.message}`, {
@@ -118,6 +131,21 @@ async function holdTo(seen: readonly Checkpoint[], volume: Volume, asking: Askin
       hint: `if the server was set back on purpose, as by a backup: gdpfs volume trust --reset gdp://${reference}`,
     });
   }
+}
+
+/** Who may change the volume of a proof that was verified. */
+function keysOf(
+  name: Uint8Array,
+  { meta, policy }: Pick<CheckpointProof, 'meta' | 'policy'>,
+): Omit<Shown, 'checkpoint' | 'note'> {
+  const { ownerKey, custody } = decodeMeta(meta, LogKind.DIRECTORY);
+  const { writerKey } = verifyWriter(name, { meta, policy });
+  return {
+    custody: custody === Custody.CLIENT ? 'client' : 'server',
+    ownerKey,
+    writerKey,
+    policy,
+  };
 }
 
 /** Has the server prove that `newer` continues `older`; both are verified. Throws `untrusted`. */

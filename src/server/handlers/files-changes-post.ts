@@ -1,9 +1,10 @@
 import { GdpfsError } from '../../base/errors.ts';
 import { joinPath, parsePath } from '../../format/path.ts';
-import type { Change } from '../../fs/types.ts';
+import type { Change, ChangeResult } from '../../fs/types.ts';
 import type { ChangeBelow, ChangeSet } from '../../wire/generated/api.ts';
 import { authorizePath, type Target } from '../authorize.ts';
 import { readJson } from '../body.ts';
+import { commitChange, requireSigning } from '../commit-change.ts';
 import { changeContext, preconditionOf } from '../change-context.ts';
 import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
@@ -19,16 +20,18 @@ export async function filesChangesPost(exchange: Exchange<'filesChangesPost'>): 
   const { fs } = exchange.services;
   const target = authorizePath(exchange, exchange.query.path, { need: 'write' });
   const { name } = target.volume;
+  requireSigning(exchange, target);
+  const answer = (answered: Exchange, result: ChangeResult): void => {
+    answered.trail.seq = result.seq;
+    replyJson(answered, { status: 200 }, result);
+  };
   const context = changeContext(exchange, target, bytes);
-  let result = fs.firstResult(context);
-  if (result === undefined) {
-    requireDirectory(fs.stat(name, target.path));
-    const from = sourceOf(exchange, target, body);
-    const changes = body.changes.map((change) => changeOf(change, { target, from, body }));
-    result = await fs.apply(name, { kind: 'many', changes }, context);
-  }
-  exchange.trail.seq = result.seq;
-  replyJson(exchange, { status: 200 }, result);
+  const repeated = fs.firstResult(context);
+  if (repeated !== undefined) return answer(exchange, repeated);
+  requireDirectory(fs.stat(name, target.path));
+  const from = sourceOf(exchange, target, body);
+  const changes = body.changes.map((change) => changeOf(change, { target, from, body }));
+  await commitChange(exchange, { target, context, change: { kind: 'many', changes }, answer });
 }
 
 /** Path of the directory that copies are taken from. */

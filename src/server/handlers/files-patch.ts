@@ -5,6 +5,7 @@ import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizePath, type Target } from '../authorize.ts';
 import { readJson } from '../body.ts';
 import { changeContext, preconditionOf } from '../change-context.ts';
+import { commitChange, requireSigning } from '../commit-change.ts';
 import { commitUpload } from '../commit-upload.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
@@ -12,15 +13,9 @@ import { attributesOf, momentOf, parseMoment } from '../request-values.ts';
 
 /** PATCH /api/v1/files: changes a name or its attributes (JSON), or commits an upload (records). */
 export async function filesPatch(exchange: Exchange<'filesPatch'>): Promise<void> {
-  const isCommit = exchange.bodyType === MEDIA_TYPES.records;
-  const result = isCommit ? await commitUpload(exchange) : await change(exchange);
-  exchange.trail.seq = result.seq;
-  replyJson(exchange, { status: 200 }, result);
-}
-
-async function change(exchange: Exchange<'filesPatch'>): Promise<ChangeResult> {
+  if (exchange.bodyType === MEDIA_TYPES.records) return await commitUpload(exchange);
   const { query, services } = exchange;
-  const extra = Object.keys(query).find((name) => name !== 'path');
+  const extra = Object.keys(query).find((name) => name !== 'path' && name !== 'prepare');
   if (extra !== undefined) {
     throw new GdpfsError(
       'bad_request',
@@ -32,14 +27,26 @@ async function change(exchange: Exchange<'filesPatch'>): Promise<ChangeResult> {
   const at = body.op === 'copy' ? momentOf(body.at).at : undefined;
   const target = authorizePath(exchange, query.path, { need, at });
   const { name } = target.volume;
-  const context = changeContext(exchange, target, bytes);
+  requireSigning(exchange, target);
+  const asked = {
+    target,
+    context: changeContext(exchange, target, bytes),
+    answer: (answered: Exchange, result: ChangeResult) =>
+      replyJson(answered, { status: 200 }, result),
+  };
   if (body.op === 'truncate') {
+    const { fs } = services;
+    const { path } = target;
     if (preconditionOf(exchange).precondition !== undefined) {
       throw new GdpfsError('bad_request', 'cannot truncate with If-Match or If-None-Match');
     }
-    return await services.fs.truncate(name, target.path, body.size, context);
+    return await commitChange(exchange, {
+      ...asked,
+      change: () => fs.truncation(name, path, body.size),
+      make: () => fs.truncate(name, path, body.size, asked.context),
+    });
   }
-  return await services.fs.apply(name, changeOf(exchange, target, body), context);
+  await commitChange(exchange, { ...asked, change: changeOf(exchange, target, body) });
 }
 
 function changeOf(

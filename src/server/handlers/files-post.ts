@@ -11,6 +11,7 @@ import type {
 import { entryJson } from '../../wire/entry-json.ts';
 import { authorizePath } from '../authorize.ts';
 import { readJson } from '../body.ts';
+import { commitChange, requireSigning } from '../commit-change.ts';
 import { changeContext, preconditionOf } from '../change-context.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
@@ -22,6 +23,7 @@ import { openAppend, openUpload } from '../uploads.ts';
 export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> {
   const { value: body, bytes } = await readJson<CreateRequest>(exchange);
   const target = authorizePath(exchange, body.path, { need: 'write' });
+  requireSigning(exchange, target);
   if (body.kind === 'upload') return await openUpload(exchange, target, body);
   if (body.kind === 'append') return await openAppend(exchange, target, body);
   const { volume, path } = target;
@@ -32,11 +34,16 @@ export async function filesPost(exchange: Exchange<'filesPost'>): Promise<void> 
     ...preconditionOf(exchange),
     ...(body.parents === undefined ? {} : { parents: body.parents }),
   };
-  const { seq } = await fs.apply(volume.name, change, changeContext(exchange, target, bytes));
-  exchange.trail.seq = seq;
-  // As of that record, so that a repeated request gets the first answer.
-  const entry = fs.stat(volume.name, path, { kind: 'seq', seq });
-  replyJson(exchange, { status: 201 }, entryJson(volume.alias, entry));
+  await commitChange(exchange, {
+    target,
+    context: changeContext(exchange, target, bytes),
+    change,
+    answer: (answered, { seq }) => {
+      // As of that record, so that a repeated request gets the first answer.
+      const entry = fs.stat(volume.name, path, { kind: 'seq', seq });
+      replyJson(answered, { status: 201 }, entryJson(volume.alias, entry));
+    },
+  });
 }
 
 function creation(

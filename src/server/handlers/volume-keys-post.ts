@@ -1,13 +1,32 @@
-import { EMPTY_BYTES } from '../../base/bytes.ts';
+import { base64urlDecode, EMPTY_BYTES } from '../../base/bytes.ts';
+import { GdpfsError } from '../../base/errors.ts';
 import { authorizeVolume } from '../authorize.ts';
+import { offerCommit, requireSigning } from '../commit-change.ts';
 import { requestContext } from '../change-context.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyJson } from '../reply.ts';
 
 /** POST /api/v1/volumes/{volume}/keys: a new writer key, named by the owner's. */
 export async function volumeKeysPost(exchange: Exchange<'volumeKeysPost'>): Promise<void> {
-  const { params, services } = exchange;
-  const { volume } = authorizeVolume(exchange, params['volume'] ?? '', 'admin');
+  const { params, query, services } = exchange;
+  const target = authorizeVolume(exchange, params['volume'] ?? '', 'admin');
+  requireSigning(exchange, target);
+  const { volume } = target;
   const context = requestContext(exchange, EMPTY_BYTES);
-  replyJson(exchange, { status: 200 }, await services.fs.rotateKey(volume.name, context));
+  const { prepare: since, policy } = query;
+  const isSigned = since !== undefined && policy !== undefined;
+  if (!isSigned && (since ?? policy) !== undefined) {
+    throw new GdpfsError(
+      'bad_request',
+      'cannot read query: need both "prepare" and "policy", or none',
+    );
+  }
+  if (!isSigned) {
+    return replyJson(exchange, { status: 200 }, await services.fs.rotateKey(volume.name, context));
+  }
+  const record = base64urlDecode(policy) ?? EMPTY_BYTES;
+  const wish = services.signed.policyWish(volume.name, record);
+  const { epoch } = wish.policy;
+  const answer = (answered: Exchange): void => replyJson(answered, { status: 200 }, { epoch });
+  await offerCommit(exchange, { volume, context, wish: () => wish, answer, since });
 }

@@ -1,3 +1,7 @@
+import { base64urlDecode } from '../../base/bytes.ts';
+import { GdpfsError } from '../../base/errors.ts';
+import { decodeBase64 } from '../../format/signed-note.ts';
+import { type ForeignLog, readForeignLog } from '../../fs/foreign-log.ts';
 import type { CreateVolume } from '../../wire/generated/api.ts';
 import { requireAdmin } from '../authorize.ts';
 import { readJson } from '../body.ts';
@@ -16,9 +20,29 @@ export async function volumesPost(exchange: Exchange<'volumesPost'>): Promise<vo
   const { name: alias, chunking = 'fixed', custody = 'server' } = body;
   const isPublic = body.public ?? alias === PUBLIC_ALIAS;
   exchange.trail.targets.push(`/${alias}`);
+  const foreign = custody === 'client' ? foreignLogOf(exchange, body) : undefined;
+  if (foreign === undefined && (body.commit ?? body.chunkingKey) !== undefined) {
+    throw new GdpfsError('bad_request', 'cannot create volume: a commit is for custody "client"');
+  }
   const volume = await exchange.services.fs.createVolume(
-    { alias, owner: principal, chunking, custody, isPublic },
+    { alias, owner: principal, chunking, isPublic, ...(foreign && { foreign }) },
     requestContext(exchange, bytes),
   );
   replyJson(exchange, { status: 201 }, volumeJson(exchange, volume));
+}
+
+/** The beginning of a volume whose keys are not here. */
+function foreignLogOf(
+  { services }: Pick<Exchange, 'services'>,
+  { commit, chunking = 'fixed', chunkingKey: text }: CreateVolume,
+): ForeignLog {
+  const bytes = commit === undefined ? undefined : decodeBase64(commit);
+  if (bytes === undefined) {
+    const need = 'need its first commit, signed, in base64';
+    throw new GdpfsError('bad_request', `cannot create volume with custody "client": ${need}`, {
+      hint: 'the gdpfs command line makes one',
+    });
+  }
+  const chunkingKey = text === undefined ? undefined : base64urlDecode(text);
+  return readForeignLog(bytes, { chunking, chunkingKey, nowMs: services.clock.now() });
 }

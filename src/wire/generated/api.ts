@@ -376,6 +376,14 @@ export interface CreateVolume {
    * Every principal may read it. By default only the volume `public`.
    */
   public?: boolean;
+  /**
+   * With custody `client`, and only then: the first commit (docs/formats.md), signed. Its records are the meta record and the policy that names the writer key; the state of its checkpoint is that of an empty map.
+   */
+  commit?: string;
+  /**
+   * With custody `client` and chunking `cdc`, and only then: 32 bytes, what files are cut by.
+   */
+  chunkingKey?: string;
 }
 export interface Volume {
   name: VolumeName;
@@ -813,7 +821,9 @@ export interface FilesGetQuery {
   limit?: number;
   cursor?: string;
 }
-export interface FilesPostQuery {}
+export interface FilesPostQuery {
+  prepare?: RecordCount;
+}
 export interface FilesPatchQuery {
   path: Path;
   upload?: UploadId;
@@ -823,14 +833,17 @@ export interface FilesPatchQuery {
   mode?: Mode;
   mtimeUs?: MtimeUs;
   parents?: boolean;
+  prepare?: RecordCount;
 }
 export interface FilesDeleteQuery {
   path: Path;
   recursive?: boolean;
   only?: 'file' | 'directory';
+  prepare?: RecordCount;
 }
 export interface FilesChangesPostQuery {
   path: Path;
+  prepare?: RecordCount;
 }
 export interface FileChunksGetQuery {
   path?: Path;
@@ -860,6 +873,7 @@ export interface StorageFilesPostQuery {
   mode?: Mode;
   mtimeUs?: MtimeUs;
   parents?: boolean;
+  prepare?: RecordCount;
 }
 export interface StorageTarPostQuery {
   path: Path;
@@ -889,7 +903,10 @@ export interface VolumeProofGetQuery {
   cursor?: string;
   since?: RecordCount;
 }
-export interface VolumeKeysPostQuery {}
+export interface VolumeKeysPostQuery {
+  policy?: string;
+  prepare?: RecordCount;
+}
 export interface VolumeLogGetQuery {
   path?: string;
   before?: RecordCount;
@@ -905,6 +922,7 @@ export interface VolumeChangesGetQuery {
 export interface VolumeCommitsGetQuery {
   from?: Seq;
 }
+export interface VolumeCommitsPostQuery {}
 export interface EnrollPostQuery {}
 export interface CertificatesPostQuery {}
 export interface WhoamiGetQuery {}
@@ -969,6 +987,7 @@ export interface OperationQueries {
   volumeLogGet: VolumeLogGetQuery;
   volumeChangesGet: VolumeChangesGetQuery;
   volumeCommitsGet: VolumeCommitsGetQuery;
+  volumeCommitsPost: VolumeCommitsPostQuery;
   enrollPost: EnrollPostQuery;
   certificatesPost: CertificatesPostQuery;
   whoamiGet: WhoamiGetQuery;

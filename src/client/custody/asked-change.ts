@@ -1,0 +1,279 @@
+import { parseDigest } from '../../base/digest.ts';
+import { GdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { decodeRecords } from '../../format/commit.ts';
+import { joinPath, parseApiPath, parsePath } from '../../format/path.ts';
+import type {
+  ChangeBelow,
+  ChangeRequest,
+  ChangeSet,
+  CreateRequest,
+  FilesDeleteQuery,
+  FilesPatchQuery,
+} from '../../wire/generated/api.ts';
+import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import { decodeTar, type TarEntry } from '../../wire/tar.ts';
+import type { ApiRequest } from '../session.ts';
+
+/** Mode and time that a change sets; what it does not say stays, or is the usual one. */
+interface Attributes {
+  readonly mode?: number | undefined;
+  readonly mtimeUs?: number | undefined;
+}
+
+/** What must be at the path before. */
+export interface Condition {
+  /** Content root. */
+  readonly content?: Uint8Array | undefined;
+  readonly absent?: boolean | undefined;
+}
+
+/** Where the content of a file comes from. */
+export type AskedContent =
+  /** The client has made the file log. */
+  | ({ readonly from: 'log'; readonly records: readonly Uint8Array[] } & Roots)
+  /** The client has made what goes on behind the content that is there. */
+  | ({ readonly from: 'append'; readonly records: readonly Uint8Array[] } & Omit<Roots, 'root'>)
+  | { readonly from: 'data'; readonly data: Uint8Array; readonly digest: Uint8Array | undefined }
+  /** One chunk that the volume has. */
+  | {
+      readonly from: 'chunk';
+      readonly size: number;
+      readonly checksum: number;
+      readonly digest: Uint8Array;
+    }
+  | { readonly from: 'zeros'; readonly size: number };
+
+interface Roots {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+/** A change that a request asks for. Paths are inside the volume, parsed. */
+export type AskedChange =
+  | ({ readonly kind: 'mkdir'; readonly path: string; readonly parents: boolean } & Attributes)
+  | ({
+      readonly kind: 'symlink';
+      readonly path: string;
+      readonly target: string;
+      readonly parents: boolean;
+      readonly condition?: Condition;
+    } & Attributes)
+  | ({
+      readonly kind: 'file';
+      readonly path: string;
+      readonly content: AskedContent;
+      readonly parents: boolean;
+      readonly condition?: Condition;
+    } & Attributes)
+  | {
+      readonly kind: 'rename';
+      readonly path: string;
+      readonly to: string;
+      readonly condition?: Condition;
+    }
+  | {
+      readonly kind: 'copy';
+      readonly path: string;
+      readonly to: string;
+      readonly recursive: boolean;
+      readonly parents: boolean;
+      /** As it was after that record; now if absent. */
+      readonly atSeq?: number | undefined;
+      readonly condition?: Condition;
+    }
+  | {
+      readonly kind: 'remove';
+      readonly path: string;
+      readonly recursive: boolean;
+      readonly condition?: Condition;
+    }
+  | ({ readonly kind: 'set'; readonly path: string; readonly condition?: Condition } & Attributes);
+
+const FILES = '/api/v1/files';
+const TARS = '/api/v1/storage/files';
+
+/** The volume, alias or name, that a request changes; undefined for one that changes no files. */
+export function changedVolume(request: ApiRequest): string | undefined {
+  const { method, route, json } = request;
+  if (method === 'GET') return undefined;
+  if (route === FILES && method === 'POST') {
+    return parseApiPath((json as CreateRequest).path).volume;
+  }
+  if (route !== FILES && route !== `${FILES}/changes` && route !== TARS) return undefined;
+  return parseApiPath((request.query as { readonly path: string }).path).volume;
+}
+
+/** A request that only opens an upload: its commit is what is signed. */
+export function opensUpload({ method, route, json }: ApiRequest): boolean {
+  if (method !== 'POST' || route !== FILES) return false;
+  const { kind } = json as CreateRequest;
+  return kind === 'upload' || kind === 'append';
+}
+
+/** What a request asks for, in its order. Throws `usage` for what nobody could check. */
+export function askedChanges(request: ApiRequest): AskedChange[] {
+  const { method, route, json, body } = request;
+  if (route === FILES && method === 'POST') return [createdBy(request, json as CreateRequest)];
+  if (route === FILES && method === 'DELETE') {
+    const { path, recursive = false } = request.query as FilesDeleteQuery;
+    const place = { path: parseApiPath(path).path, recursive };
+    return [{ kind: 'remove', ...place, ...conditionOf(request) }];
+  }
+  if (route === FILES && body?.type === MEDIA_TYPES.records) return [committedBy(request)];
+  if (route === FILES) return [changedBy(request, json as ChangeRequest)];
+  if (route === `${FILES}/changes`) return changesBelow(request, json as ChangeSet);
+  if (route === TARS && body?.type === MEDIA_TYPES.tar) return unpackedBy(request, body.bytes);
+  throw uncheckable('write a file whose chunks the server makes');
+}
+
+function createdBy(request: ApiRequest, body: CreateRequest): AskedChange {
+  const { path } = parseApiPath(body.path);
+  const condition = conditionOf(request);
+  if (body.kind === 'upload' || body.kind === 'append') throw uncheckable('open an upload');
+  const { parents = false, mode, mtimeUs } = body;
+  const common = { path, parents, mode, mtimeUs };
+  switch (body.kind) {
+    case 'directory':
+      return { kind: 'mkdir', ...common };
+    case 'symlink':
+      return { kind: 'symlink', ...common, target: body.target, ...condition };
+    case 'file':
+      return {
+        kind: 'file',
+        ...common,
+        content: { from: 'zeros', size: body.size ?? 0 },
+        ...condition,
+      };
+  }
+}
+
+function committedBy(request: ApiRequest): AskedChange {
+  const { path: apiPath, root, content, size, ...rest } = request.query as FilesPatchQuery;
+  const { path } = parseApiPath(apiPath);
+  const digest = content === undefined ? undefined : parseDigest(content);
+  if (digest === undefined || size === undefined) throw uncheckable('commit an upload');
+  const records = decodeRecords(request.body?.bytes ?? new Uint8Array(0), LIMITS.fileRecordsMax);
+  const { parents = false, mode, mtimeUs } = rest;
+  const rooted = root === undefined ? undefined : parseDigest(root);
+  const roots = { records, size, content: digest };
+  return {
+    kind: 'file',
+    path,
+    parents,
+    mode,
+    mtimeUs,
+    content:
+      rooted === undefined ? { from: 'append', ...roots } : { from: 'log', ...roots, root: rooted },
+    ...conditionOf(request),
+  };
+}
+
+function changedBy(request: ApiRequest, body: ChangeRequest): AskedChange {
+  const { path } = parseApiPath((request.query as FilesPatchQuery).path);
+  const condition = conditionOf(request);
+  switch (body.op) {
+    case 'rename':
+      return { kind: 'rename', path, to: parseApiPath(body.to).path, ...condition };
+    case 'copy': {
+      const { recursive = false } = body;
+      const atSeq = seqOf(body.at);
+      if (recursive && atSeq !== undefined) throw uncheckable('copy a directory from the past');
+      const to = parseApiPath(body.to).path;
+      return { kind: 'copy', path, to, recursive, parents: false, atSeq, ...condition };
+    }
+    case 'set':
+      return { kind: 'set', path, mode: body.mode, mtimeUs: body.mtimeUs, ...condition };
+    case 'truncate':
+      throw uncheckable('truncate a file');
+    case 'restore':
+      throw uncheckable('restore what was there');
+  }
+}
+
+function changesBelow(request: ApiRequest, set: ChangeSet): AskedChange[] {
+  const { path: directory } = parseApiPath((request.query as { readonly path: string }).path);
+  const from = set.copiesFrom === undefined ? directory : parseApiPath(set.copiesFrom).path;
+  const places = { directory, from, atSeq: seqOf(set.at) };
+  return set.changes.map((change) => changeBelow(change, places));
+}
+
+function changeBelow(
+  change: ChangeBelow,
+  {
+    directory,
+    from,
+    atSeq,
+  }: {
+    readonly directory: string;
+    readonly from: string;
+    readonly atSeq: number | undefined;
+  },
+): AskedChange {
+  const below = (relative: string, base = directory): string => joinPath(base, parsePath(relative));
+  switch (change.op) {
+    case 'remove':
+      return { kind: 'remove', path: below(change.path), recursive: true };
+    case 'set': {
+      const { mode, mtimeUs, content } = change;
+      const condition =
+        content === undefined ? {} : { condition: { content: parseDigest(content) } };
+      return { kind: 'set', path: below(change.path), mode, mtimeUs, ...condition };
+    }
+    case 'copy': {
+      const path = below(change.path, from);
+      const to = below(change.to);
+      return { kind: 'copy', path, to, recursive: false, parents: true, atSeq };
+    }
+  }
+}
+
+function unpackedBy(request: ApiRequest, tar: Uint8Array): AskedChange[] {
+  const { path: apiPath, parents = false } = request.query as {
+    readonly path: string;
+    readonly parents?: boolean;
+  };
+  const { path: directory } = parseApiPath(apiPath);
+  const first: AskedChange[] = parents ? [{ kind: 'mkdir', path: directory, parents: true }] : [];
+  return [...first, ...decodeTar(tar).map((entry) => unpacked(directory, entry))];
+}
+
+function unpacked(directory: string, entry: TarEntry): AskedChange {
+  const { mode, mtimeUs } = entry;
+  const common = { path: joinPath(directory, entry.path), parents: true, mode, mtimeUs };
+  switch (entry.kind) {
+    case 'directory':
+      return { kind: 'mkdir', ...common };
+    case 'symlink':
+      return { kind: 'symlink', ...common, target: entry.target };
+    case 'reference': {
+      const { size, checksum, digest } = entry;
+      return { kind: 'file', ...common, content: { from: 'chunk', size, checksum, digest } };
+    }
+    case 'file': {
+      const { data, digest } = entry;
+      return { kind: 'file', ...common, content: { from: 'data', data, digest } };
+    }
+  }
+}
+
+function conditionOf({ ifMatch, ifAbsent }: ApiRequest): { readonly condition?: Condition } {
+  if (ifMatch === undefined && ifAbsent !== true) return {};
+  const content = ifMatch === undefined ? undefined : parseDigest(ifMatch);
+  return { condition: { content, absent: ifAbsent } };
+}
+
+function seqOf(at: string | undefined): number | undefined {
+  if (at === undefined) return undefined;
+  if (!/^[0-9]+$/.test(at)) throw uncheckable('copy from a moment in the past');
+  return Number(at);
+}
+
+function uncheckable(what: string): GdpfsError {
+  return new GdpfsError(
+    'usage',
+    `cannot ${what} in a volume with custody "client": what would be signed cannot be checked`,
+    { hint: 'have the bytes here and write them: "gdpfs cp" there and back does' },
+  );
+}

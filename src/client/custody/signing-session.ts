@@ -1,0 +1,58 @@
+import type { ApiAnswer, ApiRequest, Session } from '../session.ts';
+import type { TrustedVolume } from '../trust/volume-trust.ts';
+import { askedChanges, changedVolume, opensUpload } from './asked-change.ts';
+import type { VolumeKeys } from './volume-keys.ts';
+import { VolumeSigner } from './volume-signer.ts';
+
+export interface SigningOptions {
+  readonly keys: Pick<VolumeKeys, 'find'>;
+  readonly principal: string;
+  /** What a volume is, by alias or name. */
+  readonly trust: (reference: string) => Promise<TrustedVolume>;
+}
+
+/** A session that signs the changes of volumes whose writer key the client has. */
+export interface SigningSession extends Session {
+  signer(trusted: TrustedVolume): VolumeSigner;
+}
+
+/**
+ * A session by which volumes with custody `client` can be changed as all others are: every request that
+ * changes one is prepared by the server, checked, signed here, and then made. Disposing of it waits until
+ * what it has seen is remembered; the session under it is for others to dispose of.
+ */
+export function signingSession(session: Session, options: SigningOptions): SigningSession {
+  const { keys, principal, trust } = options;
+  const signers = new Map<string, VolumeSigner>();
+
+  const signerOf = (trusted: TrustedVolume): VolumeSigner => {
+    let signer = signers.get(trusted.name);
+    if (signer === undefined) {
+      signer = new VolumeSigner(trusted, keys, principal);
+      signers.set(trusted.name, signer);
+    }
+    return signer;
+  };
+
+  async function request(asked: ApiRequest): Promise<ApiAnswer> {
+    const volume = changedVolume(asked);
+    if (volume === undefined) return await session.request(asked);
+    const trusted = await trust(volume);
+    if (trusted.custody === 'server') return await session.request(asked);
+    const signer = signerOf(trusted);
+    if (opensUpload(asked)) return await signer.pass(session, asked);
+    return await signer.change(session, asked, { changes: askedChanges(asked) });
+  }
+
+  return {
+    url: session.url,
+    get hasChanged() {
+      return session.hasChanged;
+    },
+    request,
+    signer: signerOf,
+    async [Symbol.asyncDispose]() {
+      for (const signer of signers.values()) await signer.settle();
+    },
+  };
+}
