@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { authorize } from './authorize.ts';
 import type { Benchmark } from './benchmark.ts';
+import { bookkeeping } from './bookkeeping.ts';
 import { commandStart } from './command-start.ts';
 import { formatDocument } from './document.ts';
 import { killed } from './killed.ts';
@@ -30,6 +31,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   python,
   tensorflow,
   authorize,
+  bookkeeping,
 };
 
 /** Enough to see that everything runs; too little for figures. */
