@@ -293,6 +293,10 @@ export const LIMITS = {
   renewalCheckMs: 60_000,
   /** A session that is closed waits this long for a renewal that is under way. */
   renewalWaitMs: 5000,
+  /** What comes before a large response. */
+  answerHeadBytesMax: 16 * KIB,
+  /** A connection for large responses that nobody uses is kept this long: far less than servers do. */
+  idleConnectionMs: 4000,
   /** A response that is held in memory whole, such as a page of a listing or a tar stream. */
   responseBytesMax: 32 * MIB,
 

@@ -6,6 +6,7 @@ import { concatBytes, copyBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { discardPiece } from '../wire/discard-piece.ts';
+import { AnswerPool } from './answers/answer-pool.ts';
 import { slicesOf } from './flow/body-slices.ts';
 import { Movement } from './flow/movement.ts';
 import type { RateLimit } from './flow/rate-limit.ts';
@@ -97,6 +98,7 @@ export function openConnection(options: ConnectionOptions, flow: ConnectionFlow 
     bodyTimeout: 0,
     connect: { ca, cert, key, minVersion: 'TLSv1.3', timeout: LIMITS.connectTimeoutMs },
   });
+  const answers = new AnswerPool({ url, ca, cert, key });
   const watch = new StallWatch(flow.stallMs ?? LIMITS.requestStallMs);
   return {
     url,
@@ -110,11 +112,17 @@ export function openConnection(options: ConnectionOptions, flow: ConnectionFlow 
           resolve,
           reject: (error) => reject(networkError(error, url)),
         });
-        pool.dispatch(handler.request, handler);
+        const usual = (): void => void pool.dispatch(handler.request, handler);
+        const isLarge = exchange.into !== undefined && exchange.method === 'GET';
+        if (!isLarge || flow.rate !== undefined || answers.isUnusual) return usual();
+        answers.dispatch({ path: exchange.target, headers: exchange.headers }, handler, usual);
       }),
-    close: () => pool.close(),
+    close: async () => {
+      await Promise.all([pool.close(), answers.close()]);
+    },
     [Symbol.asyncDispose]: async () => {
       watch[Symbol.dispose]();
+      answers.destroy();
       await pool.destroy();
     },
   };

@@ -1,0 +1,161 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { GdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { type AnswerTaker, UnusualAnswer } from './answer-parser.ts';
+import { AnswerSocket, type SocketOptions } from './answer-socket.ts';
+
+/** A GET. */
+export interface AnswerRequest {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Ends an exchange; the handler gets the error. */
+export interface AnswerController {
+  abort(error: Error): void;
+}
+
+/** As undici's handlers, as far as they are needed here. */
+export interface AnswerHandler {
+  onRequestStart(controller: AnswerController): void;
+  onResponseStart(controller: AnswerController, status: number, headers: IncomingHttpHeaders): void;
+  /** The memory of `piece` is used again when this returns. */
+  onResponseData(controller: AnswerController, piece: Uint8Array): void;
+  onResponseEnd(): void;
+  onResponseError(controller: AnswerController, error: Error): void;
+}
+
+/** What a header may hold: nothing that would end it. */
+const PLAIN = /^[\t\x20-\x7e]*$/;
+
+/**
+ * Connections for large answers, kept alive for a while. Their number is that of the exchanges that
+ * are under way, which others bound.
+ */
+export class AnswerPool {
+  readonly #options: Omit<SocketOptions, 'session' | 'onSession'>;
+  readonly #idle: { readonly socket: AnswerSocket; readonly timer: NodeJS.Timeout }[] = [];
+  readonly #sockets = new Set<AnswerSocket>();
+  readonly #running = new Set<Promise<void>>();
+  #session: Buffer | undefined;
+  #isUnusual = false;
+  #isDestroyed = false;
+
+  constructor(options: Omit<SocketOptions, 'session' | 'onSession'>) {
+    this.#options = options;
+  }
+
+  /** An answer came that only a whole HTTP client reads, such as from a proxy: others will follow. */
+  get isUnusual(): boolean {
+    return this.#isUnusual;
+  }
+
+  /** `other` takes the request if its answer is unusual; the handler has heard of no answer then. */
+  dispatch(request: AnswerRequest, handler: AnswerHandler, other: () => void): void {
+    const running = this.#run(request, handler, other).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Resolves when nothing is under way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#dropIdle();
+  }
+
+  /** Ends what is under way. */
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#dropIdle();
+    for (const socket of this.#sockets) socket.destroy(this.#destroyed());
+  }
+
+  async #run(request: AnswerRequest, handler: AnswerHandler, other: () => void): Promise<void> {
+    const controller = { abort: (_error: Error): void => undefined };
+    try {
+      const head = this.#headOf(request);
+      const socket = this.#takeIdle() ?? (await this.#open());
+      try {
+        controller.abort = (error) => socket.destroy(error);
+        let isKept = false;
+        const taker: AnswerTaker = {
+          head: (answer) => {
+            isKept = answer.isKept;
+            handler.onResponseStart(controller, answer.status, answer.headers);
+          },
+          data: (piece) => handler.onResponseData(controller, piece),
+        };
+        const exchange = socket.exchange(head, taker);
+        handler.onRequestStart(controller);
+        await exchange;
+        if (isKept) this.#keep(socket);
+        else socket.destroy();
+      } finally {
+        if (!socket.isUsable) this.#sockets.delete(socket);
+      }
+    } catch (error) {
+      if (!(error instanceof UnusualAnswer))
+        return handler.onResponseError(controller, errorOf(error));
+      this.#isUnusual = true;
+      return other();
+    }
+    handler.onResponseEnd();
+  }
+
+  #headOf({ path, headers }: AnswerRequest): string {
+    const { host } = new URL(this.#options.url);
+    const lines = [`GET ${path} HTTP/1.1`, `host: ${host}`, 'connection: keep-alive'];
+    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+    if (lines.every((line) => PLAIN.test(line))) return `${lines.join('\r\n')}\r\n\r\n`;
+    throw new GdpfsError('bad_request', 'cannot send request: a header is no plain text');
+  }
+
+  async #open(): Promise<AnswerSocket> {
+    if (this.#isDestroyed) throw this.#destroyed();
+    const socket = await AnswerSocket.open({
+      ...this.#options,
+      session: this.#session,
+      onSession: (session) => {
+        this.#session = session;
+      },
+    });
+    this.#sockets.add(socket);
+    if (this.#isDestroyed) socket.destroy(this.#destroyed());
+    return socket;
+  }
+
+  #takeIdle(): AnswerSocket | undefined {
+    for (let last = this.#idle.pop(); last !== undefined; last = this.#idle.pop()) {
+      clearTimeout(last.timer);
+      if (last.socket.isUsable) return last.socket;
+      this.#sockets.delete(last.socket);
+    }
+    return undefined;
+  }
+
+  #keep(socket: AnswerSocket): void {
+    const drop = (): void => {
+      this.#idle.splice(this.#idle.indexOf(entry), 1);
+      this.#sockets.delete(socket);
+      socket.destroy();
+    };
+    const entry = { socket, timer: setTimeout(drop, LIMITS.idleConnectionMs).unref() };
+    this.#idle.push(entry);
+  }
+
+  #dropIdle(): void {
+    for (const { socket, timer } of this.#idle.splice(0)) {
+      clearTimeout(timer);
+      this.#sockets.delete(socket);
+      socket.destroy();
+    }
+  }
+
+  #destroyed(): GdpfsError {
+    const { url } = this.#options;
+    return new GdpfsError('unavailable', `cannot reach "${url}": the session was closed`);
+  }
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,123 @@
+import { isIP, type SocketConstructorOpts } from 'node:net';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { LIMITS } from '../../base/limits.ts';
+import { AnswerParser, type AnswerTaker } from './answer-parser.ts';
+
+/** How to reach a server; texts are PEM. */
+export interface SocketOptions {
+  /** `https://host:port`. */
+  readonly url: string;
+  readonly ca: string;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Of an earlier connection, to be resumed. */
+  readonly session: Buffer | undefined;
+  readonly onSession: (session: Buffer) => void;
+}
+
+/** More than a record of TLS: what comes at once. Everything is taken before anything else comes. */
+const buffer = new Uint8Array(64 * 1024);
+
+/**
+ * A connection for one request after the other. What comes lies in the same memory again and again:
+ * for a stream each record of TLS would be memory of its own, a queue and some events, which is 0.35
+ * CPU-seconds a GiB.
+ */
+export class AnswerSocket {
+  readonly #socket: TLSSocket;
+  #parser: AnswerParser | undefined;
+  #settle: PromiseWithResolvers<void> | undefined;
+  #error: Error | undefined;
+
+  private constructor(options: SocketOptions) {
+    const { url, ca, cert, key, session, onSession } = options;
+    const { hostname, port } = new URL(url);
+    const host = hostname.replace(/^\[(.*)\]$/, '$1');
+    const tls: ConnectionOptions & Pick<SocketConstructorOpts, 'onread'> = {
+      host,
+      port: Number(port || 443),
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ca,
+      minVersion: 'TLSv1.3',
+      ALPNProtocols: ['http/1.1'],
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      ...(session === undefined ? {} : { session }),
+      onread: { buffer, callback: (length) => this.#take(buffer.subarray(0, length)) },
+    };
+    this.#socket = connect(tls);
+    this.#socket.setNoDelay(true);
+    this.#socket.on('session', onSession);
+    this.#socket.on('error', (error) => this.destroy(error));
+    // The end of what comes, or of the connection.
+    this.#socket.on('end', () => this.destroy()).on('close', () => this.destroy());
+  }
+
+  /** Rejects with Node's error. */
+  static async open(options: SocketOptions): Promise<AnswerSocket> {
+    const opening = new AnswerSocket(options);
+    const socket = opening.#socket;
+    const { promise, resolve, reject } = Promise.withResolvers<AnswerSocket>();
+    const fail = (): void => reject(opening.#error ?? codedError('ECONNRESET'));
+    const timer = setTimeout(
+      () => opening.destroy(codedError('ETIMEDOUT')),
+      LIMITS.connectTimeoutMs,
+    );
+    socket.once('secureConnect', () => resolve(opening)).once('close', fail);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      socket.off('close', fail);
+    }
+  }
+
+  get isUsable(): boolean {
+    return !this.#socket.destroyed;
+  }
+
+  /**
+   * Sends the head of a request; resolves when `taker` has got the whole answer. Otherwise rejects, and
+   * the connection is of no more use.
+   */
+  async exchange(head: string, taker: AnswerTaker): Promise<void> {
+    if (this.#socket.destroyed) throw this.#error ?? codedError('ECONNRESET');
+    this.#parser = new AnswerParser(taker);
+    this.#settle = Promise.withResolvers();
+    this.#socket.ref();
+    this.#socket.write(head, 'latin1');
+    await this.#settle.promise;
+    this.#socket.unref();
+  }
+
+  /** The exchange under way rejects with `error`. */
+  destroy(error?: Error): void {
+    this.#error ??= error;
+    this.#parser = undefined;
+    this.#settle?.reject(this.#error ?? codedError('ECONNRESET'));
+    this.#settle = undefined;
+    this.#socket.destroy();
+  }
+
+  #take(bytes: Uint8Array): boolean {
+    const parser = this.#parser;
+    try {
+      const taken = parser?.push(bytes) ?? 0;
+      // What nobody has asked for could be taken for the next answer.
+      if (taken < bytes.length) this.destroy();
+      if (parser?.isDone === true) this.#done();
+    } catch (error) {
+      this.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+    return true;
+  }
+
+  #done(): void {
+    this.#parser = undefined;
+    this.#settle?.resolve();
+    this.#settle = undefined;
+  }
+}
+
+function codedError(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}

@@ -1,0 +1,201 @@
+/** How a connection gets large answers, from servers that do what ours never does. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+import { after, before, test } from 'node:test';
+import { systemClock } from '../src/base/clock.ts';
+import { isGdpfsError } from '../src/base/errors.ts';
+import { type Answer, type Connection, openConnection } from '../src/client/connection.ts';
+import { type CertificateAuthority, openCertificateAuthority } from '../src/server/ca.ts';
+import { temporaryDirectory } from './support/server.ts';
+
+let stack: AsyncDisposableStack;
+let authority: CertificateAuthority;
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  const directory = stack.use(await temporaryDirectory()).path;
+  authority = await openCertificateAuthority({ directory, names: [], clock: systemClock });
+});
+after(() => stack.disposeAsync());
+
+interface Scripted extends AsyncDisposable {
+  readonly connection: Connection;
+  /** How often somebody connected. */
+  readonly connects: () => number;
+}
+
+/** A connection to a server that calls `answer` for each request. */
+async function scripted(answer: (socket: TLSSocket, target: string) => void): Promise<Scripted> {
+  const { key, cert } = await authority.serverIdentity();
+  let connects = 0;
+  const sockets = new Set<TLSSocket>();
+  const server = createServer({ key, cert, minVersion: 'TLSv1.3' }, (socket) => {
+    connects += 1;
+    sockets.add(socket);
+    socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
+    socket.on('data', (bytes: Buffer) => {
+      const [, target = ''] = /^GET (\S+) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1')) ?? [];
+      answer(socket, target);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = `https://127.0.0.1:${port}`;
+  const connection = openConnection({ url, ca: authority.caPem });
+  return {
+    connection,
+    connects: () => connects,
+    [Symbol.asyncDispose]: async () => {
+      await connection[Symbol.asyncDispose]();
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+function get(connection: Connection, into: Uint8Array, target = '/'): Promise<Answer> {
+  const half = Math.floor(into.length / 2);
+  const views = [into.subarray(0, half), into.subarray(half)];
+  return connection.exchange({ method: 'GET', target, headers: { 'x-test': '1' }, into: views });
+}
+
+async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
+  await assert.rejects(promise, (error) => isGdpfsError(error) && error.code === code);
+}
+
+const OK = 'HTTP/1.1 200 OK\r\n';
+const content = randomBytes(300_000);
+const announced = `content-length: ${content.length}\r\n`;
+const sendWhole = (socket: TLSSocket, more = ''): void => {
+  socket.write(`${OK}${announced}${more}\r\n`);
+  socket.write(content);
+};
+
+test('large answers come whole, one after the other on one connection', async () => {
+  await using server = await scripted((socket) => sendWhole(socket));
+  for (let round = 0; round < 3; round += 1) {
+    const into = new Uint8Array(content.length);
+    const answer = await get(server.connection, into);
+    assert.deepEqual([answer.status, answer.bodyBytes], [200, content.length]);
+    assert(content.equals(into));
+  }
+  assert.equal(server.connects(), 1);
+});
+
+test('large answers at the same time do not mix', async () => {
+  await using server = await scripted((socket, target) => {
+    const bytes = Buffer.alloc(200_000, Number(target.slice(1)));
+    socket.write(`${OK}content-length: ${bytes.length}\r\n\r\n`);
+    socket.write(bytes);
+  });
+  const gets = Array.from({ length: 8 }, async (_, index) => {
+    const into = new Uint8Array(200_000);
+    await get(server.connection, into, `/${index + 1}`);
+    assert(into.every((byte) => byte === index + 1));
+  });
+  await Promise.all(gets);
+  assert(server.connects() <= gets.length);
+});
+
+test('a connection that its server closes is not used again', async () => {
+  await using server = await scripted((socket) => {
+    sendWhole(socket, 'connection: close\r\n');
+    socket.end();
+  });
+  for (let round = 1; round <= 2; round += 1) {
+    await get(server.connection, new Uint8Array(content.length));
+    assert.equal(server.connects(), round);
+  }
+});
+
+test('an answer of unknown length comes whole too', async () => {
+  await using server = await scripted((socket) => {
+    socket.write(`${OK}transfer-encoding: chunked\r\n\r\n`);
+    socket.write(`${content.length.toString(16)}\r\n`);
+    socket.write(content);
+    socket.write('\r\n0\r\n\r\n');
+  });
+  for (let round = 0; round < 2; round += 1) {
+    const into = new Uint8Array(content.length);
+    const answer = await get(server.connection, into);
+    assert.equal(answer.bodyBytes, content.length);
+    assert(content.equals(into));
+  }
+});
+
+test('a refusal is told with its body, which does not go where the content would', async () => {
+  const body = JSON.stringify({ code: 'not_found' });
+  await using server = await scripted((socket) => {
+    const head = `HTTP/1.1 404 Not Found\r\ncontent-length: ${body.length}\r\nretry-after: 3\r\n\r\n`;
+    socket.write(head + body.slice(0, 5));
+    setImmediate(() => socket.write(body.slice(5)));
+  });
+  const into = new Uint8Array(10);
+  const answer = await get(server.connection, into);
+  assert.equal(answer.status, 404);
+  assert.equal(answer.headers['retry-after'], '3');
+  assert.equal(Buffer.from(answer.body).toString(), body);
+  assert.deepEqual(into, new Uint8Array(10));
+});
+
+test('an answer that is cut off, or has more than there is room for, is none', async () => {
+  await using server = await scripted((socket, target) => {
+    if (target === '/cut') socket.end(`${OK}${announced}\r\nsome`);
+    else if (target === '/silent') socket.end();
+    else sendWhole(socket);
+  });
+  const room = new Uint8Array(content.length);
+  await rejectsWith(get(server.connection, room, '/cut'), 'unavailable');
+  await rejectsWith(get(server.connection, room, '/silent'), 'unavailable');
+  await rejectsWith(get(server.connection, room.subarray(1), '/'), 'corrupt');
+  await get(server.connection, room, '/');
+  assert(content.equals(room));
+});
+
+test('what comes behind an answer is never taken for the next one', async () => {
+  await using server = await scripted((socket, target) => {
+    sendWhole(socket);
+    if (target === '/more') socket.write(`${OK}content-length: 3\r\n\r\nbad`);
+  });
+  const into = new Uint8Array(content.length);
+  await get(server.connection, into, '/more').catch(() => undefined);
+  await get(server.connection, into, '/');
+  assert(content.equals(into));
+  assert.equal(server.connects(), 2);
+});
+
+test('a closed session ends what is under way, and a signal ends one exchange', async () => {
+  await using server = await scripted((socket, target) => {
+    if (target !== '/whole') socket.write(`${OK}${announced}\r\nsome`);
+    else sendWhole(socket);
+  });
+  const { connection } = server;
+  const into = new Uint8Array(content.length);
+  const aborting = new AbortController();
+  const aborted = connection.exchange({
+    method: 'GET',
+    target: '/',
+    headers: {},
+    into: [into],
+    onMoved: () => aborting.abort(new Error('enough')),
+    signal: aborting.signal,
+  });
+  await assert.rejects(aborted, /enough/);
+  await get(connection, into, '/whole');
+  const pending = get(connection, into);
+  const closed = rejectsWith(pending, 'unavailable');
+  await connection[Symbol.asyncDispose]();
+  await closed;
+});
+
+test('a header that would be two is not sent', async () => {
+  await using server = await scripted((socket) => sendWhole(socket));
+  const headers = { 'if-match': '"a"\r\nx-other: 1' };
+  const exchange = { method: 'GET', target: '/', headers, into: [] } as const;
+  await rejectsWith(server.connection.exchange(exchange), 'bad_request');
+  assert.equal(server.connects(), 0);
+});
