@@ -21,6 +21,7 @@ import { LIMITS } from '../src/base/limits.ts';
 import { attributesOf, receivedTime } from '../src/client/local-attributes.ts';
 import { privatePartPath } from '../src/client/part-names.ts';
 import type { Action } from '../src/client/sync/action.ts';
+import { startLocalWriter } from '../src/client/local-writer.ts';
 import { executeLocally } from '../src/client/sync/local-executor.ts';
 import { listRemoteTree } from '../src/client/sync/remote-tree.ts';
 import { type FileDone, Tally, type TransferResult } from '../src/client/tally.ts';
@@ -329,7 +330,8 @@ async function execute(
   const actions = (async function* () {
     yield plan(rows);
   })();
-  const options = { path: api, at: String(seq), target, tally, transfer: {} };
+  await using writer = startLocalWriter();
+  const options = { path: api, at: String(seq), target, writer, tally, transfer: {} };
   await executeLocally(client.session, actions, options);
   return tally;
 }

@@ -227,6 +227,11 @@ export const LIMITS = {
   retryPatienceMs: 120_000,
   /** The same for a server that has not answered yet: its address may be wrong. */
   firstContactPatienceMs: 5000,
+  /**
+   * Names of a tree that are listed, and files that travel, before all others: the sooner something is
+   * on the way, the sooner both ends are at work.
+   */
+  firstNames: 250,
   /** Names that a local walk hands out at once. */
   walkPageEntries: 2000,
   /** Actions that a planner hands out at once. */
@@ -252,8 +257,8 @@ export const LIMITS = {
    * packs 1,000 files in 30 ms where they can be read fast.
    */
   packMsSlow: 200,
-  /** Parts of a tree being packed or sent: one more than streams in flight, so that none waits. */
-  partsInFlight: 4,
+  /** Parts of a tree that are under way: so many more than streams in flight are made ready before. */
+  partsInFlight: 6,
   /** Removals and the like that go to a volume together; as many as the contract lets through. */
   changeSetMax: 1000,
   changeSetsInFlight: 2,

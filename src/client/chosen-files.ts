@@ -4,6 +4,7 @@ import type { StorageTarPostQuery, TarSelection } from '../wire/generated/api.ts
 import { MEDIA_TYPES } from '../wire/media-types.ts';
 import { isFaultOfOne } from './fault-scope.ts';
 import type { StatOptions } from './files.ts';
+import { ExchangeGate, fixedControl } from './flow/exchange-gate.ts';
 import type { MaybeUndefined, Session } from './session.ts';
 
 export interface ChosenFilesOptions extends StatOptions {
@@ -16,6 +17,8 @@ export class ChosenFiles {
   readonly #session: Session;
   readonly #options: ChosenFilesOptions;
   readonly #bodies: Uint8Array[] = [];
+  /** One more than travel: it is used meanwhile. */
+  readonly #room = new ExchangeGate(fixedControl(LIMITS.tarStreamsInFlight + 1));
 
   constructor(session: Session, options: ChosenFilesOptions) {
     this.#session = session;
@@ -31,12 +34,14 @@ export class ChosenFiles {
     relatives: readonly string[],
     use: (tar: Uint8Array | undefined) => Promise<T>,
   ): Promise<T> {
-    const body = this.#bodies.pop() ?? sharedBytes(LIMITS.tarBodyBytesMax);
-    try {
-      return await use(await this.#fetch(relatives, body));
-    } finally {
-      this.#bodies.push(body);
-    }
+    return await this.#room.pass(async () => {
+      const body = this.#bodies.pop() ?? sharedBytes(LIMITS.tarBodyBytesMax);
+      try {
+        return await use(await this.#fetch(relatives, body));
+      } finally {
+        this.#bodies.push(body);
+      }
+    }, this.#options.signal);
   }
 
   async #fetch(relatives: readonly string[], into: Uint8Array): Promise<Uint8Array | undefined> {

@@ -1,5 +1,4 @@
-import { workerData } from 'node:worker_threads';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type LocalAttributes, receivedMode } from './local-attributes.ts';
 import { quote } from './local-error.ts';
@@ -10,8 +9,8 @@ import { type Fault, faultOf, serveTreeWorker } from './tree-worker.ts';
 
 /** Does what a received tree needs in the local one, in a thread of its own. */
 
-/** What `startTreeWorker` gives it. */
-export interface DownloadWorkerData {
+/** Where it works. */
+interface Place {
   /** Local directory that exists. */
   readonly target: string;
   /** Also make links that lead out of it. */
@@ -36,6 +35,8 @@ export type Step =
   | (WantedFile & { readonly kind: 'file'; readonly mayBeThere: boolean });
 
 export type WriteRequest =
+  /** Before all others, once. Throws if the directory cannot be read. */
+  | (Place & { readonly kind: 'open' })
   /** In order, everything but the content of files. */
   | { readonly kind: 'steps'; readonly steps: readonly Step[] }
   /** Files that should be in `tar`. */
@@ -61,8 +62,7 @@ export type Outcome =
   | { readonly kind: 'pending'; readonly path: string; readonly isAlike: boolean }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
-const { target, unsafeLinks } = workerData as DownloadWorkerData;
-const tree = new LocalTree(target);
+let opened: { readonly tree: LocalTree; readonly unsafeLinks: boolean } | undefined;
 const scratch = new Uint8Array(LIMITS.smallFileBytesMax);
 const DONE: Outcome = { kind: 'done' };
 const SAME: Outcome = { kind: 'same' };
@@ -72,15 +72,22 @@ function answer(request: WriteRequest): Promise<readonly Outcome[]> {
 }
 
 function work(request: WriteRequest): Outcome[] {
+  if (request.kind === 'open') {
+    const { target, unsafeLinks } = request;
+    opened = { tree: new LocalTree(target), unsafeLinks };
+    return [];
+  }
+  assert(opened !== undefined, 'it was said where to work');
+  const { tree, unsafeLinks } = opened;
   switch (request.kind) {
     case 'steps':
-      return request.steps.map((step) => attempt(() => take(step)));
+      return request.steps.map((step) => attempt(() => take(tree, step, unsafeLinks)));
     case 'files': {
       const received = unpackFiles(request.tar);
       return request.files.map((file) =>
         attempt(() => {
           const entry = received.get(file.relative);
-          if (entry === undefined || !hasContent(entry, file)) return pending(file);
+          if (entry === undefined || !hasContent(entry, file)) return pending(tree, file);
           tree.writeFile(file.relative, entry.data, file);
           return DONE;
         }),
@@ -106,13 +113,13 @@ function attempt(act: () => Outcome): Outcome {
   }
 }
 
-function take(step: Step): Outcome {
+function take(tree: LocalTree, step: Step, unsafeLinks: boolean): Outcome {
   switch (step.kind) {
     case 'directory':
       tree.makeDirectory(step.relative);
       return DONE;
     case 'symlink':
-      requireSafe(step.relative, step.target);
+      if (!unsafeLinks) requireInside(step.relative, step.target);
       tree.writeLink(step.relative, step.target, step);
       return DONE;
     case 'attributes':
@@ -122,31 +129,34 @@ function take(step: Step): Outcome {
       tree.remove(step.relative);
       return DONE;
     case 'file':
-      return takeFile(step);
+      return takeFile(tree, step);
   }
 }
 
 /** Has what is there the content? Then it gets its attributes. Large files are compared elsewhere. */
-function takeFile(file: Step & { readonly kind: 'file' }): Outcome {
+function takeFile(tree: LocalTree, file: Step & { readonly kind: 'file' }): Outcome {
   const { relative, size, mtimeUs, mayBeThere } = file;
   const found =
     mayBeThere && size <= LIMITS.smallFileBytesMax
       ? tree.readFile(relative, size, scratch)
       : undefined;
-  if (found === undefined) return pending(file);
+  if (found === undefined) return pending(tree, file);
   const { attributes } = found;
   const isAlike = attributes.mtimeUs === mtimeUs;
-  if (!hasContent(found, file)) return { ...pending(file), isAlike };
+  if (!hasContent(found, file)) return { ...pending(tree, file), isAlike };
   if (!isAlike || attributes.mode !== receivedMode(file)) tree.setAttributes(relative, file);
   return SAME;
 }
 
-function pending({ relative }: WantedFile): Outcome & { readonly kind: 'pending' } {
+function pending(
+  tree: LocalTree,
+  { relative }: WantedFile,
+): Outcome & { readonly kind: 'pending' } {
   return { kind: 'pending', path: tree.prepare(relative), isAlike: false };
 }
 
-function requireSafe(relative: string, linkTarget: string): void {
-  if (unsafeLinks || !leadsOut(relative, linkTarget)) return;
+function requireInside(relative: string, linkTarget: string): void {
+  if (!leadsOut(relative, linkTarget)) return;
   throw new GdpfsError(
     'bad_request',
     `cannot create the link ${quote(relative)}: its target ${quote(linkTarget)} leads out of the tree`,

@@ -1,11 +1,11 @@
 import { decodeListing } from '../wire/listing.ts';
-import type {
-  Finished,
-  ListedPage,
-  LocalAnswer,
-  LocalRequest,
-  LocalWorkerData,
-  Packed,
+import {
+  type ListedPage,
+  type LocalAnswer,
+  type LocalRequest,
+  type LocalWorkerData,
+  type Packed,
+  WAY,
 } from './local-requests.ts';
 import { assert, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -13,10 +13,10 @@ import type { TreeItem, TreePages } from './sync/action.ts';
 import { errorOfFault, startTreeWorker, type TreeWorker } from './tree-worker.ts';
 
 /** Files of one tar stream, read and hashed. */
-export interface PackedPart extends Packed {
+export interface PackedPart extends Omit<Packed, 'tar'> {
   /**
    * The tar of them, undefined if nothing is left to send. `ways` says for each row how it travels
-   * (`WAY`); all travel whole if it is absent. To be called once, or the memory is not freed.
+   * (`WAY`); all travel whole if it is absent. To be called once.
    */
   readonly finish: (ways?: Uint8Array) => Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
@@ -36,7 +36,6 @@ export class LocalReader implements AsyncDisposable {
   readonly #threads: Thread[] = [];
   /** Memory of tars that were sent. */
   readonly #memory: ArrayBuffer[] = [];
-  #lastId = 0;
   /** Packing a part took long. */
   #isSlow = false;
 
@@ -48,38 +47,37 @@ export class LocalReader implements AsyncDisposable {
    * Everything below the root, in listing order; one listing at a time. Throws if the root cannot be
    * read.
    */
-  async *list(): TreePages {
+  list(): TreePages {
     const { worker } = this.#thread(0);
-    const ask = async (isFirst: boolean): Promise<ListedPage> =>
-      answerOf('list', await worker.ask({ kind: 'list', isFirst }));
-    for (let next = ask(true); ; ) {
-      const page = await next;
-      if (page.isLast) return yield itemsOf(page);
-      next = ask(false);
-      // It is awaited above, unless nobody wants it any more.
-      next.catch(() => {});
-      yield itemsOf(page);
-    }
+    return pagesFrom(async (isFirst) =>
+      answerOf('list', await worker.ask({ kind: 'list', isFirst })),
+    );
   }
 
   /** Reads and hashes the small files of `rows`, a listing. */
   async pack(rows: Uint8Array): Promise<PackedPart> {
     const thread = this.#idleThread();
     const { worker } = thread;
-    this.#lastId += 1;
-    const id = this.#lastId;
     const memory = this.#memory.pop();
     thread.waiting += 1;
     const ahead = thread.waiting;
     const startMs = performance.now();
     try {
-      const request = { kind: 'pack', id, rows, memory } as const;
+      const request = { kind: 'pack', rows, memory } as const;
       const answer = await worker.ask(request, memory === undefined ? [] : [memory]);
+      const { tar, ...packed } = answerOf('pack', answer);
+      const { digests, places } = packed;
       const finish: PackedPart['finish'] = async (ways) => {
-        const { tar } = answerOf('finish', await worker.ask({ kind: 'finish', id, ways }));
-        return tar;
+        const count = places.length - packed.faults.length;
+        if (count === 0) return undefined;
+        if (ways === undefined || ways.reduce(countWhole, 0) === count) return tar;
+        const about = { rows: packed.rows, digests, places, ways } as const;
+        const repacked = await worker.ask({ kind: 'repack', tar, ...about }, [tar.buffer]);
+        const { memory: freed, tar: rest } = answerOf('repack', repacked);
+        this.#keep(freed);
+        return rest;
       };
-      return { ...answerOf('pack', answer), finish };
+      return { ...packed, finish };
     } finally {
       thread.waiting -= 1;
       this.#isSlow ||= (performance.now() - startMs) / ahead > LIMITS.packMsSlow;
@@ -88,7 +86,11 @@ export class LocalReader implements AsyncDisposable {
 
   /** A tar that is not needed any more: its memory is used for another. */
   recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
-    if (this.#memory.length < LIMITS.partsInFlight) this.#memory.push(buffer);
+    this.#keep(buffer);
+  }
+
+  #keep(memory: ArrayBuffer): void {
+    if (this.#memory.length < LIMITS.partsInFlight) this.#memory.push(memory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,6 +116,26 @@ export class LocalReader implements AsyncDisposable {
   }
 }
 
+/** Asks at once for the first page, and for each next one while its predecessor is used. */
+function pagesFrom(ask: (isFirst: boolean) => Promise<ListedPage>): TreePages {
+  const first = ask(true);
+  // It is awaited below, like the others, unless nobody wants it any more.
+  first.catch(() => {});
+  return (async function* pages(): TreePages {
+    for (let next = first; ; ) {
+      const page = await next;
+      if (page.isLast) return yield itemsOf(page);
+      next = ask(false);
+      next.catch(() => {});
+      yield itemsOf(page);
+    }
+  })();
+}
+
+function countWhole(count: number, way: number): number {
+  return way === WAY.whole ? count + 1 : count;
+}
+
 function itemsOf({ rows, faults }: ListedPage): TreeItem[] {
   const items: TreeItem[] = decodeListing(rows);
   for (const { index, relative, fault } of faults.toReversed()) {
@@ -126,7 +148,7 @@ function itemsOf({ rows, faults }: ListedPage): TreeItem[] {
 
 function answerOf<Kind extends LocalAnswer['kind']>(
   kind: Kind,
-  answer: ListedPage | Packed | Finished,
+  answer: LocalAnswer,
 ): Extract<LocalAnswer, { kind: Kind }> {
   assert(answer.kind === kind, 'an answer is of the kind of its request');
   return answer as Extract<LocalAnswer, { kind: Kind }>;

@@ -15,15 +15,17 @@ export type LocalRequest =
   /** Reads the small files of `rows`, a listing. The content root of a row is what its file may have. */
   | {
       readonly kind: 'pack';
-      readonly id: number;
       readonly rows: Uint8Array;
       /** To write the tar into. */
       readonly memory?: ArrayBuffer | undefined;
     }
-  /** Ends what `pack` began. `ways` has one for each row; all travel whole if it is absent. */
-  | { readonly kind: 'finish'; readonly id: number; readonly ways?: Uint8Array | undefined };
+  /** Packs anew what was packed: each row the way that `ways` says. */
+  | ({ readonly kind: 'repack'; readonly ways: Uint8Array } & Pick<
+      Packed,
+      'rows' | 'digests' | 'places' | 'tar'
+    >);
 
-export type LocalAnswer = ListedPage | Packed | Finished;
+export type LocalAnswer = ListedPage | Packed | Repacked;
 
 export interface ListedPage {
   readonly kind: 'list';
@@ -46,13 +48,19 @@ export interface Packed {
   readonly digests: Uint8Array<ArrayBuffer>;
   /** 1 for each row whose file has the content root that the row said. */
   readonly isSame: Uint8Array<ArrayBuffer>;
+  /** One for each row: where its content begins in the tar. */
+  readonly places: Uint32Array<ArrayBuffer>;
   readonly faults: readonly RowFault[];
+  /** All rows without a fault, whole. */
+  readonly tar: Uint8Array<ArrayBuffer>;
 }
 
-export interface Finished {
-  readonly kind: 'finish';
+export interface Repacked {
+  readonly kind: 'repack';
   /** Undefined if nothing travels. */
   readonly tar: Uint8Array<ArrayBuffer> | undefined;
+  /** That of the tar before. */
+  readonly memory: ArrayBuffer;
 }
 
 /** How a row travels. */

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { crc32, DIGEST_BYTES } from '../base/digest.ts';
 import { bytesEqual } from '../base/bytes.ts';
-import { assert, isGdpfsError } from '../base/errors.ts';
+import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { contentRoot } from '../format/content.ts';
 import { decodeListing, ListingWriter } from '../wire/listing.ts';
@@ -11,12 +11,12 @@ import { type PackedFile, packSmallFile } from './small-file.ts';
 import type { TreeEntry } from './sync/action.ts';
 import { compileFilter } from './sync/filter.ts';
 import {
-  type Finished,
   type ListedPage,
   type LocalAnswer,
   type LocalRequest,
   type LocalWorkerData,
   type Packed,
+  type Repacked,
   type RowFault,
   WAY,
 } from './local-requests.ts';
@@ -24,21 +24,16 @@ import { type Fault, faultOf, serveTreeWorker } from './tree-worker.ts';
 
 /** Lists a local tree, and reads, hashes and packs its small files, in a thread of its own. */
 
-interface Part {
-  readonly rows: readonly (PackedFile | { readonly entry: TreeEntry } | undefined)[];
-  readonly tar: TarWriter;
-}
-
 const { root, rules } = workerData as LocalWorkerData;
 const isExcluded = rules.length === 0 ? undefined : compileFilter(rules);
 let items = walk(root, isExcluded);
-const parts = new Map<number, Part>();
 
 function list({ isFirst }: LocalRequest & { readonly kind: 'list' }): ListedPage {
   if (isFirst) items = walk(root, isExcluded);
   const writer = new ListingWriter();
   const faults: ListedPage['faults'][number][] = [];
-  for (let index = 0; index < LIMITS.walkPageEntries; ) {
+  const count = isFirst ? LIMITS.firstNames : LIMITS.walkPageEntries;
+  for (let index = 0; index < count; ) {
     const next = items.next();
     if (next.done === true) return { kind: 'list', rows: writer.finish(), faults, isLast: true };
     const item = next.value;
@@ -53,29 +48,24 @@ function list({ isFirst }: LocalRequest & { readonly kind: 'list' }): ListedPage
   return { kind: 'list', rows: writer.finish(), faults, isLast: false };
 }
 
-function pack({ id, rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packed {
+function pack({ rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packed {
   const entries = decodeListing(rows);
   const tar = new TarWriter(roomFor(entries, memory));
   const now = new ListingWriter();
   const digests = new Uint8Array(entries.length * DIGEST_BYTES);
   const isSame = new Uint8Array(entries.length);
+  const places = new Uint32Array(entries.length);
   const faults: RowFault[] = [];
-  const packed = entries.map((entry, index) => {
+  for (const [index, entry] of entries.entries()) {
     const row = packRow(entry, tar);
-    if ('fault' in row) {
-      faults.push({ index, fault: row.fault });
-      now.add(entry);
-      return undefined;
-    }
-    now.add(row.entry);
-    if ('digest' in row) {
-      digests.set(row.digest, index * DIGEST_BYTES);
-      isSame[index] = hasContent(row, entry.content) ? 1 : 0;
-    }
-    return row;
-  });
-  parts.set(id, { rows: packed, tar });
-  return { kind: 'pack', rows: now.finish(), digests, isSame, faults };
+    if ('fault' in row) faults.push({ index, fault: row.fault });
+    now.add('entry' in row ? row.entry : entry);
+    if (!('digest' in row)) continue;
+    digests.set(row.digest, index * DIGEST_BYTES);
+    isSame[index] = hasContent(row, entry.content) ? 1 : 0;
+    places[index] = row.place;
+  }
+  return { kind: 'pack', rows: now.finish(), digests, isSame, places, faults, tar: tar.finish() };
 }
 
 /** Room for the headers of one entry, and what fills its last block, unless its path is long. */
@@ -117,34 +107,26 @@ function hasContent(
   return bytesEqual(contentRoot({ size, chunks }), content);
 }
 
-function finish({ id, ways }: LocalRequest & { readonly kind: 'finish' }): Finished {
-  const part = parts.get(id);
-  assert(part !== undefined, 'what is finished was packed');
-  parts.delete(id);
-  const { rows, tar } = part;
-  const isWhole = rows.every((row, index) => row === undefined || ways?.[index] === WAY.whole);
-  if (ways === undefined || isWhole) {
-    return { kind: 'finish', tar: tar.length === 0 ? undefined : tar.finish() };
-  }
+function repack(request: LocalRequest & { readonly kind: 'repack' }): Repacked {
+  const { digests, places, tar, ways } = request;
   const rest = new TarWriter();
-  for (const [index, row] of rows.entries()) {
-    if (row !== undefined) addRow(rest, row, ways[index]);
+  for (const [index, entry] of decodeListing(request.rows).entries()) {
+    const way = ways[index];
+    if (way !== WAY.whole && way !== WAY.reference) continue;
+    if (entry.kind !== 'file') {
+      packRow(entry, rest);
+      continue;
+    }
+    const { relative: path, mode, mtimeUs, size } = entry;
+    const place = places[index] ?? 0;
+    const data = tar.subarray(place, place + size);
+    const digest = digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+    const head = { path, mode, mtimeUs, digest };
+    if (way === WAY.whole) rest.add({ ...head, kind: 'file', data });
+    else rest.add({ ...head, kind: 'reference', size, checksum: crc32(data) });
   }
-  return { kind: 'finish', tar: rest.length === 0 ? undefined : rest.finish() };
-}
-
-function addRow(
-  tar: TarWriter,
-  row: PackedFile | { readonly entry: TreeEntry },
-  way: number | undefined,
-): void {
-  if (way !== WAY.whole && way !== WAY.reference) return;
-  const { relative: path, mode, mtimeUs, size } = row.entry;
-  if (!('digest' in row)) return void packRow(row.entry, tar);
-  const { digest, data } = row;
-  const head = { path, mode, mtimeUs, digest };
-  if (way === WAY.whole) return tar.add({ ...head, kind: 'file', data });
-  tar.add({ ...head, kind: 'reference', size, checksum: crc32(data) });
+  const sent = rest.length === 0 ? undefined : rest.finish();
+  return { kind: 'repack', tar: sent, memory: tar.buffer };
 }
 
 function answer(request: LocalRequest): LocalAnswer {
@@ -153,8 +135,8 @@ function answer(request: LocalRequest): LocalAnswer {
       return list(request);
     case 'pack':
       return pack(request);
-    case 'finish':
-      return finish(request);
+    case 'repack':
+      return repack(request);
   }
 }
 
@@ -162,7 +144,7 @@ serveTreeWorker<LocalRequest, LocalAnswer>(
   (request) => Promise.resolve(answer(request)),
   (given) => {
     if (given.kind === 'list') return [given.rows.buffer];
-    if (given.kind === 'pack') return [given.rows.buffer, given.digests.buffer];
-    return given.tar === undefined ? [] : [given.tar.buffer];
+    if (given.kind === 'pack') return [given.rows.buffer, given.digests.buffer, given.tar.buffer];
+    return given.tar === undefined ? [given.memory] : [given.memory, given.tar.buffer];
   },
 );

@@ -7,6 +7,7 @@ import type { Entry } from '../wire/generated/api.ts';
 import { downloadFile } from './download.ts';
 import { stat } from './files.ts';
 import { localError, quote, systemCode } from './local-error.ts';
+import { type LocalWriter, startLocalWriter } from './local-writer.ts';
 import { compareMd5 } from './md5.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import type { Session } from './session.ts';
@@ -25,6 +26,7 @@ export interface ReceiveCall extends CopyCall {
 /** Copies a file or directory out of a volume. */
 export async function receive(call: ReceiveCall): Promise<void> {
   const { session, source, at, signal } = call;
+  await using writer = call.recursive ? startLocalWriter() : undefined;
   const path = formatApiPath(source);
   const entry = await stat(session, path, { at, signal });
   const unfinished = await findUnfinished(call);
@@ -36,7 +38,7 @@ export async function receive(call: ReceiveCall): Promise<void> {
   // A copy inside a directory that exists goes to the same place again anyway.
   const isExact = target.path === call.destination;
   if (isOurs && isExact && call.recursive) await unfinished.begin();
-  await receiveDirectory(call, entry, { ...target, isOurs });
+  await receiveDirectory({ ...call, writer }, entry, { ...target, isOurs });
   await unfinished.end();
 }
 
@@ -99,13 +101,13 @@ async function receiveFile(call: ReceiveCall, entry: Entry, target: LocalTarget)
 }
 
 async function receiveDirectory(
-  call: ReceiveCall,
+  call: ReceiveCall & { readonly writer: LocalWriter | undefined },
   entry: Entry,
   { path: target, existing, isOurs }: LocalTarget & { readonly isOurs: boolean },
 ): Promise<void> {
-  const { session, source, tally, recursive, replace, transfer, at, signal } = call;
+  const { session, source, tally, writer, replace, transfer, at, signal } = call;
   const path = formatApiPath(source);
-  if (!recursive) {
+  if (writer === undefined) {
     throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
       hint: 'use -r for directories',
     });
@@ -123,6 +125,7 @@ async function receiveDirectory(
     path,
     at: String(tree.seq),
     target,
+    writer,
     root: isOurs ? entry : undefined,
     tally,
     transfer,

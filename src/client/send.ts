@@ -11,7 +11,7 @@ import { compareMd5 } from './md5.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget, type RemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
-import { noPages } from './sync/action.ts';
+import { noPages, type TreePages } from './sync/action.ts';
 import { localTreeSource } from './sync/local-tree-source.ts';
 import { planTrees } from './sync/plan.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
@@ -29,20 +29,36 @@ export interface SendCall extends CopyCall {
 
 /** Copies a local file or directory into a volume. */
 export async function send(call: SendCall): Promise<void> {
-  const { source, session, destination, signal } = call;
+  const { source } = call;
   const stats = await statSource(source);
-  const name = nameOf(source);
+  if (!stats.isDirectory()) {
+    const { isBegun } = await findUnfinished(call);
+    return await sendFile(call, await findTarget(call, isBegun), stats);
+  }
+  if (!call.recursive) {
+    throw new GdpfsError('is_a_directory', `cannot copy ${quote(source)}: it is a directory`, {
+      hint: 'use -r for directories',
+    });
+  }
+  await using reader = new LocalReader({ root: source, rules: [] });
+  // Its thread takes as long to start as all that the server is asked before.
+  const pages = reader.list();
   const unfinished = await findUnfinished(call);
-  // What a broken copy has made is gone on with, not taken for a directory to copy into.
-  const placement = unfinished.isBegun ? 'exact' : call.placement;
-  const target = await findRemoteTarget(session, destination, { name, placement, signal });
-  if (!stats.isDirectory()) return await sendFile(call, target, stats);
+  const target = await findTarget(call, unfinished.isBegun);
   const isOurs = target.existing === undefined || unfinished.isBegun;
   // A copy inside a directory that exists goes to the same place again anyway.
-  const isExact = target.path === formatApiPath(destination);
-  if (isOurs && isExact && call.recursive) await unfinished.begin();
-  await sendDirectory(call, { ...target, isOurs }, stats);
+  const isExact = target.path === formatApiPath(call.destination);
+  if (isOurs && isExact) await unfinished.begin();
+  await sendDirectory(call, { ...target, isOurs }, { stats, reader, pages });
   await unfinished.end();
+}
+
+/** Where the copy goes. What a broken one has made is gone on with, not copied into. */
+async function findTarget(call: SendCall, isBegun: boolean): Promise<RemoteTarget> {
+  const { source, session, destination, signal } = call;
+  const placement = isBegun ? 'exact' : call.placement;
+  const name = nameOf(source);
+  return await findRemoteTarget(session, destination, { name, placement, signal });
 }
 
 async function findUnfinished({ source, session, ...call }: SendCall): Promise<UnfinishedTree> {
@@ -84,17 +100,19 @@ async function sendFile(
   file.done({ path, ...result, md5: await compareMd5(session, transfer, copies) });
 }
 
+interface LocalDirectory {
+  readonly stats: BigIntStats;
+  readonly reader: LocalReader;
+  /** What is in it. */
+  readonly pages: TreePages;
+}
+
 async function sendDirectory(
   call: SendCall,
   { path, existing, isOurs }: RemoteTarget & { readonly isOurs: boolean },
-  stats: BigIntStats,
+  { stats, reader, pages }: LocalDirectory,
 ): Promise<void> {
-  const { source, session, destination, tally, recursive, replace, transfer, signal } = call;
-  if (!recursive) {
-    throw new GdpfsError('is_a_directory', `cannot copy ${quote(source)}: it is a directory`, {
-      hint: 'use -r for directories',
-    });
-  }
+  const { source, session, destination, tally, replace, transfer, signal } = call;
   if (existing !== undefined && existing.kind !== 'directory') {
     throw new GdpfsError(
       'not_a_directory',
@@ -108,10 +126,9 @@ async function sendDirectory(
   }
   const volume = await volumeToFill(session, destination.volume, signal);
   if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
-  await using reader = new LocalReader({ root: source, rules: [] });
   const there =
     existing === undefined ? noPages() : (await listRemoteTree(session, path, { signal })).pages;
-  const actions = planTrees(reader.list(), there, {
+  const actions = planTrees(pages, there, {
     by: 'content',
     existing: isMerged && replace === 'never' ? 'keep' : 'replace',
     // A link that is the same counts as copied: its source may go in a move.

@@ -16,6 +16,8 @@ export interface PackedFile {
   readonly digest: Uint8Array;
   /** A view of the tar. */
   readonly data: Uint8Array;
+  /** Where it begins in there. */
+  readonly place: number;
 }
 
 /**
@@ -52,7 +54,7 @@ function pack(file: number, listed: TreeEntry, tar: TarWriter): PackedFile | und
   }
   const digest = sha256(data);
   tar.seal(digest);
-  return { entry, digest, data };
+  return { entry, digest, data, place: data.byteOffset };
 }
 
 /** From the start. False if the file ends before. */

@@ -6,6 +6,7 @@ import { stat } from '../files.ts';
 import { RECEIVED_MODE_MASK } from '../local-attributes.ts';
 import { localError, quote, systemCode } from '../local-error.ts';
 import { LocalReader } from '../local-reader.ts';
+import { startLocalWriter } from '../local-writer.ts';
 import { noPages } from './action.ts';
 import { hasContent } from './content-check.ts';
 import { filterPages } from './filter-pages.ts';
@@ -52,7 +53,9 @@ export async function openDownloadRoute(
     },
     execute: async (actions) => {
       if (isNew) await makeDirectories(target);
+      await using writer = startLocalWriter();
       await executeLocally(session, actions, {
+        writer,
         path,
         at: listedAt,
         target,

@@ -5,22 +5,17 @@ import { LIMITS } from '../../base/limits.ts';
 import { ChosenFiles } from '../chosen-files.ts';
 import { concurrently } from '../concurrently.ts';
 import { downloadFile } from '../download.ts';
-import type {
-  DownloadWorkerData,
-  Outcome,
-  Step,
-  WantedFile,
-  WriteRequest,
-} from '../download-worker.ts';
+import type { Outcome, Step, WantedFile } from '../download-worker.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
 import type { StatOptions } from '../files.ts';
 import type { LocalAttributes } from '../local-attributes.ts';
 import { quote } from '../local-error.ts';
+import type { LocalWriter } from '../local-writer.ts';
 import { compareMd5 } from '../md5.ts';
 import type { Session } from '../session.ts';
 import type { Tally } from '../tally.ts';
 import type { TransferOptions } from '../transfer-options.ts';
-import { errorOfFault, startTreeWorker, type TreeWorker } from '../tree-worker.ts';
+import { errorOfFault } from '../tree-worker.ts';
 import type { Action, ActionPages } from './action.ts';
 import {
   type Batch,
@@ -36,6 +31,8 @@ export interface LocalExecutorOptions extends StatOptions {
   readonly at: string;
   /** Local directory that exists and gets them. */
   readonly target: string;
+  /** Not opened yet. */
+  readonly writer: LocalWriter;
   /** Mode and time for `target` itself; without them it gets what the writing makes of it. */
   readonly root?: LocalAttributes | undefined;
   readonly tally: Tally;
@@ -52,12 +49,12 @@ export async function executeLocally(
   actions: ActionPages,
   options: LocalExecutorOptions,
 ): Promise<void> {
-  const { target, transfer, tally } = options;
-  const data: DownloadWorkerData = { target, unsafeLinks: transfer.unsafeLinks === true };
-  await using worker = startTreeWorker<WriteRequest, readonly Outcome[]>('download-worker', data);
-  const execution = new LocalExecution(session, worker, options);
+  const { target, transfer, tally, writer } = options;
+  await writer.ask({ kind: 'open', target, unsafeLinks: transfer.unsafeLinks === true });
+  const execution = new LocalExecution(session, options);
   const batches = execution.inReach(receiveBatches(actions));
-  await concurrently(batches, LIMITS.tarStreamsInFlight, (batch) => execution.run(batch));
+  // More than are fetched: what the thread does first for each is done before there is room for it.
+  await concurrently(batches, LIMITS.partsInFlight, (batch) => execution.run(batch));
   await execution.finishRoot();
   tally.report();
 }
@@ -71,7 +68,6 @@ interface Pending {
 
 class LocalExecution {
   readonly #session: Session;
-  readonly #worker: TreeWorker<WriteRequest, readonly Outcome[]>;
   readonly #options: LocalExecutorOptions;
   readonly #files: ChosenFiles;
   /** Batches that are done while one before them is not. */
@@ -80,13 +76,8 @@ class LocalExecution {
   #low = 0;
   #advanced = Promise.withResolvers<void>();
 
-  constructor(
-    session: Session,
-    worker: TreeWorker<WriteRequest, readonly Outcome[]>,
-    options: LocalExecutorOptions,
-  ) {
+  constructor(session: Session, options: LocalExecutorOptions) {
     this.#session = session;
-    this.#worker = worker;
     this.#options = options;
     this.#files = new ChosenFiles(session, options);
   }
@@ -107,7 +98,7 @@ class LocalExecution {
   async run(batch: Batch): Promise<void> {
     const actions = batch.actions.filter((action) => this.#isPossible(action));
     const steps = actions.map(stepOf);
-    const outcomes = await this.#worker.ask({ kind: 'steps', steps });
+    const outcomes = await this.#options.writer.ask({ kind: 'steps', steps });
     const small: Pending[] = [];
     const large: Pending[] = [];
     for (const [index, outcome] of outcomes.entries()) {
@@ -199,7 +190,7 @@ class LocalExecution {
     const relatives = files.map(({ relative }) => relative);
     const left = await this.#files.with(relatives, async (tar) => {
       if (tar === undefined) return undefined;
-      const outcomes = await this.#worker.ask({ kind: 'files', files, tar });
+      const outcomes = await this.#options.writer.ask({ kind: 'files', files, tar });
       return small.filter((each, index) => this.#isLeft(each, outcomes[index]));
     });
     if (left !== undefined) return left;
@@ -262,7 +253,7 @@ class LocalExecution {
 
   async #finish(directories: readonly ClosedDirectory[]): Promise<void> {
     if (directories.length === 0) return;
-    const outcomes = await this.#worker.ask({ kind: 'finish', directories });
+    const outcomes = await this.#options.writer.ask({ kind: 'finish', directories });
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.kind !== 'fault') continue;
       this.#fail(this.#localPath(directories[index]?.relative ?? ''), errorOfFault(outcome.fault));

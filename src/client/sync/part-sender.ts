@@ -1,8 +1,10 @@
 import { DIGEST_BYTES, formatDigest } from '../../base/digest.ts';
 import { assert, type ErrorCode, type GdpfsError, isGdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import { decodeListing, ListingWriter } from '../../wire/listing.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import type { CallOptions } from '../files.ts';
+import { ExchangeGate, fixedControl } from '../flow/exchange-gate.ts';
 import type { LocalReader, PackedPart } from '../local-reader.ts';
 import { WAY } from '../local-requests.ts';
 import type { Session } from '../session.ts';
@@ -46,6 +48,8 @@ type Content = 'asked' | 'whole';
 export class PartSender {
   readonly #session: Session;
   readonly #options: PartSenderOptions;
+  /** More at once would all be ready at the same time, and nothing would be packed meanwhile. */
+  readonly #streams = new ExchangeGate(fixedControl(LIMITS.tarStreamsInFlight));
 
   constructor(session: Session, options: PartSenderOptions) {
     this.#session = session;
@@ -139,14 +143,16 @@ export class PartSender {
 
   async #post(bytes: Uint8Array): Promise<void> {
     const { path, signal } = this.#options;
-    await this.#session.request({
-      method: 'POST',
-      route: '/api/v1/storage/files',
-      query: { path },
-      body: { type: MEDIA_TYPES.tar, bytes },
-      changes: true,
-      signal,
-    });
+    const exchange = async (): Promise<unknown> =>
+      await this.#session.request({
+        method: 'POST',
+        route: '/api/v1/storage/files',
+        query: { path },
+        body: { type: MEDIA_TYPES.tar, bytes },
+        changes: true,
+        signal,
+      });
+    await this.#streams.pass(exchange, signal);
   }
 
   #count(rows: readonly Row[], ways: Uint8Array): void {

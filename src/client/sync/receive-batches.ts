@@ -36,7 +36,7 @@ export async function* receiveBatches(pages: ActionPages): AsyncGenerator<Batch,
       if (action.kind === 'file' && isSmallFile(action.entry)) bytes += action.entry.size;
       pathBytes += action.entry.relative.length * JSON_UNIT_BYTES_MAX + JSON_TEXT_BYTES;
       const isFull =
-        actions.length >= LIMITS.tarFilesMax ||
+        actions.length >= (index === 0 ? LIMITS.firstNames : LIMITS.tarFilesMax) ||
         bytes >= LIMITS.tarBytesTarget ||
         pathBytes >= LIMITS.jsonBodyBytesMax / 2;
       if (!isFull) continue;

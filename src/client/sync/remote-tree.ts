@@ -65,7 +65,7 @@ async function fetchPage(
   const query: MaybeUndefined<FilesGetQuery> = {
     ...where,
     list: 'recursive',
-    limit: LIMITS.listPageMax,
+    limit: where.cursor === undefined ? LIMITS.firstNames : LIMITS.listPageMax,
   };
   const answer = await session.request({
     method: 'GET',

@@ -49,6 +49,8 @@ class VolumeExecution {
   readonly #sendLarge = this.#tasks.lane(LIMITS.largeFilesInFlight);
   readonly #sendSet = this.#tasks.lane(LIMITS.changeSetsInFlight);
   #part: PartAction[] = [];
+  /** Of the part that is being collected. */
+  #partLengthMax: number = LIMITS.firstNames;
   #partBytes = 0;
   #headerBytes = 0;
   #changes: BriefAction[] = [];
@@ -108,7 +110,7 @@ class VolumeExecution {
     if (this.#options.source.movesContent) this.#partBytes += size;
     this.#headerBytes += TAR_HEADERS_BYTES + TAR_PATH_COPIES * Buffer.byteLength(relative + target);
     const isFull =
-      this.#part.length >= LIMITS.tarFilesMax ||
+      this.#part.length >= this.#partLengthMax ||
       this.#partBytes >= LIMITS.tarBytesTarget ||
       this.#partBytes + this.#headerBytes >= LIMITS.tarBodyBytesMax / 2;
     if (isFull) await this.#flush();
@@ -118,6 +120,7 @@ class VolumeExecution {
     const part = this.#part;
     if (part.length === 0) return;
     this.#part = [];
+    this.#partLengthMax = LIMITS.tarFilesMax;
     this.#partBytes = 0;
     this.#headerBytes = 0;
     await this.#sendPart(() => this.#options.source.sendPart(part));
