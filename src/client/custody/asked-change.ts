@@ -3,6 +3,7 @@ import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { decodeRecords } from '../../format/commit.ts';
 import { joinPath, parseApiPath, parsePath } from '../../format/path.ts';
+import { decodeRecord } from '../../format/records.ts';
 import type {
   ChangeBelow,
   ChangeRequest,
@@ -156,7 +157,8 @@ function committedBy(request: ApiRequest): AskedChange {
   if (digest === undefined || size === undefined) throw uncheckable('commit an upload');
   const records = decodeRecords(request.body?.bytes ?? new Uint8Array(0), LIMITS.fileRecordsMax);
   const { parents = false, mode, mtimeUs } = rest;
-  const rooted = root === undefined ? undefined : parseDigest(root);
+  // Who appends sends no meta record, with or without the root of all.
+  const rooted = root === undefined || !beginsLog(records) ? undefined : parseDigest(root);
   const roots = { records, size, content: digest };
   return {
     kind: 'file',
@@ -168,6 +170,10 @@ function committedBy(request: ApiRequest): AskedChange {
       rooted === undefined ? { from: 'append', ...roots } : { from: 'log', ...roots, root: rooted },
     ...conditionOf(request),
   };
+}
+
+function beginsLog([first]: readonly Uint8Array[]): boolean {
+  return first !== undefined && decodeRecord(first).case === 'meta';
 }
 
 function changedBy(request: ApiRequest, body: ChangeRequest): AskedChange {
