@@ -47,13 +47,16 @@ interface Signer {
  */
 export class PreparedCommits<Answer> implements Disposable {
   readonly #signed: SignedChanges;
+  readonly #turnMs: number;
   readonly #turns = new SigningTurns();
   /** By id, in hexadecimal. */
   readonly #entries = new Map<string, Entry<Answer>>();
   #bytes = 0;
 
-  constructor(signed: SignedChanges) {
+  /** `turnMs`: how long a signature is waited for before others go first. */
+  constructor(signed: SignedChanges, turnMs: number = LIMITS.preparedTurnMs) {
     this.#signed = signed;
+    this.#turnMs = turnMs;
   }
 
   /** How much waits. */
@@ -169,7 +172,7 @@ export class PreparedCommits<Answer> implements Disposable {
 
   #offered({ id, preparation, since, turn }: Entry<Answer>): Offered<Answer> {
     const body = encodePreparedCommit(this.#signed.offer(id, preparation, since));
-    turn.expire(LIMITS.preparedTurnMs);
+    turn.expire(this.#turnMs);
     return { kind: 'prepared', body };
   }
 

@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** An open store instead of the one in `dataDirectory`. The server closes it. */
   readonly store?: OpenedFileSystem;
+  /** Milliseconds that a prepared change is waited for before others go first; by default that of LIMITS. */
+  readonly turnMs?: number | undefined;
 }
 
 /** A server that accepts requests. Dispose of it to shut it down as `stop` does. */
@@ -95,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
       logger,
       audit,
-      ...sharedState(store),
+      ...sharedState(store, options.turnMs),
       anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
       isStopping: () => isStopping,
     };
@@ -130,14 +132,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** What requests share of memory and of work. */
-function sharedState({ signed }: OpenedFileSystem) {
+function sharedState({ signed }: OpenedFileSystem, turnMs: number | undefined) {
   return {
     bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
     chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
     buffers: new BufferPool(),
     readRooms: new ReadRooms(),
     stagedBytes: new StagedBytes(),
-    prepared: new PreparedCommits<AnswerChange>(signed),
+    prepared: new PreparedCommits<AnswerChange>(signed, turnMs),
     md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
     feedWaiters: new FeedWaiters(),
   };

@@ -49,6 +49,8 @@ export interface ServerInProcessOptions {
   readonly store?: OpenedFileSystem;
   readonly trustedProxies?: TrustedProxies;
   readonly clientAuthority?: ClientAuthority | undefined;
+  /** Milliseconds that a prepared change is waited for. */
+  readonly turnMs?: number;
 }
 
 /** Starts the real server in this process. */

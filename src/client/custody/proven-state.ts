@@ -17,6 +17,7 @@ import { directoryRange, StateProof } from '../../format/state-proof.ts';
  * changes.
  */
 export class ProvenState {
+  readonly #root: Uint8Array;
   readonly #map: PartialState;
   readonly #proof: StateProof;
   /** By the hashes of their leaves, in hexadecimal. */
@@ -29,6 +30,7 @@ export class ProvenState {
 
   /** Throws `corrupt`. */
   constructor(root: Uint8Array, { nodes, entries }: Pick<StateEvidence, 'nodes' | 'entries'>) {
+    this.#root = root;
     this.#map = new PartialState(root, nodes);
     this.#proof = new StateProof(root, nodes);
     for (const bytes of entries) {
@@ -63,6 +65,8 @@ export class ProvenState {
 
   /** After all changes. */
   root(): Uint8Array {
+    // Then the proof may have no nodes at all.
+    if (this.#changed.size === 0) return this.#root;
     const changes = [...this.#changed.values()].map(({ key, entry }): StateChange => {
       return { key, hash: entry === undefined ? undefined : stateLeafHash(entry) };
     });
