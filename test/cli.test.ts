@@ -419,4 +419,5 @@ test('gdpfs keeps off the data of a running server, and checks and repairs that 
   assert.equal(server.adminToken, undefined);
   await succeeds(['login', server.url, token]);
   assert.equal(await succeeds(['ls', volume]), 'd/\n');
+  assert.match(await succeeds(['admin', 'audit']), / - +local +adminToken +done +admin$/m);
 });

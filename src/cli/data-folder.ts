@@ -11,11 +11,17 @@ export interface DataFolder {
   readonly store: string;
   /** Private keys, apart from the data. */
   readonly keys: string;
+  /** Who did what. */
+  readonly audit: string;
 }
 
 /** The folders of a server that has run before. Throws `not_found`: nothing is made here. */
 export function requireDataFolder(data: string): DataFolder {
-  const folder = { store: join(data, 'store'), keys: join(data, 'keys') };
+  const folder = {
+    store: join(data, 'store'),
+    keys: join(data, 'keys'),
+    audit: join(data, 'audit'),
+  };
   if (existsSync(folder.store)) return folder;
   throw new GdpfsError(
     'not_found',

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { GdpfsError } from '../base/errors.ts';
+import type { ErrorCode, GdpfsError } from '../base/errors.ts';
 import type { Operation } from '../wire/contract.ts';
 import type { OperationId } from '../wire/openapi.ts';
 import type { AuditEvent } from './audit-log.ts';
@@ -26,11 +26,14 @@ const COMMITS: ReadonlySet<OperationId> = new Set([
   'filesPost',
   'filesPatch',
   'filesDelete',
+  'filesChangesPost',
   'storageFilesPost',
   'volumeCommitsPost',
 ]);
-/** Statuses of refusals that are about who asks. */
-const REFUSED = [401, 403];
+/** Statuses of refusals that are about who asks, or about what nobody should ask. */
+const REFUSED = [400, 401, 403];
+/** The same by their codes: what somebody has signed, or more than they may have. */
+const REFUSED_CODES: ReadonlySet<ErrorCode> = new Set(['quota_exceeded', 'wrong_root']);
 /** Paths that one line names. */
 const TARGETS_MAX = 4;
 
@@ -46,7 +49,7 @@ export function auditRefusal(
   refused: AuditedRequest,
   error: GdpfsError,
 ): void {
-  const isRefusal = REFUSED.includes(error.traits.status) || error.code === 'quota_exceeded';
+  const isRefusal = REFUSED.includes(error.traits.status) || REFUSED_CODES.has(error.code);
   if (isRefusal) audit.refused({ ...eventOf(refused), code: error.code, detail: error.message });
 }
 

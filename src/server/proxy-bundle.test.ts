@@ -24,7 +24,14 @@ after(() => rm(folder, { recursive: true }));
 
 async function make(name: string, names: readonly string[] = []) {
   const directory = join(folder, 'made', name);
-  const bundle = await makeProxyBundle({ keysDirectory, name, names, directory, clock });
+  const bundle = await makeProxyBundle({
+    keysDirectory,
+    auditDirectory: join(folder, 'audit'),
+    name,
+    names,
+    directory,
+    clock,
+  });
   const read = (file: string): Promise<string> => readFile(join(directory, file), 'utf8');
   return { bundle, directory, read };
 }
@@ -82,7 +89,9 @@ test('makeProxyBundle() refuses bad names, and makes nothing without an authorit
   }
   await assert.rejects(make('edge2', ['no name']), (error) => isGdpfsError(error, 'usage'));
   const directory = join(folder, 'made', 'orphan');
-  const options = { keysDirectory: join(folder, 'nowhere'), name: 'orphan', names: [], directory };
+  const auditDirectory = join(folder, 'audit');
+  const keys = join(folder, 'nowhere');
+  const options = { keysDirectory: keys, auditDirectory, name: 'orphan', names: [], directory };
   await assert.rejects(makeProxyBundle({ ...options, clock }), (error) =>
     isGdpfsError(error, 'not_found'),
   );

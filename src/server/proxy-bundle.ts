@@ -7,11 +7,14 @@ import { isPrincipalName } from '../wire/principal.ts';
 import { makePrivateDirectory, writePrivateFile } from '../wire/private-file.ts';
 import { generateKey, privateKeyPem, type Subject, signCertificate } from '../wire/x509.ts';
 import { type Issuer, loadIssuer, randomSerial, wholeSeconds } from './issuer.ts';
+import { auditLocally } from './local-audit.ts';
 import { serverCertificateNames } from './tls-identity.ts';
 
 export interface ProxyBundleOptions {
   /** The server's keys. */
   readonly keysDirectory: string;
+  /** Folder of the audit log. */
+  readonly auditDirectory: string;
   /** What `--trusted-proxy` calls it. */
   readonly name: string;
   /** DNS names and IP addresses that clients reach the proxy by, beside localhost. */
@@ -48,6 +51,8 @@ export async function makeProxyBundle(options: ProxyBundleOptions): Promise<Prox
     );
   }
   const life = lifeFrom(issuer, clock);
+  const act = { operation: 'adminProxy', targets: [name, ...options.names] } as const;
+  await auditLocally({ directory: options.auditDirectory, clock }, act);
   await makePrivateDirectory(directory);
   await writePrivateFile(join(directory, 'ca.crt'), issuer.pem);
   const subjects = { front: { kind: 'server', names }, hop: { kind: 'proxy', name } } as const;

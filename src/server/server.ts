@@ -23,6 +23,7 @@ import { checkHandlers } from './handlers.ts';
 import { FeedWaiters } from './feed-waiters.ts';
 import { IdentityCache } from './identity-cache.ts';
 import { createInvitation } from './invitations.ts';
+import { localEvent } from './local-audit.ts';
 import { createListener, refreshCertificate } from './listener.ts';
 import { RequestRate } from './request-rate.ts';
 import { Slots } from './slots.ts';
@@ -191,8 +192,10 @@ async function firstAdminToken(
   services: Services,
   authority: CertificateAuthority,
 ): Promise<string | undefined> {
-  const { system, clock } = services;
+  const { system, clock, audit } = services;
   if (system.view.hasPrincipals()) return undefined;
+  const act = { operation: 'adminToken', targets: [FIRST_ADMIN] } as const;
+  audit.changed(localEvent(act), { isDerived: false });
   const init = { principal: FIRST_ADMIN, role: Role.ADMIN };
   const { token } = await createInvitation({ system, authority, clock }, init);
   return token;

@@ -60,7 +60,8 @@ after(() => stack.disposeAsync());
 
 async function hopOf(name: string, keysDirectory = join(folder, 'data', 'keys')): Promise<Pair> {
   const directory = join(folder, 'proxies', name);
-  await makeProxyBundle({ keysDirectory, name, names: [], directory, clock });
+  const auditDirectory = join(folder, 'data', 'audit');
+  await makeProxyBundle({ keysDirectory, auditDirectory, name, names: [], directory, clock });
   return {
     cert: await readFile(join(directory, 'hop.crt'), 'utf8'),
     key: await readFile(join(directory, 'hop.key'), 'utf8'),

@@ -26,8 +26,10 @@ export function adminProxyCommand(context: Context): Command {
     .option('--json', 'as a JSON object: name, directory, expiresMs')
     .action(async (proxy: string, { data, name: names, out, json }: ProxyOptions) => {
       const { makeProxyBundle } = await import('../../server/proxy-bundle.ts');
+      const { keys, audit } = requireDataFolder(data);
       const bundle = await makeProxyBundle({
-        keysDirectory: requireDataFolder(data).keys,
+        keysDirectory: keys,
+        auditDirectory: audit,
         name: proxy,
         names,
         directory: out ?? proxy,

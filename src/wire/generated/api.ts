@@ -718,7 +718,7 @@ export interface AuditEntry {
   timeMs: TimeMs;
   principal?: PrincipalName;
   /**
-   * IP address.
+   * IP address; `local` for what was done on the server itself, without a request.
    */
   from?: string;
   /**
@@ -726,7 +726,7 @@ export interface AuditEntry {
    */
   proxy?: string;
   /**
-   * As in this contract; `others`, or `lost` for lines that could not be written.
+   * As in this contract; `adminToken` and `adminProxy` for these commands; `others`, or `lost` for lines that could not be written.
    */
   operation: string;
   /**
