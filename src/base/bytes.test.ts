@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { concatBytes, copyBytes, runsOf, splitParts } from './bytes.ts';
+import { bytesEqual, concatBytes, copyBytes, newBytes, runsOf, splitParts } from './bytes.ts';
 
 test('copyBytes() copies all of the source to its place, between any kinds of memory, and nothing more', () => {
   const memory = fc.constantFrom(
@@ -63,4 +63,23 @@ test('splitParts() divides the bytes at any place, and copies nothing', () => {
       for (const { buffer } of [...before, ...after]) assert(buffers.has(buffer));
     }),
   );
+});
+
+test('newBytes() gives zeros that nobody else has, small and large ones', () => {
+  const pieces: Uint8Array[] = [];
+  for (let length = 0; length < 3000; length += 7) {
+    const piece = newBytes(length);
+    assert.equal(piece.length, length);
+    assert(piece.every((byte) => byte === 0));
+    pieces.push(piece.fill(1 + (length % 255)));
+  }
+  for (const piece of pieces) assert(piece.every((byte) => byte === 1 + (piece.length % 255)));
+});
+
+test('bytesEqual() compares lengths and bytes, of views of any memory', () => {
+  const shared = new Uint8Array(new SharedArrayBuffer(8)).fill(7).subarray(2, 6);
+  assert(bytesEqual(shared, Uint8Array.of(7, 7, 7, 7)));
+  assert(!bytesEqual(shared, Uint8Array.of(7, 7, 7)));
+  assert(!bytesEqual(Uint8Array.of(7, 7, 8, 7), shared));
+  assert(bytesEqual(new Uint8Array(0), newBytes(0)));
 });

@@ -5,6 +5,29 @@ const strictTextDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: tru
 
 export const EMPTY_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
+/** Pieces up to this size share memory. */
+const SHARED_PIECE_BYTES_MAX = 1024;
+const SHARED_BYTES = 16 * 1024;
+
+let shared = new ArrayBuffer(SHARED_BYTES);
+let sharedUsed = 0;
+
+/**
+ * Zeros, to be written to once. Small pieces are views of common memory, as those of `Buffer` are: a
+ * piece of its own moves out of V8's heap as soon as anything looks at it as a Buffer, which costs
+ * more than the hash of a record, and once more when it is collected. So do not transfer `buffer`.
+ */
+export function newBytes(length: number): Uint8Array<ArrayBuffer> {
+  if (length > SHARED_PIECE_BYTES_MAX) return new Uint8Array(length);
+  if (sharedUsed + length > SHARED_BYTES) {
+    shared = new ArrayBuffer(SHARED_BYTES);
+    sharedUsed = 0;
+  }
+  const bytes = new Uint8Array(shared, sharedUsed, length);
+  sharedUsed += (length + 7) & ~7;
+  return bytes;
+}
+
 export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
   return textEncoder.encode(text);
 }
@@ -20,7 +43,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
-  return asBuffer(left).equals(right);
+  return Buffer.compare(left, right) === 0;
 }
 
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
-import { hexDecode, hexEncode } from './bytes.ts';
+import { hexDecode, hexEncode, newBytes } from './bytes.ts';
 import { sha256OnThread } from './digest-threads.ts';
 
 /** Bytes of a SHA-256 digest. */
@@ -13,7 +13,7 @@ const ASYNC_HASH_BYTES_MIN = 32 * 1024;
 export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   // As a string, since a Buffer costs three times as much as the hash of a short record.
   const text = hash('sha256', bytes, 'binary');
-  const digest = new Uint8Array(DIGEST_BYTES);
+  const digest = newBytes(DIGEST_BYTES);
   for (let index = 0; index < DIGEST_BYTES; index += 1) digest[index] = text.charCodeAt(index);
   return digest;
 }

@@ -1,4 +1,4 @@
-import { asBuffer } from '../base/bytes.ts';
+import { newBytes } from '../base/bytes.ts';
 
 /** Big-endian writer into one growing buffer; the mirror of ByteReader. */
 export class ByteWriter {
@@ -7,8 +7,8 @@ export class ByteWriter {
   #length = 0;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = newBytes(capacity);
+    this.#view = viewOf(this.#bytes);
   }
 
   get length(): number {
@@ -58,11 +58,15 @@ export class ByteWriter {
     const start = this.#length;
     this.#length += length;
     if (this.#length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
-      asBuffer(this.#bytes).copy(asBuffer(larger), 0, 0, start);
+      const larger = newBytes(Math.max(this.#length, this.#bytes.length * 2));
+      larger.set(this.#bytes.subarray(0, start));
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
+      this.#view = viewOf(larger);
     }
     return start;
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }

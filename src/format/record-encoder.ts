@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { asBuffer } from '../base/bytes.ts';
+import { asBuffer, newBytes } from '../base/bytes.ts';
 import type { GDPfsDentrySchema, GDPfsMsgSchema } from './generated/gdpfs_pb.js';
 
 /**
@@ -87,7 +87,7 @@ function finish(field: number): Uint8Array<ArrayBuffer> {
   tag(field, WIRE.bytes);
   varint(length);
   const headerLength = position;
-  const record = new Uint8Array(headerLength + length);
+  const record = newBytes(headerLength + length);
   record.set(scratch.subarray(0, headerLength));
   record.set(scratch.subarray(HEADER_ROOM, end), headerLength);
   return record;

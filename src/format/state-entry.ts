@@ -1,4 +1,4 @@
-import { asBuffer, utf8Decode } from '../base/bytes.ts';
+import { asBuffer, newBytes, utf8Decode } from '../base/bytes.ts';
 import { DIGEST_BYTES, sha256 } from '../base/digest.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -36,7 +36,7 @@ export const STATE_KEY_BYTES_MAX: number = PARENT_BYTES + LIMITS.nameBytesMax + 
 
 /** `uint64 parent | name | 0x00`: no key begins another, since names have no NUL. */
 export function stateKey(parent: number, name: string): Uint8Array {
-  const key = new Uint8Array(PARENT_BYTES + Buffer.byteLength(name) + 1);
+  const key = newBytes(PARENT_BYTES + Buffer.byteLength(name) + 1);
   writeInt64(key, 0, parent);
   asBuffer(key).write(name, PARENT_BYTES);
   return key;
@@ -44,7 +44,7 @@ export function stateKey(parent: number, name: string): Uint8Array {
 
 /** What all keys of a directory begin with. */
 export function stateKeyPrefix(parent: number): Uint8Array {
-  const prefix = new Uint8Array(PARENT_BYTES);
+  const prefix = newBytes(PARENT_BYTES);
   writeInt64(prefix, 0, parent);
   return prefix;
 }
@@ -61,7 +61,7 @@ export function stateLeafHash(entry: StateEntry): Uint8Array {
 
 /** The same, of an entry that came encoded. */
 export function hashStateEntry(encoded: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + encoded.length);
+  const bytes = newBytes(1 + encoded.length);
   bytes[0] = LEAF_PREFIX;
   bytes.set(encoded, 1);
   return sha256(bytes);

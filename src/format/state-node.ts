@@ -1,3 +1,4 @@
+import { newBytes } from '../base/bytes.ts';
 import { DIGEST_BYTES, sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -32,7 +33,7 @@ export function sealStateNode(children: readonly StateChild[]): {
 }
 
 export function hashStateNode(encoded: Uint8Array): Uint8Array {
-  const prefixed = new Uint8Array(1 + encoded.length);
+  const prefixed = newBytes(1 + encoded.length);
   prefixed[0] = NODE_PREFIX;
   prefixed.set(encoded, 1);
   return sha256(prefixed);
@@ -41,7 +42,7 @@ export function hashStateNode(encoded: Uint8Array): Uint8Array {
 function encode(children: readonly StateChild[]): Uint8Array {
   let length = 1;
   for (const { label } of children) length += CHILD_HEAD_BYTES + label.length + DIGEST_BYTES;
-  const bytes = new Uint8Array(length);
+  const bytes = newBytes(length);
   bytes[0] = NODE_PREFIX;
   let end = 1;
   for (const { label, isLeaf, hash } of children) {
