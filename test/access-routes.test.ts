@@ -313,6 +313,16 @@ const CASES: Readonly<Record<OperationId, () => Case[]>> = {
       request: () => send('GET', STORAGE, at(path, { format: 'tar' })),
       expected: 200,
     })),
+    ...['/alice', '/alice/way'].map((path) => ({
+      title: `${path} as zip`,
+      request: () => send('GET', STORAGE, at(path, { format: 'zip' })),
+      expected: 200,
+    })),
+    {
+      title: 'what is hidden as zip',
+      request: () => send('GET', STORAGE, at('/alice/secret', { format: 'zip' })),
+      expected: 'forbidden',
+    },
     ...['secret', 'secret/a', 'way/a'].map((after) => ({
       title: `a tar that goes on inside of what is hidden: ${after}`,
       request: () =>

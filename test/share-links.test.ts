@@ -1,13 +1,15 @@
 /** Share links, asked for as a browser does: without a certificate. */
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { LIMITS } from '../src/base/limits.ts';
 import type { AuditPage, NewShare } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import { type HttpAnswer, type HttpClient, ok } from './support/http-client.ts';
-import { addUser, anonymousClient, type TestServer } from './support/server.ts';
+import { addUser, anonymousClient, temporaryDirectory, type TestServer } from './support/server.ts';
 import { startWithUsers } from './support/users.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -79,6 +81,70 @@ test('a shared file is stored by a browser and never shown, also in ranges', asy
   assert.equal(headers['referrer-policy'], 'no-referrer');
   const part = await browser.send('GET', url, { headers: { range: 'bytes=1-6' } });
   assert.deepEqual([part.status, part.text], [206, 'script']);
+});
+
+const READ_ZIP = `
+import hashlib, sys, zipfile
+archive = zipfile.ZipFile(sys.argv[1])
+assert archive.testzip() is None
+for info in archive.infolist():
+    data = archive.read(info)
+    print(info.filename, oct(info.external_attr >> 16), len(data), hashlib.sha256(data).hexdigest()[:16])
+`;
+
+test('a shared directory comes as one zip archive of known length, with names and bytes right', async (context) => {
+  const post = (json: object): Promise<HttpAnswer> =>
+    ok(alice.send('POST', '/api/v1/files', { json }));
+  for (const path of ['zipped', 'zipped/d\u00e9j\u00e0', 'zipped/empty']) {
+    await post({ path: `/alice/${path}`, kind: 'directory' });
+  }
+  await post({ path: '/alice/zipped/link', kind: 'symlink', target: '../../other/secret' });
+  const sparse = Buffer.alloc(300_001);
+  await post({ path: '/alice/zipped/sparse', kind: 'file', size: 300_001 });
+  const names = ['zipped/d\u00e9j\u00e0/\u4f60\u597d \u{1f600}.txt', 'zipped/a\\b'];
+  for (const name of names) await put(`/alice/${name}`);
+  const large = Buffer.alloc(9_000_000, 'gdpfs ');
+  const query = { path: '/alice/zipped/large' };
+  const type = MEDIA_TYPES.bytes;
+  await ok(alice.send('POST', '/api/v1/storage/files', { query, body: large, type }));
+  const { url } = await share('/alice/zipped');
+  assert.match((await browser.send('GET', url)).text, /href="\?format=zip"/);
+  const head = await browser.send('HEAD', `${url}?format=zip`);
+  const { headers, bytes, status } = await browser.send('GET', `${url}?format=zip`);
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'application/zip');
+  assert.match(String(headers['content-disposition']), /^attachment; filename="zipped\.zip"/);
+  assert.match(String(headers['content-security-policy']), /sandbox/);
+  assert.deepEqual(
+    [headers['content-length'], head.headers['content-length']],
+    [String(bytes.length), String(bytes.length)],
+  );
+  assert.equal((await browser.send('GET', `${url}/large?format=zip`)).code, 'not_a_directory');
+  if (spawnSync('python3', ['--version']).status !== 0) {
+    return context.skip('no python3 to read the archive with');
+  }
+  await using folder = await temporaryDirectory();
+  const path = join(folder.path, 'a.zip');
+  await writeFile(path, bytes);
+  const { stdout, stderr } = spawnSync('python3', ['-X', 'utf8', '-c', READ_ZIP, path], {
+    encoding: 'utf8',
+  });
+  const sum = (data: Uint8Array): string =>
+    `${data.length} ${createHash('sha256').update(data).digest('hex').slice(0, 16)}`;
+  const file = (name: string, data: Uint8Array): string => `${name} 0o100644 ${sum(data)}`;
+  const directory = (name: string): string => `${name} 0o40755 ${sum(Buffer.alloc(0))}`;
+  assert.equal(
+    stdout.trimEnd(),
+    [
+      file('a%5Cb', BYTES),
+      directory('d\u00e9j\u00e0/'),
+      file('d\u00e9j\u00e0/\u4f60\u597d \u{1f600}.txt', BYTES),
+      directory('empty/'),
+      file('large', large),
+      file('sparse', sparse),
+    ].join('\n'),
+    stderr,
+  );
 });
 
 test('a link gives what is below its node, by no spelling anything else', async () => {

@@ -340,6 +340,10 @@ export const LIMITS = {
   /** A `model.json`. */
   modelJsonBytesMax: 256 * MIB,
 
+  /** What a zip archive's own directory says of its names, in memory; and archives that are made at once. */
+  zipDirectoryBytesMax: 32 * MIB,
+  zipsAtOnceMax: 8,
+
   // Share links.
   sharesPerPrincipalMax: 1000,
   shareLifeMsMax: 365 * 24 * 3600 * 1000,

@@ -62,6 +62,7 @@ export interface Services {
   /** Changes that wait for their signatures. */
   readonly prepared: PreparedCommits<AnswerChange>;
   readonly md5Slots: Slots;
+  readonly zipSlots: Slots;
   readonly feedWaiters: FeedWaiters;
   /** Requests without a certificate that read something. */
   readonly anonymousRate: RequestRate;

@@ -141,6 +141,7 @@ function sharedState({ signed }: OpenedFileSystem, turnMs: number | undefined) {
     readRooms: new ReadRooms(),
     stagedBytes: new StagedBytes(),
     prepared: new PreparedCommits<AnswerChange>(signed, turnMs),
+    zipSlots: new Slots('make a zip archive', LIMITS.zipsAtOnceMax),
     md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
     feedWaiters: new FeedWaiters(),
   };

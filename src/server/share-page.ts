@@ -11,6 +11,12 @@ export const SHARE_HEADERS = {
   'Cache-Control': 'no-store',
 } as const;
 
+/** The same for the page of a directory, whose links are for downloads. */
+export const SHARE_PAGE_HEADERS = {
+  ...SHARE_HEADERS,
+  'Content-Security-Policy': "default-src 'none'; sandbox allow-downloads",
+} as const;
+
 export interface SharePage {
   /** `/s/<token>`. */
   readonly base: string;
@@ -33,7 +39,8 @@ export function renderSharePage({ base, path, entries, hasMore }: SharePage): st
   const more = hasMore ? ['<li>and more, which is not listed</li>'] : [];
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-    `<title>${title}</title></head><body><h1>${title}</h1><ul>`,
+    `<title>${title}</title></head><body><h1>${title}</h1>`,
+    '<p><a href="?format=zip">all of it as a zip archive</a></p><ul>',
     ...above,
     ...rows,
     ...more,

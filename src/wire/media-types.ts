@@ -4,6 +4,7 @@ export const MEDIA_TYPES = {
   problem: 'application/problem+json',
   bytes: 'application/octet-stream',
   tar: 'application/x-tar',
+  zip: 'application/zip',
   note: 'text/plain; charset=utf-8',
   /** Chunk frames: int64 offset | uint32 checksum | uint32 length | data. */
   chunks: 'application/vnd.gdpfs.chunks',

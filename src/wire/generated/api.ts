@@ -863,7 +863,7 @@ export interface FileMd5GetQuery {
 export interface StorageFilesGetQuery {
   path: Path;
   at?: Moment;
-  format?: 'tar';
+  format?: 'tar' | 'zip';
   after?: string;
   limit?: number;
   maxFileSize?: Size;
@@ -957,8 +957,12 @@ export interface GrantDeleteQuery {
 export interface SharesGetQuery {}
 export interface SharesPostQuery {}
 export interface ShareDeleteQuery {}
-export interface ShareLinkGetQuery {}
-export interface ShareLinkPathGetQuery {}
+export interface ShareLinkGetQuery {
+  format?: 'zip';
+}
+export interface ShareLinkPathGetQuery {
+  format?: 'zip';
+}
 export interface HealthGetQuery {}
 export interface ReadyGetQuery {}
 export interface ContractGetQuery {}
