@@ -160,8 +160,8 @@ export const LIMITS = {
   requestHeaderBytesMax: 16 * KIB,
   /** A header in which a proxy forwards a certificate: ours take 1.3 KiB, large RSA ones 4. */
   forwardedCertificateLengthMax: 8 * KIB,
-  /** Forwarded certificates whose signature need not be checked again. */
-  forwardedIdentitiesMax: 1024,
+  /** Certificates that need not be read again; the signature of forwarded ones is not checked again either. */
+  knownCertificatesMax: 1024,
   connectionsMax: 2048,
   /** For the TLS handshake, and then for the head of a request. */
   headersTimeoutMs: 10_000,

@@ -11,6 +11,7 @@ import {
   readCertificateRequest,
   signCertificate,
 } from '../wire/x509.ts';
+import { CertificateCache } from './certificate-cache.ts';
 import {
   type ClientAuthority,
   enrolmentOf,
@@ -83,7 +84,7 @@ export async function openClientCertificates(
   { clock, external }: { readonly clock: Clock; readonly external?: ClientAuthority | undefined },
 ): Promise<ClientCertificates> {
   const issuerKey = createPrivateKey(issuer.keyPem);
-  const readFacts = await loadCertificateReader();
+  const readFacts = rememberFacts(await loadCertificateReader());
 
   function checkValidity({ validFromMs, expiresMs }: Validity, graceMs = 0): void {
     const nowMs = clock.now();
@@ -144,6 +145,19 @@ export async function openClientCertificates(
       }
       return { name, validFromMs: notBeforeMs, expiresMs: notAfterMs };
     },
+  };
+}
+
+/** Every connection of a client shows the same certificate, and reading one takes milliseconds. */
+function rememberFacts(
+  read: (der: Uint8Array) => CertificateFacts,
+): (der: Buffer) => CertificateFacts {
+  const known = new CertificateCache<CertificateFacts>();
+  return (der) => {
+    const name = der.toString('latin1');
+    const facts = known.get(name) ?? read(der);
+    known.set(name, facts);
+    return facts;
   };
 }
 

@@ -18,7 +18,8 @@ import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import type { FeedWaiters } from './feed-waiters.ts';
-import type { IdentityCache } from './identity-cache.ts';
+import type { CertificateCache } from './certificate-cache.ts';
+import type { ClientIdentity } from './client-certificates.ts';
 import type { PreparedCommits } from './prepared-commits.ts';
 import type { ReadRooms } from './read-rooms.ts';
 import type { RequestRate } from './request-rate.ts';
@@ -47,7 +48,7 @@ export interface Services {
   readonly authority: CertificateAuthority;
   /** Whose word about the certificates of others is taken. */
   readonly trustedProxies: TrustedProxies;
-  readonly forwardedIdentities: IdentityCache;
+  readonly forwardedIdentities: CertificateCache<ClientIdentity>;
   readonly contract: Contract;
   readonly clock: Clock;
   readonly logger: Logger;

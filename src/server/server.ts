@@ -21,7 +21,7 @@ import type { AnswerChange, Services } from './exchange.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import { checkHandlers } from './handlers.ts';
 import { FeedWaiters } from './feed-waiters.ts';
-import { IdentityCache } from './identity-cache.ts';
+import { CertificateCache } from './certificate-cache.ts';
 import { createInvitation } from './invitations.ts';
 import { localEvent } from './local-audit.ts';
 import { createListener, refreshCertificate } from './listener.ts';
@@ -93,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       signed: store.signed,
       authority,
       trustedProxies: options.trustedProxies ?? new Map(),
-      forwardedIdentities: new IdentityCache(),
+      forwardedIdentities: new CertificateCache(),
       contract: loadContract(),
       clock,
       logger,

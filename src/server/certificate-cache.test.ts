@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../base/limits.ts';
 import type { ClientIdentity } from './client-certificates.ts';
-import { IdentityCache } from './identity-cache.ts';
+import { CertificateCache } from './certificate-cache.ts';
 
 function identity(principal: string): ClientIdentity {
   const bytes = new Uint8Array(16);
@@ -16,14 +16,14 @@ function identity(principal: string): ClientIdentity {
   };
 }
 
-test('IdentityCache holds a bounded number of identities and drops the one longest unused', () => {
-  const cache = new IdentityCache();
-  for (let index = 0; index < LIMITS.forwardedIdentitiesMax; index++) {
+test('CertificateCache holds as much as it may and drops the one longest unused', () => {
+  const cache = new CertificateCache<ClientIdentity>();
+  for (let index = 0; index < LIMITS.knownCertificatesMax; index++) {
     cache.set(`header-${index}`, identity(`p${index}`));
   }
   assert.equal(cache.get('header-0')?.principal, 'p0');
   cache.set('one more', identity('more'));
-  assert.equal(cache.size, LIMITS.forwardedIdentitiesMax);
+  assert.equal(cache.size, LIMITS.knownCertificatesMax);
   assert.equal(cache.get('header-1'), undefined);
   assert.equal(cache.get('header-0')?.principal, 'p0');
   assert.equal(cache.get('one more')?.principal, 'more');
