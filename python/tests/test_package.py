@@ -19,7 +19,7 @@ from harness import PROJECT, Server
 PROGRAM = """
 import sys, gdpfs
 from gdpfs.paths import parse_path
-from gdpfs.reading import read_ranges
+from gdpfs.ranges import read_ranges
 from gdpfs.writing import write_whole
 client = gdpfs.Client()
 write_whole(client, parse_path(sys.argv[1]), b"written without Node")

@@ -165,6 +165,9 @@ written = peak()
 with fs.open(sys.argv[1]) as file:
     while file.read(1 << 20):
         pass
+ends = range(100, 300 << 20, 314_572)
+parts = fs.cat_ranges([sys.argv[1]] * len(ends), [end - 100 for end in ends], ends)
+assert sum(map(len, parts)) == 100 * len(ends)
 print(written - before, peak() - before)
 """
 

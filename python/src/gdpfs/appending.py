@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 
-from .client import FILES, Client, Version
+from .client import FILES, Client
 from .connections import Buffer
 from .errors import GdpfsError, make_error, shown
 from .formats import Chunk, Manifest, encode_fchunk, frame_record
@@ -18,6 +18,7 @@ from .limits import (
     WHOLE_FILE_BYTES,
 )
 from .paths import Path
+from .receiving import Version
 from .session import RECORDS
 from .writing import ChunkSender, write_whole
 

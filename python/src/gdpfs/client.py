@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import http.client
 import os
 import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 from urllib.parse import quote, unquote
 
 from .caches import BoundedCache
 from .config import Home
-from .errors import GdpfsError, make_error, shown
+from .errors import make_error, naming, shown
 from .forks import ForkSafe
-from .formats import FRAME_HEADER, NONCE_BYTES, Chunk, Manifest, new_file_log
+from .formats import NONCE_BYTES, Chunk, Manifest, new_file_log
 from .limits import (
-    BAD_DATA_RETRIES_MAX,
     BODY_THREADS,
     CALL_THREADS,
     CHUNK_CACHE_BYTES,
@@ -31,35 +26,14 @@ from .limits import (
     VERSIONS_MAX,
 )
 from .paths import Path, is_volume_name, require_volume
-from .session import CHUNKS, MANIFEST, Session
+from .receiving import ChunkReceiver, Version
+from .session import MANIFEST, Session
 
 FILES = "/api/v1/files"
 FILE_CHUNKS = "/api/v1/file/chunks"
-CHUNK_DATA = "/api/v1/storage/file/chunks"
-
-#: What the server says of chunks that its disk has lost.
-_DAMAGED = ("corrupt", "chunk_missing")
 
 #: A seq, or an RFC 3339 time, or a time.
 Moment = int | str | datetime.datetime
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a file: it is read as it was, whatever becomes of its path."""
-
-    path: Path
-    manifest: Manifest
-    #: The seq of a state of the volume that has it; None: the present state, as long as it does.
-    at: str | None
-
-    @property
-    def size(self) -> int:
-        return self.manifest.size
-
-    @property
-    def etag(self) -> str:
-        return self.manifest.root
 
 
 class Client(ForkSafe):
@@ -82,6 +56,7 @@ class Client(ForkSafe):
         self._versions: BoundedCache[Path, Version] = BoundedCache(VERSIONS_MAX, lambda _: 1)
         #: By digest: what is in there is right for ever.
         self.chunks: BoundedCache[bytes, memoryview] = BoundedCache(chunk_cache_bytes, len)
+        self.receiver = ChunkReceiver(self.session, self.api_path)
         super().__init__()
 
     def _begin(self) -> None:
@@ -135,7 +110,7 @@ class Client(ForkSafe):
 
     def stat(self, path: Path, at: str | None = None) -> dict[str, Any]:
         """An `Entry` of the API."""
-        with _naming(path):
+        with naming(path):
             return self.session.json("GET", FILES, query={"path": self.api_path(path), "at": at})
 
     def entries(
@@ -149,7 +124,7 @@ class Client(ForkSafe):
             "at": at,
         }
         while True:
-            with _naming(path):
+            with naming(path):
                 page = self.session.json("GET", FILES, query=query)
             yield from page["entries"]
             if "cursor" not in page:
@@ -159,13 +134,13 @@ class Client(ForkSafe):
     def make_directory(self, path: Path, *, parents: bool) -> None:
         """With `parents` missing ones are made too, and it may exist."""
         body = {"kind": "directory", "path": self.api_path(path), "parents": parents}
-        with _naming(path):
+        with naming(path):
             self.session.request("POST", FILES, json_body=body, changes=True)
 
     def remove(self, path: Path, *, recursive: bool = False, only: str | None = None) -> None:
         """`only` is `file` or `directory`. With everything below it, atomically, if `recursive`."""
         query = {"path": self.api_path(path), "recursive": recursive or None, "only": only}
-        with _naming(path):
+        with naming(path):
             self.session.request("DELETE", FILES, query=query, changes=True)
 
     def rename(self, path: Path, to: Path) -> None:
@@ -183,7 +158,7 @@ class Client(ForkSafe):
 
     def _change(self, path: Path, body: dict[str, Any]) -> None:
         query = {"path": self.api_path(path)}
-        with _naming(path):
+        with naming(path):
             self.session.request("PATCH", FILES, query=query, json_body=body, changes=True)
 
     # Versions of files
@@ -196,7 +171,7 @@ class Client(ForkSafe):
         etag: str | None = None
         cursor: str | None = None
         while manifest is None:
-            with _naming(path):
+            with naming(path):
                 answer = self.session.request(
                     "GET", FILE_CHUNKS, query=query, accept=MANIFEST, if_match=etag
                 )
@@ -236,102 +211,11 @@ class Client(ForkSafe):
     # Chunks
 
     def fetch(self, version: Version, chunks: Sequence[Chunk]) -> list[memoryview]:
-        """
-        The bytes of the chunks, each verified. `changed` or `not_found` if the path has another version by now and the
-        version is not of a moment.
-        """
-        try:
-            bodies, bad = self._receive(version, chunks, verify=False)
-        except GdpfsError as error:
-            if error.code not in _DAMAGED:
-                raise
-            # The server knows that one is damaged. Which?
-            return [self._fetch_again(version, chunk) for chunk in chunks]
-        for index in bad:
-            bodies[index] = self._fetch_again(version, chunks[index])
-        return bodies
+        """See `ChunkReceiver`."""
+        return self.receiver.fetch(version, chunks)
 
     def fetch_later(self, version: Version, chunks: Sequence[Chunk]) -> Future[list[memoryview]]:
         return self.bodies.submit(self.fetch, version, chunks)
-
-    def _fetch_again(self, version: Version, chunk: Chunk) -> memoryview:
-        """It was the wire or the store: now the server looks closely."""
-        where = f"{shown(version.path)} at byte {chunk.offset}"
-        detail = f"cannot read {where}: the data does not have its digest"
-        cause: GdpfsError | None = None
-        for _ in range(BAD_DATA_RETRIES_MAX):
-            try:
-                (body,), bad = self._receive(version, [chunk], verify=True)
-            except GdpfsError as error:
-                if error.code not in _DAMAGED:
-                    raise
-                cause = error
-                break
-            if not bad:
-                return body
-        hint = "the server's disk has damaged it: upload the file again, or restore a backup"
-        raise make_error("corrupt", detail, hint, {"offset": chunk.offset}) from cause
-
-    def _receive(
-        self, version: Version, chunks: Sequence[Chunk], *, verify: bool
-    ) -> tuple[list[memoryview], list[int]]:
-        """The bytes that came, and the indexes of the chunks that they are not."""
-        memory = memoryview(bytearray(sum(chunk.length for chunk in chunks)))
-        ends = list(accumulate(chunk.length for chunk in chunks))
-        bodies = [memory[end - chunk.length : end] for chunk, end in zip(chunks, ends, strict=True)]
-        bad: list[int] = []
-
-        def receive(response: http.client.HTTPResponse) -> None:
-            bad.clear()
-            header = bytearray(FRAME_HEADER.size)
-            for index, (chunk, body) in enumerate(zip(chunks, bodies, strict=True)):
-                _read_whole(response, memoryview(header))
-                offset, _, length = FRAME_HEADER.unpack(header)
-                if offset != chunk.offset or length != chunk.length:
-                    state = f"the frame at {chunk.offset} is not that of the manifest"
-                    raise make_error("corrupt", f"cannot read {shown(version.path)}: {state}")
-                _read_whole(response, body)
-                # Now, while it is in the processor's cache. The digest says all that the checksum could.
-                if hashlib.sha256(body).digest() != chunk.digest:
-                    bad.append(index)
-
-        query = {
-            "path": self.api_path(version.path),
-            "at": version.at,
-            "ranges": _ranges_of(chunks),
-            "verify": verify or None,
-        }
-        with _naming(version.path):
-            self.session.request(
-                "GET",
-                CHUNK_DATA,
-                query=query,
-                accept=CHUNKS,
-                if_match=version.etag,
-                receive=receive,
-            )
-        return bodies, bad
-
-
-def _read_whole(response: http.client.HTTPResponse, target: memoryview) -> None:
-    """Fills `target`, without another copy."""
-    position = 0
-    while position < len(target):
-        count = response.readinto(target[position:])
-        if count == 0:
-            raise http.client.IncompleteRead(b"", len(target) - position)
-        position += count
-
-
-def _ranges_of(chunks: Sequence[Chunk]) -> str:
-    """Neighbors share a range."""
-    ranges: list[list[int]] = []
-    for chunk in chunks:
-        if ranges and sum(ranges[-1]) == chunk.offset:
-            ranges[-1][1] += chunk.length
-        else:
-            ranges.append([chunk.offset, chunk.length])
-    return ",".join(f"{offset}:{length}" for offset, length in ranges)
 
 
 def moment_of(at: Moment | None) -> str | None:
@@ -351,17 +235,3 @@ def file_log_of(chunks: list[Chunk], *, size: int, chunk_size: int) -> Any:
         created_ms=int(time.time() * 1000),
         nonce=secrets.token_bytes(NONCE_BYTES),
     )
-
-
-class _naming:  # noqa: N801
-    """Errors that the server put in words of its own say which file they are about."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, GdpfsError) and error.filename is None:
-            error.filename = str(self._path)

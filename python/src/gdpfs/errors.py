@@ -150,3 +150,17 @@ def error_of_problem(status: int, body: bytes) -> GdpfsError:
 def shown(text: object) -> str:
     """Quoted, for a message."""
     return json.dumps(str(text), ensure_ascii=False)
+
+
+class naming:  # noqa: N801
+    """Errors that the server put in words of its own say which file they are about."""
+
+    def __init__(self, path: object) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, GdpfsError) and error.filename is None:
+            error.filename = str(self._path)

@@ -20,7 +20,8 @@ from .config import home_directory
 from .errors import GdpfsError, NotADirectory, make_error
 from .forks import ForkSafe
 from .paths import SCHEME, parse_path, strip_scheme
-from .reading import FileReader, read_ranges
+from .ranges import read_ranges
+from .reading import FileReader
 
 Result = TypeVar("Result")
 

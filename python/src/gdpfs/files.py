@@ -9,11 +9,11 @@ from typing import Any
 from fsspec.spec import AbstractBufferedFile
 
 from .appending import FileAppender
-from .client import Version
 from .errors import shown
 from .limits import BODY_BYTES
 from .paths import parse_path
 from .reading import FileReader
+from .receiving import Version
 from .writing import FileWriter
 
 _LINE_BLOCK_BYTES = 8192

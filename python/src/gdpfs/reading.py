@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from .client import Client, Version
+from .client import Client
 from .errors import GdpfsError
 from .forks import ForkSafe
 from .formats import Chunk, Manifest
@@ -210,81 +210,3 @@ def groups_of(chunks: Sequence[Chunk], indexes: Sequence[int], *, merge: bool) -
         groups[-1].append(index)
         size, ranges, last = size + chunk.length, new_ranges, chunk
     return groups
-
-
-def read_ranges(
-    client: Client, path: Path, ranges: Sequence[tuple[int | None, int | None]], at: str | None
-) -> list[bytes]:
-    """
-    Ranges of one version of a file, the newest, or that of a moment, in parallel: what several need is fetched once.
-    A start or end may count from the file's end, as in slices.
-    """
-    known = client.known_version(path) if at is None else None
-    if known is not None:
-        try:
-            # It is asked for by its ETag: if the path has another version by now, the server says so.
-            result, has_asked = _read_version(client, known, ranges)
-            if has_asked or client.stat(path).get("etag") == known.etag:
-                return result
-        except GdpfsError as error:
-            if error.code not in GONE:
-                raise
-        client.forget_version(path)
-    return _read_version(client, client.version(path, at), ranges)[0]
-
-
-def _read_version(
-    client: Client, version: Version, ranges: Sequence[tuple[int | None, int | None]]
-) -> tuple[list[bytes], bool]:
-    """And whether the server was asked for anything."""
-    manifest = version.manifest
-    bounds = [slice(*bound).indices(version.size)[:2] for bound in ranges]
-    needed = sorted({index for start, end in bounds for index in manifest.overlapping(start, end)})
-    found: dict[int, memoryview] = {}
-    missing: list[int] = []
-    for index in needed:
-        kept = client.chunks.get(manifest[index].digest)
-        if kept is None:
-            missing.append(index)
-        else:
-            found[index] = kept
-    groups = groups_of([manifest[index] for index in missing], missing, merge=True)
-    _fetch_groups(client, version, groups, found)
-    results = [
-        b"".join(_assemble(manifest, start, end, found.__getitem__)) for start, end in bounds
-    ]
-    return results, bool(groups)
-
-
-def _fetch_groups(
-    client: Client, version: Version, groups: list[list[int]], found: dict[int, memoryview]
-) -> None:
-    manifest = version.manifest
-    # A single one need not wait for a thread.
-    if len(groups) == 1:
-        chunks = [manifest[index] for index in groups[0]]
-        _note(client, found, groups[0], chunks, client.fetch(version, chunks))
-        return
-    fetching = []
-    for group in groups:
-        chunks = [manifest[index] for index in group]
-        fetching.append((group, chunks, client.fetch_later(version, chunks)))
-    try:
-        for group, chunks, future in fetching:
-            _note(client, found, group, chunks, future.result())
-    finally:
-        for *_, future in fetching:
-            future.cancel()
-
-
-def _note(
-    client: Client,
-    found: dict[int, memoryview],
-    group: list[int],
-    chunks: list[Chunk],
-    bodies: list[memoryview],
-) -> None:
-    for index, chunk, data in zip(group, chunks, bodies, strict=True):
-        found[index] = data
-        if len(chunks) == 1:
-            client.chunks.put(chunk.digest, data)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any, BinaryIO
 
-from .client import CHUNK_DATA, FILE_CHUNKS, FILES, Client, file_log_of
+from .client import FILE_CHUNKS, FILES, Client, file_log_of
 from .connections import Buffer
 from .errors import GdpfsError, make_error, shown
 from .formats import FRAME_HEADER, Chunk, Manifest, chunk_of
@@ -23,6 +23,7 @@ from .limits import (
     WHOLE_FILE_BYTES,
 )
 from .paths import Path
+from .receiving import CHUNK_DATA
 from .session import BYTES, CHUNKS, DIGESTS, RECORDS
 
 STORAGE = "/api/v1/storage/files"
