@@ -238,6 +238,8 @@ export const LIMITS = {
   planPageActions: 1000,
   /** Files of at least so many bytes are received past the page cache. */
   directFileBytesMin: 64 * MIB,
+  /** Writes past the page cache that a download has the disk do at once. */
+  partDirectWritesMax: 3,
   /** A download makes what it wrote durable, and then notes it in its journal, this often. */
   partSyncBytes: 64 * MIB,
   /** A journal of 20 bytes for each stretch of `partSyncBytes`; larger ones are ignored. */

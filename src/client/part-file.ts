@@ -10,6 +10,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { type ByteRange, isCovered } from './byte-ranges.ts';
 import { openDirect } from './direct-file.ts';
+import { ExchangeGate, fixedControl } from './flow/exchange-gate.ts';
 import { localError, quote, systemCode } from './local-error.ts';
 import { type LocalAttributes, receivedMode, receivedTime } from './local-attributes.ts';
 import { isOurs } from './ownership.ts';
@@ -67,7 +68,9 @@ export class PartFile implements AsyncDisposable {
   #syncing: Promise<void> | undefined;
   #isNameDurable = false;
   #failure: GdpfsError | undefined;
-  #lastWrite: Promise<void> = Promise.resolve();
+  /** Through the cache one after the other, as the system would, but without threads that spin on its lock. */
+  readonly #cachedWrites = new ExchangeGate(fixedControl(1));
+  readonly #directWrites = new ExchangeGate(fixedControl(LIMITS.partDirectWritesMax));
 
   constructor(
     { target, etag }: PartOptions,
@@ -114,14 +117,13 @@ export class PartFile implements AsyncDisposable {
     if (this.#pendingBytes >= LIMITS.partSyncBytes) this.#syncing ??= this.#sync();
   }
 
-  /**
-   * Writes verified `views`, one behind the other, from `offset`. Calls may overlap; they are done
-   * one after the other, as the system would, but without threads that spin on the file's lock.
-   */
-  write(views: readonly Uint8Array[], offset: number): Promise<void> {
-    const written = this.#lastWrite.then(() => this.#write(views, offset));
-    this.#lastWrite = written.catch(() => {});
-    return written;
+  /** Writes verified `views`, one behind the other, from `offset`. Calls may overlap. */
+  async write(views: readonly Uint8Array[], offset: number): Promise<void> {
+    const direct = await this.#directWrites.pass(() => this.#writeDirect(views, offset), undefined);
+    const [, rest] = splitParts(views, direct);
+    const writeRest = (): Promise<number> => this.#writeCached(rest, offset + direct);
+    const cached = await this.#cachedWrites.pass(writeRest, undefined);
+    if (!this.isLost) this.confirm({ offset, length: direct + cached });
   }
 
   /**
@@ -155,26 +157,31 @@ export class PartFile implements AsyncDisposable {
     await this.#handle.close();
   }
 
-  async #write(views: readonly Uint8Array[], offset: number): Promise<void> {
+  /** Is there still something to write to? Throws what failed before. */
+  async #mayWrite(): Promise<boolean> {
     this.#throwFailure();
     this.isLost ||= !(await this.#isAt(this.path));
-    if (this.isLost) return;
-    let position = offset + (await this.#writeDirect(views, offset));
-    const [, rest] = splitParts(views, position - offset);
-    for (const run of runsOf(rest, {
+    return !this.isLost;
+  }
+
+  /** Bytes that were written: all, unless the part is lost. */
+  async #writeCached(views: readonly Uint8Array[], offset: number): Promise<number> {
+    if (views.length === 0 || !(await this.#mayWrite())) return 0;
+    let position = offset;
+    for (const run of runsOf(views, {
       bytes: LIMITS.partCallBytesMax,
       parts: LIMITS.writePartsMax,
     })) {
       position += await this.#writeRun(this.#handle, run, position);
     }
-    this.confirm({ offset, length: position - offset });
+    return position - offset;
   }
 
   /** Writes what it can past the page cache, of a large file. Bytes from the first on. */
   async #writeDirect(views: readonly Uint8Array[], offset: number): Promise<number> {
     const direct = this.#direct;
     const run = direct === undefined ? [] : directPart(views, offset);
-    if (direct === undefined || run.length === 0) return 0;
+    if (direct === undefined || run.length === 0 || !(await this.#mayWrite())) return 0;
     const bytes = run.reduce((sum, { length }) => sum + length, 0);
     if (this.#pace.isSlow) {
       this.#pace.passed(bytes);
