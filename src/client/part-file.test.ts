@@ -302,6 +302,15 @@ test('a large file is what was written, whatever of it goes past the page cache'
   await write([memory.subarray(4096, 9000), block], 40_960);
   await write([memory.subarray(0, 1_048_576)], 9_000_001);
   await write([memory.subarray(0, 8192 + 4321)], size - 8192 - 4321);
+  // Many at once, each of them in blocks or not.
+  const lengths = Array.from({ length: 16 }, (_, index) => 1_048_576 - (index % 3));
+  let next = 16 * 1_048_576;
+  const many = lengths.map((length, index) => {
+    const offset = next;
+    next += length;
+    return write([memory.subarray(index * 4096, index * 4096 + length)], offset);
+  });
+  await Promise.all(many);
   assert.equal(await part.finish(ATTRIBUTES), true);
   assert(readFileSync(target).equals(content));
 });
