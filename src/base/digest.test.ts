@@ -11,6 +11,7 @@ import {
   sha256Each,
   sha256Parts,
   sharedBytes,
+  sumsAsync,
 } from './digest.ts';
 
 const reference = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -51,6 +52,19 @@ describe('sha256Async()', () => {
   it('hashes small and unshared memory too', async () => {
     for (const bytes of [new Uint8Array(0), Buffer.from('abc'), new Uint8Array(100_000)]) {
       assert.equal(hex(await sha256Async(bytes)), reference(bytes));
+    }
+  });
+});
+
+describe('sumsAsync()', () => {
+  it('computes SHA-256 and CRC-32 of any memory, on another thread or here', async () => {
+    for (const length of [0, 1, 40_000, 65_536, 200_001]) {
+      for (const bytes of [sharedBytes(length), new Uint8Array(length)]) {
+        for (let at = 0; at < length; at += 1) bytes[at] = at * 7;
+        const { digest, checksum } = await sumsAsync(bytes);
+        assert.equal(hex(digest), reference(Buffer.from(bytes)));
+        assert.equal(checksum, crc32(bytes));
+      }
     }
   });
 });

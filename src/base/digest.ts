@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { hexDecode, hexEncode, newBytes } from './bytes.ts';
-import { sha256OnThread } from './digest-threads.ts';
+import { sumOnThread } from './digest-threads.ts';
 
 /** Bytes of a SHA-256 digest. */
 export const DIGEST_BYTES = 32;
@@ -35,19 +35,31 @@ export function sharedBytes(length: number): Uint8Array {
  * beside the event loop; otherwise here and now. They must not change before it resolves.
  */
 export async function sha256Async(bytes: Uint8Array): Promise<Uint8Array> {
-  if (bytes.length < ASYNC_HASH_BYTES_MIN || !(bytes.buffer instanceof SharedArrayBuffer)) {
-    return sha256(bytes);
-  }
-  return await sha256OnThread([bytes]);
+  if (!isForThread([bytes])) return sha256(bytes);
+  return (await sumOnThread({ views: [bytes], withChecksums: false })).digests;
+}
+
+/** SHA-256 and CRC-32, on the same terms. */
+export async function sumsAsync(
+  bytes: Uint8Array,
+): Promise<{ readonly digest: Uint8Array; readonly checksum: number }> {
+  if (!isForThread([bytes])) return { digest: sha256(bytes), checksum: crc32(bytes) };
+  const { digests, checksums } = await sumOnThread({ views: [bytes], withChecksums: true });
+  return { digest: digests, checksum: checksums[0] ?? 0 };
 }
 
 /** The same of several: those that lie in shared memory take one way to the other thread. */
 export async function sha256Each(views: readonly Uint8Array[]): Promise<Uint8Array[]> {
-  const size = views.reduce((sum, { length }) => sum + length, 0);
-  const isShared = views.every(({ buffer }) => buffer instanceof SharedArrayBuffer);
-  if (size < ASYNC_HASH_BYTES_MIN || !isShared) return views.map(sha256);
-  const digests = await sha256OnThread(views);
+  if (!isForThread(views)) return views.map(sha256);
+  const { digests } = await sumOnThread({ views, withChecksums: false });
   return views.map((_, index) => digests.slice(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES));
+}
+
+function isForThread(views: readonly Uint8Array[]): boolean {
+  const size = views.reduce((sum, { length }) => sum + length, 0);
+  return (
+    size >= ASYNC_HASH_BYTES_MIN && views.every(({ buffer }) => buffer instanceof SharedArrayBuffer)
+  );
 }
 
 /** CRC-32 (ISO-HDLC, as in zlib); `seed` continues an earlier value. */

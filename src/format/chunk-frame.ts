@@ -1,5 +1,4 @@
 import { copyBytes } from '../base/bytes.ts';
-import { crc32 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -22,12 +21,6 @@ export interface ChunkFrame extends ChunkFrameHeader {
   readonly data: Uint8Array;
 }
 
-/** A frame as it arrived. */
-export interface ArrivedFrame extends ChunkFrame {
-  /** CRC-32 that `data` has; `checksum` is what its sender says. */
-  readonly actualChecksum: number;
-}
-
 export function encodeChunkHeader(header: ChunkFrameHeader): Uint8Array {
   return new ByteWriter(CHUNK_HEADER_BYTES)
     .uint64(header.offset)
@@ -37,9 +30,8 @@ export function encodeChunkHeader(header: ChunkFrameHeader): Uint8Array {
 }
 
 /**
- * Finds the frames in a body that arrives in pieces of any size. Offsets and lengths are checked. The
- * CRC-32 of the data is computed while it is fresh in the processor's caches, which makes it half as
- * expensive; comparing is for the caller.
+ * Finds the frames in a body that arrives in pieces of any size. Offsets and lengths are checked;
+ * whether the data has its checksum is for the caller.
  *
  * A frame that lies whole in one piece shares that piece's memory; any other is gathered once into
  * memory of its own. So at most one chunk is held here. After an error the decoder is of no use.
@@ -51,7 +43,6 @@ export class ChunkFrameDecoder {
   #frame: ChunkFrameHeader | undefined;
   #data: Uint8Array | undefined;
   #dataLength = 0;
-  #checksum = 0;
 
   /** `allocate` gives the memory of a frame's own, with any content. */
   constructor(allocate = (length: number): Uint8Array => new Uint8Array(length)) {
@@ -59,8 +50,8 @@ export class ChunkFrameDecoder {
   }
 
   /** The frames that `piece` completes. Throws `bad_request` on an impossible header. */
-  push(piece: Uint8Array): ArrivedFrame[] {
-    const frames: ArrivedFrame[] = [];
+  push(piece: Uint8Array): ChunkFrame[] {
+    const frames: ChunkFrame[] = [];
     let rest = piece;
     while (rest.length > 0) {
       const header = this.#frame;
@@ -71,7 +62,7 @@ export class ChunkFrameDecoder {
       const data = this.#takeData(rest, header.length);
       if (data === undefined) break;
       rest = rest.subarray(data.taken);
-      frames.push({ ...header, data: data.bytes, actualChecksum: data.checksum });
+      frames.push({ ...header, data: data.bytes });
       this.#frame = undefined;
     }
     return frames;
@@ -100,24 +91,19 @@ export class ChunkFrameDecoder {
   #takeData(
     piece: Uint8Array,
     length: number,
-  ): { readonly bytes: Uint8Array; readonly taken: number; readonly checksum: number } | undefined {
+  ): { readonly bytes: Uint8Array; readonly taken: number } | undefined {
     if (this.#data === undefined && piece.length >= length) {
-      const bytes = piece.subarray(0, length);
-      return { bytes, taken: length, checksum: crc32(bytes) };
+      return { bytes: piece.subarray(0, length), taken: length };
     }
     this.#data ??= this.#allocate(length);
     const taken = Math.min(length - this.#dataLength, piece.length);
-    const part = piece.subarray(0, taken);
-    this.#checksum = crc32(part, this.#checksum);
-    copyBytes(part, this.#data, this.#dataLength);
+    copyBytes(piece.subarray(0, taken), this.#data, this.#dataLength);
     this.#dataLength += taken;
     if (this.#dataLength < length) return undefined;
     const bytes = this.#data;
-    const checksum = this.#checksum;
     this.#data = undefined;
     this.#dataLength = 0;
-    this.#checksum = 0;
-    return { bytes, taken, checksum };
+    return { bytes, taken };
   }
 }
 

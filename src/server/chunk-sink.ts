@@ -1,4 +1,4 @@
-import { crc32, sha256Async } from '../base/digest.ts';
+import { sumsAsync } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
@@ -19,8 +19,6 @@ export interface ArrivedChunk {
   readonly data: Uint8Array;
   /** What the sender says the CRC-32 is. */
   readonly checksum?: number;
-  /** What it is, where that is known. */
-  readonly actualChecksum?: number;
 }
 
 /**
@@ -40,20 +38,12 @@ export class ChunkSink {
     this.#target = target;
   }
 
-  /** Starts to store a chunk. Throws `bad_chunk` if its checksum is wrong. */
+  /** Starts to store a chunk. Fails with `bad_chunk` if its checksum is wrong. */
   put(chunk: ArrivedChunk): void {
-    const checksum = chunk.actualChecksum ?? crc32(chunk.data);
-    if (chunk.checksum !== undefined && chunk.checksum !== checksum) {
-      throw new GdpfsError(
-        'bad_chunk',
-        `cannot store chunk at offset ${chunk.offset}: its bytes do not have the checksum it came with`,
-        { details: { offset: chunk.offset } },
-      );
-    }
     const { length } = chunk.data;
     this.#inFlightBytes += length;
     this.#services.chunkBudget.take(length);
-    const stored = this.#store(chunk, checksum).finally(() => this.#release(length));
+    const stored = this.#store(chunk).finally(() => this.#release(length));
     stored.catch((error: unknown) => {
       this.#failure ??= { error };
     });
@@ -74,8 +64,16 @@ export class ChunkSink {
     return await Promise.all(this.#stored);
   }
 
-  async #store({ offset, data }: ArrivedChunk, checksum: number): Promise<Chunk> {
-    const digest = await sha256Async(data);
+  async #store({ offset, data, checksum: announced }: ArrivedChunk): Promise<Chunk> {
+    const { digest, checksum } = await sumsAsync(data);
+    if (announced !== undefined && announced !== checksum) {
+      this.#services.buffers.give(data);
+      throw new GdpfsError(
+        'bad_chunk',
+        `cannot store chunk at offset ${offset}: its bytes do not have the checksum it came with`,
+        { details: { offset } },
+      );
+    }
     const { volume, upload } = this.#target;
     await this.#services.fs.putChunk(volume.name, { digest, checksum }, data, upload);
     // Only now: after a failure a write may still be under way.
