@@ -279,8 +279,16 @@ std::string Api::writeFile(const Path& path, std::string_view content, const std
   return http_.send(request).etag;
 }
 
-OpenUpload Api::openUpload(const Path& path) {
-  const std::string text = Json{{"path", apiPath(path)}, {"kind", "upload"}}.dump();
+OpenUpload Api::openUpload(const Path& path) { return openTransfer(path, {}); }
+
+OpenUpload Api::openAppend(const Path& path, const AppendBase& base) { return openTransfer(path, base); }
+
+OpenUpload Api::openTransfer(const Path& path, const AppendBase& base) {
+  const std::string to = apiPath(path);
+  const Json body = base.content.empty()
+                        ? Json{{"path", to}, {"kind", "upload"}}
+                        : Json{{"path", to}, {"kind", "append"}, {"content", base.content}, {"size", base.size}};
+  const std::string text = body.dump();
   Request request;
   request.method = "POST";
   request.route = "/api/v1/files";
@@ -302,13 +310,13 @@ OpenUpload Api::openUpload(const Path& path) {
   return upload;
 }
 
-void Api::sendChunks(const std::string& upload, std::string_view frames) {
+void Api::sendChunks(const std::string& upload, const BodySource& frames) {
   Request request;
   request.method = "POST";
   request.route = "/api/v1/storage/file/chunks";
   request.query = {{"upload", upload}};
   request.contentType = kChunks;
-  request.body = frames;
+  request.source = &frames;
   http_.send(request);
 }
 
@@ -319,10 +327,11 @@ void Api::commit(const Path& path, const UploadCommit& commit, const std::string
   request.query = {{"path", apiPath(path)},
                    {"upload", commit.upload},
                    {"size", std::to_string(commit.size)},
-                   {"root", formatDigest(commit.root)},
-                   {"content", formatDigest(commit.content)}};
+                   {"content", formatDigest(commit.log.content)}};
+  // Who appends does not know the records before.
+  if (commit.log.root.has_value()) request.query.emplace_back("root", formatDigest(*commit.log.root));
   request.contentType = kRecords;
-  request.body = commit.records;
+  request.body = commit.log.records;
   request.ifMatch = ifMatch;
   http_.send(request);
 }

@@ -12,6 +12,7 @@
 
 #include "chunk.h"
 #include "chunking.h"
+#include "file_log.h"
 #include "http.h"
 #include "path.h"
 
@@ -47,13 +48,17 @@ struct OpenUpload {
   Chunking chunking;
 };
 
+/// What an append goes on with, and how large the file is afterwards.
+struct AppendBase {
+  /// Its ETag; empty: nothing.
+  std::string content;
+  std::uint64_t size = 0;
+};
+
 struct UploadCommit {
   std::string upload;
   std::uint64_t size = 0;
-  Digest root{};
-  Digest content{};
-  /// In records framing.
-  std::string records;
+  const FileLog& log;
 };
 
 class Api {
@@ -79,13 +84,16 @@ class Api {
   std::string writeFile(const Path& path, std::string_view content, const std::string& ifMatch);
   /// For a file whose size only its commit says.
   OpenUpload openUpload(const Path& path);
-  void sendChunks(const std::string& upload, std::string_view frames);
+  /// For a file that goes on. Throws `changed` if there is another content by now.
+  OpenUpload openAppend(const Path& path, const AppendBase& base);
+  void sendChunks(const std::string& upload, const BodySource& frames);
   void commit(const Path& path, const UploadCommit& commit, const std::string& ifMatch);
 
  private:
   /// `/<volume>/<path>`, the volume by the name that is pinned to its alias.
   std::string apiPath(const Path& path);
   std::string volumeName(const std::string& volume);
+  OpenUpload openTransfer(const Path& path, const AppendBase& base);
   /// Renames or copies.
   void putElsewhere(const char* operation, const Path& from, const Path& to);
   void listPages(const Path& directory, const std::function<void(std::string_view page)>& take);

@@ -65,4 +65,6 @@ std::size_t Block::memory() const { return std::size_t{1} << powerOf(length_); }
 
 Block::~Block() { spareMemory().give(bytes_, length_); }
 
+void forgetSpareMemory() { new (&spareMemory()) SpareMemory(); }
+
 }  // namespace gdpfs

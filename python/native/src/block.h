@@ -30,4 +30,7 @@ class Block {
 
 using SharedBlock = std::shared_ptr<const Block>;
 
+/// In a forked child: whoever held the lock of the spare memory is not here.
+void forgetSpareMemory();
+
 }  // namespace gdpfs

@@ -167,8 +167,7 @@ void ChunkStore::fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted) 
       if (fetch.blocks[index] == nullptr) {
         missing.push_back(index);
       } else if (disk_.isOn()) {
-        // Not while the answer comes: the server would wait.
-        disk_.write(version.chunks[fetch.chunks[index]].digest, fetch.blocks[index]->view());
+        disk_.add(version.chunks[fetch.chunks[index]].digest, fetch.blocks[index]);
       }
     }
     wanted = std::move(missing);
@@ -178,6 +177,16 @@ void ChunkStore::fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted) 
           .about(place);
     }
   }
+}
+
+void ChunkStore::keepWritten(const Digest& digest, const SharedBlock& block) {
+  const std::lock_guard lock(mutex_);
+  if (bytes_ + block->memory() > bytesMax_) return;
+  const auto [slot, isNew] = slots_.try_emplace(digest);
+  if (!isNew) return;
+  slot->second.block = block;
+  slot->second.place = order_.insert(order_.end(), digest);
+  bytes_ += block->memory();
 }
 
 void ChunkStore::clear() {

@@ -36,6 +36,9 @@ class ChunkStore {
   /// Sequential readers say when they begin and end.
   void countReaders(int change) { readers_ += change; }
 
+  /// A chunk that was sent to the server: it is kept while there is room, and is the first to go.
+  void keepWritten(const Digest& digest, const SharedBlock& block);
+
   void clear();
 
  private:

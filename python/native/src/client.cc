@@ -8,7 +8,9 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <thread>
 
+#include "block.h"
 #include "error.h"
 #include "limits.h"
 #include "process_end.h"
@@ -33,7 +35,13 @@ Registry& registry() {
 /// Runs in the child: whoever held a lock in the parent is not here, and neither are its threads and connections.
 void forgetEverything() {
   forks += 1;
+  forgetSpareMemory();
   new (&registry()) Registry();
+}
+
+std::size_t fetchersMax() {
+  const std::size_t wanted = limits::kWorkersPerProcessor * std::thread::hardware_concurrency();
+  return std::clamp(wanted, limits::kWorkersMin, limits::kWorkersMax);
 }
 
 std::string environment(const char* name) {
@@ -94,10 +102,16 @@ Client& Client::current() {
 Client::Client(Home home, const CacheSettings& settings)
     : http_(std::move(home)),
       api_(http_),
+      fetchers_(fetchersMax()),
+      senders_(limits::kSendersMax),
       disk_(settings.diskDirectory, settings.diskBytes),
-      chunks_(api_, disk_, workers_, settings.memoryBytes) {
+      chunks_(api_, disk_, fetchers_, settings.memoryBytes) {
   // After libcurl and OpenSSL were started: what they do at the end comes later.
-  atProcessEnd([this] { workers_.stop(); });
+  atProcessEnd([this] {
+    fetchers_.stop();
+    senders_.stop();
+    disk_.stop();
+  });
 }
 
 }  // namespace gdpfs

@@ -41,14 +41,15 @@ class Client {
   Api& api() { return api_; }
   ChunkStore& chunks() { return chunks_; }
   OpenWriters& writers() { return writers_; }
-  UploadParts uploadParts() { return {api_, workers_, budget_}; }
+  UploadParts uploadParts() { return {api_, chunks_, senders_, budget_}; }
 
  private:
   Client(Home home, const CacheSettings& settings);
 
   Http http_;
   Api api_;
-  Workers workers_;
+  Workers fetchers_;
+  Workers senders_;
   DiskCache disk_;
   ChunkStore chunks_;
   BodyBudget budget_;

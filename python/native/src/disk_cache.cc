@@ -47,7 +47,7 @@ bool readAll(int descriptor, char* bytes, std::size_t length) {
 
 bool writeAll(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
+    const ssize_t count = ::write(descriptor, bytes.data(), std::min(bytes.size(), limits::kDiskWriteBytes));
     if (count <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
@@ -82,12 +82,24 @@ SharedBlock DiskCache::read(const Digest& digest, std::size_t length) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.value() < 0) return nullptr;
   auto block = std::make_shared<Block>(length);
-  if (!readAll(file.value(), block->bytes(), length) || sha256(block->view()) != digest) {
+  if (!readAll(file.value(), block->bytes(), length) || !seals_.check(digest, block->view())) {
     ::unlink(path.c_str());
     return nullptr;
   }
   noteUse(file.value());
   return block;
+}
+
+void DiskCache::add(const Digest& digest, SharedBlock block) {
+  const std::size_t bytes = block->memory();
+  if (waiting_.fetch_add(bytes) + bytes > limits::kDiskQueueBytesMax) {
+    waiting_ -= bytes;
+    return;
+  }
+  writer_.run([this, digest, block = std::move(block), bytes] {
+    write(digest, block->view());
+    waiting_ -= bytes;
+  });
 }
 
 void DiskCache::write(const Digest& digest, std::string_view bytes) {
@@ -106,12 +118,11 @@ void DiskCache::write(const Digest& digest, std::string_view bytes) {
     ::unlink(temporary.c_str());
     return;
   }
-  if (unchecked_.fetch_add(bytes.size()) + bytes.size() > bytesMax_ / limits::kDiskCheckShare) evict();
+  unchecked_ += bytes.size();
+  if (unchecked_ > bytesMax_ / limits::kDiskCheckShare) evict();
 }
 
 void DiskCache::evict() {
-  const std::unique_lock lock(evicting_, std::try_to_lock);
-  if (!lock.owns_lock()) return;
   unchecked_ = 0;
   std::vector<Cached> files;
   std::uint64_t total = 0;

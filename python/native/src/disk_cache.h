@@ -1,15 +1,17 @@
 // Chunks on the local disk, by digest: off unless GDPFS_CACHE_DIR names a folder.
 //
 // Any number of processes share a folder without locks: a file appears by rename, whole; every read is verified, so
-// that damage is only a miss; removing what another process is about to read costs that process a request.
+// that damage is only a miss; removing what another process is about to read costs that process a request. A thread
+// writes; who reads never waits for it.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
 #include "block.h"
+#include "seals.h"
+#include "workers.h"
 
 namespace gdpfs {
 
@@ -21,18 +23,25 @@ class DiskCache {
   bool isOn() const { return !directory_.empty(); }
   /// Null if it is not there, or not what it should be.
   SharedBlock read(const Digest& digest, std::size_t length);
-  /// Never fails: a cache that cannot be written, because the disk is full, is no error.
-  void write(const Digest& digest, std::string_view bytes);
+  /// It is written soon, unless too much waits already. Never fails: a cache that cannot be written, because the disk is
+  /// full, is no error.
+  void add(const Digest& digest, SharedBlock block);
+  /// The process ends: what waits is not written.
+  void stop() { writer_.stop(); }
 
  private:
   std::string fileOf(const Digest& digest) const;
+  void write(const Digest& digest, std::string_view bytes);
   void evict();
 
   const std::string directory_;
   const std::uint64_t bytesMax_;
-  /// Written since this process last looked how much there is. Begins so that the first write looks.
-  std::atomic<std::uint64_t> unchecked_;
-  std::mutex evicting_;
+  Seals seals_;
+  /// Bytes that wait to be written.
+  std::atomic<std::size_t> waiting_{0};
+  Workers writer_{1};
+  /// Written since this process last looked how much there is. Begins so that the first write looks. Of the writer.
+  std::uint64_t unchecked_;
 };
 
 }  // namespace gdpfs

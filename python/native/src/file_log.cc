@@ -68,12 +68,15 @@ std::string encodeFchunk(const Chunk& chunk) {
   return fchunk;
 }
 
-void addRecord(FileLog& log, MerkleTree& tree, int kind, const std::string& body) {
+std::string encodeRecord(int kind, const std::string& body) {
   std::string record;
   putBytes(record, kind, body);
   // An empty message is a message all the same.
   if (body.empty()) record = {static_cast<char>(kind << 3 | kBytes), '\0'};
-  tree.append(record);
+  return record;
+}
+
+void addRecord(FileLog& log, std::string_view record) {
   char length[4];
   putBigEndian(length, record.size(), 4);
   log.records.append(length, sizeof length);
@@ -85,15 +88,28 @@ void addRecord(FileLog& log, MerkleTree& tree, int kind, const std::string& body
 FileLog makeFileLog(const std::vector<Chunk>& chunks, std::uint64_t size, std::uint32_t chunkSize) {
   FileLog log;
   MerkleTree tree;
-  addRecord(log, tree, kMeta, encodeMeta(chunkSize));
-  for (const Chunk& chunk : chunks) addRecord(log, tree, kFchunk, encodeFchunk(chunk));
+  const auto add = [&](const std::string& record) {
+    tree.append(record);
+    addRecord(log, record);
+  };
+  add(encodeRecord(kMeta, encodeMeta(chunkSize)));
+  for (const Chunk& chunk : chunks) add(encodeRecord(kFchunk, encodeFchunk(chunk)));
   const std::uint64_t dataEnd = chunks.empty() ? 0 : chunks.back().end();
   if (dataEnd < size) {
     Chunk end;
     end.offset = size;
-    addRecord(log, tree, kFchunk, encodeFchunk(end));
+    add(encodeRecord(kFchunk, encodeFchunk(end)));
   }
   log.root = tree.root();
+  log.content = contentRoot(chunks, size);
+  return log;
+}
+
+FileLog extendFileLog(const std::vector<Chunk>& chunks, std::size_t first, std::uint64_t size) {
+  FileLog log;
+  for (std::size_t index = first; index < chunks.size(); index += 1) {
+    addRecord(log, encodeRecord(kFchunk, encodeFchunk(chunks[index])));
+  }
   log.content = contentRoot(chunks, size);
   return log;
 }

@@ -53,6 +53,27 @@ std::string percentDecode(std::string_view text) {
   return decoded;
 }
 
+/// What one exchange sends.
+struct Sender {
+  const BodySource* source = nullptr;
+  std::size_t position = 0;
+};
+
+size_t onRead(char* buffer, size_t size, size_t count, void* context) noexcept {
+  auto& sender = *static_cast<Sender*>(context);
+  const std::size_t length = std::min(size * count, sender.source->size() - sender.position);
+  sender.source->read(sender.position, buffer, length);
+  sender.position += length;
+  return length;
+}
+
+/// A connection that was closed meanwhile is replaced, and the body sent once more.
+int onSeek(void* context, curl_off_t offset, int origin) noexcept {
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  static_cast<Sender*>(context)->position = static_cast<std::size_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
 /// Where one exchange puts what comes.
 struct Receiver {
   Answer answer;
@@ -221,6 +242,8 @@ struct Http::Connection {
     curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, onProgress);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, onHeader);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, onBody);
+    curl_easy_setopt(handle, CURLOPT_READFUNCTION, onRead);
+    curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, onSeek);
   }
   ~Connection() { curl_easy_cleanup(handle); }
   Connection(const Connection&) = delete;
@@ -324,13 +347,19 @@ Answer Http::exchange(Connection& connection, const Request& request, const std:
   addHeader("Idempotency-Key", key);
   if (!request.ifMatch.empty()) addHeader("If-Match", '"' + request.ifMatch + '"');
   CURL* handle = connection.handle;
+  Sender sender;
+  sender.source = request.source;
   if (request.contentType.empty()) {
     curl_easy_setopt(handle, CURLOPT_HTTPGET, 1L);
   } else {
     addHeader("Content-Type", request.contentType);
     curl_easy_setopt(handle, CURLOPT_POST, 1L);
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());
+    const std::size_t size = request.source == nullptr ? request.body.size() : request.source->size();
+    const char* const body = request.body.empty() ? "" : request.body.data();
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.source == nullptr ? body : nullptr);
+    curl_easy_setopt(handle, CURLOPT_READDATA, &sender);
+    curl_easy_setopt(handle, CURLOPT_SEEKDATA, &sender);
   }
   Receiver receiver;
   receiver.sink = request.sink;

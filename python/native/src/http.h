@@ -25,6 +25,15 @@ class BodySink {
   virtual void take(const char* bytes, std::size_t length) = 0;
 };
 
+/// Gives a body as it is sent. An exchange that is repeated reads it again.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  virtual std::size_t size() const = 0;
+  /// `length` bytes from `position`, which are there.
+  virtual void read(std::size_t position, char* buffer, std::size_t length) const = 0;
+};
+
 struct Request {
   const char* method = "GET";
   /// Such as `/api/v1/files`.
@@ -33,6 +42,8 @@ struct Request {
   /// Of the body; empty: there is none.
   std::string contentType;
   std::string_view body;
+  /// What is sent instead of `body`.
+  const BodySource* source = nullptr;
   std::string accept;
   /// `sha256:…`
   std::string ifMatch;

@@ -22,19 +22,24 @@ constexpr std::size_t kVolumeNameLength = 43;
 // Ranges that one request may name.
 constexpr std::size_t kRangesMax = 64;
 
-// Threads that fetch ahead and send chunks, for all files of the process together; those that read or write files
-// work beside them.
+// Threads that fetch ahead, for all files of the process together; those that read or write files work beside them.
 constexpr std::size_t kWorkersMax = 8;
 // On small machines: more of them would only take turns, and what is waited for would come later.
 constexpr std::size_t kWorkersMin = 4;
 constexpr std::size_t kWorkersPerProcessor = 2;
+// Threads that hash and send chunks. Most of them wait: a server answers when what came is durable, and one sync serves
+// all that is there.
+constexpr std::size_t kSendersMax = 8;
 // Connections to the server, each kept alive. Whoever finds all in use waits.
 constexpr std::size_t kConnectionsMax = 16;
 
 // Content of one request for chunks, and of one request with chunks.
 constexpr std::size_t kBodyBytesTarget = 2 * kMib;
-// What is fetched ahead of a sequential reader: from the smallest to the largest amount, twice as much each time.
+// Reads of one file that go forward side by side.
+constexpr std::size_t kStreamsMax = 8;
+// What is fetched ahead of a sequential reader: from the smallest to the largest amount, so many times as much each time.
 constexpr std::size_t kReadAheadBytesMin = 1 * kMib;
+constexpr std::size_t kReadAheadGrowth = 4;
 constexpr std::size_t kReadAheadBytesMax = 16 * kMib;
 // Of the memory cache, what all readers together may have fetched ahead: the rest is for what was read.
 constexpr std::size_t kReadAheadShare = 2;
@@ -49,6 +54,12 @@ constexpr std::size_t kDiskBytesDefault = std::size_t{10} * 1024 * kMib;
 constexpr std::size_t kDiskCheckShare = 16;
 // Eviction leaves this many sixteenths, so that it is not needed again at once.
 constexpr std::size_t kDiskKeepSixteenths = 14;
+// Chunks of the disk cache that this process can tell again without their SHA-256: 80 bytes of memory each.
+constexpr std::size_t kSealsMax = 262'144;
+// What waits to be written into the disk cache; what comes when so much waits is not written.
+constexpr std::size_t kDiskQueueBytesMax = 32 * kMib;
+// A write of this size takes pages that are at hand; larger ones, memory that nobody has touched lately.
+constexpr std::size_t kDiskWriteBytes = 256 * kKib;
 // A temporary file of the disk cache that is older belongs to a process that died.
 constexpr std::int64_t kDiskTemporarySecondsMax = 3600;
 
@@ -58,6 +69,9 @@ constexpr std::size_t kSmallFileBytesMax = 1 * kMib;
 constexpr std::size_t kBodiesInFlightMax = 8;
 // Pieces that flushes have added behind the last full chunk; then they become one again.
 constexpr std::size_t kPiecesMax = 64;
+// A log that grows with each flush is begun anew when it has so many records more than twice what it says: who opens
+// the file reads them all.
+constexpr std::size_t kLogRecordsSlack = 1024;
 // A flush so soon after a commit commits nothing: callers that flush after every record exist.
 constexpr std::int64_t kFlushIntervalMs = 1000;
 

@@ -34,6 +34,19 @@ std::uint64_t sameBytes(const FileVersion& older, const FileVersion& newer) {
   return older.chunks.empty() ? 0 : older.chunks.back().end();
 }
 
+/// A long read fetches ahead like a sequential reader while it lasts.
+class CountedRead {
+ public:
+  CountedRead(ChunkStore& store, bool isLong) : store_(store), count_(isLong ? 1 : 0) { store_.countReaders(count_); }
+  ~CountedRead() { store_.countReaders(-count_); }
+  CountedRead(const CountedRead&) = delete;
+  CountedRead& operator=(const CountedRead&) = delete;
+
+ private:
+  ChunkStore& store_;
+  const int count_;
+};
+
 }  // namespace
 
 Reader::Reader(Api& api, ChunkStore& store, SharedVersion version)
@@ -56,8 +69,9 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
   }
   if (offset >= version->size) return 0;
   const std::uint64_t end = offset + std::min<std::uint64_t>(length, version->size - offset);
-  noteRead(*version, offset, end);
-  fetchAhead(version, offset, end);
+  Stream stream = beginRead(*version, offset, end);
+  const CountedRead counted(store_, end - offset > limits::kReadAheadBytesMin);
+  fetchAhead(version, offset, end, stream);
   const auto& chunks = version->chunks;
   std::size_t index = chunkAt(*version, offset);
   for (std::uint64_t position = offset; position < end;) {
@@ -76,8 +90,9 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
     position = partEnd;
     index += 1;
     // A long read goes on fetching while it copies.
-    if (position < end) fetchAhead(version, position, end);
+    if (position < end) fetchAhead(version, position, end, stream);
   }
+  endRead(*version, stream);
   return end - offset;
 }
 
@@ -109,7 +124,7 @@ void Reader::lookForMore() {
   if (before != after) return;
   const std::lock_guard lock(mutex_);
   version_ = newer;
-  ahead_ = 0;
+  for (Stream& stream : streams_) stream.ahead = 0;
   lastVersion_ = nullptr;
 }
 
@@ -127,43 +142,50 @@ SharedBlock Reader::blockOf(const SharedVersion& version, std::size_t chunk) {
   return block;
 }
 
-void Reader::noteRead(const FileVersion& version, std::uint64_t offset, std::uint64_t end) {
+Reader::Stream Reader::beginRead(const FileVersion& version, std::uint64_t offset, std::uint64_t end) {
   const std::lock_guard lock(mutex_);
-  const bool goesOn = offset == position_;
-  position_ = end;
-  if (!goesOn) {
-    window_ = 0;
-    ahead_ = chunkAt(version, offset);
-    return;
+  reads_ += 1;
+  const auto isAt = [&](const Stream& stream) { return stream.position == offset; };
+  auto stream = std::find_if(streams_.begin(), streams_.end(), isAt);
+  if (stream == streams_.end()) {
+    stream = std::min_element(streams_.begin(), streams_.end(),
+                              [](const Stream& left, const Stream& right) { return left.used < right.used; });
+    *stream = {end, 0, chunkAt(version, offset), reads_};
+    return *stream;
   }
   if (!isCounted_ && version.size > limits::kReadAheadBytesMin) {
     isCounted_ = true;
     store_.countReaders(1);
   }
-  window_ = std::min(store_.readAheadBytes(), std::max(limits::kReadAheadBytesMin, 2 * window_));
+  const std::size_t wanted = std::max(limits::kReadAheadBytesMin, limits::kReadAheadGrowth * stream->window);
+  *stream = {end, std::min(store_.readAheadBytes(), wanted), stream->ahead, reads_};
+  return *stream;
 }
 
-void Reader::fetchAhead(const SharedVersion& version, std::uint64_t position, std::uint64_t end) {
-  const auto& chunks = version->chunks;
-  std::size_t first;
-  std::size_t last;
-  {
-    const std::lock_guard lock(mutex_);
-    // Of a long read, no more than may be ahead of anybody.
-    const std::uint64_t needed = std::min(end, position + store_.readAheadBytes());
-    const std::uint64_t target = std::min(version->size, std::max<std::uint64_t>(needed, position + window_));
-    first = std::max(ahead_, chunkAt(*version, position));
-    last = std::min(chunkAt(*version, target - 1) + 1, chunks.size());
-    if (last <= first) return;
-    const bool isWaitedFor = chunks[first].offset <= position;
-    const bool isLast = target == version->size || target == end;
-    // What only waits goes in large requests.
-    const std::uint64_t enough = std::min<std::uint64_t>(limits::kBodyBytesTarget, (target - position) / 2);
-    if (!isWaitedFor && !isLast && chunks[last - 1].end() - chunks[first].offset < enough) return;
-    ahead_ = last;
-    // The reader fetches a single chunk itself.
-    if (isWaitedFor && last - first == 1) return;
+void Reader::endRead(const FileVersion& version, const Stream& stream) {
+  const std::lock_guard lock(mutex_);
+  if (version_.get() != &version) return;
+  for (Stream& known : streams_) {
+    if (known.position == stream.position) known.ahead = std::max(known.ahead, stream.ahead);
   }
+}
+
+void Reader::fetchAhead(const SharedVersion& version, std::uint64_t position, std::uint64_t end, Stream& stream) {
+  const auto& chunks = version->chunks;
+  // Of a long read, no more than may be ahead of anybody.
+  const std::uint64_t needed = std::min(end, position + store_.readAheadBytes());
+  const std::uint64_t target = std::min(version->size, std::max<std::uint64_t>(needed, position + stream.window));
+  const std::size_t first = std::max(stream.ahead, chunkAt(*version, position));
+  const std::size_t last = std::min(chunkAt(*version, target - 1) + 1, chunks.size());
+  if (last <= first) return;
+  const bool isWaitedFor = chunks[first].offset <= position;
+  const bool isLast = target == version->size || target == end;
+  // What only waits goes in large requests.
+  const std::uint64_t enough = std::min<std::uint64_t>(limits::kBodyBytesTarget, (target - position) / 2);
+  if (!isWaitedFor && !isLast && chunks[last - 1].end() - chunks[first].offset < enough) return;
+  stream.ahead = last;
+  // The reader fetches a single chunk itself.
+  if (isWaitedFor && last - first == 1) return;
   store_.fetchAhead(version, first, last);
 }
 

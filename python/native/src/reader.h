@@ -1,10 +1,12 @@
 // A file that is open for reading.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <mutex>
 
 #include "chunk_store.h"
+#include "limits.h"
 
 namespace gdpfs {
 
@@ -22,13 +24,26 @@ class Reader {
   std::size_t read(std::uint64_t offset, std::size_t length, char* buffer);
 
  private:
+  /// Reads that follow one another. TensorFlow restores a large tensor by several at once.
+  struct Stream {
+    /// Where the last read ended.
+    std::uint64_t position = 0;
+    /// Bytes to have ahead of it: 0 while reads jump about.
+    std::size_t window = 0;
+    /// The first chunk that was not yet asked for ahead.
+    std::size_t ahead = 0;
+    /// When it was used, by the count of reads.
+    std::uint64_t used = 0;
+  };
+
   SharedVersion version();
   /// Somebody reads at the end again: has the file grown?
   void lookForMore();
-  /// A read from `offset` to `end` begins.
-  void noteRead(const FileVersion& version, std::uint64_t offset, std::uint64_t end);
-  /// Sees to it that what a read needs from `position` to `end` is on its way, and more if the reader goes forward.
-  void fetchAhead(const SharedVersion& version, std::uint64_t position, std::uint64_t end);
+  /// A read from `offset` to `end` begins: the stream that it belongs to, as it is from now on.
+  Stream beginRead(const FileVersion& version, std::uint64_t offset, std::uint64_t end);
+  void endRead(const FileVersion& version, const Stream& stream);
+  /// Sees to it that what a read needs from `position` to `end` is on its way, and more if the stream goes forward.
+  void fetchAhead(const SharedVersion& version, std::uint64_t position, std::uint64_t end, Stream& stream);
   SharedBlock blockOf(const SharedVersion& version, std::size_t chunk);
 
   Api& api_;
@@ -38,12 +53,9 @@ class Reader {
   SharedVersion version_;
   /// A read has begun at the end. Most readers do that once, and it costs no request.
   bool hasSeenEnd_ = false;
-  /// Where the last read ended.
-  std::uint64_t position_ = 0;
-  /// Bytes to have ahead of it: 0 while reads jump about.
-  std::size_t window_ = 0;
-  /// The first chunk that was not yet asked for ahead.
-  std::size_t ahead_ = 0;
+  /// A file is read from its start: the first of them is at 0.
+  std::array<Stream, limits::kStreamsMax> streams_;
+  std::uint64_t reads_ = 0;
   bool isCounted_ = false;
   /// What was read last: small reads come in rows.
   const FileVersion* lastVersion_ = nullptr;

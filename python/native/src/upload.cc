@@ -1,16 +1,9 @@
 #include "upload.h"
 
-#include "crc32.h"
-#include "digest.h"
 #include "error.h"
 #include "limits.h"
 
 namespace gdpfs {
-namespace {
-
-constexpr std::size_t kFrameHeaderBytes = 16;
-
-}  // namespace
 
 void BodyBudget::take() {
   std::unique_lock lock(mutex_);
@@ -24,19 +17,19 @@ void BodyBudget::release() {
   isFree_.notify_one();
 }
 
-Upload::Upload(const UploadParts& parts, Path path) : parts_(parts), path_(std::move(path)) { open(); }
+Upload::Upload(const UploadParts& parts, Path path, const AppendBase& base)
+    : parts_(parts), path_(std::move(path)), base_(base) {
+  OpenUpload opened = open();
+  chunking_ = std::move(opened.chunking);
+  id_ = std::move(opened.id);
+}
 
 Upload::~Upload() {
   std::unique_lock lock(mutex_);
   isIdle_.wait(lock, [&] { return bodiesInFlight_ == 0; });
 }
 
-void Upload::open() {
-  OpenUpload opened = parts_.api.openUpload(path_);
-  chunking_ = std::move(opened.chunking);
-  const std::lock_guard lock(mutex_);
-  id_ = std::move(opened.id);
-}
+OpenUpload Upload::open() const { return isAppend() ? parts_.api.openAppend(path_, base_) : parts_.api.openUpload(path_); }
 
 std::string Upload::id() {
   const std::lock_guard lock(mutex_);
@@ -47,32 +40,26 @@ void Upload::add(std::uint64_t offset, std::string_view bytes) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_ != nullptr) std::rethrow_exception(failure_);
-    if (body_.empty()) bodyFirst_ = chunks_.size();
-    Chunk chunk;
-    chunk.offset = offset;
-    chunk.length = static_cast<std::uint32_t>(bytes.size());
-    chunks_.push_back(chunk);
+    if (body_ == nullptr) bodyFirst_ = chunks_.size();
+    // What it is, its sender finds out.
+    chunks_.emplace_back();
   }
-  if (body_.empty()) body_.reserve(limits::kBodyBytesTarget + limits::kBodyBytesTarget / 2);
-  body_.append(kFrameHeaderBytes, '\0');
-  body_ += bytes;
-  if (body_.size() >= limits::kBodyBytesTarget) dispatch();
+  if (body_ == nullptr) body_ = std::make_shared<FrameBody>();
+  body_->add(offset, bytes);
+  if (body_->size() >= limits::kBodyBytesTarget) dispatch();
 }
 
 void Upload::dispatch() {
-  if (body_.empty()) return;
+  if (body_ == nullptr) return;
   parts_.budget.take();
   {
     const std::lock_guard lock(mutex_);
     bodiesInFlight_ += 1;
   }
-  // A task must be copyable.
-  auto frames = std::make_shared<std::string>(std::move(body_));
-  body_ = std::string();
-  parts_.workers.run([this, frames, first = bodyFirst_] {
+  parts_.senders.run([this, body = std::move(body_), first = bodyFirst_] {
     std::exception_ptr failure;
     try {
-      sendBody(*frames, first);
+      sendBody(*body, first);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -82,39 +69,29 @@ void Upload::dispatch() {
     bodiesInFlight_ -= 1;
     isIdle_.notify_all();
   });
+  body_ = nullptr;
 }
 
-void Upload::sendBody(std::string& frames, std::size_t firstChunk) {
-  std::size_t index = firstChunk;
-  for (std::size_t position = 0; position < frames.size(); index += 1) {
-    Chunk chunk;
-    {
-      const std::lock_guard lock(mutex_);
-      chunk = chunks_[index];
-    }
-    char* const header = frames.data() + position;
-    const std::string_view data(header + kFrameHeaderBytes, chunk.length);
-    chunk.checksum = crc32(data);
-    chunk.digest = sha256(data);
-    putBigEndian(header, chunk.offset, 8);
-    putBigEndian(header + 8, chunk.checksum, 4);
-    putBigEndian(header + 12, chunk.length, 4);
-    position += kFrameHeaderBytes + chunk.length;
-    const std::lock_guard lock(mutex_);
-    chunks_[index] = chunk;
-  }
+void Upload::sendBody(FrameBody& body, std::size_t firstChunk) {
+  body.seal();
   for (int reopens = 0;; reopens += 1) {
     const std::string upload = id();
     try {
-      return parts_.api.sendChunks(upload, frames);
+      parts_.api.sendChunks(upload, body);
+      break;
     } catch (const Error& error) {
       // A server that has lost its index does not know the upload any more; what was sent is stored all the same.
       if (!error.is("upload_not_found") || reopens == limits::kUploadReopensMax) throw;
-      const OpenUpload opened = parts_.api.openUpload(path_);
+      const OpenUpload opened = open();
       const std::lock_guard lock(mutex_);
       if (id_ == upload) id_ = opened.id;
     }
   }
+  for (std::size_t index = 0; index < body.count(); index += 1) {
+    parts_.store.keepWritten(body.chunk(index).digest, body.block(index));
+  }
+  const std::lock_guard lock(mutex_);
+  for (std::size_t index = 0; index < body.count(); index += 1) chunks_[firstChunk + index] = body.chunk(index);
 }
 
 std::vector<Chunk> Upload::finish() {
@@ -127,17 +104,13 @@ std::vector<Chunk> Upload::finish() {
 
 void Upload::commit(const FileLog& log, std::uint64_t size, const std::string& ifMatch) {
   for (int reopens = 0;; reopens += 1) {
-    UploadCommit commit;
-    commit.upload = id();
-    commit.size = size;
-    commit.root = log.root;
-    commit.content = log.content;
-    commit.records = log.records;
     try {
-      return parts_.api.commit(path_, commit, ifMatch);
+      return parts_.api.commit(path_, {id(), size, log}, ifMatch);
     } catch (const Error& error) {
       if (!error.is("upload_not_found") || reopens == limits::kUploadReopensMax) throw;
-      open();
+      const OpenUpload opened = open();
+      const std::lock_guard lock(mutex_);
+      id_ = opened.id;
     }
   }
 }

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "api.h"
+#include "chunk_store.h"
 #include "file_log.h"
+#include "frame_body.h"
 #include "workers.h"
 
 namespace gdpfs {
@@ -30,20 +32,23 @@ class BodyBudget {
 /// What uploads share.
 struct UploadParts {
   Api& api;
-  Workers& workers;
+  ChunkStore& store;
+  Workers& senders;
   BodyBudget& budget;
 };
 
 /// One upload. For one thread at a time. If it is dropped without a commit, nobody ever sees what was sent.
 class Upload {
  public:
-  Upload(const UploadParts& parts, Path path);
+  /// Of a new content, or of one that goes on with what `base` says.
+  Upload(const UploadParts& parts, Path path, const AppendBase& base = {});
   /// Waits for what is on its way.
   ~Upload();
   Upload(const Upload&) = delete;
   Upload& operator=(const Upload&) = delete;
 
   const Chunking& chunking() const { return chunking_; }
+  bool isAppend() const { return !base_.content.empty(); }
   /// `bytes` at `offset` become a chunk; waits while too much is on its way. Chunks are added in ascending order.
   void add(std::uint64_t offset, std::string_view bytes);
   /// All that was added is durable: these are the chunks. Throws what failed.
@@ -53,15 +58,16 @@ class Upload {
 
  private:
   void dispatch();
-  void sendBody(std::string& frames, std::size_t firstChunk);
-  void open();
+  void sendBody(FrameBody& body, std::size_t firstChunk);
+  OpenUpload open() const;
   std::string id();
 
   const UploadParts parts_;
   const Path path_;
+  const AppendBase base_;
   Chunking chunking_;
-  /// Frames whose headers the sender fills in.
-  std::string body_;
+  /// What is gathered for the next request.
+  std::shared_ptr<FrameBody> body_;
   std::size_t bodyFirst_ = 0;
 
   std::mutex mutex_;

@@ -1,6 +1,5 @@
 #include "workers.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -9,11 +8,9 @@
 namespace gdpfs {
 
 void Workers::run(std::function<void()> task) {
-  static const std::size_t wanted = limits::kWorkersPerProcessor * std::thread::hardware_concurrency();
-  static const std::size_t allowed = std::clamp(wanted, limits::kWorkersMin, limits::kWorkersMax);
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
-  if (tasks_.size() > idle_ && threads_ < allowed) {
+  if (tasks_.size() > idle_ && threads_ < threadsMax_) {
     threads_ += 1;
     std::thread([this] { work(); }).detach();
   }

@@ -2,17 +2,18 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
 
 namespace gdpfs {
 
-/// Runs tasks in order, two for each processor at once, `kWorkersMin` to `kWorkersMax`. Threads are started when they are needed and live as long as the
+/// Runs tasks in order, up to `threadsMax` at once. Threads are started when they are needed and live as long as the
 /// process.
 class Workers {
  public:
-  Workers() = default;
+  explicit Workers(std::size_t threadsMax) : threadsMax_(threadsMax) {}
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
@@ -24,6 +25,7 @@ class Workers {
  private:
   void work();
 
+  const std::size_t threadsMax_;
   std::mutex mutex_;
   std::condition_variable hasTask_;
   std::condition_variable isIdle_;

@@ -21,12 +21,16 @@ Writer::Writer(const UploadParts& parts, ChunkStore& store, Path path, WriteMode
   isVisible_ = true;
   chunks_ = base_->chunks;
   tailStart_ = size_;
+  committedChunks_ = chunks_.size();
+  logRecords_ = chunks_.size();
   // The last chunk may be short, and content behind it may move its end: it is written again.
   if (chunks_.empty() || chunks_.back().end() != size_) return;
   pieces_ = {chunks_.back()};
   tailStart_ = chunks_.back().offset;
   chunks_.pop_back();
+  committedChunks_ -= 1;
   hasTail_ = false;
+  committedPieces_ = 1;
 }
 
 void Writer::append(std::string_view bytes) {
@@ -74,7 +78,7 @@ void Writer::cut() {
     start += length;
     tailStart_ += length;
     cutterSeen_ = 0;
-    pieces_.clear();
+    forgetPieces();
   }
   tail_.erase(0, start);
 }
@@ -86,13 +90,19 @@ void Writer::loadTail() {
 }
 
 Upload& Writer::upload() {
-  if (upload_ == nullptr) {
-    upload_ = std::make_unique<Upload>(parts_, path_);
-    if (cutter_ == nullptr) {
-      cutter_ = makeCutter(upload_->chunking());
-      fixedChunkSize_ = upload_->chunking().chunkSize;
-    }
-  }
+  if (upload_ == nullptr) use(std::make_unique<Upload>(parts_, path_));
+  return *upload_;
+}
+
+Upload& Writer::use(std::unique_ptr<Upload> opened) {
+  upload_ = std::move(opened);
+  if (cutter_ != nullptr) return *upload_;
+  Chunking chunking = upload_->chunking();
+  // The size may come from the pieces of a file that was never closed.
+  if (chunking.key.empty()) chunking.chunkSize = std::max<std::uint32_t>(chunking.chunkSize, limits::kCutBytesMin);
+  cutter_ = makeCutter(chunking);
+  fixedChunkSize_ = chunking.chunkSize;
+  recordedChunkSize_ = chunking.recordedChunkSize();
   return *upload_;
 }
 
@@ -148,13 +158,15 @@ void Writer::commit(bool isLast) {
 
 void Writer::commitChunks(bool isLast) {
   loadTail();
+  const bool extends = canExtend();
+  if (extends && upload_ == nullptr) use(std::make_unique<Upload>(parts_, path_, AppendBase{etag_, size_}));
   upload();
   cut();
   // In the end the tail is one chunk, as if it had been written at once.
-  if ((isLast && pieces_.size() > 1) || pieces_.size() >= limits::kPiecesMax) pieces_.clear();
+  if ((isLast && pieces_.size() > 1) || pieces_.size() >= limits::kPiecesMax) forgetPieces();
   std::uint64_t pieceStart = pieces_.empty() ? tailStart_ : pieces_.back().end();
   if (isLast && pieceStart < size_ && !pieces_.empty()) {
-    pieces_.clear();
+    forgetPieces();
     pieceStart = tailStart_;
   }
   const bool hasPiece = pieceStart < size_;
@@ -171,10 +183,33 @@ void Writer::commitChunks(bool isLast) {
     throw Error("body_too_large", "cannot write \"" + path_.path + "\": it has too many chunks",
                 "write several files instead of one");
   }
-  const FileLog log = makeFileLog(all, size_, upload_->chunking().recordedChunkSize());
-  upload_->commit(log, size_, etag_);
+  commitLog(all, extends);
+}
+
+/// The file goes on with the log that it has, unless that has become much longer than what it says.
+bool Writer::canExtend() const {
+  const std::size_t live = chunks_.size() + pieces_.size();
+  return !etag_.empty() && logRecords_ < limits::kLogRecordsSlack + 2 * live;
+}
+
+void Writer::commitLog(const std::vector<Chunk>& all, bool extends) {
+  // A full chunk replaces the pieces that were there.
+  const std::size_t same = committedChunks_ + (chunks_.size() == committedChunks_ ? committedPieces_ : 0);
+  const FileLog log = extends ? extendFileLog(all, same, size_) : makeFileLog(all, size_, recordedChunkSize_);
+  // What was sent before is stored, and any upload may name it.
+  if (extends && !upload_->isAppend()) use(std::make_unique<Upload>(parts_, path_, AppendBase{etag_, size_}));
+  // Whatever becomes of it, its chunks are stored and known.
+  const auto upload = std::move(upload_);
+  upload->commit(log, size_, etag_);
+  logRecords_ = extends ? logRecords_ + all.size() - same : all.size() + 1;
+  committedChunks_ = chunks_.size();
+  committedPieces_ = pieces_.size();
   etag_ = formatDigest(log.content);
-  upload_ = nullptr;
+}
+
+void Writer::forgetPieces() {
+  pieces_.clear();
+  committedPieces_ = 0;
 }
 
 Path Writer::path() {

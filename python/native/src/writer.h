@@ -55,10 +55,14 @@ class Writer {
  private:
   void loadTail();
   Upload& upload();
+  Upload& use(std::unique_ptr<Upload> opened);
+  bool canExtend() const;
   void cut();
+  void forgetPieces();
   void gather(std::string_view bytes);
   void commit(bool isLast);
   void commitChunks(bool isLast);
+  void commitLog(const std::vector<Chunk>& all, bool extends);
   bool isCommitted() const { return isVisible_ && committedSize_ == size_; }
 
   const UploadParts parts_;
@@ -75,12 +79,17 @@ class Writer {
   std::uint64_t tailStart_ = 0;
   std::string tail_;
   std::vector<Chunk> pieces_;
+  /// What the log at the server has of both, and its records as far as this writer knows.
+  std::size_t committedChunks_ = 0;
+  std::size_t committedPieces_ = 0;
+  std::size_t logRecords_ = 0;
   /// The tail of an appended file is fetched when it is needed.
   bool hasTail_ = true;
   std::unique_ptr<Cutter> cutter_;
   std::size_t cutterSeen_ = 0;
   /// 0: by content, or not known yet.
   std::size_t fixedChunkSize_ = 0;
+  std::uint32_t recordedChunkSize_ = 0;
   std::unique_ptr<Upload> upload_;
   /// What the server has of this file.
   std::string etag_;
