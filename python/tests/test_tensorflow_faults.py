@@ -9,12 +9,16 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
 import gdpfs.tensorflow  # noqa: F401
+from gdpfs.config import Home
+from gdpfs.renewal import renew_if_due
 from harness import Server
 from plugin_tables import Tables
 
@@ -153,6 +157,24 @@ def test_an_expired_certificate_is_unauthenticated_and_a_renewed_one_is_picked_u
     assert "expired" in failure.value.message
     sign(home, home_copy, start="20200101000000Z", end="20400101000000Z")
     assert read(f"{volume}/file") == b"content"
+
+
+def test_a_certificate_that_ends_soon_is_renewed_while_the_process_runs(
+    home: Server, volume: str, home_copy: Path
+) -> None:
+    write(f"{volume}/file", b"content")
+    assert "gdpfs-renewal" in {thread.name for thread in threading.enumerate()}
+    soon = time.gmtime(time.time() + 30 * 24 * 3600)
+    sign(home, home_copy, start="20200101000000Z", end=time.strftime("%Y%m%d%H%M%SZ", soon))
+    certificate = Home(home_copy).profile().certificate
+    before = certificate.read_text()
+    # What the thread does each minute.
+    renew_if_due()
+    assert certificate.read_text() != before
+    assert read(f"{volume}/file") == b"content"
+    renewed = certificate.read_text()
+    renew_if_due()
+    assert certificate.read_text() == renewed, "once is enough"
 
 
 def test_an_address_where_nothing_listens_is_unavailable(volume: str, home_copy: Path) -> None:
@@ -296,7 +318,7 @@ def test_an_append_to_a_file_that_somebody_else_changed_is_aborted(
     file.write(b"two")
     (tmp_path / "other").write_bytes(b"other")
     home.admin("cp", tmp_path / "other", f"{volume}/log")
-    with pytest.raises(tf.errors.AbortedError, match="another"):
+    with pytest.raises(tf.errors.AbortedError, match="not the one that the append continues"):
         file.close()
     assert read(f"{volume}/log") == b"other"
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
 import tensorflow as tf
 
 import gdpfs.tensorflow  # noqa: F401
+from gdpfs.filesystem import GdpFileSystem
+from gdpfs.paths import parse_path
 from harness import Server
+from plugin_tables import OK, Tables
 
 gfile = tf.io.gfile
 
@@ -180,6 +184,8 @@ def test_what_is_read_stays_the_same_when_the_file_is_replaced_or_removed(volume
     for path, old in files.items():
         with gfile.GFile(path, "wb") as file:
             file.write(old)
+    # What was written is in memory.
+    Tables().ops.filesystem.contents.flush_caches(None)
     readers = {path: gfile.GFile(path, "rb") for path in files}
     heads = {path: reader.read(1000) for path, reader in readers.items()}
     for path in files:
@@ -188,3 +194,40 @@ def test_what_is_read_stays_the_same_when_the_file_is_replaced_or_removed(volume
         gfile.remove(path)
     for path, old in files.items():
         assert heads[path] + readers[path].read(len(old)) == old
+
+
+def entry(home: Server, path: str) -> dict[str, object]:
+    """What the server says of a file."""
+    found: dict[str, object] = home.client.session.json(
+        "GET", "/api/v1/files", query={"path": home.client.api_path(parse_path(path))}
+    )
+    return found
+
+
+def test_what_is_added_between_flushes_is_added_to_the_log_of_the_file(
+    home: Server, any_volume: str, fs: GdpFileSystem
+) -> None:
+    path = f"{any_volume}/events"
+    tables = Tables()
+    sizes = (3_000_000, 100, 2_000_000, 1, 70_000, 300, 900_000)
+    written = b""
+    added = []
+    logs = set()
+    for name, part in (("new_writable_file", sizes[:4]), ("new_appendable_file", sizes[4:])):
+        _, file = tables.open(name, path)
+        for size in part:
+            piece = os.urandom(size)
+            written += piece
+            assert tables.append(file, piece).code == OK
+            assert tables.on_writer("sync", file).code == OK
+            found = entry(home, path)
+            logs.add(found["log"])
+            added.append(found["logCount"])
+            # By a client that has none of it in memory.
+            assert fs.cat_file(path) == written
+        assert tables.close(file).code == OK
+    assert fs.cat_file(path) == written
+    assert len(logs) == 1
+    small = [after - before for before, after in itertools.pairwise(added)]
+    # One for the piece, and one more if a chunk ends in it.
+    assert max(small[0], small[2], small[4]) <= 2

@@ -118,6 +118,7 @@ void DiskCache::write(const Digest& digest, std::string_view bytes) {
     ::unlink(temporary.c_str());
     return;
   }
+  seals_.add(digest, bytes);
   unchecked_ += bytes.size();
   if (unchecked_ > bytesMax_ / limits::kDiskCheckShare) evict();
 }

@@ -20,6 +20,8 @@ class Seals {
 
   /// Are these the bytes with the digest? By their seal if there is one, else by SHA-256, and they are sealed.
   bool check(const Digest& digest, std::string_view bytes);
+  /// Seals bytes that are known to have the digest.
+  void add(const Digest& digest, std::string_view bytes);
 
  private:
   using Seal = std::array<unsigned char, 16>;

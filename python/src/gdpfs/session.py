@@ -115,7 +115,7 @@ class Session(ForkSafe):
                 time.sleep(delay)
 
     def _once(self, exchange: Exchange) -> Answer:
-        self._renew_in_time()
+        self.renew_in_time()
         credentials = self._credentials
         answer = self._connections.exchange(exchange, credentials.context)
         self._is_known = True
@@ -136,7 +136,8 @@ class Session(ForkSafe):
             self._connections.drop()
             return True
 
-    def _renew_in_time(self) -> None:
+    def renew_in_time(self) -> None:
+        """Renews the certificate when the last part of its life has begun, and says so if it cannot."""
         if time.monotonic() < self._next_check or not self._renewing.acquire(blocking=False):
             return
         try:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from .renewal import keep_renewing
+
 #: The plugin: C++ on TensorFlow's C file-system interface.
 PLUGIN = Path(__file__).with_name("libgdpfs_tensorflow.so")
 
@@ -34,3 +36,4 @@ def _register() -> None:
 
 
 _register()
+keep_renewing()
