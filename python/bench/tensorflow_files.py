@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -77,10 +78,14 @@ def read(url: str, folder: Path, stores: list[Path]) -> dict[str, float]:
     return {"cold": cold, "first": first, "local": warm_local, "warm": warm, "bytes": expected}
 
 
+def checkpoint_of(value: np.ndarray[Any, Any]) -> tf.train.Checkpoint:
+    return tf.train.Checkpoint(value=tf.Variable(value))
+
+
 def save(url: str, folder: Path) -> dict[str, float]:
     """A checkpoint goes to the disk, durably, and comes back; the same for the volume."""
-    value = tf.Variable(np.random.default_rng(1).random(CHECKPOINT_BYTES // 8))
-    checkpoint = tf.train.Checkpoint(value=value)
+    # Content that was never stored before.
+    checkpoint = checkpoint_of(np.random.default_rng().random(CHECKPOINT_BYTES // 8))
     folder.mkdir(exist_ok=True)
 
     def durable() -> None:
@@ -100,14 +105,26 @@ def save(url: str, folder: Path) -> dict[str, float]:
     }
 
 
+def restore(url: str, folder: Path) -> dict[str, float]:
+    """What `save` has left, in a process that has none of it. The system has the local files in its cache."""
+    checkpoint = checkpoint_of(np.zeros(CHECKPOINT_BYTES // 8))
+    tf.train.Checkpoint(small=tf.Variable(1)).read(f"{url}/small")
+    return {
+        "localRestore": seconds(lambda: checkpoint.read(str(folder / "local"))),
+        "restore": seconds(lambda: checkpoint.read(f"{url}/checkpoint")),
+    }
+
+
 def main() -> None:
     step, url, folder, *rest = sys.argv[1:]
     if step == "write":
         found = write(Path(folder), int(rest[0]))
     elif step == "read":
         found = read(url, Path(folder), [Path(place) for place in rest])
-    else:
+    elif step == "save":
         found = save(url, Path(folder))
+    else:
+        found = restore(url, Path(folder))
     print(json.dumps(found))
 
 

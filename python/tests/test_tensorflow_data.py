@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import struct
@@ -243,11 +244,11 @@ def test_what_was_written_is_read_without_a_request(own_home: Server) -> None:
     content = os.urandom(5_000_000)
     with gfile.GFile(path, "wb") as file:
         file.write(content)
-    with gfile.GFile(path, "rb") as file:
-        file.size()
-        own_home.kill()
-        assert file.read() == content
-    own_home.start()
+    tables = Tables()
+    _, reader = tables.open("new_random_access_file", path)
+    own_home.kill()
+    assert tables.read_at(reader, 0, len(content)).value == content
+    tables.ops.reader.contents.cleanup(ctypes.byref(reader))
 
 
 @pytest.mark.parametrize("size", ["much", "-1", "10X", "1.5G"])

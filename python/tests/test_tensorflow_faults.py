@@ -164,7 +164,7 @@ def test_a_certificate_that_ends_soon_is_renewed_while_the_process_runs(
 ) -> None:
     write(f"{volume}/file", b"content")
     assert "gdpfs-renewal" in {thread.name for thread in threading.enumerate()}
-    soon = time.gmtime(time.time() + 30 * 24 * 3600)
+    soon = time.gmtime(time.time() + 24 * 3600)
     sign(home, home_copy, start="20200101000000Z", end=time.strftime("%Y%m%d%H%M%SZ", soon))
     certificate = Home(home_copy).profile().certificate
     before = certificate.read_text()
