@@ -1,11 +1,12 @@
 import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { type Fault, faultOf } from '../base/fault.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type LocalAttributes, receivedMode } from './local-attributes.ts';
 import { quote } from './local-error.ts';
 import { LocalTree } from './local-tree.ts';
 import { hasContent, unpackFiles } from './received-files.ts';
 import { leadsOut } from './safe-link.ts';
-import { type Fault, faultOf, serveTreeWorker } from './tree-worker.ts';
+import { serveTreeWorker } from './tree-worker.ts';
 
 /** Does what a received tree needs in the local one, in a thread of its own. */
 

@@ -8,9 +8,10 @@ import {
   WAY,
 } from './local-requests.ts';
 import { assert, isGdpfsError } from '../base/errors.ts';
+import { errorOfFault } from '../base/fault.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { TreeItem, TreePages } from './sync/action.ts';
-import { errorOfFault, startTreeWorker, type TreeWorker } from './tree-worker.ts';
+import { startTreeWorker, type TreeWorker } from './tree-worker.ts';
 
 /** Files of one tar stream, read and hashed. */
 export interface PackedPart extends Omit<Packed, 'tar'> {

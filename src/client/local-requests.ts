@@ -1,5 +1,5 @@
+import type { Fault } from '../base/fault.ts';
 import type { FilterRule } from './sync/filter.ts';
-import type { Fault } from './tree-worker.ts';
 
 /** What the threads that read a local tree are asked, and what they answer. */
 

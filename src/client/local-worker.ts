@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { crc32, DIGEST_BYTES } from '../base/digest.ts';
 import { bytesEqual } from '../base/bytes.ts';
 import { isGdpfsError } from '../base/errors.ts';
+import { type Fault, faultOf } from '../base/fault.ts';
 import { LIMITS } from '../base/limits.ts';
 import { contentRoot } from '../format/content.ts';
 import { decodeListing, ListingWriter } from '../wire/listing.ts';
@@ -20,7 +21,7 @@ import {
   type RowFault,
   WAY,
 } from './local-requests.ts';
-import { type Fault, faultOf, serveTreeWorker } from './tree-worker.ts';
+import { serveTreeWorker } from './tree-worker.ts';
 
 /** Lists a local tree, and reads, hashes and packs its small files, in a thread of its own. */
 

@@ -1,5 +1,6 @@
 import { parentPort, Worker } from 'node:worker_threads';
-import { assert, GdpfsError, isErrorCode } from '../base/errors.ts';
+import { assert } from '../base/errors.ts';
+import { errorOfFault, type Fault, faultOf } from '../base/fault.ts';
 import { siblingModule } from '../base/thread-pool.ts';
 
 /**
@@ -10,28 +11,6 @@ import { siblingModule } from '../base/thread-pool.ts';
 export interface TreeWorker<Request, Answer> extends AsyncDisposable {
   /** Throws what the worker threw. Several calls may wait; each answer belongs to one of them. */
   ask(request: Request, transfer?: readonly ArrayBuffer[]): Promise<Answer>;
-}
-
-/** An error that crossed to another thread, where a class does not survive. */
-export interface Fault {
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string | undefined;
-}
-
-export function faultOf(error: unknown): Fault {
-  if (error instanceof GdpfsError) {
-    return { code: error.code, message: error.message, hint: error.hint };
-  }
-  return {
-    code: '',
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  };
-}
-
-export function errorOfFault({ code, message, hint }: Fault): Error {
-  if (!isErrorCode(code)) return new Error(message);
-  return new GdpfsError(code, message, hint === undefined ? {} : { hint });
 }
 
 type Reply<Answer> = { readonly answer: Answer } | { readonly fault: Fault };

@@ -19,5 +19,5 @@ function ownContent(file: FileContent): FileContent {
   const chunks = made.chunks.map(({ offset, length, checksum, digest }) => {
     return { offset, length, checksum, digest: digest.slice() };
   });
-  return { ...file, made: { chunks } };
+  return { ...file, made: { ...made, chunks } };
 }

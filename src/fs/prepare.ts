@@ -1,12 +1,12 @@
 import { bytesEqual } from '../base/bytes.ts';
-import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { ContentFold, contentRoot } from '../format/content.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import type { Chunk } from '../format/manifest.ts';
 import { leafHash, MerkleFrontier } from '../format/merkle.ts';
 import { decodeFchunk, decodeMeta, logName } from '../format/records.ts';
-import type { Claimant, FileContent } from './types.ts';
+import type { Claimant, FileContent, MadeFile } from './types.ts';
 
 /** A file version computed from its log's records, ready to be pinned by a dentry. */
 export interface PreparedFile {
@@ -32,7 +32,7 @@ export interface PreparedFile {
  * the caller computed.
  */
 export function prepareFile(file: FileContent, existing: readonly Uint8Array[] = []): PreparedFile {
-  if (file.made !== undefined) return prepareMade(file, file.made.chunks);
+  if (file.made !== undefined) return prepareMade(file, file.made);
   const all = [...existing, ...file.records];
   if (all.length > LIMITS.fileRecordsMax) {
     throw new GdpfsError('body_too_large', `cannot write file: ${all.length} records`);
@@ -75,27 +75,8 @@ export function prepareFile(file: FileContent, existing: readonly Uint8Array[] =
   };
 }
 
-/** A new log whose records were made here, of `chunks`: they need not be read to know what they say. */
-function prepareMade({ records, claimant }: FileContent, fchunks: readonly Chunk[]): PreparedFile {
-  const [meta] = records;
-  assert(meta !== undefined, 'a new log begins with its meta record');
-  const frontier = new MerkleFrontier();
-  for (const record of records) frontier.append(leafHash(record));
-  const chunks = fchunks.filter(({ length }) => length > 0);
-  const last = fchunks.at(-1);
-  const size = last === undefined ? 0 : last.offset + last.length;
-  return {
-    log: logName(meta),
-    firstSeq: 0,
-    records,
-    logCount: records.length,
-    root: frontier.root(),
-    content: contentRoot({ size, chunks }),
-    size,
-    chunks,
-    claimant,
-    isOwn: true,
-  };
+function prepareMade({ records, claimant }: FileContent, made: MadeFile['made']): PreparedFile {
+  return { ...made, firstSeq: 0, records, logCount: records.length, claimant, isOwn: true };
 }
 
 function checkRoot(what: string, computed: Uint8Array, claimed: Uint8Array | undefined): void {

@@ -92,14 +92,29 @@ export interface Precondition {
   readonly absent?: boolean;
 }
 
+/** A new file log that was made here: nobody has one of its name. */
+export interface MadeFile {
+  /** The meta record, and one for each chunk. */
+  readonly records: readonly Uint8Array[];
+  readonly made: {
+    readonly log: Uint8Array;
+    /** Of the records. */
+    readonly root: Uint8Array;
+    /** Of the chunks. */
+    readonly content: Uint8Array;
+    readonly size: number;
+    readonly chunks: readonly Chunk[];
+  };
+}
+
 /** A file's new content: its log's records as they will be stored, and what they must add up to. */
 export interface FileContent {
   /** Serialized GDPfsMsg: the meta record first (a new log), or only fchunks (an append). */
   readonly records: readonly Uint8Array[];
   readonly root?: Uint8Array;
   readonly content?: Uint8Array;
-  /** What the records say, where they were made of it here: a new log, every chunk. */
-  readonly made?: { readonly chunks: readonly Chunk[] };
+  /** What the records say, where they were made of it here: they need not be read to know. */
+  readonly made?: MadeFile['made'];
   /**
    * Who names the chunks without having sent them all along: each must be one that they may know of.
    * Absent where every byte came with the request.

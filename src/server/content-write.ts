@@ -49,7 +49,7 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
     change: {
       kind: 'put',
       path,
-      file: newFileLog(services.clock, { chunkSize, chunks }),
+      file: newFileLog({ createdMs: services.clock.now(), chunkSize, chunks }),
       parents,
       ...preconditionOf(exchange),
       ...attributesOf(query),

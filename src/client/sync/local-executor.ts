@@ -1,6 +1,7 @@
 import { EMPTY_BYTES } from '../../base/bytes.ts';
 import { formatDigest } from '../../base/digest.ts';
 import { assert, GdpfsError } from '../../base/errors.ts';
+import { errorOfFault } from '../../base/fault.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { ChosenFiles } from '../chosen-files.ts';
 import { concurrently } from '../concurrently.ts';
@@ -15,7 +16,6 @@ import { compareMd5 } from '../md5.ts';
 import type { Session } from '../session.ts';
 import type { Tally } from '../tally.ts';
 import type { TransferOptions } from '../transfer-options.ts';
-import { errorOfFault } from '../tree-worker.ts';
 import type { Action, ActionPages } from './action.ts';
 import {
   type Batch,

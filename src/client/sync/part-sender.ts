@@ -1,5 +1,6 @@
 import { DIGEST_BYTES, formatDigest } from '../../base/digest.ts';
 import { assert, type ErrorCode, type GdpfsError, isGdpfsError } from '../../base/errors.ts';
+import { errorOfFault } from '../../base/fault.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { decodeListing, ListingWriter } from '../../wire/listing.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
@@ -9,7 +10,6 @@ import type { LocalReader, PackedPart } from '../local-reader.ts';
 import { WAY } from '../local-requests.ts';
 import type { Session } from '../session.ts';
 import type { Tally } from '../tally.ts';
-import { errorOfFault } from '../tree-worker.ts';
 import { missingDigests } from '../uploads.ts';
 import type { Action, TreeEntry } from './action.ts';
 import { hasSameAttributes } from './compare.ts';

@@ -1,5 +1,5 @@
 import { POOL_THREADS_MAX, siblingModule, ThreadPool } from '../../base/thread-pool.ts';
-import { errorOfFault, type Fault } from '../tree-worker.ts';
+import { errorOfFault, type Fault } from '../../base/fault.ts';
 import { fill, type Filled, type FillJob } from './fill-job.ts';
 
 type Answer = { readonly filled: Filled } | { readonly fault: Fault };

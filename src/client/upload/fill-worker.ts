@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { faultOf } from '../tree-worker.ts';
+import { faultOf } from '../../base/fault.ts';
 import { fill, type FillJob } from './fill-job.ts';
 
 /** Answers each job with what was filled, or why not, in order. */

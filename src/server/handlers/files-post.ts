@@ -65,5 +65,5 @@ function creation(
 function zeroFile(size: number, clock: Clock): FileContent {
   const end = { offset: size, length: 0, checksum: 0, digest: EMPTY_BYTES };
   const chunks = size === 0 ? [] : [end];
-  return newFileLog(clock, { chunkSize: chunkSizeFor(size), chunks });
+  return newFileLog({ createdMs: clock.now(), chunkSize: chunkSizeFor(size), chunks });
 }
