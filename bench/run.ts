@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { custody } from './custody.ts';
 import { authorize } from './authorize.ts';
 import type { Benchmark } from './benchmark.ts';
 import { bookkeeping } from './bookkeeping.ts';
@@ -31,6 +32,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   python,
   tensorflow,
   authorize,
+  custody,
   bookkeeping,
 };
 
