@@ -61,7 +61,7 @@ function check(prepared: PreparedCommit, asked: ToCheck, options: CheckOptions):
   const base = checkBase(prepared, options);
   const count = base.count;
   if (base.state === undefined) throw elsewise('its state cannot be proven');
-  const state = new ProvenState(base.state, evidence);
+  const state = new ProvenState({ root: base.state, count }, evidence);
   const { author, nowMs } = options;
   const check = new RecordCheck({ state, records, count, author, nowMs });
   const contents = new ContentCheck(prepared.parts);

@@ -1,4 +1,4 @@
-import { asBuffer, bytesEqual, hexEncode } from '../../base/bytes.ts';
+import { bytesEqual, hexEncode } from '../../base/bytes.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { PartialState } from '../../format/partial-state.ts';
 import {
@@ -22,14 +22,16 @@ export class ProvenState {
   readonly #proof: StateProof;
   /** By the hashes of their leaves, in hexadecimal. */
   readonly #entries = new Map<string, StateEntry>();
-  /** What was changed since, by key as latin1 text. */
-  readonly #changed = new Map<
-    string,
-    { readonly key: Uint8Array; readonly entry: StateEntry | undefined }
-  >();
+  readonly #count: number;
+  /** What was changed since, by directory and name. */
+  readonly #changed = new Map<number, Map<string, StateEntry | undefined>>();
 
-  /** Throws `corrupt`. */
-  constructor(root: Uint8Array, { nodes, entries }: Pick<StateEvidence, 'nodes' | 'entries'>) {
+  /** `root` is that of a state after `count` records. Throws `corrupt`. */
+  constructor(
+    { root, count }: { readonly root: Uint8Array; readonly count: number },
+    { nodes, entries }: Pick<StateEvidence, 'nodes' | 'entries'>,
+  ) {
+    this.#count = count;
     this.#root = root;
     this.#map = new PartialState(root, nodes);
     this.#proof = new StateProof(root, nodes);
@@ -40,9 +42,11 @@ export class ProvenState {
 
   /** Throws `untrusted` if it is not proven what is there, or that nothing is. */
   at(parent: number, name: string): StateEntry | undefined {
+    const changed = this.#changed.get(parent);
+    if (changed?.has(name) === true) return changed.get(name);
+    // A directory that was made since has nothing from before.
+    if (parent >= this.#count) return undefined;
     const key = stateKey(parent, name);
-    const changed = this.#changed.get(textOf(key));
-    if (changed !== undefined) return changed.entry;
     const hash = this.#map.leaf(key);
     return hash === undefined ? undefined : this.#entry(key, hash);
   }
@@ -54,22 +58,36 @@ export class ProvenState {
   }
 
   place(entry: StateEntry): void {
-    const key = stateKey(entry.parent, entry.name);
-    this.#changed.set(textOf(key), { key, entry });
+    this.#change(entry, entry);
   }
 
-  remove({ parent, name }: Pick<StateEntry, 'parent' | 'name'>): void {
-    const key = stateKey(parent, name);
-    this.#changed.set(textOf(key), { key, entry: undefined });
+  remove(place: Pick<StateEntry, 'parent' | 'name'>): void {
+    this.#change(place, undefined);
+  }
+
+  #change(
+    { parent, name }: Pick<StateEntry, 'parent' | 'name'>,
+    entry: StateEntry | undefined,
+  ): void {
+    let changed = this.#changed.get(parent);
+    if (changed === undefined) {
+      changed = new Map();
+      this.#changed.set(parent, changed);
+    }
+    changed.set(name, entry);
   }
 
   /** After all changes. */
   root(): Uint8Array {
     // Then the proof may have no nodes at all.
     if (this.#changed.size === 0) return this.#root;
-    const changes = [...this.#changed.values()].map(({ key, entry }): StateChange => {
-      return { key, hash: entry === undefined ? undefined : stateLeafHash(entry) };
-    });
+    const changes: StateChange[] = [];
+    for (const [parent, names] of this.#changed) {
+      for (const [name, entry] of names) {
+        const hash = entry === undefined ? undefined : stateLeafHash(entry);
+        changes.push({ key: stateKey(parent, name), hash });
+      }
+    }
     changes.sort((left, right) => Buffer.compare(left.key, right.key));
     const map = new StateMap(this.#map);
     map.update(changes);
@@ -83,8 +101,4 @@ export class ProvenState {
     }
     return entry;
   }
-}
-
-function textOf(key: Uint8Array): string {
-  return asBuffer(key).toString('latin1');
 }

@@ -31,6 +31,8 @@ export class RecordCheck {
   readonly #author: string;
   readonly #nowUs: number;
   #next = 0;
+  /** Directories that are there for sure: their paths and nodes. Cleared by what may move one. */
+  readonly #directories = new Map<string, number>();
 
   constructor(options: {
     readonly state: ProvenState;
@@ -64,6 +66,12 @@ export class RecordCheck {
 
   #directory(path: string, parents: boolean): number {
     if (path === '') return ROOT_NODE;
+    const known = this.#directories.get(path) ?? this.#findDirectory(path, parents);
+    this.#directories.set(path, known);
+    return known;
+  }
+
+  #findDirectory(path: string, parents: boolean): number {
     const { parent, name, entry } = this.resolve(path, parents);
     if (entry?.kind === NodeKind.DIRECTORY) return entry.node;
     if (entry !== undefined || !parents) throw elsewise(`"${path}" is no directory`);
@@ -94,7 +102,7 @@ export class RecordCheck {
     this.#next += 1;
     const dentry = decodeDentry(seq, whole);
     if ('removed' in dentry) throw new GdpfsError('internal', 'cannot check: a removal');
-    if (before !== undefined) this.#state.remove(before);
+    if (before !== undefined) this.#forget(before);
     this.#state.place(dentry);
     return dentry;
   }
@@ -117,7 +125,12 @@ export class RecordCheck {
       throw elsewise(`it does not remove "${name}"`);
     }
     this.#next += 1;
-    this.#state.remove({ parent, name });
+    this.#forget({ parent, name, kind });
+  }
+
+  #forget(entry: Pick<StateEntry, 'parent' | 'name' | 'kind'>): void {
+    if (entry.kind === NodeKind.DIRECTORY) this.#directories.clear();
+    this.#state.remove(entry);
   }
 
   /** The next record as it is, for what no path is about. */
