@@ -237,6 +237,25 @@ test('a state that was not signed, an earlier one and another history are not go
   await isRefused(inside, noEntries, /cannot trust what the server says is there/);
 });
 
+test('a server that makes another volume than the one whose keys are here is not believed', async () => {
+  const lying: Session = {
+    ...client.session,
+    url: client.session.url,
+    hasChanged: true,
+    request: async (request) => {
+      const body = new Uint8Array(
+        Buffer.from(JSON.stringify(await getVolume(client.session, 'vision'))),
+      );
+      return request.method === 'POST'
+        ? { headers: {}, body, bodyBytes: body.length }
+        : await client.session.request(request);
+    },
+  };
+  await assert.rejects(createOwn({ ...client, session: lying }, 'mine'), (error) =>
+    isGdpfsError(error, 'untrusted'),
+  );
+});
+
 test('a server that says that a change is made which nobody has signed is not believed', async () => {
   writer.wire.request = async (request) => {
     const answer = await honest(request);

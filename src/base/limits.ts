@@ -290,6 +290,8 @@ export const LIMITS = {
   rememberedCheckpointsMax: 64,
   /** After a change a command waits this long for the checkpoint that covers it. */
   lastCheckpointMs: 5000,
+  /** A client that signs many changes makes it durable this often what it has seen, and at its end. */
+  signedSeenMs: 1000,
   /** Signed changes on their way to the server, for which others wait. */
   signaturesAtOnceMax: 4,
   /** How often a change is prepared again because another writer was first. */

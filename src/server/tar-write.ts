@@ -5,7 +5,7 @@ import type { Change, ChangeResult } from '../fs/types.ts';
 import type { StoredChunk } from '../log/engine.ts';
 import { authorizePath, claimantOf, type Target } from './authorize.ts';
 import { withBody } from './body.ts';
-import { commitChange, requireSigning } from './commit-change.ts';
+import { type AskedChange, commitChange, requireSigning } from './commit-change.ts';
 import { changeContext, preconditionOf } from './change-context.ts';
 import { requireDirectory } from './content.ts';
 import { contentChunking } from './content-chunking.ts';
@@ -31,17 +31,22 @@ export async function writeTar(exchange: Exchange<'storageFilesPost'>): Promise<
     answered.trail.seq = result.seq;
     replyJson(answered, { status: 201 }, result);
   };
-  await withBody(exchange, async (body) => {
+  // The body is not held while the change waits for its turn: its chunks are stored by then.
+  const asked = await withBody(exchange, async (body): Promise<AskedChange | undefined> => {
     const folded = await foldTarAside({ body, ...cutting(exchange, target) });
     const context = changeContext(exchange, target, folded.heads);
     const repeated = fs.firstResult(context);
-    if (repeated !== undefined) return answer(exchange, repeated);
+    if (repeated !== undefined) {
+      answer(exchange, repeated);
+      return undefined;
+    }
     if (query.parents !== true) requireDirectory(fs.stat(target.volume.name, target.path));
     const { chunks, changes } = changesOf(exchange, target, { body, folded });
     // Nothing names them yet.
     await fs.putChunks(target.volume.name, chunks);
-    await commitChange(exchange, { target, context, change: { kind: 'many', changes }, answer });
+    return { target, context, change: { kind: 'many', changes }, answer };
   });
+  if (asked !== undefined) await commitChange(exchange, asked);
 }
 
 function cutting(exchange: Exchange, { volume }: Target): Omit<TarJob, 'body'> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { asBuffer, base64urlEncode } from '../../base/bytes.ts';
-import { isGdpfsError } from '../../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { encodeCheckpoint } from '../../format/checkpoint.ts';
 import { chunkingKey } from '../../format/chunker.ts';
 import { encodeCommit, ZERO_DIGEST } from '../../format/commit.ts';
@@ -77,7 +77,12 @@ export async function createOwnVolume(
   await keys.save(text43, 'writer', writer);
   const request = { ...volume, ...cut, commit: asBuffer(bytes).toString('base64') };
   try {
-    return await createVolume(session, request, { signal });
+    const created = await createVolume(session, request, { signal });
+    if (created.name === text43) return created;
+    throw new GdpfsError(
+      'untrusted',
+      `cannot create volume "${volume.name}": the server shows another, "${created.name}"`,
+    );
   } catch (error) {
     // If the volume may have been made all the same, it needs its keys.
     if (isGdpfsError(error) && error.traits.mutated === 'no') {

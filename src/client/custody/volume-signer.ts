@@ -22,9 +22,10 @@ export class VolumeSigner {
   /** The newest checkpoint that was seen. */
   #seen: Checkpoint;
   #key: { readonly publicKey: Uint8Array; readonly privateKey: KeyObject } | undefined;
-  /** Of what is to be remembered; one note at a time, the newest. */
-  #remembering: Promise<void> = Promise.resolve();
+  /** What is to be remembered, and when something was. */
   #unremembered: { readonly note: Uint8Array; readonly checkpoint: Checkpoint } | undefined;
+  #remembering: Promise<void> = Promise.resolve();
+  #rememberedMs = performance.now();
 
   /** `author` is the principal. */
   constructor(trusted: TrustedVolume, keys: Pick<VolumeKeys, 'find'>, author: string) {
@@ -83,6 +84,7 @@ export class VolumeSigner {
   /** Resolves when what was seen is remembered. */
   async settle(): Promise<void> {
     await this.#remembering;
+    await this.#store();
   }
 
   #check(body: Uint8Array, asked: ToCheck, seen: Checkpoint): Signable {
@@ -140,9 +142,11 @@ export class VolumeSigner {
   #remember({ next }: Signable, note: Uint8Array): void {
     if (next === undefined || next.count <= this.#seen.count) return;
     this.#seen = next;
-    const isUnderWay = this.#unremembered !== undefined;
     this.#unremembered = { note, checkpoint: next };
-    if (!isUnderWay) this.#remembering = this.#remembering.then(() => this.#store());
+    const nowMs = performance.now();
+    if (nowMs - this.#rememberedMs < LIMITS.signedSeenMs) return;
+    this.#rememberedMs = nowMs;
+    this.#remembering = this.#remembering.then(() => this.#store());
   }
 
   async #store(): Promise<void> {
