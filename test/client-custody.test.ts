@@ -159,6 +159,20 @@ test('a new writer key signs from then on, the old one is refused, and all of th
   assert.deepEqual(epochs, [2, 2, 2, 1]);
 });
 
+test('who may see a part of it gets no proof, since nobody there could sign one', async () => {
+  const part = join(folder, 'part');
+  const { token } = JSON.parse(await succeeds(['admin', 'invite', 'part', '--json'])) as {
+    token: string;
+  };
+  await succeeds(['login', server.url, token], '', part);
+  await succeeds(['mkdir', '-p', 'gdp://own/for/part']);
+  await succeeds(['admin', 'grant', 'read', 'part', 'gdp://own/for']);
+  assert.match(await succeeds(['stat', 'gdp://own/for/part'], '', part), /directory/);
+  const { code, stderr } = await run(['stat', '--prove', 'gdp://own/for/part'], '', part);
+  assert.equal(code, 77);
+  assert.match(stderr, /its key is not on the server, need "read" on all of it/);
+});
+
 test('no key is in what the server keeps or logs', async () => {
   const keys = join(home, 'keys');
   const secrets = await Promise.all(

@@ -9,7 +9,7 @@ import { decodeStateEntry, stateKey } from '../src/format/state-entry.ts';
 import { decodeStateEvidence, encodeStateEvidence } from '../src/format/state-evidence.ts';
 import { decodeStateNode, hashStateNode } from '../src/format/state-node.ts';
 import { listPage, listPages, stat } from '../src/client/files.ts';
-import { openHome } from '../src/client/home.ts';
+import { type Home, openHome } from '../src/client/home.ts';
 import { openSession, type Session } from '../src/client/session.ts';
 import { provingSession } from '../src/client/trust/proving-session.ts';
 import { trustVolume, type TrustedVolume } from '../src/client/trust/volume-trust.ts';
@@ -39,6 +39,8 @@ let proxy: TamperingProxy;
 /** Of bob: what the server says, and what it proves. */
 let plain: Session;
 let proving: Session;
+let home: Home;
+let serverUrl: string;
 let bodies: Buffer[] = [];
 let trusted: Promise<TrustedVolume> | undefined;
 
@@ -62,7 +64,8 @@ before(async () => {
   const identity = { url: server.url, ca, certificate, key };
   plain = stack.use(openSession(identity));
   proxy = stack.use(await startTamperingProxy(server, { identity, session: plain } as never));
-  const home = openHome(join(directory, 'home'));
+  serverUrl = server.url;
+  home = openHome(join(directory, 'home'));
   await home.saveProfile({ ...identity, name: 'default', principal: 'bob' });
   const profile = await home.profile();
   const session = stack.use(openSession({ ...identity, url: proxy.url }));
@@ -277,4 +280,41 @@ test('any flipped bit of a proof with a view is found, or changes nothing of the
     }
   }
   assert(found > (length * 8) / 97 - 8, `${found} of ${Math.floor((length * 8) / 97)} found`);
+});
+
+test('who was shown the whole of a volume is not content with a part of it, until trust is reset', async () => {
+  const { ca, certificate = '', key = '' } = alice.options;
+  await using session = openSession({ url: proxy.url, ca, certificate, key });
+  const store = home.checkpoints;
+  await home.saveProfile({
+    url: proxy.url,
+    ca,
+    certificate,
+    key,
+    name: 'owner',
+    principal: 'alice',
+  });
+  const profile = await home.profile('owner');
+  const options = { session, home, profile, reference: 'alice' };
+  const owning = provingSession(session, async () => await trustVolume(options));
+  // The proxy asks with the certificate of bob.
+  const asBob = (): Promise<Entry> => stat(owning, '/alice/open/file-1');
+  await asBob();
+  const { name } = await trustVolume(options);
+  assert.deepEqual(
+    [await store.hasSeenWhole(name, 'alice'), await store.hasSeenWhole(name, 'bob')],
+    [false, false],
+  );
+  await using direct = openSession({ url: serverUrl, ca, certificate, key });
+  const whole = provingSession(
+    direct,
+    async () => await trustVolume({ ...options, session: direct }),
+  );
+  await stat(whole, '/alice/secret/name');
+  assert.equal(await store.hasSeenWhole(name, 'alice'), true);
+  await isRefused(asBob, ['untrusted'], /proves a part of it only/);
+  // Somebody else with the same folder of what was seen may see a part, as before.
+  await stat(proving, '/alice/open/file-1');
+  await store.forget(name);
+  await asBob();
 });

@@ -5,7 +5,7 @@ import { copyFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCli } from './support/cli.ts';
-import { startServerProcess, temporaryDirectory } from './support/server.ts';
+import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
 
 /** Runs the lines of docs/verify.md, as they stand there. */
 
@@ -15,12 +15,13 @@ let stack: AsyncDisposableStack;
 let folder: string;
 let home: string;
 let name: string;
+let server: ServerProcess;
 
 before(async () => {
   stack = new AsyncDisposableStack();
   folder = stack.use(await temporaryDirectory()).path;
   home = join(folder, 'home');
-  const server = stack.use(await startServerProcess(join(folder, 'data')));
+  server = stack.use(await startServerProcess(join(folder, 'data')));
   await gdpfs(['login', server.url, '-'], `${server.adminToken}\n`);
   await gdpfs(['volume', 'create', 'vision']);
   await mkdir(join(folder, 'train', 'deep'), { recursive: true });
@@ -82,6 +83,36 @@ for (const path of ['train/deep/part-0', 'train/deep/part-1', 'train/empty', 'tr
     assert.match(stdout, new RegExp(`is what the writer of ${name} has signed`));
   });
 }
+
+test('they find a file of somebody who may see a part of the volume to be what was signed, and a changed view', async () => {
+  const { token } = JSON.parse(await gdpfs(['admin', 'invite', 'bob', '--json'])) as {
+    token: string;
+  };
+  const bob = { home: join(folder, 'bob'), cwd: folder };
+  await runCli(['login', server.url, token], bob);
+  await gdpfs(['admin', 'grant', 'read', 'bob', 'gdp://vision/train/deep']);
+  const path = 'train/deep/part-1';
+  const directory = join(folder, 'part');
+  const { code, stderr } = await runCli(['prove', `gdp://vision/${path}`, directory], bob);
+  assert.equal(code, 0, stderr);
+  const proof = { directory, path, file: join(folder, path) };
+  const { status, stdout, stderr: errors } = await follow(proof);
+  assert.equal(status, 0, errors);
+  assert.equal(stdout.match(/Signature Verified Successfully/g)?.length, 3);
+  assert.match(stdout, /is what the writer/);
+  const evidence = await readFile(join(directory, 'evidence'));
+  const at = evidence.indexOf('/view\n') + '/view\n'.length;
+  for (const [offset, state] of [
+    [at, /another checkpoint/],
+    [evidence.indexOf('whole ', at) + 1, /Verification Failure/],
+    [evidence.indexOf('state ', at) + 8, /KeyError/],
+  ] as const) {
+    const changed = Buffer.from(evidence);
+    changed.writeUInt8(changed.readUInt8(offset) ^ 1, offset);
+    await writeFile(join(directory, 'evidence'), changed);
+    await isRefused(proof, state);
+  }
+});
 
 test('they find a changed byte of the file, and bytes behind its end', async () => {
   const proof = await prove('train/deep/part-0');

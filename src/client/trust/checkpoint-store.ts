@@ -19,6 +19,10 @@ export interface CheckpointStore {
   /** Throws `untrusted` if another one with the same count is known. */
   add(volume: string, note: Uint8Array): Promise<void>;
   drop(volume: string, checkpoint: Checkpoint): Promise<void>;
+  /** Was the principal ever shown a proof from the volume's whole tree? */
+  hasSeenWhole(volume: string, principal: string): Promise<boolean>;
+  /** From now on that is so. */
+  seeWhole(volume: string, principal: string): Promise<void>;
   /** All of the volume. Was there any? */
   forget(volume: string): Promise<boolean>;
 }
@@ -31,6 +35,18 @@ const NAME = /^(0|[1-9][0-9]{0,15})\.note$/;
 export function openCheckpointStore(directory: string): CheckpointStore {
   const folderOf = (volume: string): string => join(directory, volume);
   const pathOf = (volume: string, count: number): string => join(folderOf(volume), `${count}.note`);
+  const wholeName = (principal: string): string => `whole.${principal}`;
+  /** Adds a file; false if it is there already, or nothing can be written. */
+  const create = async (volume: string, path: string, bytes: Uint8Array): Promise<boolean> => {
+    try {
+      await makePrivateDirectory(folderOf(volume));
+      return await createWhole(path, bytes);
+    } catch (error) {
+      // A configuration that is mounted read-only keeps what it came with.
+      if (isGdpfsError(error) && READ_ONLY.has(systemCode(error.cause) ?? '')) return false;
+      throw error;
+    }
+  };
 
   return {
     async read(volume) {
@@ -45,14 +61,7 @@ export function openCheckpointStore(directory: string): CheckpointStore {
     async add(volume, note) {
       const { checkpoint } = parseCheckpoint(note);
       const path = pathOf(volume, checkpoint.count);
-      try {
-        await makePrivateDirectory(folderOf(volume));
-        if (await createWhole(path, note)) return;
-      } catch (error) {
-        // A configuration that is mounted read-only keeps what it came with.
-        if (isGdpfsError(error) && READ_ONLY.has(systemCode(error.cause) ?? '')) return;
-        throw error;
-      }
+      if (await create(volume, path, note)) return;
       const known = await readNote(path);
       if (known === undefined || bytesEqual(known.root, checkpoint.root)) return;
       throw new GdpfsError(
@@ -63,6 +72,15 @@ export function openCheckpointStore(directory: string): CheckpointStore {
 
     async drop(volume, { count }) {
       await rm(pathOf(volume, count), { force: true });
+    },
+
+    async hasSeenWhole(volume, principal) {
+      return (await list(folderOf(volume))).includes(wholeName(principal));
+    },
+
+    async seeWhole(volume, principal) {
+      const path = join(folderOf(volume), wholeName(principal));
+      await create(volume, path, new Uint8Array(0));
     },
 
     async forget(volume) {

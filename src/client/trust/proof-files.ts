@@ -18,7 +18,7 @@ export async function fetchProofFiles(
 ): Promise<ProofFiles> {
   const { path } = remote;
   const evidence = await fetchEvidence(session, trusted, { path, signal });
-  const { size, etag } = readEvidence(trusted, evidence, path);
+  const { size, etag } = await readEvidence(trusted, evidence, path);
   if (etag === undefined) {
     throw new GdpfsError('not_a_file', `cannot prove the content of "${path}": it is no file`);
   }

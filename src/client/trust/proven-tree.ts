@@ -56,9 +56,12 @@ export async function askProven(
 ): Promise<ProvenPage> {
   const { path, list, at } = question;
   const tree = new ProvenTree(trusted, await fetchEvidence(session, trusted, question), at);
+  await requireSight(trusted, tree);
   const place = tree.walk(path);
-  if (list === undefined) return { ...tree.page(place), entries: [], cursor: undefined };
-  return tree.list(place, list.cursor);
+  const page = list === undefined ? undefined : tree.list(place, list.cursor);
+  // Of the root directory itself there is nothing to prove.
+  if (path !== '' || page !== undefined) await noteSight(trusted, tree);
+  return page ?? { ...tree.page(place), entries: [], cursor: undefined };
 }
 
 /** The body that proves the answer; nothing of it is checked yet. */
@@ -85,8 +88,41 @@ export async function fetchEvidence(
 }
 
 /** What a body of evidence says is at the path. Throws as `askProven` does. */
-export function readEvidence(trusted: TrustedVolume, body: Uint8Array, path: string): Entry {
-  return new ProvenTree(trusted, body).walk(path).entry;
+export async function readEvidence(
+  trusted: TrustedVolume,
+  body: Uint8Array,
+  path: string,
+): Promise<Entry> {
+  const tree = new ProvenTree(trusted, body);
+  await requireSight(trusted, tree);
+  return tree.walk(path).entry;
+}
+
+/**
+ * A view is weaker than a proof from the whole tree: whoever has the writer's key can sign a false one and
+ * leave no trace in the log. So who was shown the whole is not content with a part any more.
+ */
+async function requireSight(trusted: TrustedVolume, { isPart }: ProvenTree): Promise<void> {
+  const { store, name, principal, reference } = trusted;
+  if (!isPart || !(await store.hasSeenWhole(name, principal))) return;
+  throw new GdpfsError(
+    'untrusted',
+    `cannot use volume "${reference}": the server proves a part of it only, and proved the whole before`,
+    {
+      hint: `if "${principal}" may see less than before: gdpfs volume trust --reset gdp://${reference}`,
+    },
+  );
+}
+
+/** Volumes of which this process has noted that the whole was shown. */
+const noted = new WeakSet<TrustedVolume>();
+
+/** Something was proven from the tree. */
+async function noteSight(trusted: TrustedVolume, { isPart }: ProvenTree): Promise<void> {
+  const { store, name, principal } = trusted;
+  if (isPart || noted.has(trusted)) return;
+  if (!(await store.hasSeenWhole(name, principal))) await store.seeWhole(name, principal);
+  noted.add(trusted);
 }
 
 interface Place {
@@ -127,6 +163,11 @@ class ProvenTree {
     for (const bytes of evidence.entries) {
       this.#entries.set(hexOf(hashStateEntry(bytes)), decodeStateEntry(bytes));
     }
+  }
+
+  /** Is it the part of it that a reader may see, by the word of the writer? */
+  get isPart(): boolean {
+    return this.#view !== undefined;
   }
 
   /** Follows the path, each step of which must be proven. */

@@ -22,6 +22,8 @@ import type { CheckpointStore } from './checkpoint-store.ts';
 export interface TrustedVolume {
   readonly session: Session;
   readonly store: CheckpointStore;
+  /** Who asks. */
+  readonly principal: string;
   /** 43 characters. */
   readonly name: string;
   /** Alias or name, as the user gave it. */
@@ -64,9 +66,11 @@ export async function trustVolume(
     seen = await store.read(name);
     if (seen.length > 0) volume = await getVolume(session, name, { since: countOf(seen), signal });
   }
-  const shown = await holdTo(seen, volume, { session, store, name, reference, signal });
+  const { principal } = profile;
+  const asking = { session, store, principal, name, reference };
+  const shown = await holdTo(seen, volume, { ...asking, signal });
   if (isAlias(reference)) await home.rememberVolume(profile, { alias: reference, name });
-  return { session, store, name, reference, ...shown };
+  return { ...asking, ...shown };
 }
 
 /** The same once more, for what has happened since. */
