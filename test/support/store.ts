@@ -20,6 +20,7 @@ import {
 } from '../../src/format/records.ts';
 import type { FileSystem } from '../../src/fs/file-system.ts';
 import { type OpenedFileSystem, openFileSystem } from '../../src/fs/open.ts';
+import type { Proofs } from '../../src/fs/proofs.ts';
 import type { System } from '../../src/fs/system.ts';
 import type {
   Attributes,
@@ -113,6 +114,10 @@ export class TestStore implements AsyncDisposable {
 
   get system(): System {
     return this.#opened.system;
+  }
+
+  get proofs(): Proofs {
+    return this.#opened.proofs;
   }
 
   get damageCount(): number {
