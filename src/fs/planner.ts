@@ -135,8 +135,10 @@ export class Planner {
 
   append(dentry: DentryInit): void {
     const { transaction, volume, entries } = this.context;
-    const place = { volume, parent: Number(dentry.parent), name: dentry.name ?? '' };
-    entries.watcher?.sawName(place, undefined);
+    if (entries.watcher !== undefined) {
+      const place = { volume, parent: Number(dentry.parent), name: dentry.name ?? '' };
+      entries.watcher.sawName(place, undefined);
+    }
     const seq = transaction.append(volume, { case: 'dentry', value: dentry });
     this.count += 1;
     this.node = dentry.node === undefined ? seq : Number(dentry.node);
