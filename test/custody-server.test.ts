@@ -169,6 +169,28 @@ test('writers at once all succeed, one behind the other, and the volume verifies
   assert.deepEqual(report.problems, []);
 });
 
+test('a writer whom others overtake again and again is told so in the end, and nothing of theirs is lost', async () => {
+  await using slow = openWriter(client, own);
+  await using fast = openWriter(client, own);
+  const { request } = slow.wire;
+  let overtaken = 0;
+  slow.wire.request = async (sent) => {
+    if (sent.route.endsWith('/commits')) {
+      overtaken += 1;
+      await makeDirectory(fast.session, `/own/overtaking-${overtaken}`);
+    }
+    return await request(sent);
+  };
+  const before = await countOf();
+  await assert.rejects(makeDirectory(slow.session, '/own/overtaken'), (error) => {
+    return isGdpfsError(error, 'busy') && /others were first, 16 times/.test(error.message);
+  });
+  assert.equal(overtaken, LIMITS.signingAttemptsMax);
+  assert.equal(await countOf(), before + overtaken);
+  slow.wire.request = request;
+  await makeDirectory(slow.session, '/own/overtaken');
+});
+
 test('a change whose answer was lost is made once, and answered as the first time', async () => {
   await using writer = openWriter(client, own);
   const before = await countOf();
