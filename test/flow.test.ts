@@ -292,12 +292,13 @@ test('small requests never wait for large ones, of which there are only so many'
   const downloads = Array.from({ length: 40 }, () =>
     session.request({ method: 'GET', route, accept: MEDIA_TYPES.tar }),
   );
-  await holding.holds(2 * LIMITS.dataExchangesStart);
+  const large = LIMITS.uploadExchangesStart + LIMITS.downloadExchangesStart;
+  await holding.holds(large);
   const small = Array.from({ length: 40 }, () =>
     session.request({ method: 'GET', route: '/api/v1/whoami' }),
   );
   await Promise.all(small);
-  assert.equal(holding.held.length, 2 * LIMITS.dataExchangesStart);
+  assert.equal(holding.held.length, large);
   for (let sent = 0; sent < 80; sent += 1) {
     await holding.holds(sent + 1);
     holding.held[sent]?.end();

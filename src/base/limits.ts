@@ -188,7 +188,7 @@ export const LIMITS = {
    * Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`: two more
    * than `dataExchangesMax`, so that reading and hashing overlap with the network.
    */
-  transferConcurrency: 18,
+  transferConcurrency: 26,
   bodyBytesTarget: 2 * MIB,
   /** Bodies of a file that is written from memory on the wire, beside the one that is being filled. */
   writerBodiesInFlight: 2,
@@ -276,10 +276,12 @@ export const LIMITS = {
   /**
    * Exchanges with large bodies that a client has under way in each direction: from the smallest to
    * the largest number, as the path gives, beginning in between. At most so many bodies are held.
+   * An upload begins with more: a part of what is under way waits for the server's disk.
    */
   dataExchangesMin: 2,
-  dataExchangesStart: 8,
-  dataExchangesMax: 16,
+  downloadExchangesStart: 8,
+  uploadExchangesStart: 16,
+  dataExchangesMax: 24,
   /** The same for all others, which never wait for those. */
   smallExchangesMax: 8,
   /** Of a request or response: less than this is no large body. */

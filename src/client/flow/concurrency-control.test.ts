@@ -6,6 +6,7 @@ import { Random } from '../../../test/support/random.ts';
 import { ConcurrencyControl, type PathFault } from './concurrency-control.ts';
 
 const BODY_BYTES = LIMITS.bodyBytesTarget;
+const START = LIMITS.downloadExchangesStart;
 
 interface Link {
   /** Shared by all exchanges. */
@@ -22,7 +23,7 @@ interface Link {
 
 /** A link that shares its rate fairly, in ticks of a millisecond. */
 class SimulatedLink {
-  readonly control = new ConcurrencyControl();
+  readonly control = new ConcurrencyControl(START);
   readonly limits: number[] = [];
   faults = 0;
   bytes = 0;
@@ -148,7 +149,7 @@ test('a narrower bound is kept, also after faults', () => {
     [5, 4],
     [Infinity, LIMITS.dataExchangesMax],
   ] as const) {
-    const control = new ConcurrencyControl(bound);
+    const control = new ConcurrencyControl(START, bound);
     const limits = [control.limit];
     for (let nowMs = 0; nowMs < 600_000; nowMs += 50) {
       control.moved(BODY_BYTES * control.limit ** 2);
@@ -162,7 +163,7 @@ test('a narrower bound is kept, also after faults', () => {
 });
 
 test('all faults of one moment halve the limit once', () => {
-  const control = new ConcurrencyControl();
+  const control = new ConcurrencyControl(START);
   const { epoch, limit } = control;
   for (let count = 0; count < limit; count += 1) control.faulted('lost', epoch);
   assert.equal(control.limit, limit / 2);
@@ -171,7 +172,7 @@ test('all faults of one moment halve the limit once', () => {
 test('the limit does not grow while there is less to do than it lets', () => {
   const link = new SimulatedLink({ bytesPerMs: 600_000, latencyMs: 100, offered: 3 });
   link.run(60_000);
-  assert(Math.max(...link.limits) <= LIMITS.dataExchangesStart);
+  assert(Math.max(...link.limits) <= START);
 });
 
 test('whatever happens, the limit stays between its bounds', () => {
@@ -183,7 +184,7 @@ test('whatever happens, the limit stays between its bounds', () => {
   });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 500 }), (events) => {
-      const control = new ConcurrencyControl();
+      const control = new ConcurrencyControl(START);
       let nowMs = 0;
       for (const { fault, bytes, waitMs, isLimited } of events) {
         nowMs += waitMs;

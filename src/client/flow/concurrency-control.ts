@@ -58,12 +58,11 @@ export class ConcurrencyControl {
   #epoch = 0;
   #window = newWindow(0, 1);
 
-  /** `limitMax` narrows the upper bound. */
-  constructor(limitMax: number = LIMITS.dataExchangesMax) {
-    const start = Math.min(LIMITS.dataExchangesStart, limitMax);
+  /** Begins with `start`, at most; `limitMax` narrows the upper bound. */
+  constructor(start: number, limitMax: number = LIMITS.dataExchangesMax) {
     this.#step = Math.max(
       0,
-      LADDER.findLastIndex((limit) => limit <= start),
+      LADDER.findLastIndex((limit) => limit <= Math.min(start, limitMax)),
     );
     this.#stepsMax = Math.max(1, LADDER.filter((limit) => limit <= limitMax).length);
     this.#ceiling = this.#stepsMax;

@@ -28,8 +28,8 @@ export class SessionFlow {
   constructor(bytesPerSecond = Infinity) {
     // Those that would only wait for their share of the bandwidth might seem to have stalled.
     const limitMax = Math.ceil(bytesPerSecond / LIMITS.bodyBytesTarget);
-    this.#up = dataLane(limitMax);
-    this.#down = dataLane(limitMax);
+    this.#up = dataLane(LIMITS.uploadExchangesStart, limitMax);
+    this.#down = dataLane(LIMITS.downloadExchangesStart, limitMax);
   }
 
   laneOf({ body, isDownload }: ExchangeSize): Lane {
@@ -38,7 +38,7 @@ export class SessionFlow {
   }
 }
 
-function dataLane(limitMax: number): Lane {
-  const control = new ConcurrencyControl(limitMax);
+function dataLane(start: number, limitMax: number): Lane {
+  const control = new ConcurrencyControl(start, limitMax);
   return { gate: new ExchangeGate(control), onMoved: (bytes) => control.moved(bytes) };
 }
