@@ -77,7 +77,7 @@ export const LIMITS = {
    */
   directWriteBytesMin: 512 * KIB,
   directPartBytesMin: 16 * KIB,
-  directCallBytes: 2 * MIB,
+  directCallBytes: 8 * MIB,
   /**
    * How fast a disk is, is measured over so many bytes past the page cache. Below that rate so many go
    * through it before the next measurement.
@@ -189,6 +189,8 @@ export const LIMITS = {
    * than `dataExchangesMax`, so that reading and hashing overlap with the network.
    */
   transferConcurrency: 26,
+  /** Of them for the downloads of one file: nothing of those waits for another's disk. */
+  downloadConcurrency: 18,
   bodyBytesTarget: 2 * MIB,
   /** Bodies of a file that is written from memory on the wire, beside the one that is being filled. */
   writerBodiesInFlight: 2,

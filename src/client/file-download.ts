@@ -158,7 +158,7 @@ export class FileDownload implements AsyncDisposable {
       signal,
       onFound: (bytes) => this.#advance(bytes),
     });
-    await concurrently(finder.missing(), LIMITS.transferConcurrency, async (group) => {
+    await concurrently(finder.missing(), LIMITS.downloadConcurrency, async (group) => {
       if (part.isLost) return;
       await pool.with(async (bytes) => {
         const body = await fetchChunks(
