@@ -74,7 +74,7 @@ std::shared_ptr<ChunkStore::Fetch> ChunkStore::plan(const SharedVersion& version
   std::size_t bytes = 0;
   for (next = first; next < end; next += 1) {
     const Chunk& chunk = version->chunks[next];
-    const bool isFull = bytes + chunk.length > limits::kFetchBytesTarget || fetch->chunks.size() == limits::kRangesMax;
+    const bool isFull = bytes + chunk.length > limits::kBodyBytesTarget || fetch->chunks.size() == limits::kRangesMax;
     if (isFull && !fetch->chunks.empty()) break;
     const auto [slot, isNew] = slots_.try_emplace(chunk.digest);
     if (!isNew) continue;

@@ -22,7 +22,7 @@ using SharedVersion = std::shared_ptr<const FileVersion>;
 class ChunkStore {
  public:
   /// Keeps up to `bytesMax`, the least recently used going first. What is on its way, and what a reader holds, comes on
-  /// top: at most `kFetchBytesTarget` for each thread.
+  /// top: at most `kBodyBytesTarget` for each thread.
   ChunkStore(Api& api, DiskCache& disk, Workers& workers, std::size_t bytesMax);
 
   /// The verified bytes of a chunk, from memory, the local disk or the server. Throws `corrupt`, naming the

@@ -34,8 +34,7 @@ constexpr std::size_t kSendersMax = 8;
 constexpr std::size_t kConnectionsMax = 16;
 
 // Content of one request for chunks, and of one request with chunks.
-constexpr std::size_t kFetchBytesTarget = 4 * kMib;
-constexpr std::size_t kBodyBytesTarget = 2 * kMib;
+constexpr std::size_t kBodyBytesTarget = 4 * kMib;
 // Reads of one file that go forward side by side.
 constexpr std::size_t kStreamsMax = 8;
 // What is fetched ahead of a sequential reader: from the smallest to the largest amount, so many times as much each time.

@@ -181,7 +181,7 @@ void Reader::fetchAhead(const SharedVersion& version, std::uint64_t position, st
   const bool isWaitedFor = chunks[first].offset <= position;
   const bool isLast = target == version->size || target == end;
   // What only waits goes in large requests.
-  const std::uint64_t enough = std::min<std::uint64_t>(limits::kFetchBytesTarget, (target - position) / 2);
+  const std::uint64_t enough = std::min<std::uint64_t>(limits::kBodyBytesTarget, (target - position) / 2);
   if (!isWaitedFor && !isLast && chunks[last - 1].end() - chunks[first].offset < enough) return;
   stream.ahead = last;
   // The reader fetches a single chunk itself.
