@@ -39,7 +39,7 @@ constexpr std::size_t kBodyBytesTarget = 4 * kMib;
 constexpr std::size_t kStreamsMax = 8;
 // What is fetched ahead of a sequential reader: from the smallest to the largest amount, so many times as much each time.
 constexpr std::size_t kReadAheadBytesMin = 1 * kMib;
-constexpr std::size_t kReadAheadGrowth = 4;
+constexpr std::size_t kReadAheadGrowth = 16;
 constexpr std::size_t kReadAheadBytesMax = 16 * kMib;
 // Of the memory cache, what all readers together may have fetched ahead: the rest is for what was read.
 constexpr std::size_t kReadAheadShare = 2;
