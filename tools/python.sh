@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # `npm run test:python [-- PYTEST_ARGUMENTS]`: checks and tests the Python package in a virtual environment of its own,
 # python/.venv, which it makes or brings up to date first. With `--only-setup` it does no more than that.
-# PYTHON names another interpreter, 3.11 to 3.13.
+# PYTHON names another interpreter, 3.11 to 3.13. The tests with PyTorch also run in that environment if it is there;
+# else in a second one, python/.venv-torch, over an interpreter of the system that has PyTorch (Debian: python3-torch), if
+# there is one. TORCH_PYTHON names another.
 set -euo pipefail
 cd "$(dirname "$0")/../python"
 
@@ -31,3 +33,17 @@ ruff check --quiet .
 mypy
 # The tests wait for servers and other processes as often as they compute.
 python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal "$@"
+
+# PyTorch. A run of chosen tests chooses for itself.
+[ $# -gt 0 ] || .venv/bin/python -c 'import torch' 2>/dev/null && exit
+torch=${TORCH_PYTHON:-/usr/bin/python3}
+if ! "$torch" -c 'import torch' 2>/dev/null; then
+  echo "PyTorch was not tested: neither python/.venv nor $torch can import it"
+  exit
+fi
+if ! .venv-torch/bin/python -c 'import fsspec, pytest, torch, webdataset' 2>/dev/null; then
+  "$torch" -m venv --system-site-packages .venv-torch
+  grep -E '^(fsspec|pytest|webdataset)=' requirements-test.txt |
+    .venv-torch/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+fi
+PYTHONPATH=src .venv-torch/bin/python -m pytest --quiet tests/test_pytorch.py tests/test_examples.py -k 'test_pytorch or pytorch'

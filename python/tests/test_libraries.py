@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import multiprocessing
 import random
@@ -171,7 +170,7 @@ def load_batch(samples: Samples, indexes: list[int]) -> list[bytes]:
 def test_worker_processes_of_a_data_loader_read_their_samples(
     samples: tuple[Samples, bytes], method: str
 ) -> None:
-    """As PyTorch does it, where that is not at hand: the data set travels to workers that were just begun."""
+    """As PyTorch does it (test_pytorch.py): the data set travels to workers that were just begun."""
     data_set, data = samples
     order = random.Random(9).sample(range(len(data_set)), len(data_set))
     batches = [order[start : start + 50] for start in range(0, len(order), 50)]
@@ -181,28 +180,6 @@ def test_worker_processes_of_a_data_loader_read_their_samples(
     for batch, result in zip(batches, results, strict=True):
         for index, sample in zip(batch, result, strict=True):
             assert sample == data[index * Samples.SIZE : (index + 1) * Samples.SIZE]
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("torch") is None,
-    reason="PyTorch cannot be imported: its data loader and its checkpoints were not tested",
-)
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_pytorch_reads_with_several_workers_and_keeps_checkpoints(
-    fs: GdpFileSystem, volume: str, samples: tuple[Samples, bytes], method: str
-) -> None:
-    import torch
-
-    data_set, data = samples
-    loader = torch.utils.data.DataLoader(
-        data_set, batch_size=50, num_workers=3, multiprocessing_context=method
-    )
-    assert b"".join(sample for batch in loader for sample in batch) == data
-    state = {"weights": torch.arange(1000.0)}
-    with fs.open(f"{volume}/state.pt", "wb") as file:
-        torch.save(state, file)
-    with fs.open(f"{volume}/state.pt") as file:
-        assert torch.equal(torch.load(file)["weights"], state["weights"])
 
 
 def make_shard(count: int) -> bytes:

@@ -25,9 +25,10 @@ from .limits import (
     MANIFEST_CACHE_BYTES,
     VERSIONS_MAX,
 )
-from .paths import Path, is_volume_name, require_volume
+from .paths import Path, require_volume
 from .receiving import ChunkReceiver, Version
 from .session import MANIFEST, Session
+from .trust import TrustedVolumes
 
 FILES = "/api/v1/files"
 FILE_CHUNKS = "/api/v1/file/chunks"
@@ -49,7 +50,7 @@ class Client(ForkSafe):
         self._home = Home(os.fspath(home) if home is not None else None)
         self._profile = self._home.profile(profile)
         self.session = Session(self._home, self._profile)
-        self._volumes: dict[str, str] = {}
+        self._trust = TrustedVolumes(self._home, self._profile, self.session)
         self._manifests: BoundedCache[str, Manifest] = BoundedCache(
             MANIFEST_CACHE_BYTES, lambda manifest: manifest.memory_bytes
         )
@@ -88,16 +89,9 @@ class Client(ForkSafe):
     # Names
 
     def api_path(self, path: Path) -> str:
-        """
-        As requests carry it: with the volume's own name. An alias is looked up once, and refused if it stands for
-        another volume than it ever did before.
-        """
+        """As requests carry it: with the volume's own name, see `TrustedVolumes`."""
         require_volume(path, "use")
-        name = path.volume if is_volume_name(path.volume) else self._volumes.get(path.volume)
-        if name is None:
-            name = str(self.volume(path.volume)["name"])
-            self._home.remember_volume(self._profile, path.volume, name)
-            self._volumes[path.volume] = name
+        name = self._trust.name_of(path.volume)
         return f"/{name}/{path.path}" if path.path else f"/{name}"
 
     def volumes(self) -> list[dict[str, Any]]:

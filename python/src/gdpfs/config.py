@@ -21,7 +21,7 @@ _VERSION = 1
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOCK_POLL_SECONDS = 0.02
 #: What a folder answers that is not ours to write.
-_NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM)
+NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ class Home:
                 raise make_error(
                     "untrusted",
                     f"cannot use volume {shown(alias)}: the server has another volume there now",
-                    f"if it was made anew on purpose, remove {shown(alias)} from "
-                    f'"volumes" in {shown(self._path)}',
+                    f"if it was made anew on purpose: gdpfs volume trust --reset gdp://{alias}",
                 )
             return config
 
@@ -87,7 +86,7 @@ class Home:
             try:
                 self._update(change)
             except OSError as error:
-                if isinstance(error, GdpfsError) or error.errno not in _NOT_OURS:
+                if isinstance(error, GdpfsError) or error.errno not in NOT_OURS:
                     raise
 
     def replace_certificate(

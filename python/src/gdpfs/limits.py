@@ -70,3 +70,11 @@ RENEW_AT = 1 / 3
 RENEWAL_CHECK_SECONDS = 60.0
 #: A process waits this long for another that writes the configuration, a matter of milliseconds.
 CONFIG_LOCK_SECONDS = 2.0
+
+# Trust: what was seen of volumes.
+#: One note.
+CHECKPOINT_BYTES_MAX = 4 * KIB
+#: Of one volume, left by processes that saw some at the same time.
+REMEMBERED_CHECKPOINTS_MAX = 64
+#: How often a volume that is in use must show that it goes on from what was seen.
+TRUST_CHECK_SECONDS = 60.0

@@ -1,0 +1,300 @@
+"""
+What a volume's writer signs: docs/formats.md. How its name leads to a checkpoint, and how one checkpoint continues
+another.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from . import ed25519
+from .errors import GdpfsError, make_error
+from .formats import DIGEST_BYTES, NONCE_BYTES
+from .limits import CHECKPOINT_BYTES_MAX
+
+_ORIGIN = "gdpfs.v1/"
+_POLICY_DOMAIN = b"gdpfs/v1 volume policy\n"
+_SIGNATURE_MARK = "\u2014 "
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+_SAFE_INTEGER_MAX = 2**53 - 1
+_KEY_ID_BYTES = 4
+_ED25519 = b"\x01"
+_VERSION, _DIRECTORY, _SHA256 = 1, 1, 1
+#: Wire types of Protocol Buffers, and how many bytes those of a fixed length have.
+_VARINT, _BYTES = 0, 2
+_FIXED = {1: 8, 5: 4}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """So many records with this root were the volume's log at this time."""
+
+    origin: str
+    count: int
+    root: bytes
+    time_ms: int
+    #: Which key of the writer has signed it.
+    epoch: int
+    #: Root of the state map.
+    state: bytes | None
+
+
+class Proof(NamedTuple):
+    """What ties a checkpoint to the volume's name."""
+
+    #: Signed note.
+    note: bytes
+    #: Record 0.
+    meta: bytes
+    #: The record by which the owner names the writer; empty if that is the owner.
+    policy: bytes
+    consistency: Sequence[bytes]
+
+
+def name_bytes(volume: str) -> bytes:
+    return base64.urlsafe_b64decode(f"{volume}=")
+
+
+def decode_base64(text: object) -> bytes:
+    """`untrusted` for what is none."""
+    try:
+        data = base64.b64decode(str(text), validate=True)
+    except ValueError:
+        data = None
+    if data is None or base64.b64encode(data).decode() != text:
+        raise untrusted("the server shows no proof of it")
+    return data
+
+
+def untrusted(why: str) -> GdpfsError:
+    return make_error("untrusted", f"cannot trust checkpoint: {why}")
+
+
+def parse_checkpoint(note: bytes) -> Checkpoint:
+    """Without a look at its signatures. `corrupt` if it is malformed."""
+    return _checkpoint_of(_split(note)[0])
+
+
+def verify_proof(volume: str, proof: Proof) -> Checkpoint:
+    """
+    The checkpoint, if the name leads to its signature: the name to the owner's key, this one to the writer's, and that
+    one to the checkpoint. `untrusted` or `corrupt` otherwise.
+    """
+    name = name_bytes(volume)
+    if hashlib.sha256(proof.meta).digest() != name:
+        raise untrusted("it is of another volume")
+    key, epoch = _writer_of(name, _owner_key(proof.meta), proof.policy)
+    origin = f"{_ORIGIN}{volume}"
+    text, signatures = _split(proof.note)
+    key_id = hashlib.sha256(f"{origin}\n".encode() + _ED25519 + key).digest()[:_KEY_ID_BYTES]
+    own = [signed for signed in signatures if signed[:2] == (origin, key_id)]
+    if not own:
+        raise untrusted("its writer has not signed it")
+    if not all(ed25519.verify(key, text, signature) for *_, signature in own):
+        raise untrusted("its signature is wrong")
+    checkpoint = _checkpoint_of(text)
+    if checkpoint.origin != origin:
+        raise untrusted("it is of another volume")
+    if checkpoint.epoch != epoch:
+        raise untrusted(f"its epoch is {checkpoint.epoch}, need {epoch}")
+    return checkpoint
+
+
+def verify_continuation(older: Checkpoint, newer: Checkpoint, consistency: Sequence[bytes]) -> None:
+    """Whether `newer` goes on where `older` was, both verified; `untrusted` says how it does not."""
+    if newer.count < older.count:
+        raise untrusted(f"it has {newer.count} records, and {older.count} were seen before")
+    if not is_consistent(older.count, older.root, newer.count, newer.root, consistency):
+        raise untrusted("its history is not the one that was seen before")
+    if newer.epoch < older.epoch:
+        raise untrusted(
+            f"it is signed by the writer of epoch {newer.epoch}, and {older.epoch} was seen"
+        )
+    if newer.time_ms < older.time_ms:
+        raise untrusted("its time is before the one seen before")
+    if older.state is not None and newer.state is None:
+        raise untrusted("it says nothing of the state of the tree any more")
+
+
+def is_consistent(
+    first_count: int, first_root: bytes, count: int, root: bytes, proof: Sequence[bytes]
+) -> bool:
+    """RFC 6962, section 2.1.2: the first tree is the beginning of the other."""
+    if first_count > count or any(len(one) != DIGEST_BYTES for one in (first_root, root, *proof)):
+        return False
+    if first_count == count:
+        return not proof and first_root == root
+    if first_count == 0:
+        return not proof and first_root == hashlib.sha256(b"").digest()
+    path = list(proof) if first_count & (first_count - 1) else [first_root, *proof]
+    # Nothing of the second tree is shown if the proof is only the first root.
+    if len(path) < 2:
+        return False
+    node, last = first_count - 1, count - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    first = second = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            first, second = _node(sibling, first), _node(sibling, second)
+            while node & 1 == 0 and node != 0:
+                node, last = node >> 1, last >> 1
+        else:
+            second = _node(second, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and first == first_root and second == root
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+_Signature = tuple[str, bytes, bytes]
+
+
+def _split(note: bytes) -> tuple[bytes, list[_Signature]]:
+    """What is signed, and by each signature the name of the key, its id, and the signature."""
+    try:
+        text = note.decode()
+    except ValueError as cause:
+        raise _malformed("text") from cause
+    head, separator, tail = text.rpartition("\n\n")
+    is_plain = all(letter >= " " or letter == "\n" for letter in text)
+    if len(note) > CHECKPOINT_BYTES_MAX or not is_plain or not separator or tail[-1:] != "\n":
+        raise _malformed("text")
+    return f"{head}\n".encode(), [_signature_of(line) for line in tail[:-1].split("\n")]
+
+
+def _signature_of(line: str) -> _Signature:
+    name, _, encoded = line.removeprefix(_SIGNATURE_MARK).partition(" ")
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except ValueError as cause:
+        raise _malformed("signature") from cause
+    if not line.startswith(_SIGNATURE_MARK) or not name or len(data) <= _KEY_ID_BYTES:
+        raise _malformed("signature")
+    return name, data[:_KEY_ID_BYTES], data[_KEY_ID_BYTES:]
+
+
+def _checkpoint_of(text: bytes) -> Checkpoint:
+    lines = text.decode().split("\n")[:-1]
+    if len(lines) < 3 or not lines[0].startswith(_ORIGIN) or "" in lines:
+        raise _malformed("text")
+    extensions: dict[str, str] = {}
+    for line in lines[3:]:
+        name, _, value = line.partition(" ")
+        if name in extensions and name in ("time", "epoch", "state"):
+            raise _malformed(name)
+        extensions[name] = value
+    state = extensions.get("state")
+    return Checkpoint(
+        origin=lines[0],
+        count=_number(lines[1], "record count"),
+        root=_root(lines[2]),
+        time_ms=_number(extensions.get("time", ""), "time"),
+        epoch=_number(extensions.get("epoch", ""), "epoch"),
+        state=None if state is None else _root(state),
+    )
+
+
+def _number(text: str, what: str) -> int:
+    if not _NUMBER.fullmatch(text) or int(text) > _SAFE_INTEGER_MAX:
+        raise _malformed(what)
+    return int(text)
+
+
+def _root(text: str) -> bytes:
+    try:
+        root = base64.b64decode(text, validate=True)
+    except ValueError as cause:
+        raise _malformed("root") from cause
+    if len(root) != DIGEST_BYTES:
+        raise _malformed("root")
+    return root
+
+
+def _malformed(what: str) -> GdpfsError:
+    return make_error("corrupt", f"cannot read checkpoint: malformed {what}")
+
+
+# Records
+
+
+def _owner_key(meta: bytes) -> bytes:
+    fields = _message(_message(meta).get(1))
+    is_ours = (fields.get(1), fields.get(2), fields.get(4)) == (_VERSION, _DIRECTORY, _SHA256)
+    key, nonce = fields.get(6), fields.get(3)
+    if not is_ours or not isinstance(nonce, bytes) or len(nonce) != NONCE_BYTES:
+        raise untrusted("the volume's first record is none")
+    return _key(key)
+
+
+def _writer_of(name: bytes, owner_key: bytes, record: bytes) -> tuple[bytes, int]:
+    """Key and epoch."""
+    if not record:
+        return owner_key, 0
+    fields = _message(_message(record).get(4))
+    policy, signature = fields.get(1, b""), fields.get(2, b"")
+    if not isinstance(policy, bytes) or not isinstance(signature, bytes):
+        raise untrusted("what names its writer is no policy")
+    if not ed25519.verify(owner_key, _POLICY_DOMAIN + name + policy, signature):
+        raise untrusted("what names its writer is not signed by the owner")
+    named = _message(policy)
+    epoch = named.get(1, 0)
+    if not isinstance(epoch, int) or epoch > _SAFE_INTEGER_MAX:
+        raise untrusted("what names its writer is no policy")
+    return _key(named.get(2)), epoch
+
+
+def _key(value: bytes | int | None) -> bytes:
+    if not isinstance(value, bytes) or len(value) != ed25519.KEY_BYTES:
+        raise untrusted("a key has a wrong length")
+    return value
+
+
+def _message(data: bytes | int | None) -> dict[int, bytes | int]:
+    """The fields of a Protocol Buffers message by their numbers, numbers and bytes; `untrusted` for what is none."""
+    if not isinstance(data, bytes):
+        raise untrusted("a record is malformed")
+    try:
+        return dict(_fields(data))
+    except (IndexError, ValueError) as cause:
+        raise untrusted("a record is malformed") from cause
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        kind = tag & 7
+        if kind == _VARINT:
+            value, at = _varint(data, at)
+            yield tag >> 3, value
+            continue
+        if kind == _BYTES:
+            length, at = _varint(data, at)
+        else:
+            length = _FIXED.get(kind, len(data))
+        if at + length > len(data):
+            raise ValueError("it ends early")
+        yield tag >> 3, data[at : at + length]
+        at += length
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise ValueError("it is too long")

@@ -1,0 +1,226 @@
+"""
+Volumes that a server must show to go on from what was seen of them before, by this program or another: the same
+memory as that of the command line, docs/client-config.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from .checkpoints import (
+    Checkpoint,
+    Proof,
+    decode_base64,
+    parse_checkpoint,
+    untrusted,
+    verify_continuation,
+    verify_proof,
+)
+from .config import NOT_OURS, Home, Profile
+from .errors import GdpfsError, make_error, shown
+from .forks import ForkSafe
+from .limits import REMEMBERED_CHECKPOINTS_MAX, TRUST_CHECK_SECONDS
+from .paths import is_volume_name
+from .session import Session
+
+_NOTE = re.compile(r"(0|[1-9][0-9]{0,15})\.note")
+_temporaries = itertools.count(1)
+
+
+class CheckpointStore:
+    """
+    The newest checkpoints that were seen and verified, by the names of volumes: usually one, more if processes have
+    seen some at the same time. Without locks.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, volume: str) -> list[Checkpoint]:
+        """In the order of their counts. `local_io` for a file that is damaged."""
+        folder = self._directory / volume
+        try:
+            paths = list(folder.iterdir())
+        except FileNotFoundError:
+            return []
+        found = [self._read_note(path) for path in paths if _NOTE.fullmatch(path.name)]
+        seen = sorted((one for one in found if one is not None), key=lambda one: one.count)
+        return seen[-REMEMBERED_CHECKPOINTS_MAX:]
+
+    def add(self, volume: str, note: bytes) -> bool:
+        """Whether it could be stored. `untrusted` if another one with the same count is known."""
+        checkpoint = parse_checkpoint(note)
+        folder = self._directory / volume
+        path = folder / f"{checkpoint.count}.note"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _create_whole(path, note):
+                return True
+        except OSError as error:
+            # What is mounted read-only keeps what it came with.
+            if error.errno in NOT_OURS:
+                return False
+            raise
+        known = self._read_note(path)
+        if known is not None and known.root != checkpoint.root:
+            raise untrusted(f"another one over {checkpoint.count} records was seen before")
+        return True
+
+    def drop(self, volume: str, checkpoint: Checkpoint) -> None:
+        with contextlib.suppress(OSError):
+            (self._directory / volume / f"{checkpoint.count}.note").unlink()
+
+    def _read_note(self, path: Path) -> Checkpoint | None:
+        """None if somebody has dropped it meanwhile."""
+        try:
+            return parse_checkpoint(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except GdpfsError as cause:
+            hint = 'if nobody else can have changed it, "gdpfs volume trust --reset" starts anew'
+            detail = f"cannot use {shown(path)}: it is damaged"
+            raise make_error("local_io", detail, hint) from cause
+
+
+def _create_whole(path: Path, data: bytes) -> bool:
+    """False if it exists already."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{next(_temporaries)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+        return True
+    except OSError as error:
+        if error.errno == errno.EEXIST:
+            return False
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+class _Known(NamedTuple):
+    """A volume that was looked at."""
+
+    name: str
+    #: Monotonic seconds.
+    next_check: float
+
+
+class TrustedVolumes(ForkSafe):
+    """
+    Those that a client uses. A volume is looked at when it is used first, and again when it is used and was not looked
+    at for `TRUST_CHECK_SECONDS`.
+    """
+
+    def __init__(self, home: Home, profile: Profile, session: Session) -> None:
+        self._home = home
+        self._profile = profile
+        self._session = session
+        self._store = CheckpointStore(home.directory / "checkpoints")
+        #: By alias or name.
+        self._known: dict[str, _Known] = {}
+        super().__init__()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+
+    def name_of(self, reference: str) -> str:
+        """
+        The own name of a volume, given by alias or name. `untrusted` if the alias stood for another one before, or if
+        the volume's history is not the one that was seen.
+        """
+        known = self._known.get(reference)
+        if known is not None and time.monotonic() < known.next_check:
+            return known.name
+        with self._lock:
+            latest = self._known.get(reference)
+            # Another thread may have looked meanwhile.
+            if latest is known or latest is None:
+                latest = self._look(reference, latest)
+                self._known[reference] = latest
+            return latest.name
+
+    def _look(self, reference: str, known: _Known | None) -> _Known:
+        name = known.name if known is not None else self._name_known_for(reference)
+        seen = [] if name is None else self._store.read(name)
+        volume = self._ask(reference, seen)
+        found = str(volume["name"])
+        if is_volume_name(reference):
+            if found != reference:
+                detail = f"cannot use volume {shown(reference)}: the server shows another, {shown(found)}"
+                raise make_error("untrusted", detail)
+        else:
+            self._home.remember_volume(self._profile, reference, found)
+        if found != name:
+            seen = self._store.read(found)
+            if seen:
+                volume = self._ask(found, seen)
+        self._hold(reference, found, seen, volume)
+        return _Known(found, time.monotonic() + TRUST_CHECK_SECONDS)
+
+    def _name_known_for(self, reference: str) -> str | None:
+        return reference if is_volume_name(reference) else self._profile.volumes.get(reference)
+
+    def _ask(
+        self, reference: str, seen: list[Checkpoint], until: Checkpoint | None = None
+    ) -> dict[str, Any]:
+        query = {"since": seen[-1].count if seen else 0, "until": until and until.count}
+        route = f"/api/v1/volumes/{quote(reference, safe='')}"
+        return self._session.json("GET", route, query=query)
+
+    def _hold(
+        self, reference: str, name: str, seen: list[Checkpoint], volume: dict[str, Any]
+    ) -> None:
+        """`untrusted` unless what is shown goes on from all that was seen; then remembers it."""
+        try:
+            proof = _proof_of(volume)
+            # Whoever stored it has verified it.
+            if seen == [parse_checkpoint(proof.note)]:
+                return
+            checkpoint = verify_proof(name, proof)
+            if seen:
+                verify_continuation(seen[-1], checkpoint, proof.consistency)
+            # Two processes have seen one each: both must have been shown one history.
+            for older in seen[:-1]:
+                between = _proof_of(self._ask(name, [older], seen[-1]))
+                verify_continuation(older, seen[-1], between.consistency)
+            is_new = not seen or checkpoint.count > seen[-1].count
+            if is_new and not self._store.add(name, proof.note):
+                return
+        except GdpfsError as cause:
+            if cause.code not in ("untrusted", "corrupt"):
+                raise
+            hint = (
+                "if the server was set back on purpose, as by a backup: "
+                f"gdpfs volume trust --reset gdp://{reference}"
+            )
+            detail = f"cannot use volume {shown(reference)}: {cause.detail}"
+            raise make_error("untrusted", detail, hint) from cause
+        for older in seen:
+            if older.count < checkpoint.count:
+                self._store.drop(name, older)
+
+
+def _proof_of(volume: dict[str, Any]) -> Proof:
+    proof = volume.get("proof")
+    if not isinstance(proof, dict) or not isinstance(proof.get("consistency"), list):
+        raise untrusted("the server shows no proof of it")
+    return Proof(
+        note=str(proof.get("checkpoint")).encode(),
+        meta=decode_base64(proof.get("meta")),
+        policy=decode_base64(proof.get("policy")),
+        consistency=[decode_base64(one) for one in proof["consistency"]],
+    )
