@@ -143,6 +143,35 @@ class Server:
         return places
 
 
+def sign(server: Server, home: Path, *, start: str, end: str) -> None:
+    """Replaces the client's certificate by one of the server's CA for the same key and names."""
+    profile = next((home / "profiles").iterdir())
+    keys = server.data / "keys"
+    work = home / "ca"
+    work.mkdir(exist_ok=True)
+    (work / "index.txt").write_text("")
+    subject = subprocess.run(
+        ["openssl", "x509", "-in", profile / "client.crt", "-noout", "-ext", "subjectAltName"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()[1]
+    (work / "ca.cnf").write_text(
+        f"[ca]\ndefault_ca=d\n[d]\ndatabase={work}/index.txt\nnew_certs_dir={work}\n"
+        "rand_serial=yes\ndefault_md=sha256\npolicy=p\nx509_extensions=e\nunique_subject=no\n"
+        f"[p]\ncommonName=supplied\n[e]\nsubjectAltName={subject.strip()}\n"
+        "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+        "extendedKeyUsage=clientAuth\n[req]\ndistinguished_name=n\n[n]\n"
+    )
+    config = ["-config", work / "ca.cnf"]
+    request = ["openssl", "req", "-new", "-key", profile / "client.key", "-subj", "/CN=admin"]
+    subprocess.run([*request, *config, "-out", work / "csr"], check=True, capture_output=True)
+    issue = ["openssl", "ca", "-batch", "-in", work / "csr", "-cert", keys / "ca.crt"]
+    issue += ["-keyfile", keys / "ca.key", "-startdate", start, "-enddate", end, "-notext"]
+    subprocess.run([*issue, *config, "-out", work / "crt"], check=True, capture_output=True)
+    (work / "crt").replace(profile / "client.crt")
+
+
 def wait_until(condition: Any, timeout_s: float = 60) -> None:
     """Polls; fails after a time that is long for a loaded machine."""
     end = time.monotonic() + timeout_s

@@ -11,6 +11,8 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from gdpfs.config import Home
 from gdpfs.credentials import Credentials, validity_of
 from gdpfs.errors import Corrupt, GdpfsError, NotPermitted, Unavailable, make_error
 from gdpfs.filesystem import GdpFileSystem
-from harness import PROJECT, Server
+from harness import PROJECT, Server, sign
 
 MIB = 1024 * 1024
 
@@ -245,22 +247,44 @@ def test_a_configuration_that_is_damaged_says_what_to_do(tmp_path: Path) -> None
 
 
 def test_a_certificate_is_renewed_in_time_and_stored_for_other_processes(
-    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: Server, volume: str
 ) -> None:
     home = copy_home(server, tmp_path)
-    profile = Home(home).profile()
-    before = profile.certificate.read_text()
-    # As if all but a tenth of its life were over.
-    start, end = validity_of(before)
-    now = end - (end - start) / 10
-    monkeypatch.setattr("gdpfs.session.time.time", lambda: now)
+    expire(server, home, days=-5)
+    certificate = Home(home).profile().certificate
+    before = certificate.read_text()
     client = Client(home=home)
-    client.volumes()
-    after = profile.certificate.read_text()
+    assert client.volumes()
+    after = certificate.read_text()
     assert after != before
     # And it works.
-    client.volumes()
-    Client(home=home).volumes()
+    assert client.volumes()
+    assert Client(home=home).volumes()
+    assert certificate.read_text() == after
+
+
+def expire(server: Server, home: Path, *, days: int) -> None:
+    """The certificate becomes one that ended so many days ago, after a life of years."""
+    end = time.gmtime(time.time() - days * 24 * 3600)
+    sign(server, home, start="20240101000000Z", end=time.strftime("%Y%m%d%H%M%SZ", end))
+
+
+def test_a_certificate_that_has_expired_is_renewed_for_a_month(
+    tmp_path: Path, server: Server, volume: str
+) -> None:
+    home = copy_home(server, tmp_path)
+    certificate = Home(home).profile().certificate
+    expire(server, home, days=20)
+    before = certificate.read_text()
+    client = Client(home=home)
+    # All threads meet it at once, and one renews it.
+    with ThreadPoolExecutor(8) as threads:
+        for listed in threads.map(lambda _: client.volumes(), range(16)):
+            assert listed
+    assert certificate.read_text() != before
+    expire(server, home, days=31)
+    with pytest.raises(NotPermitted, match="gdpfs login"):
+        Client(home=home).volumes()
 
 
 def test_a_certificate_that_another_process_has_renewed_is_taken_over(

@@ -19,7 +19,7 @@ import tensorflow as tf
 import gdpfs.tensorflow  # noqa: F401
 from gdpfs.config import Home
 from gdpfs.renewal import renew_if_due
-from harness import Server
+from harness import Server, sign
 from plugin_tables import Tables
 
 gfile = tf.io.gfile
@@ -116,35 +116,6 @@ def test_an_unknown_profile_is_unauthenticated(
     monkeypatch.setenv("GDPFS_PROFILE", "nobody")
     with pytest.raises(tf.errors.UnauthenticatedError, match='profile "nobody"'):
         gfile.exists(volume)
-
-
-def sign(server: Server, home: Path, *, start: str, end: str) -> None:
-    """Replaces the client's certificate by one of the server's CA for the same key and names."""
-    profile = next((home / "profiles").iterdir())
-    keys = server.data / "keys"
-    work = home / "ca"
-    work.mkdir(exist_ok=True)
-    (work / "index.txt").write_text("")
-    subject = subprocess.run(
-        ["openssl", "x509", "-in", profile / "client.crt", "-noout", "-ext", "subjectAltName"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()[1]
-    (work / "ca.cnf").write_text(
-        f"[ca]\ndefault_ca=d\n[d]\ndatabase={work}/index.txt\nnew_certs_dir={work}\n"
-        "rand_serial=yes\ndefault_md=sha256\npolicy=p\nx509_extensions=e\nunique_subject=no\n"
-        f"[p]\ncommonName=supplied\n[e]\nsubjectAltName={subject.strip()}\n"
-        "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-        "extendedKeyUsage=clientAuth\n[req]\ndistinguished_name=n\n[n]\n"
-    )
-    config = ["-config", work / "ca.cnf"]
-    request = ["openssl", "req", "-new", "-key", profile / "client.key", "-subj", "/CN=admin"]
-    subprocess.run([*request, *config, "-out", work / "csr"], check=True, capture_output=True)
-    issue = ["openssl", "ca", "-batch", "-in", work / "csr", "-cert", keys / "ca.crt"]
-    issue += ["-keyfile", keys / "ca.key", "-startdate", start, "-enddate", end, "-notext"]
-    subprocess.run([*issue, *config, "-out", work / "crt"], check=True, capture_output=True)
-    os.replace(work / "crt", profile / "client.crt")  # noqa: PTH105
 
 
 def test_an_expired_certificate_is_unauthenticated_and_a_renewed_one_is_picked_up(

@@ -66,6 +66,8 @@ APPEND_SECONDS_MIN = 1.0
 # Certificates.
 #: The part of a certificate's life that is left when it is renewed.
 RENEW_AT = 1 / 3
+#: An expired certificate is renewed by the server for this long.
+RENEWAL_GRACE_SECONDS = 30 * 24 * 3600
 #: How often a session looks whether its certificate was renewed, or should be.
 RENEWAL_CHECK_SECONDS = 60.0
 #: A process waits this long for another that writes the configuration, a matter of milliseconds.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import ssl
 import threading
 import time
 import uuid
@@ -21,6 +22,7 @@ from .limits import (
     FIRST_CONTACT_PATIENCE_SECONDS,
     RENEW_AT,
     RENEWAL_CHECK_SECONDS,
+    RENEWAL_GRACE_SECONDS,
     RETRY_AFTER_SECONDS_MAX,
     RETRY_DELAY_SECONDS_MAX,
     RETRY_DELAY_SECONDS_MIN,
@@ -116,21 +118,23 @@ class Session(ForkSafe):
 
     def _once(self, exchange: Exchange) -> Answer:
         self.renew_in_time()
-        credentials = self._credentials
-        answer = self._connections.exchange(exchange, credentials.context)
+        context = self._credentials.context
+        answer = self._connections.exchange(exchange, context)
         self._is_known = True
         if 200 <= answer.status < 300:
             return answer
         error = _error_of(answer)
-        if error.code == "certificate_invalid" and self._reload():
+        if error.code == "certificate_invalid" and self._has_other_than(context):
             return self._once(exchange)
         if error.code in ("certificate_invalid", "certificate_required"):
             raise certificate_error(error)
         raise error
 
-    def _reload(self) -> bool:
-        """Whether another process has stored another certificate since."""
+    def _has_other_than(self, context: ssl.SSLContext) -> bool:
+        """Whether there is another certificate by now, renewed by this process or stored by another."""
         with self._renewing:
+            if self._credentials.context is not context:
+                return True
             if not self._credentials.load():
                 return False
             self._connections.drop()
@@ -153,7 +157,7 @@ class Session(ForkSafe):
     def _is_due(self) -> bool:
         start, end = self._credentials.validity
         now = time.time()
-        return now < end and end - now < (end - start) * RENEW_AT
+        return end - now < (end - start) * RENEW_AT and now < end + RENEWAL_GRACE_SECONDS
 
     def _renew(self) -> None:
         request = self._credentials.signing_request()
