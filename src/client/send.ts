@@ -18,7 +18,7 @@ import { listRemoteTree } from './sync/remote-tree.ts';
 import { executeInVolume } from './sync/volume-executor.ts';
 import { findUnfinishedTree, type UnfinishedTree } from './unfinished-tree.ts';
 import { uploadFile } from './upload.ts';
-import { volumeToFill } from './volumes.ts';
+import { type VolumeToFill, volumeToFill } from './volumes.ts';
 
 export interface SendCall extends CopyCall {
   /** Local path; a symbolic link is followed here, and only here. */
@@ -43,13 +43,16 @@ export async function send(call: SendCall): Promise<void> {
   await using reader = new LocalReader({ root: source, rules: [] });
   // Its thread takes as long to start as all that the server is asked before.
   const pages = reader.list();
+  const filled = volumeToFill(call.session, call.destination.volume, call.signal);
+  // It is awaited below, unless something else fails before.
+  filled.catch(() => {});
   const unfinished = await findUnfinished(call);
   const target = await findTarget(call, unfinished.isBegun);
   const isOurs = target.existing === undefined || unfinished.isBegun;
   // A copy inside a directory that exists goes to the same place again anyway.
   const isExact = target.path === formatApiPath(call.destination);
   if (isOurs && isExact) await unfinished.begin();
-  await sendDirectory(call, { ...target, isOurs }, { stats, reader, pages });
+  await sendDirectory(call, { ...target, isOurs }, { stats, reader, pages, filled });
   await unfinished.end();
 }
 
@@ -105,14 +108,16 @@ interface LocalDirectory {
   readonly reader: LocalReader;
   /** What is in it. */
   readonly pages: TreePages;
+  /** Where it goes. */
+  readonly filled: Promise<VolumeToFill>;
 }
 
 async function sendDirectory(
   call: SendCall,
   { path, existing, isOurs }: RemoteTarget & { readonly isOurs: boolean },
-  { stats, reader, pages }: LocalDirectory,
+  { stats, reader, pages, filled }: LocalDirectory,
 ): Promise<void> {
-  const { source, session, destination, tally, replace, transfer, signal } = call;
+  const { source, session, tally, replace, transfer, signal } = call;
   if (existing !== undefined && existing.kind !== 'directory') {
     throw new GdpfsError(
       'not_a_directory',
@@ -124,7 +129,7 @@ async function sendDirectory(
     tally.skip();
     return;
   }
-  const volume = await volumeToFill(session, destination.volume, signal);
+  const volume = await filled;
   if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
   const there =
     existing === undefined ? noPages() : (await listRemoteTree(session, path, { signal })).pages;
