@@ -80,6 +80,21 @@ describe('listRemoteTree()', () => {
     assert.deepEqual(told, await listed(`/${VOLUME}/tree`));
   });
 
+  test('ends where the last page is exactly full', async () => {
+    const data = new Uint8Array(1);
+    const names = Array.from({ length: LIMITS.firstNames }, (_, index) => `f${index}`);
+    const common = { kind: 'file', mode: 0o600, mtimeUs: 0, data } as const;
+    await put(
+      `/${VOLUME}/full`,
+      names.map((path) => ({ ...common, path })),
+    );
+    const rows = await rowsOf(await listRemoteTree(client.session, `/${VOLUME}/full`));
+    assert.deepEqual(
+      rows.map(({ relative }) => relative),
+      names.toSorted(),
+    );
+  });
+
   test('is of one state of the volume, whatever happens meanwhile', async () => {
     const path = `/${VOLUME}/state`;
     await makeDirectory(client.session, `${path}/before`, { parents: true });
