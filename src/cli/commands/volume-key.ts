@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
 import { exportKey, importKey } from '../../client/custody/volume-keys.ts';
-import { rotateOwnKey } from '../../client/custody/rotate-key.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
 import { rotateKey } from '../../client/volumes.ts';
 import type { Context, GlobalOptions } from '../context.ts';
@@ -40,7 +39,8 @@ async function rotateHere(
   { home, signal }: Context,
   { session, trusted, signing }: RemoteFile,
 ): Promise<number> {
-  const signer = signing.signer(trusted);
+  const { rotateOwnKey } = await import('../../client/custody/rotate-key.ts');
+  const signer = await signing.signer(trusted);
   return await rotateOwnKey({ session, trusted, keys: home.keys, signer, signal });
 }
 

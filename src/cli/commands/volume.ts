@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { createOwnVolume } from '../../client/custody/new-volume.ts';
 import { createVolume, listVolumes } from '../../client/volumes.ts';
 import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
@@ -55,7 +54,11 @@ function createCommand(context: Context): Command {
       const { signal, home } = context;
       const volume =
         custody === 'client'
-          ? await createOwnVolume(session, home.keys, { ...request, signal })
+          ? await (await import('../../client/custody/new-volume.ts')).createOwnVolume(
+              session,
+              home.keys,
+              { ...request, signal },
+            )
           : await createVolume(session, request, { signal });
       // Its first checkpoint counts from now on.
       await servers.locate({ volume: volume.name, path: '' });

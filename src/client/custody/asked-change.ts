@@ -15,6 +15,7 @@ import type {
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { decodeTar, type TarEntry } from '../../wire/tar.ts';
 import type { ApiRequest } from '../session.ts';
+import { FILES, TARS } from './changing-request.ts';
 
 /** Mode and time that a change sets; what it does not say stays, or is the usual one. */
 interface Attributes {
@@ -91,27 +92,6 @@ export type AskedChange =
       readonly condition?: Condition;
     }
   | ({ readonly kind: 'set'; readonly path: string; readonly condition?: Condition } & Attributes);
-
-const FILES = '/api/v1/files';
-const TARS = '/api/v1/storage/files';
-
-/** The volume, alias or name, that a request changes; undefined for one that changes no files. */
-export function changedVolume(request: ApiRequest): string | undefined {
-  const { method, route, json } = request;
-  if (method === 'GET') return undefined;
-  if (route === FILES && method === 'POST') {
-    return parseApiPath((json as CreateRequest).path).volume;
-  }
-  if (route !== FILES && route !== `${FILES}/changes` && route !== TARS) return undefined;
-  return parseApiPath((request.query as { readonly path: string }).path).volume;
-}
-
-/** A request that only opens an upload: its commit is what is signed. */
-export function opensUpload({ method, route, json }: ApiRequest): boolean {
-  if (method !== 'POST' || route !== FILES) return false;
-  const { kind } = json as CreateRequest;
-  return kind === 'upload' || kind === 'append';
-}
 
 /** What a request asks for, in its order. Throws `usage` for what nobody could check. */
 export function askedChanges(request: ApiRequest): AskedChange[] {

@@ -1,8 +1,8 @@
 import type { ApiAnswer, ApiRequest, Session } from '../session.ts';
 import type { TrustedVolume } from '../trust/volume-trust.ts';
-import { askedChanges, changedVolume, opensUpload } from './asked-change.ts';
+import { changedVolume, opensUpload } from './changing-request.ts';
 import type { VolumeKeys } from './volume-keys.ts';
-import { VolumeSigner } from './volume-signer.ts';
+import type { VolumeSigner } from './volume-signer.ts';
 
 export interface SigningOptions {
   readonly keys: Pick<VolumeKeys, 'find'>;
@@ -13,7 +13,7 @@ export interface SigningOptions {
 
 /** A session that signs the changes of volumes whose writer key the client has. */
 export interface SigningSession extends Session {
-  signer(trusted: TrustedVolume): VolumeSigner;
+  signer(trusted: TrustedVolume): Promise<VolumeSigner>;
 }
 
 /**
@@ -23,12 +23,18 @@ export interface SigningSession extends Session {
  */
 export function signingSession(session: Session, options: SigningOptions): SigningSession {
   const { keys, principal, trust } = options;
-  const signers = new Map<string, VolumeSigner>();
+  const signers = new Map<string, Promise<VolumeSigner>>();
 
-  const signerOf = (trusted: TrustedVolume): VolumeSigner => {
+  const openSigner = async (trusted: TrustedVolume): Promise<VolumeSigner> => {
+    // Loaded when it is needed: most commands do not.
+    const { VolumeSigner } = await import('./volume-signer.ts');
+    return new VolumeSigner(trusted, keys, principal);
+  };
+
+  const signerOf = (trusted: TrustedVolume): Promise<VolumeSigner> => {
     let signer = signers.get(trusted.name);
     if (signer === undefined) {
-      signer = new VolumeSigner(trusted, keys, principal);
+      signer = openSigner(trusted);
       signers.set(trusted.name, signer);
     }
     return signer;
@@ -39,7 +45,8 @@ export function signingSession(session: Session, options: SigningOptions): Signi
     if (volume === undefined) return await session.request(asked);
     const trusted = await trust(volume);
     if (trusted.custody === 'server') return await session.request(asked);
-    const signer = signerOf(trusted);
+    const signer = await signerOf(trusted);
+    const { askedChanges } = await import('./asked-change.ts');
     if (opensUpload(asked)) return await signer.pass(session, asked);
     return await signer.change(session, asked, { changes: askedChanges(asked) });
   }
@@ -52,7 +59,7 @@ export function signingSession(session: Session, options: SigningOptions): Signi
     request,
     signer: signerOf,
     async [Symbol.asyncDispose]() {
-      for (const signer of signers.values()) await signer.settle();
+      for (const signer of signers.values()) await (await signer).settle();
     },
   };
 }
