@@ -84,6 +84,15 @@ describe('list()', () => {
     }
   }
 
+  for (const recursive of [false, true]) {
+    it(`names no further page behind the last entry: ${recursive ? 'recursive' : 'plain'}`, () => {
+      const limit = paged('odd', { recursive, limit: 10_000 }).length;
+      const { entries, next } = store.fs.list(store.volume, 'odd', { recursive, limit });
+      assert.deepEqual([entries.length, next], [limit, undefined]);
+      assert(store.fs.list(store.volume, 'odd', { recursive, limit: limit - 1 }).next);
+    });
+  }
+
   it('goes on behind a name that is gone, and pages of one moment fit together', async () => {
     await using own = await openTestStore();
     for (const name of ['a', 'b', 'c', 'd']) await own.put(`${name}/f`, name, { parents: true });

@@ -100,12 +100,13 @@ export function walkPage<Row extends NamedRow>(
   options: Omit<ListOptions, 'at' | 'rights'> & { readonly read: ReadChildren<Row> },
 ): { readonly found: Walked<Row>[]; readonly next?: string } {
   const { recursive, after = '', limit, read } = options;
-  const page = { after, limit, read };
+  // One more than the page holds says whether anything follows.
+  const page = { after, limit: limit + 1, read };
   const found = recursive
     ? listRecursive(view, directory, page)
     : page.read(directory, page).map((row) => ({ path: row.name, row }));
-  const last = found.length === limit ? found.at(-1) : undefined;
-  return { found, ...(last === undefined ? {} : { next: last.path }) };
+  const last = found.length > limit ? found[limit - 1] : undefined;
+  return { found: found.slice(0, limit), ...(last === undefined ? {} : { next: last.path }) };
 }
 
 /** A directory on the way down: what was fetched of it, and behind which name to go on. */

@@ -32,6 +32,23 @@ async function rowsOf({ pages }: RemoteTree): Promise<TreeEntry[]> {
   return rows;
 }
 
+type Answer = Awaited<ReturnType<Session['request']>>;
+
+/** A session whose answers are changed on the way; `query` goes with each request. */
+function changedSession(
+  session: Session,
+  change: (answer: Answer) => Answer,
+  query: Record<string, number> = {},
+): Session {
+  return {
+    ...session,
+    url: session.url,
+    request: async (request) =>
+      change(await session.request({ ...request, query: { ...request.query, ...query } })),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
 /** The same from the listing in JSON. */
 async function listed(path: string): Promise<unknown[]> {
   const rows: unknown[] = [];
@@ -80,21 +97,6 @@ describe('listRemoteTree()', () => {
     assert.deepEqual(told, await listed(`/${VOLUME}/tree`));
   });
 
-  test('ends where the last page is exactly full', async () => {
-    const data = new Uint8Array(1);
-    const names = Array.from({ length: LIMITS.firstNames }, (_, index) => `f${index}`);
-    const common = { kind: 'file', mode: 0o600, mtimeUs: 0, data } as const;
-    await put(
-      `/${VOLUME}/full`,
-      names.map((path) => ({ ...common, path })),
-    );
-    const rows = await rowsOf(await listRemoteTree(client.session, `/${VOLUME}/full`));
-    assert.deepEqual(
-      rows.map(({ relative }) => relative),
-      names.toSorted(),
-    );
-  });
-
   test('is of one state of the volume, whatever happens meanwhile', async () => {
     const path = `/${VOLUME}/state`;
     await makeDirectory(client.session, `${path}/before`, { parents: true });
@@ -110,6 +112,27 @@ describe('listRemoteTree()', () => {
     assert.deepEqual(await relatives(await listRemoteTree(client.session, path)), ['after']);
   });
 
+  test('ends where nothing follows, be it behind a full page or with an empty one', async () => {
+    const path = `/${VOLUME}/full`;
+    const names = [...Array(LIMITS.firstNames).keys()].map(String);
+    await put(
+      path,
+      names.map((name) => ({ kind: 'directory', path: name, mode: 0o755, mtimeUs: 0 })),
+    );
+    const rows = await rowsOf(await listRemoteTree(client.session, path));
+    assert.deepEqual(rows.map(({ relative }) => relative).toSorted(), names.toSorted());
+    let pages = 0;
+    const cautious = changedSession(client.session, (answer) => {
+      pages += 1;
+      const last = '9999';
+      return pages === 1
+        ? { ...answer, headers: { ...answer.headers, 'gdpfs-cursor': last } }
+        : answer;
+    });
+    assert.equal((await rowsOf(await listRemoteTree(cautious, path))).length, names.length);
+    assert.equal(pages, 2);
+  });
+
   test('throws if there is no directory', async () => {
     await assert.rejects(listRemoteTree(client.session, `/${VOLUME}/none`), (error) =>
       isGdpfsError(error, 'not_found'),
@@ -117,17 +140,12 @@ describe('listRemoteTree()', () => {
   });
 
   test('refuses a server that does not keep the order', async () => {
-    const { session } = client;
-    const reversed: Session = {
-      ...session,
-      url: session.url,
-      request: async (request) => {
-        const answer = await session.request({ ...request, query: { ...request.query, limit: 1 } });
-        // The second page comes again and again.
-        return { ...answer, headers: { ...answer.headers, 'gdpfs-cursor': 'a' } };
-      },
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    };
+    // The second page comes again and again.
+    const reversed = changedSession(
+      client.session,
+      (answer) => ({ ...answer, headers: { ...answer.headers, 'gdpfs-cursor': 'a' } }),
+      { limit: 1 },
+    );
     const tree = await listRemoteTree(reversed, `/${VOLUME}/tree`);
     await assert.rejects(rowsOf(tree), (error) => isGdpfsError(error, 'corrupt'));
   });

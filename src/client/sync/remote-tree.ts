@@ -53,7 +53,7 @@ async function* pagesFrom(
     yield rows;
     if (next === undefined) return;
     page = await next;
-    // A page that is full says that more may follow; the last one may be empty.
+    // A page may be empty, but pages without end may not.
     if (page.rows.length === 0 && page.cursor !== undefined) throw disordered();
   }
 }
