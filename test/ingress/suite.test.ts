@@ -2,19 +2,44 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { runCli } from '../support/cli.ts';
 import { INGRESS_KINDS, ingressMissing } from '../support/ingress.ts';
 
 /** One of these tests is as long as a whole suite, on a machine that has more to do. */
 const TIMEOUT_MS = 15 * 60_000;
 
 /** Between them they have every command that talks to a server. */
-const SUITES = ['cli.test.ts', 'cli-admin.test.ts', 'cli-sync.test.ts', 'cli-transfer.test.ts'];
+const SUITES = [
+  'cli.test.ts',
+  'cli-admin.test.ts',
+  'cli-history.test.ts',
+  'cli-sync.test.ts',
+  'cli-transfer.test.ts',
+  'client-custody.test.ts',
+];
+
+/** Those of the machine that has the data, and of no server. */
+const WITHOUT_SERVER = ['serve', 'fsck', 'index', 'version', 'help'];
 
 /** The tests beside this one know Envoy, too; its suites would take minutes and show no more. */
 const KINDS = INGRESS_KINDS.filter((kind) => kind !== 'envoy');
+
+test('these suites have every command that talks to a server', async () => {
+  const texts = SUITES.map((name) => readFileSync(join(import.meta.dirname, '..', name), 'utf8'));
+  const { stdout } = await runCli(['--help'], { home: import.meta.dirname });
+  const [, list = ''] = stdout.split('Commands:\n');
+  const verbs = [...list.matchAll(/^  ([a-z0-9]+)/gm)].map(([, verb = '']) => verb);
+  assert(verbs.includes('watch'), stdout);
+  const missing = verbs.filter((verb) => !texts.some((text) => text.includes(`'${verb}'`)));
+  assert.deepEqual(
+    missing,
+    WITHOUT_SERVER.filter((verb) => missing.includes(verb)),
+  );
+});
 
 for (const kind of KINDS) {
   for (const suite of SUITES) {
