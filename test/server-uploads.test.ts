@@ -478,3 +478,10 @@ test('a new upload at a path inherits the chunk size of the content there', asyn
   const answer = await alice.send('POST', '/api/v1/files', { json });
   assert.deepEqual((answer.json as Upload).chunking, { mode: 'fixed', chunkSize: CHUNK });
 });
+
+test('a new upload does not inherit the short chunks of a writer that flushed often', async () => {
+  await put(planFile(randomBytes(3000), 1000));
+  const json = { path, kind: 'upload', size: 2 ** 30 };
+  const answer = await alice.send('POST', '/api/v1/files', { json });
+  assert.deepEqual((answer.json as Upload).chunking, { mode: 'fixed', chunkSize: 1024 * KIB });
+});

@@ -21,6 +21,8 @@ export const LIMITS = {
   // manifest stays short.
   chunkBytesDefault: 256 * KIB,
   chunkBytesMax: 4 * MIB,
+  /** Chunks shorter than that are what a writer had when it flushed, and set no size for the next. */
+  chunkBytesTakenOverMin: 64 * KIB,
   /** Content-defined chunks: no cut before this many bytes, nor after more than the largest. */
   cutBytesMin: 64 * KIB,
   cutBytesMax: 512 * KIB,

@@ -120,7 +120,8 @@ export async function successorChunking(
   if (existing?.kind === 'file') {
     const [first, second] = await exchange.services.fs.manifest(volume.name, existing);
     // Only the last chunk may be shorter than the others.
-    if (first !== undefined && second !== undefined) {
+    const isCut = first !== undefined && second !== undefined;
+    if (isCut && first.length >= LIMITS.chunkBytesTakenOverMin) {
       return { mode: 'fixed', chunkSize: first.length };
     }
   }
