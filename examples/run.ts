@@ -14,6 +14,8 @@ import { run, startServer } from '../tools/gdpfs-process.ts';
 
 const FOLDER = import.meta.dirname;
 const VENV_PYTHON = join(FOLDER, '../python/.venv/bin/python');
+/** Made beside it where the system has PyTorch and the environment has not. */
+const TORCH_PYTHON = join(FOLDER, '../python/.venv-torch/bin/python');
 
 /** Programs that an example consists of, one behind the other; they get the URL of a directory. */
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
@@ -80,8 +82,9 @@ async function runProgram(program: string, { url, home, quick, signal }: Stage):
 function interpreterOf(program: string): readonly string[] {
   // From the source, without a build.
   if (program.endsWith('.ts')) return [process.execPath, '--conditions=gdpfs-source'];
-  // PYTHON is one that has the package; the other was made by `npm run test:python`.
-  return [process.env['PYTHON'] ?? (existsSync(VENV_PYTHON) ? VENV_PYTHON : 'python3')];
+  // PYTHON is one that has the package; the others were made by `npm run test:python`.
+  const made = [...(program.startsWith('pytorch/') ? [TORCH_PYTHON] : []), VENV_PYTHON];
+  return [process.env['PYTHON'] ?? made.find((python) => existsSync(python)) ?? 'python3'];
 }
 
 const controller = new AbortController();

@@ -16,6 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
 
 HOOK = "gdpfs-tensorflow.pth"
 PLUGIN = "gdpfs.libgdpfs_tensorflow"
@@ -59,6 +60,14 @@ class BuildPython(build_py):
             shutil.copy(HOOK, Path(self.build_lib) / HOOK)
 
 
+class EditableWheel(editable_wheel):
+    """Installs the hook, too: Python looks for such files in site-packages only, not where the source is."""
+
+    def _run_build_commands(self, dist_name: str, unpacked_wheel: str, *rest: str) -> object:
+        shutil.copy(HOOK, Path(unpacked_wheel) / HOOK)
+        return super()._run_build_commands(dist_name, unpacked_wheel, *rest)
+
+
 class PlainWheel(bdist_wheel):
     """The plugin depends on the platform, but on no version of Python."""
 
@@ -68,5 +77,10 @@ class PlainWheel(bdist_wheel):
 
 setup(
     ext_modules=[Extension(PLUGIN, sources=[])],
-    cmdclass={"build_ext": BuildPlugin, "build_py": BuildPython, "bdist_wheel": PlainWheel},
+    cmdclass={
+        "build_ext": BuildPlugin,
+        "build_py": BuildPython,
+        "bdist_wheel": PlainWheel,
+        "editable_wheel": EditableWheel,
+    },
 )

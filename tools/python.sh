@@ -45,5 +45,7 @@ if ! .venv-torch/bin/python -c 'import fsspec, pytest, torch, webdataset' 2>/dev
   "$torch" -m venv --system-site-packages .venv-torch
   grep -E '^(fsspec|pytest|webdataset)=' requirements-test.txt |
     .venv-torch/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+  # The package as it is, with what the editable installation says of it.
+  echo "$PWD/src" >"$(.venv-torch/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/gdpfs.pth"
 fi
-PYTHONPATH=src .venv-torch/bin/python -m pytest --quiet tests/test_pytorch.py tests/test_examples.py -k 'test_pytorch or pytorch'
+.venv-torch/bin/python -m pytest --quiet tests/test_pytorch.py tests/test_examples.py -k 'test_pytorch or pytorch'

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import fsspec
+import pytest
 
 import gdpfs
 from gdpfs.filesystem import GdpFileSystem
@@ -43,13 +44,28 @@ def run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
+def copy_source(to: Path) -> Path:
+    """What is built leaves things in the source."""
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests")
+    return Path(shutil.copytree(PROJECT / "python", to / "source", ignore=ignored))
+
+
+def test_an_editable_installation_has_the_hook_for_tensorflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copy_source(tmp_path))
+    program = "from setuptools.build_meta import build_editable; build_editable(sys.argv[1])"
+    run(sys.executable, "-c", f"import sys; {program}", tmp_path, GDPFS_BUILD_TENSORFLOW="0")
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "gdpfs-tensorflow.pth" in names
+    assert any(name.startswith("__editable__") for name in names)
+
+
 def test_a_wheel_works_in_an_environment_that_has_nothing_else(
     home: Server, volume: str, tmp_path: Path
 ) -> None:
-    wheels, source = tmp_path / "wheels", tmp_path / "source"
-    # What is built leaves things in the source.
-    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests")
-    shutil.copytree(PROJECT / "python", source, ignore=ignored)
+    wheels, source = tmp_path / "wheels", copy_source(tmp_path)
     build = ["--no-deps", "--no-build-isolation", "--wheel-dir", wheels, source]
     # The plugin takes long to build; test_tensorflow_plugin.py looks at a wheel that has it.
     run(sys.executable, "-m", "pip", "wheel", "--quiet", *build, GDPFS_BUILD_TENSORFLOW="0")

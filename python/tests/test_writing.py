@@ -6,11 +6,14 @@ import os
 import random
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
+from gdpfs import connections
 from gdpfs.filesystem import GdpFileSystem
-from gdpfs.limits import WHOLE_FILE_BYTES
+from gdpfs.limits import CHUNK_BYTES_MAX, WHOLE_FILE_BYTES
+from gdpfs.paths import parse_path
 from harness import Server
 
 
@@ -28,6 +31,31 @@ def test_an_append_adds_behind_what_is_there_and_makes_the_file_if_need_be(
         content += data
         assert not content or fs.cat_file(path) == content
     home.admin("verify", any_volume)
+
+
+def test_an_append_sends_its_tail_and_the_chunk_that_it_fills_and_keeps_the_log(
+    home: Server, fs: GdpFileSystem, any_volume: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{any_volume}/log"
+    fs.pipe_file(path, random.Random(7).randbytes(20_000_000))
+    log = fs.client.stat(parse_path(path))["log"]
+    sent: list[int] = []
+    send = connections._send
+
+    def count(connection: Any, exchange: connections.Exchange) -> bool:
+        sent.append(connections.size_of(exchange.body))
+        return send(connection, exchange)
+
+    monkeypatch.setattr(connections, "_send", count)
+    for number in range(3):
+        sent.clear()
+        with fs.open(path, "ab") as file:
+            file.write(b"x" * 1000)
+        # A chunk, the record of it, and what the requests say.
+        assert 1000 <= sum(sent) < CHUNK_BYTES_MAX // 4 + 1000 * (number + 4), sent
+    entry = fs.client.stat(parse_path(path))
+    assert (entry["size"], entry["log"]) == (20_003_000, log)
+    assert "good" in home.admin("verify", any_volume)
 
 
 def test_appends_of_several_processes_all_arrive_whole(
