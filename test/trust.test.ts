@@ -7,6 +7,7 @@ import { systemClock } from '../src/base/clock.ts';
 import { openHome } from '../src/client/home.ts';
 import { openFileSystem } from '../src/fs/open.ts';
 import { runCli } from './support/cli.ts';
+import { mountReadOnly } from './support/mount.ts';
 import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
 
 /** Servers that do not stand by what they have shown, and the command line that remembers it. */
@@ -70,8 +71,8 @@ async function isRefused(args: readonly string[], state: RegExp): Promise<void> 
 }
 
 /** Count of records of the newest checkpoint that is remembered. */
-async function remembered(): Promise<number> {
-  return JSON.parse(await succeeds(['volume', 'trust', 'gdp://vision', '--json'])).count;
+async function remembered(as = home): Promise<number> {
+  return JSON.parse(await succeeds(['volume', 'trust', 'gdp://vision', '--json'], '', as)).count;
 }
 
 async function notes(): Promise<string[]> {
@@ -126,6 +127,20 @@ test('parallel commands lose none of what they have seen', async () => {
   await Promise.all(names.map((name) => succeeds(['mkdir', name])));
   await succeeds(['ls', 'gdp://vision']);
   assert.deepEqual(await notes(), [`${3 + names.length}.note`]);
+});
+
+test('a folder that cannot be written keeps what it came with, and holds the server to that', async (context) => {
+  // Not in `folder`, which goes before the test's mounts do.
+  const { path: mounted, ...made } = await temporaryDirectory();
+  await cp(home, mounted, { recursive: true });
+  const isMounted = mountReadOnly(context, mounted);
+  context.after(() => made[Symbol.asyncDispose]());
+  if (!isMounted) return;
+  const before = await remembered(mounted);
+  await succeeds(['mkdir', 'gdp://vision/second']);
+  assert.equal(await succeeds(['ls', 'gdp://vision'], '', mounted), 'first/\nsecond/\n');
+  await succeeds(['mkdir', 'gdp://vision/third'], '', mounted);
+  assert.equal(await remembered(mounted), before);
 });
 
 test('a server that showed two parallel commands two histories is caught by the next command', async () => {

@@ -28,6 +28,7 @@ export interface CheckpointStore {
 }
 
 const FILE_MODE = 0o600;
+/** A configuration that is mounted read-only keeps what it came with. */
 const READ_ONLY: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 const NAME = /^(0|[1-9][0-9]{0,15})\.note$/;
 
@@ -42,7 +43,6 @@ export function openCheckpointStore(directory: string): CheckpointStore {
       await makePrivateDirectory(folderOf(volume));
       return await createWhole(path, bytes);
     } catch (error) {
-      // A configuration that is mounted read-only keeps what it came with.
       if (isGdpfsError(error) && READ_ONLY.has(systemCode(error.cause) ?? '')) return false;
       throw error;
     }
@@ -71,7 +71,12 @@ export function openCheckpointStore(directory: string): CheckpointStore {
     },
 
     async drop(volume, { count }) {
-      await rm(pathOf(volume, count), { force: true });
+      const path = pathOf(volume, count);
+      try {
+        await rm(path, { force: true });
+      } catch (error) {
+        if (!READ_ONLY.has(systemCode(error) ?? '')) throw localError('remove', path, error);
+      }
     },
 
     async hasSeenWhole(volume, principal) {
