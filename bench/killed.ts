@@ -56,7 +56,7 @@ function subjectsOf(scale: number): Subject[] {
   const size = Math.ceil((FILE_BYTES * scale) / MIB) * MIB;
   const files = Math.ceil(TREE_FILES * scale);
   const bodyBytes = LIMITS.transferConcurrency * LIMITS.bodyBytesTarget;
-  const streamFiles = LIMITS.tarStreamsInFlight * LIMITS.tarFilesMax;
+  const streamFiles = LIMITS.tarStreamsReceived * LIMITS.tarFilesMax;
   return [
     {
       what: `a file of ${mebibytes(size)}`,

@@ -222,6 +222,8 @@ export const LIMITS = {
   /** Batches of a received tree that may be done before an earlier one is. */
   receivedBatchesAhead: 64,
   tarStreamsInFlight: 3,
+  /** Of a download, in memory: one more than travel, which is being written. */
+  tarStreamsReceived: 4,
   /** Files of a tree that are sent or fetched chunk by chunk at the same time. */
   largeFilesInFlight: 4,
   /**

@@ -17,8 +17,7 @@ export class ChosenFiles {
   readonly #session: Session;
   readonly #options: ChosenFilesOptions;
   readonly #bodies: Uint8Array[] = [];
-  /** One more than travel: it is used meanwhile. */
-  readonly #room = new ExchangeGate(fixedControl(LIMITS.tarStreamsInFlight + 1));
+  readonly #room = new ExchangeGate(fixedControl(LIMITS.tarStreamsReceived));
 
   constructor(session: Session, options: ChosenFilesOptions) {
     this.#session = session;
