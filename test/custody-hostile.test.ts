@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { isGdpfsError } from '../src/base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../src/base/errors.ts';
 import { checkPrepared, type ToCheck } from '../src/client/custody/prepared-check.ts';
 import { askedChanges } from '../src/client/custody/asked-change.ts';
 import { change, makeDirectory, remove, stat } from '../src/client/files.ts';
@@ -283,6 +283,26 @@ test('a server that drops what was signed and answered is caught by the next cha
   writer.wire.request = honest;
   assert.equal(await countOf(), seen);
   await assert.rejects(makeDirectory(writer.session, '/own/next'), (error) => {
+    return isGdpfsError(error, 'untrusted') && /records, and \d+ were seen/.test(error.message);
+  });
+});
+
+test('a server that loses an answer, and then says that the change is made, is held to that', async () => {
+  await using other = openWriter(client, await createOwn(client, 'withheld'));
+  const { request } = other.wire;
+  let hasLost = false;
+  other.wire.request = async (asked) => {
+    if (asked.route.endsWith('/commits')) {
+      hasLost = true;
+      throw new GdpfsError('not_found', 'cannot commit: nothing is prepared under that id');
+    }
+    if (!hasLost) return await request(asked);
+    const body = new Uint8Array(Buffer.from('{}'));
+    return { headers: { 'content-type': MEDIA_TYPES.json }, body, bodyBytes: 2 };
+  };
+  await makeDirectory(other.session, '/withheld/dropped');
+  other.wire.request = request;
+  await assert.rejects(makeDirectory(other.session, '/withheld/next'), (error) => {
     return isGdpfsError(error, 'untrusted') && /records, and \d+ were seen/.test(error.message);
   });
 });

@@ -53,20 +53,22 @@ export class VolumeSigner {
   ): Promise<ApiAnswer> {
     if (signingKey === undefined) await this.#writerKey(this.#trusted.writerKey);
     const requestId = randomUUID();
-    let hasSigned = false;
+    let signed: { readonly signable: Signable; readonly note: Uint8Array } | undefined;
     for (let attempt = 0; attempt < LIMITS.signingAttemptsMax; attempt += 1) {
       const seen = this.#seen;
       const wanted = { ...withPrepare(request, seen), requestId };
       let answer: ApiAnswer | undefined = await session.request(wanted);
       if (!isPrepared(answer)) {
-        if (hasSigned) return answer;
-        throw unsigned();
+        if (signed === undefined) throw unsigned();
+        // An answer was lost, and what was signed last is what was made: the server is held to that.
+        this.#remember(signed.signable, signed.note);
+        return answer;
       }
       for (; attempt < LIMITS.signingAttemptsMax; attempt += 1) {
         const signable = this.#check(answer.body, asked, seen);
         if (!(await this.#isNewest(seen, signable.base, request.signal))) break;
         const note = await this.#sign(signable, signingKey);
-        hasSigned = true;
+        signed = { signable, note };
         answer = await this.#send(session, signable, note, request);
         if (answer === undefined) break;
         if (!isPrepared(answer)) {
