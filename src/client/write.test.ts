@@ -76,6 +76,18 @@ test('writeFile() sends only chunks that the volume lacks', async () => {
   assert.deepEqual(await read(PATH), bytes);
 });
 
+test('an upload of what a writer wrote in one larger chunk sends nothing', async () => {
+  const path = `/${VOLUME}/one-chunk`;
+  await using writer = await openFileWriter(client.session, path);
+  const bytes = randomBytes(4 * CHUNK - 1);
+  await writer.write(bytes);
+  const written = await writer.close();
+  const source = join(client.folder, 'source');
+  writeFileSync(source, bytes);
+  const uploaded = await uploadFile(client.session, { source, path });
+  assert.deepEqual([uploaded.bytesSent, uploaded.etag], [0, written.etag]);
+});
+
 test('a file that is being written is not there before it is closed, nor when it is given up', async () => {
   const before = await writeFile(client.session, PATH, randomBytes(100));
   {

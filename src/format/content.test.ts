@@ -5,7 +5,7 @@ import { concatBytes, hexEncode } from '../base/bytes.ts';
 import { crc32, sha256 } from '../base/digest.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { ContentFold, chunkSizeFor, contentRoot, overlapping } from './content.ts';
+import { ContentFold, chunkSizeAfter, chunkSizeFor, contentRoot, overlapping } from './content.ts';
 import type { Chunk, Manifest } from './manifest.ts';
 import { EMPTY_ROOT, leafHash, merkleRoot } from './merkle.ts';
 
@@ -231,6 +231,31 @@ describe('chunkSizeFor()', () => {
   ] as const) {
     it(`is ${chunkSize} for a file of ${size} bytes`, () => {
       assert.equal(chunkSizeFor(size), chunkSize);
+    });
+  }
+});
+
+describe('chunkSizeAfter()', () => {
+  const KIB = 1024;
+  const MIB = 1024 * KIB;
+  for (const [lengths, size, chunkSize] of [
+    [[], 300 * MIB, MIB],
+    [[10], 10, 256 * KIB],
+    [[256 * KIB], 300 * MIB, MIB],
+    [[256 * KIB + 1], 256 * KIB + 1, MIB],
+    [[MIB], MIB, MIB],
+    [[MIB + 1], 10, 4 * MIB],
+    [[MIB + 1], 300 * MIB, 4 * MIB],
+    [[300 * KIB, 10], 5000 * MIB, 300 * KIB],
+    [[64 * KIB - 1, 64 * KIB - 1], 10, 256 * KIB],
+    [[64 * KIB, 64 * KIB], 64 * KIB * LIMITS.fileRecordsMax, 4 * MIB],
+  ] as const) {
+    it(`is ${chunkSize} for ${size} bytes after chunks of ${lengths.join(' and ') || 'nothing'}`, () => {
+      const chunks = lengths.map((length, index) => ({
+        ...fchunk(index * (lengths[0] ?? 0), 0),
+        length,
+      }));
+      assert.equal(chunkSizeAfter(chunks, size), chunkSize);
     });
   }
 });

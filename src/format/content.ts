@@ -66,6 +66,30 @@ export function chunkSizeFor(size: number): number {
   return size <= 4 * GIB ? MIB : LIMITS.chunkBytesMax;
 }
 
+/** Bytes of the largest file of such chunks: two records of its log are its meta record and, maybe, its end. */
+export function fileBytesMax(chunkSize: number): number {
+  return chunkSize * (LIMITS.fileRecordsMax - 2);
+}
+
+/**
+ * The chunk size for `size` bytes that replace a file of these live chunks: the one that it was cut
+ * with, so that equal parts stay equal chunks (DESIGN §3).
+ */
+export function chunkSizeAfter(chunks: ChunkSequence, size: number): number {
+  const fitting = chunkSizeFor(size);
+  const first = chunks.at(0);
+  if (first === undefined) return fitting;
+  // Only the last chunk may be shorter than the others.
+  if (chunks.length > 1) {
+    const isTaken =
+      first.length >= LIMITS.chunkBytesTakenOverMin && size <= fileBytesMax(first.length);
+    return isTaken ? first.length : fitting;
+  }
+  // Whatever a single chunk was cut with, it was not cut into smaller ones.
+  if (first.length <= fitting) return fitting;
+  return first.length <= MIB ? MIB : LIMITS.chunkBytesMax;
+}
+
 /** The chunks that hold a byte of the range. `chunks` are ascending and do not overlap. */
 export function overlapping(
   chunks: ChunkSequence,

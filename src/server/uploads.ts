@@ -3,7 +3,7 @@ import { formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Chunking, recordedChunkSize } from '../format/chunker.ts';
-import { chunkSizeFor } from '../format/content.ts';
+import { chunkSizeAfter, chunkSizeFor, fileBytesMax } from '../format/content.ts';
 import { formatApiPath } from '../format/path.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { Claimant, Entry, Upload } from '../fs/types.ts';
@@ -118,12 +118,8 @@ export async function successorChunking(
 ): Promise<Chunking> {
   if (volume.chunking === 'cdc') return contentChunking(exchange, volume);
   if (existing?.kind === 'file') {
-    const [first, second] = await exchange.services.fs.manifest(volume.name, existing);
-    // Only the last chunk may be shorter than the others.
-    const isCut = first !== undefined && second !== undefined;
-    if (isCut && first.length >= LIMITS.chunkBytesTakenOverMin) {
-      return { mode: 'fixed', chunkSize: first.length };
-    }
+    const chunks = await exchange.services.fs.manifest(volume.name, existing);
+    return { mode: 'fixed', chunkSize: chunkSizeAfter(chunks, size) };
   }
   return { mode: 'fixed', chunkSize: chunkSizeFor(size) };
 }
@@ -140,10 +136,8 @@ async function replyUpload(
   const { chunking, existing, ...rest } = plan;
   const { size = 0 } = plan;
   const chunkSize = recordedChunkSize(chunking);
-  // The meta record and, where the file ends in a hole, its end are records too.
-  const chunksMax = LIMITS.fileRecordsMax - 2;
-  if (size > chunkSize * chunksMax) {
-    const state = `${size} bytes in chunks of ${chunkSize}, need at most ${chunksMax} chunks`;
+  if (size > fileBytesMax(chunkSize)) {
+    const state = `${size} bytes in chunks of ${chunkSize}, need at most ${fileBytesMax(chunkSize)}`;
     throw new GdpfsError('bad_request', `cannot open upload: ${state}`);
   }
   const openedMs = clock.now();
