@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from './support/property.ts';
 import { parentPath } from '../src/format/path.ts';
 import { Permission } from '../src/format/generated/gdpfs_pb.js';
 import { groupSubject, LEVEL, type Level, type Rights } from '../src/fs/rights.ts';

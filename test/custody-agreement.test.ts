@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from './support/property.ts';
 import { isGdpfsError } from '../src/base/errors.ts';
 import { encodeRecords } from '../src/format/commit.ts';
 import { writeFile } from '../src/client/write.ts';

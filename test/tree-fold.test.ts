@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from './support/property.ts';
 import { isGdpfsError } from '../src/base/errors.ts';
 import { VolumeTree } from '../src/client/volume-tree.ts';
 import { decodeDentry } from '../src/format/dentry.ts';

@@ -37,6 +37,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   'format tests': formatsWithoutTest,
   'lock file': incompleteLock,
   'held promises': unheldPromises,
+  'seeded properties': unseededProperties,
 };
 
 const SOURCE_LINES_MAX = 400;
@@ -128,6 +129,15 @@ function unusedLimits(tree: Tree): Finding[] {
   return tree.limitNames
     .filter((name) => !isUsed(name))
     .map((name) => ({ path: LIMITS_PATH, message: `nothing uses the limit "${name}"` }));
+}
+
+const PROPERTY_PATH = 'test/support/property.ts';
+
+/** A check that fails in one run of many says nothing about the change that it ran for. */
+function unseededProperties(tree: Tree): Finding[] {
+  return code(tree)
+    .filter(({ path, text }) => path !== PROPERTY_PATH && /^import .* 'fast-check';$/m.test(text))
+    .map(({ path }) => ({ path, message: `imports fast-check, need ${PROPERTY_PATH}` }));
 }
 
 function formatsWithoutTest(tree: Tree): Finding[] {

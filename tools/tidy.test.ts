@@ -38,6 +38,21 @@ const CASES: readonly Case[] = [
     findings: [],
   },
   {
+    check: 'seeded properties',
+    title: 'reports a test whose cases differ from run to run',
+    files: { 'src/x.test.ts': "import fc from 'fast-check';\n" },
+    findings: [/imports fast-check/],
+  },
+  {
+    check: 'seeded properties',
+    title: 'accepts the module that sets the seed, and who imports it',
+    files: {
+      'test/support/property.ts': "import fc from 'fast-check';\n",
+      'src/x.test.ts': "import { fc } from '../test/support/property.ts';\n",
+    },
+    findings: [],
+  },
+  {
     check: 'held promises',
     title: 'reports invariants out of order, without a test, and with one that is not there',
     files: {

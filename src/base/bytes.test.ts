@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { bytesEqual, concatBytes, copyBytes, newBytes, runsOf, splitParts } from './bytes.ts';
 
 test('copyBytes() copies all of the source to its place, between any kinds of memory, and nothing more', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { type ByteRange, isCovered, mergeRanges } from './byte-ranges.ts';
 
 const RANGE = fc.record({ offset: fc.nat(60), length: fc.integer({ min: 1, max: 20 }) });

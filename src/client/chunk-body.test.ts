@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { crc32, sha256 } from '../base/digest.ts';
 import { alignedBytes, DIRECT_BLOCK_BYTES } from '../base/direct-io.ts';
 import { LIMITS } from '../base/limits.ts';

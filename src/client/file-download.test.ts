@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { Scratch } from '../../test/support/scratch.ts';
 import { concatBytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { crc32, formatDigest, sha256 } from '../base/digest.ts';

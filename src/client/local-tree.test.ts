@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { attributesOf } from './local-attributes.ts';
 import { LocalTree } from './local-tree.ts';

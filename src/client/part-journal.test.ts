@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { Scratch } from '../../test/support/scratch.ts';
 import { type ByteRange, isCovered, mergeRanges } from './byte-ranges.ts';
 import { type PartIdentity, PartJournal } from './part-journal.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { hexDecode } from '../base/bytes.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { publicKeyFromRaw, rawPrivateKey, rawPublicKey } from './ed25519.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { base64urlEncode } from '../base/bytes.ts';
 import { type ErrorCode, isGdpfsError } from '../base/errors.ts';
 import {

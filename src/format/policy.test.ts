@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { bitFlips, truncations } from '../../test/hostile-bytes.ts';
 import { concatBytes, utf8Encode } from '../base/bytes.ts';
 import { sha256 } from '../base/digest.ts';

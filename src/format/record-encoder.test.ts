@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { GDPfsMsgSchema, LogKind, NodeKind } from './generated/gdpfs_pb.js';
 import { encodeCommonRecord } from './record-encoder.ts';
 import type { RecordInit } from './records.ts';

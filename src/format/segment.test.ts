@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { bitFlips, flipBit, truncations } from '../../test/hostile-bytes.ts';
 import { concatBytes } from '../base/bytes.ts';
 import { crc32 } from '../base/digest.ts';

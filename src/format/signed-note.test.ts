@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { bitFlips, truncations } from '../../test/hostile-bytes.ts';
 import { concatBytes, utf8Decode, utf8Encode } from '../base/bytes.ts';
 import { isGdpfsError } from '../base/errors.ts';

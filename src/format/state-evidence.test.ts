@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { concatBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { decodeStateEvidence, encodeStateEvidence, type StateEvidence } from './state-evidence.ts';

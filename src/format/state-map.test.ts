@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { BATCHES, changesOf, memoryNodes } from '../../test/support/state-map.ts';
 import { asBuffer, hexEncode } from '../base/bytes.ts';
 import { NodeKind } from './generated/gdpfs_pb.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { changesOf, memoryNodes, OPERATION, PLACE } from '../../test/support/state-map.ts';
 import { hexEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';

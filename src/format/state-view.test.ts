@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { type ErrorCode, isGdpfsError } from '../base/errors.ts';
 import { type Checkpoint, encodeCheckpoint } from './checkpoint.ts';
 import { rawPublicKey } from './ed25519.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { flipBit } from '../../test/hostile-bytes.ts';
 import { sha256 } from '../base/digest.ts';
 import { isGdpfsError } from '../base/errors.ts';

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { Scratch } from '../../test/support/scratch.ts';
 import { alignedBytes, DIRECT_BLOCK_BYTES as BLOCK } from '../base/direct-io.ts';
 import { isGdpfsError } from '../base/errors.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { utf8Encode } from '../base/bytes.ts';
 import { crc32c, maskedCrc32c } from './crc32c.ts';
 

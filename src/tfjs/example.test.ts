@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import {
   bytesFeature,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../test/support/property.ts';
 import { packTar } from 'modern-tar';
 import { concatBytes } from '../base/bytes.ts';
 import { crc32, sha256 } from '../base/digest.ts';

@@ -1,6 +1,6 @@
 /** State maps in memory, and random changes to them. */
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
+import { fc } from './property.ts';
 import { asBuffer } from '../../src/base/bytes.ts';
 import { stateKey } from '../../src/format/state-entry.ts';
 import type { StateChange, StateNodes } from '../../src/format/state-map.ts';

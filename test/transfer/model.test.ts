@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/property.ts';
 import { isGdpfsError } from '../../src/base/errors.ts';
 import { downloadFile } from '../../src/client/download.ts';
 import { stat } from '../../src/client/files.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.ts';
 import { concatBytes } from '../../base/bytes.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type AnswerHead, AnswerParser, UnusualAnswer } from './answer-parser.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.ts';
 import { RateLimit } from './rate-limit.ts';
 
 test('what crosses stays at the rate, whatever pieces it comes in', () => {

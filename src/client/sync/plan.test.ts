@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { comparePaths, isBelow, parentPath } from '../../format/path.ts';
 import type { Action, TreeEntry, TreeFault, TreeItem, TreePages } from './action.ts';

@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.ts';
 import { crc32, sha256 } from '../../base/digest.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type ChunkFrame, ChunkFrameDecoder } from '../../format/chunk-frame.ts';
