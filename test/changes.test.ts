@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isGdpfsError } from '../src/base/errors.ts';
-import { watchChanges } from '../src/client/changes.ts';
+import { type WatchOptions, watchChanges } from '../src/client/changes.ts';
 import { listPages } from '../src/client/files.ts';
 import { openSession, type Session } from '../src/client/session.ts';
 import type { ChangePage, Entry, VolumeChange } from '../src/wire/generated/api.ts';
@@ -245,6 +245,30 @@ test('gdpfs watch prints what happened, for people and for programs', async () =
     .split('\n')
     .map((line) => JSON.parse(line) as VolumeChange);
   assert.equal(lines.at(-1)?.path, '/alice/open/shown');
+});
+
+test('watching what never was is refused, what was is told, and what is there is waited for', async () => {
+  const from = await end();
+  const options = { volume: 'alice', path: 'open/none', follow: true };
+  const watch = async (other: Partial<WatchOptions> = {}): Promise<string[]> => {
+    const seen: string[] = [];
+    for await (const { change } of watchChanges(session, { ...options, ...other })) {
+      seen.push(change);
+    }
+    return seen;
+  };
+  const never =
+    /^cannot watch "\/alice\/open\/none": it does not exist, and nothing happened there/;
+  for (const follow of [true, false]) {
+    await assert.rejects(watch({ follow }), { code: 'not_found', message: never });
+    await assert.rejects(watch({ follow, from }), { code: 'not_found', message: never });
+    await assert.rejects(watch({ follow, path: 'secret' }), { code: 'forbidden' });
+  }
+  await ok(put('open/none', '1'));
+  assert.deepEqual(await watch({ follow: false, from: await end() }), []);
+  await ok(removal('open/none'));
+  assert.deepEqual(await watch({ follow: false }), ['created', 'removed']);
+  await assert.rejects(watch({ follow: false, from: await end() }), { code: 'not_found' });
 });
 
 /** A tree as somebody keeps it who listens to the feed and lists what comes into sight. */

@@ -1,7 +1,8 @@
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { formatApiPath } from '../format/path.ts';
 import type { ChangePage, VolumeChange, VolumeChangesGetQuery } from '../wire/generated/api.ts';
-import type { CallOptions } from './files.ts';
+import { type CallOptions, stat } from './files.ts';
 import { jsonOf, type Session } from './session.ts';
 
 export interface WatchOptions extends CallOptions {
@@ -17,28 +18,56 @@ export interface WatchOptions extends CallOptions {
 
 /**
  * What happens in a volume, in order, as far as the session's principal may see it: the server's word.
- * With `follow` it ends only by `signal`, or when that right is taken away.
+ * With `follow` it ends only by `signal`, or when that right is taken away. Throws `not_found` if there is
+ * nothing at the path, and nothing has happened there since the first record that is looked at.
  */
 export async function* watchChanges(
   session: Session,
-  { volume, path, from, follow, signal }: WatchOptions,
+  watched: WatchOptions,
 ): AsyncGenerator<VolumeChange, void, void> {
+  const { volume, path, from, follow, signal } = watched;
   let next = from ?? (follow ? undefined : 0);
+  let isThere = false;
   for (;;) {
     const query: VolumeChangesGetQuery = {
       path,
       ...(next === undefined ? {} : { from: next }),
-      // Where to begin is known at once.
-      ...(follow && next !== undefined ? { wait: LIMITS.feedWaitSeconds } : {}),
+      // Nobody waits for what a misspelled path names.
+      ...(follow && isThere ? { wait: LIMITS.feedWaitSeconds } : {}),
     };
     const route = `/api/v1/volumes/${volume}/changes`;
     const page = jsonOf<ChangePage>(await session.request({ method: 'GET', route, query, signal }));
+    if (page.changes.length > 0) isThere = true;
     yield* page.changes;
-    const isEnd = page.next === next && page.changes.length === 0;
+    const isEnd = page.changes.length === 0 && (next === undefined || page.next === next);
+    if (isEnd && !isThere) {
+      await requireThere(session, watched, page.next);
+      isThere = true;
+    }
     if (isEnd && !follow) return;
     if (next !== undefined && page.next < next) {
       throw new GdpfsError('corrupt', 'cannot follow changes: the server goes back');
     }
     ({ next } = page);
+  }
+}
+
+async function requireThere(
+  session: Session,
+  { volume, path, from, signal }: WatchOptions,
+  end: number,
+): Promise<void> {
+  const watched = formatApiPath({ volume, path });
+  try {
+    await stat(session, watched, { signal });
+  } catch (error) {
+    if (!isGdpfsError(error, 'not_found')) throw error;
+    const begin = from ?? 0;
+    throw new GdpfsError(
+      'not_found',
+      `cannot watch "${watched}": it does not exist, and nothing happened there ` +
+        `in the records from ${begin} to ${end}`,
+      { hint: 'watch the directory above it to see it come', cause: error },
+    );
   }
 }
