@@ -24,6 +24,7 @@ import {
 import { crc32, sha256 } from '../src/base/digest.ts';
 import { VolumeTree } from '../src/client/volume-tree.ts';
 import { parseCheckpoint, verifyCheckpoint } from '../src/format/checkpoint.ts';
+import { verifyCheckpointProof } from '../src/format/checkpoint-proof.ts';
 import { chunkingKey, ContentCutter } from '../src/format/chunker.ts';
 import { ChunkFrameDecoder } from '../src/format/chunk-frame.ts';
 import { decodeCommit, decodeResults, encodeCommit } from '../src/format/commit.ts';
@@ -65,10 +66,12 @@ import { readTable } from '../src/storage/sealed-segment.ts';
  */
 const FIXTURES: Readonly<Record<string, string>> = {
   'checkpoint-extended.note': 'b0c5f1039b5f8fc0264ce8e9683a903382e961529722e4288750c011c3bf19f5',
+  'checkpoint-rotated.note': '3ab870288a4a19a9caddeeb96b19ce6947e2ac1f03a9964b4da99a891bccddb2',
   'checkpoint.note': 'e828c021206c7ef224a72cf4e3280e8eb76cc01383b6d5b237a8c4b232e36745',
   'chunk-frames.hex': '3b9652d91f31f684d5fd0eca6d19800737d9f8901b23a70ffe8f40eb26a63f50',
   'chunking.json': '6cbff975a0872901346f5ea17648efe6137c6d9f4637ded219cee3400b8ffeda',
   'commit-first.hex': '2d831101ae7eaab96870898ab31ee14d93ce07868b242ce236a59d31ffd814df',
+  'commit-rotated.hex': 'edc6a29528f7b398229a669ea89d9766123c6bb00c3f61696a6e717333a40c2b',
   'commit-second.hex': 'b448d1609a468dc47bd068abdabe652a3054d3afe658ae8e0d49311baf086a76',
   'manifest.hex': 'e2b09c82e5261286aa628d6cae588bc04738f6b233bd9a042395c1e93c831adc',
   'merkle-frontier.hex': '5816b5907032b2fc52dcb12e7a85dd1ca76c1c177b84a1f51ef3aab68a4fb8c7',
@@ -81,6 +84,8 @@ const FIXTURES: Readonly<Record<string, string>> = {
   'record-meta-directory.hex': '61df07da3b8f973e0c0e978e66c641927405886b61e8599f4d27ce04743a7cbc',
   'record-meta-file.hex': '5a9e987b7aae1f231958a2fff79d6804bcf3398bc1496ab695d209289d99630b',
   'record-system-volume.hex': '78caca23f9a672642a3f287ea06be59df798b459eddc6c8c257177cd4b116f0b',
+  'record-volume-policy-rotated.hex':
+    'fa1e4b39ecf7b7684a0175aa6a87d024629195a2c6842400a2fd028213dceb3b',
   'record-volume-policy.hex': 'a422b3496b4a7f966c15703adda89be886f4baf972cffa54f8020182a53603a4',
   'store/segments/0000000001.seg':
     '977ee96d72103f9ce8f97dc161560a13deefb397f3ca2f7c0b85f4c8d8e6e030',
@@ -106,6 +111,10 @@ const VOLUME = '9863ec89196e326f8f9a8c518f3ad32e96864b28469a96a2c628209996b072ce
 const FILE_LOG = 'b0a7976d2ee34540b9434842ee5c98c2e6af8d4ebacda1a54857448652615009';
 const OWNER_KEY = KEY.publicKey;
 const WRITER_KEY = hex('3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c');
+const LATER_OWNERS = [
+  hex('fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025'),
+  hex('ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf'),
+];
 const TABLE_OFFSET = 15269;
 
 describe('format version 1', () => {
@@ -221,8 +230,20 @@ describe('format version 1', () => {
   it('record-volume-policy.hex names the writer, signed by the owner', () => {
     const body = decodeRecord(readHex('record-volume-policy.hex'));
     assert(body.case === 'volume');
-    const policy = { epoch: 1, writerKey: WRITER_KEY, historyDays: 30 };
+    const policy = { epoch: 1, writerKey: WRITER_KEY, historyDays: 30, rotations: [] };
     assert.deepEqual(verifyPolicy(hex(VOLUME), OWNER_KEY, body.value), policy);
+  });
+
+  it('record-volume-policy-rotated.hex and checkpoint-rotated.note lead from the first owner to the third', () => {
+    const policy = readHex('record-volume-policy-rotated.hex');
+    const proof = { meta: readHex('record-meta-directory.hex'), policy, consistency: [] };
+    const checkpoint = read('checkpoint-rotated.note');
+    const { count, epoch, owner, ownerKeys } = verifyCheckpointProof(hex(VOLUME), {
+      ...proof,
+      checkpoint,
+    });
+    assert.deepEqual([count, epoch, ownerKeys], [6, 2, LATER_OWNERS]);
+    assert.deepEqual(owner, { rotations: 2, ownerKey: LATER_OWNERS[1] });
   });
 
   it('record-meta-file.hex and the fchunks make a file', () => {
@@ -287,10 +308,10 @@ describe('format version 1', () => {
     assert.deepEqual(fields(body.value.body.value), entry);
   });
 
-  it('commit-first.hex and commit-second.hex verify, pin their file, and encode to the same bytes', () => {
+  it('the commits verify one behind the other, pin their file, and encode to the same bytes', () => {
     let state: ChainState | undefined;
     const logs = new FileLogs();
-    for (const name of ['commit-first.hex', 'commit-second.hex']) {
+    for (const name of ['commit-first.hex', 'commit-second.hex', 'commit-rotated.hex']) {
       const bytes = readHex(name);
       const commit = decodeCommit(bytes);
       state = verifyCommit(state, commit);
@@ -298,10 +319,10 @@ describe('format version 1', () => {
       const files = checkPins(commit, logs).flatMap(({ manifest }) => manifest ?? []);
       assert.deepEqual(
         files.map(({ size }) => size),
-        name === 'commit-first.hex' ? [] : [23],
+        name === 'commit-second.hex' ? [23] : [],
       );
     }
-    assert.deepEqual([state?.count, state?.epoch, state?.timeMs], [5, 1, 1_790_000_001_000]);
+    assert.deepEqual([state?.count, state?.epoch, state?.timeMs], [6, 2, 1_790_000_002_000]);
   });
 
   it('the roots in record-dentry-file.hex are those of its log', () => {

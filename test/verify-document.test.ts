@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { readPolicy } from '../src/format/policy.ts';
 import { runCli } from './support/cli.ts';
 import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
 
@@ -178,4 +179,28 @@ test('gdpfs verify looks as deep as it is told, and gdpfs volume checkpoint prin
     home,
   });
   assert.equal(both.code, 64);
+});
+
+test('they follow the owner through rotations of its key, and find a changed byte of each', async () => {
+  for (let count = 0; count < 2; count += 1) {
+    await gdpfs(['volume', 'key', 'rotate', '--owner', 'gdp://vision']);
+  }
+  const proof = await prove('train/deep/part-1');
+  const { status, stdout, stderr } = await follow(proof);
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout.match(/Signature Verified Successfully/g)?.length, 4);
+  assert.match(stdout, new RegExp(`is what the writer of ${name} has signed`));
+  const path = join(proof.directory, 'policy');
+  const good = await readFile(path);
+  const { rotations } = readPolicy(good);
+  assert.equal(rotations.length, 2);
+  for (const { ownerKey, signature } of rotations) {
+    for (const part of [ownerKey, signature]) {
+      const bad = Buffer.from(good);
+      const at = good.indexOf(part) + 5;
+      bad.writeUInt8(bad.readUInt8(at) ^ 1, at);
+      await writeFile(path, bad);
+      await isRefused(proof, /Verification Failure|another owner/);
+    }
+  }
 });

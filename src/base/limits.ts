@@ -36,6 +36,8 @@ export const LIMITS = {
   /** Largest file in records of its log: with 4 MiB chunks this is 4 TiB. */
   fileRecordsMax: 1_048_576,
   checkpointBytesMax: 4 * KIB,
+  /** Times that a log's owner key is replaced: each policy repeats all of them, in a query parameter too. */
+  ownerRotationsMax: 32,
   resultBytesMax: 64 * KIB,
   logProofHashesMax: 64,
   /** A page of the log: its entries, and what is looked through for them, in records and bytes. */

@@ -7,7 +7,8 @@ import { verifyCheckpointProof, verifyContinuation } from '../format/checkpoint-
 import { decodeDentry } from '../format/dentry.ts';
 import { LogKind, NodeKind } from '../format/generated/gdpfs_pb.js';
 import { leafHash, verifyInclusion } from '../format/merkle.ts';
-import { checkpointOrigin, type Policy, verifyPolicy } from '../format/policy.ts';
+import { ownerMark, verifySuccession } from '../format/owner-rotation.ts';
+import { checkpointOrigin, ownerKeys, type Policy, verifyPolicy } from '../format/policy.ts';
 import { decodeMeta, decodeRecord } from '../format/records.ts';
 import type { LogEntry, LogPage, VolumeLogGetQuery } from '../wire/generated/api.ts';
 import type { CallOptions } from './files.ts';
@@ -85,13 +86,16 @@ class ProvenPage {
     const name = base64urlDecode(trusted.name) ?? new Uint8Array(0);
     this.#page = page;
     this.#name = name;
-    this.#checkpoint = verifyCheckpointProof(name, proof);
-    verifyContinuation(trusted.checkpoint, this.#checkpoint, proof.consistency);
+    const checkpoint = verifyCheckpointProof(name, proof);
+    verifyContinuation(trusted.checkpoint, checkpoint, proof.consistency);
+    this.#checkpoint = checkpoint;
     const { ownerKey } = decodeMeta(proof.meta, LogKind.DIRECTORY);
     this.#policies = page.policies.map((text) => {
       const body = decodeRecord(decoded(text));
       if (body.case !== 'volume') throw untrusted('what names a key is no policy');
-      return verifyPolicy(name, ownerKey, body.value);
+      const policy = verifyPolicy(name, ownerKey, body.value);
+      verifySuccession(ownerMark(ownerKeys(policy)), checkpoint.ownerKeys);
+      return policy;
     });
   }
 

@@ -57,15 +57,15 @@ export async function createVolume(
   return jsonOf(answer);
 }
 
-/** A new writer key; returns its epoch. For those who administer the volume. */
+/** Replaces a key of a volume whose keys the server has. For those who administer it. */
 export async function rotateKey(
   session: Session,
   volume: string,
-  call: CallOptions = {},
-): Promise<number> {
+  { role = 'writer', signal }: CallOptions & { readonly role?: 'owner' | 'writer' } = {},
+): Promise<KeyRotation> {
   const route = `/api/v1/volumes/${encodeURIComponent(volume)}/keys`;
-  const answer = await session.request({ method: 'POST', route, changes: true, ...call });
-  return jsonOf<KeyRotation>(answer).epoch;
+  const query = role === 'owner' ? { owner: true } : {};
+  return jsonOf(await session.request({ method: 'POST', route, query, changes: true, signal }));
 }
 
 export async function whoami(session: Session, call: CallOptions = {}): Promise<Whoami> {

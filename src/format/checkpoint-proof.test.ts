@@ -3,9 +3,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
-import { type Checkpoint, encodeCheckpoint } from './checkpoint.ts';
+import { encodeCheckpoint } from './checkpoint.ts';
 import {
   type CheckpointProof,
+  type ProvenCheckpoint,
   verifyCheckpointProof,
   verifyContinuation,
 } from './checkpoint-proof.ts';
@@ -26,7 +27,7 @@ function makeVolume() {
   const volume = logName(meta);
   const epochs = [1, 2].map((epoch) => {
     const writer = generateKeyPairSync('ed25519').privateKey;
-    const policy = { epoch, writerKey: rawPublicKey(writer), historyDays: 30 };
+    const policy = { epoch, writerKey: rawPublicKey(writer), historyDays: 30, rotations: [] };
     return { writer, policy: encodePolicyRecord({ volume, policy, ownerKey: owner }) };
   });
   const proofOf = (count: number, epoch: number, by = epoch): CheckpointProof => {
@@ -51,7 +52,7 @@ function assertUntrusted(action: () => unknown, state: RegExp): void {
   );
 }
 
-function seen(count: number, epoch = 1): Checkpoint {
+function seen(count: number, epoch = 1): ProvenCheckpoint {
   return verifyCheckpointProof(volume, proofOf(count, epoch));
 }
 

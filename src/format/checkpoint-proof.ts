@@ -3,8 +3,15 @@ import { GdpfsError } from '../base/errors.ts';
 import { type Checkpoint, verifyCheckpoint } from './checkpoint.ts';
 import { LogKind } from './generated/gdpfs_pb.js';
 import { verifyConsistency } from './merkle.ts';
-import { checkpointOrigin, type Policy, verifyPolicy } from './policy.ts';
+import { ownerMark, sameOwner, verifySuccession } from './owner-rotation.ts';
+import { checkpointOrigin, ownerKeys, type Policy, verifyPolicy } from './policy.ts';
 import { decodeMeta, decodeRecord, logName } from './records.ts';
+
+/** A checkpoint of which it was proven who has signed it. */
+export interface ProvenCheckpoint extends Checkpoint {
+  /** The owner keys that follow the log's first one. */
+  readonly ownerKeys: readonly Uint8Array[];
+}
 
 /** A volume's newest checkpoint, and what proves it to whoever knows the volume's name. */
 export interface CheckpointProof {
@@ -19,13 +26,14 @@ export interface CheckpointProof {
 }
 
 /**
- * The checkpoint, if the name leads to its signature: the name to the owner's key, this one to the
- * writer's, and that one to the checkpoint. Throws `untrusted`, `corrupt`.
+ * The checkpoint, if the name leads to its signature: the name to the owner's first key, this one to the
+ * owner's key in force, that one to the writer's, and this one to the checkpoint. Throws `untrusted`,
+ * `corrupt`.
  */
 export function verifyCheckpointProof(
   volume: Uint8Array,
   proof: Pick<CheckpointProof, 'checkpoint' | 'meta' | 'policy'>,
-): Checkpoint {
+): ProvenCheckpoint {
   const writer = verifyWriter(volume, proof);
   const checkpoint = verifyCheckpoint(proof.checkpoint, {
     publicKey: writer.writerKey,
@@ -34,29 +42,39 @@ export function verifyCheckpointProof(
   if (checkpoint.epoch !== writer.epoch) {
     throw untrusted(`its epoch is ${checkpoint.epoch}, need ${writer.epoch}`);
   }
-  return checkpoint;
+  if (!sameOwner(checkpoint.owner, ownerMark(writer.ownerKeys))) {
+    throw untrusted('it says another owner than the one that has named its writer');
+  }
+  return { ...checkpoint, ownerKeys: writer.ownerKeys };
+}
+
+/** Who signs a volume's checkpoints, and who says so. */
+export interface ProvenWriter extends Pick<Policy, 'writerKey' | 'epoch'> {
+  /** As in ProvenCheckpoint. */
+  readonly ownerKeys: readonly Uint8Array[];
 }
 
 /** The key that the volume's owner has named, and since when. Throws as `verifyCheckpointProof` does. */
 export function verifyWriter(
   volume: Uint8Array,
   { meta, policy: record }: Pick<CheckpointProof, 'meta' | 'policy'>,
-): Pick<Policy, 'writerKey' | 'epoch'> {
+): ProvenWriter {
   if (!bytesEqual(logName(meta), volume)) throw untrusted('it is of another volume');
   const { ownerKey } = decodeMeta(meta, LogKind.DIRECTORY);
-  if (record.length === 0) return { writerKey: ownerKey, epoch: 0 };
+  if (record.length === 0) return { writerKey: ownerKey, epoch: 0, ownerKeys: [] };
   const body = decodeRecord(record);
   if (body.case !== 'volume') throw untrusted('what names its writer is no policy');
-  return verifyPolicy(volume, ownerKey, body.value);
+  const { writerKey, epoch, rotations } = verifyPolicy(volume, ownerKey, body.value);
+  return { writerKey, epoch, ownerKeys: ownerKeys({ rotations }) };
 }
 
 /**
- * Does `newer` go on where `older` was? Both are verified checkpoints of one volume; `consistency` is
+ * Does `newer` go on where `older` was, under the same owner or one that this one has named? Both are verified checkpoints of one volume; `consistency` is
  * the proof between their counts. Throws `untrusted` that says how it does not.
  */
 export function verifyContinuation(
   older: Checkpoint,
-  newer: Checkpoint,
+  newer: ProvenCheckpoint,
   consistency: readonly Uint8Array[],
 ): void {
   if (newer.count < older.count) {
@@ -75,6 +93,7 @@ export function verifyContinuation(
       `it is signed by the writer of epoch ${newer.epoch}, and ${older.epoch} was seen`,
     );
   }
+  verifySuccession(older.owner, newer.ownerKeys);
   if (newer.timeMs < older.timeMs) throw untrusted('its time is before the one seen before');
   if (older.state !== undefined && newer.state === undefined) {
     throw untrusted('it says nothing of the state of the tree any more');

@@ -1,6 +1,7 @@
 import { asBuffer, base64urlDecode, utf8Decode, utf8Encode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
+import type { OwnerMark } from './owner-rotation.ts';
 import { decodeBase64, type NoteSignature, parseNote, verifyNote } from './signed-note.ts';
 
 /**
@@ -12,6 +13,7 @@ import { decodeBase64, type NoteSignature, parseNote, verifyNote } from './signe
  *     time <milliseconds since the Unix epoch>
  *     epoch <number of the writer key>
  *     state <base64 of a root>                  optional
+ *     owner <rotations> <base64 of a key>       once the owner's key was replaced
  *
  * Extension lines that are not known here are allowed: the bytes that were signed are what is kept.
  */
@@ -26,19 +28,22 @@ export interface Checkpoint {
   readonly epoch: number;
   /** Root of the state map after the records. */
   readonly state?: Uint8Array;
+  /** The owner key in force, once the first one was replaced. */
+  readonly owner?: OwnerMark;
 }
 
 const ORIGIN_PREFIX = 'gdpfs.v1/';
 
 /** The text to be signed, by `signNote` with `keyName: checkpoint.origin`. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const { origin, count, root, timeMs, epoch, state } = checkpoint;
+  const { origin, count, root, timeMs, epoch, state, owner } = checkpoint;
   assert(isOrigin(origin), 'origin names a log');
   assert(isCount(count), 'record count is a safe integer');
   assert(isCount(timeMs), 'time is a safe integer');
   assert(isCount(epoch), 'epoch is a safe integer');
   const lines = [origin, count, formatRoot(root), `time ${timeMs}`, `epoch ${epoch}`];
   if (state !== undefined) lines.push(`state ${formatRoot(state)}`);
+  if (owner !== undefined) lines.push(`owner ${owner.rotations} ${formatRoot(owner.ownerKey)}`);
   return utf8Encode(`${lines.join('\n')}\n`);
 }
 
@@ -80,6 +85,7 @@ function decodeCheckpoint(text: Uint8Array): Checkpoint {
   if (!isOrigin(origin)) throw malformed('origin');
   if (extensions.includes('')) throw malformed('extension line');
   const state = extension(extensions, 'state');
+  const owner = extension(extensions, 'owner');
   return {
     origin,
     count: parseInteger(count, 'record count'),
@@ -87,6 +93,7 @@ function decodeCheckpoint(text: Uint8Array): Checkpoint {
     timeMs: parseInteger(extension(extensions, 'time'), 'time'),
     epoch: parseInteger(extension(extensions, 'epoch'), 'epoch'),
     ...(state === undefined ? {} : { state: parseRoot(state, 'state') }),
+    ...(owner === undefined ? {} : { owner: parseOwner(owner) }),
   };
 }
 
@@ -97,13 +104,20 @@ function extension(lines: readonly string[], name: string): string | undefined {
   return values[0]?.slice(name.length + 1);
 }
 
+function parseOwner(text: string): OwnerMark {
+  const [number, key = '', ...more] = text.split(' ');
+  const rotations = parseInteger(number, 'owner');
+  if (rotations === 0 || more.length > 0) throw malformed('owner');
+  return { rotations, ownerKey: parseRoot(key, 'owner') };
+}
+
 function isOrigin(text: string): boolean {
   if (!text.startsWith(ORIGIN_PREFIX)) return false;
   return base64urlDecode(text.slice(ORIGIN_PREFIX.length))?.length === DIGEST_BYTES;
 }
 
 function formatRoot(root: Uint8Array): string {
-  assert(root.length === DIGEST_BYTES, 'a root is a digest');
+  assert(root.length === DIGEST_BYTES, 'a root is a digest, a key is as long');
   return asBuffer(root).toString('base64');
 }
 

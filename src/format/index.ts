@@ -13,6 +13,7 @@ export {
 } from './checkpoint.ts';
 export {
   type CheckpointProof,
+  type ProvenCheckpoint,
   verifyCheckpointProof,
   verifyContinuation,
 } from './checkpoint-proof.ts';
@@ -64,6 +65,12 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './merkle.ts';
+export {
+  type OwnerMark,
+  type OwnerRotation,
+  verifyRotations,
+  verifySuccession,
+} from './owner-rotation.ts';
 export {
   baseName,
   compareNames,

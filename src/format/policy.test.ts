@@ -15,7 +15,12 @@ import { decodeRecord } from './records.ts';
 const { privateKey: OWNER } = generateKeyPairSync('ed25519');
 const OWNER_KEY = rawPublicKey(OWNER);
 const VOLUME = sha256(Uint8Array.of(1));
-const POLICY: Policy = { epoch: 3, writerKey: sha256(Uint8Array.of(2)), historyDays: 30 };
+const POLICY: Policy = {
+  epoch: 3,
+  writerKey: sha256(Uint8Array.of(2)),
+  historyDays: 30,
+  rotations: [],
+};
 
 describe('checkpointOrigin()', () => {
   it('is the format and the name of the volume', () => {
@@ -31,6 +36,7 @@ describe('verifyPolicy()', () => {
         epoch: fc.maxSafeNat(),
         writerKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
         historyDays: fc.nat(2 ** 32 - 1),
+        rotations: fc.constant([]),
       },
       { noNullPrototype: true },
     );

@@ -224,7 +224,7 @@ function policy(
   owner = OWNER,
   volume: Uint8Array = NAME,
 ): Uint8Array {
-  const value = { epoch, writerKey: rawPublicKey(writer), historyDays: 30 };
+  const value = { epoch, writerKey: rawPublicKey(writer), historyDays: 30, rotations: [] };
   return encodePolicyRecord({ volume, policy: value, ownerKey: owner });
 }
 

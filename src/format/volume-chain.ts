@@ -5,7 +5,8 @@ import { verifyCheckpoint } from './checkpoint.ts';
 import { type Commit, ZERO_DIGEST } from './commit.ts';
 import { LogKind } from './generated/gdpfs_pb.js';
 import { leafHash, MerkleFrontier } from './merkle.ts';
-import { checkpointOrigin, verifyPolicy } from './policy.ts';
+import { sameOwner } from './owner-rotation.ts';
+import { checkpointOrigin, ownerAfter, verifyNextPolicy, verifyPolicy } from './policy.ts';
 import { decodeMeta, decodeRecord, logName } from './records.ts';
 
 /** What must be known of a directory log to check its next commit. */
@@ -13,10 +14,11 @@ export interface ChainState {
   /** Name of the directory log. */
   readonly name: Uint8Array;
   readonly kind: LogKind.DIRECTORY | LogKind.SYSTEM;
+  /** That of the meta record: the first one. */
   readonly ownerKey: Uint8Array;
   readonly writerKey: Uint8Array;
   readonly epoch: number;
-  /** The record that names writer and epoch; empty before the first one. */
+  /** The record that names writer and epoch, and the owner in force; empty before the first one. */
   readonly policy: Uint8Array;
   readonly count: number;
   /** Encoded MerkleFrontier over the records. */
@@ -58,6 +60,9 @@ export function verifyCommit(before: ChainState | undefined, commit: Commit): Ch
   }
   if (checkpoint.epoch !== keys.epoch || commit.epoch !== keys.epoch) {
     throw broken(commit, `its epoch is ${commit.epoch}, need ${keys.epoch}`);
+  }
+  if (!sameOwner(checkpoint.owner, ownerAfter(keys.policy))) {
+    throw broken(commit, 'its checkpoint is of another owner');
   }
   if (checkpoint.timeMs < state.timeMs) throw broken(commit, 'its time is before the last one');
   if (state.state !== undefined && checkpoint.state === undefined) {
@@ -112,7 +117,7 @@ function checkRecords(
     if ((seq === 0) !== (body.case === 'meta')) throw broken(commit, `record ${seq} is misplaced`);
     if (body.case === 'volume') {
       const policy = verifyPolicy(state.name, state.ownerKey, body.value);
-      if (policy.epoch <= epoch) throw broken(commit, `epoch ${policy.epoch} is not new`);
+      verifyNextPolicy(record, policy);
       ({ writerKey, epoch } = policy);
       record = bytes.slice();
     } else if (body.case !== 'meta' && body.case !== contentCase(state.kind)) {

@@ -88,9 +88,13 @@ export class FileSystem {
     return await this.#volumes.create(options, context);
   }
 
-  /** Replaces the writer key; `changed` if another was first. */
-  async rotateKey(volume: Uint8Array, context: ChangeContext): Promise<{ readonly epoch: number }> {
-    return await this.#volumes.rotateKey(volume, context);
+  /** Replaces the writer's or the owner's key; `changed` if another was first. */
+  async rotateKey(
+    volume: Uint8Array,
+    role: 'owner' | 'writer',
+    context: ChangeContext,
+  ): ReturnType<Volumes['rotateKey']> {
+    return await this.#volumes.rotateKey(volume, role, context);
   }
 
   /** By alias or by the 43-character name. Throws `not_found`. */

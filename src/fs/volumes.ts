@@ -13,10 +13,9 @@ import {
 } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
 import { isAlias, parseVolumeReference } from '../format/path.ts';
-import { decodePolicy, encodePolicyRecord } from '../format/policy.ts';
+import { encodePolicyRecord } from '../format/policy.ts';
 import {
   decodeMeta,
-  decodeRecord,
   encodeRecord,
   FORMAT_VERSION,
   logName,
@@ -25,17 +24,17 @@ import {
 } from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { LogEngine } from '../log/engine.ts';
-import type { KeyStore, SigningKey } from '../log/key-store.ts';
+import type { KeyRole, KeyStore, SigningKey } from '../log/key-store.ts';
 import { unsigned } from '../log/transaction.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import type { ForeignLog } from './foreign-log.ts';
+import { HISTORY_DAYS_DEFAULT, nextPolicy } from './key-rotation.ts';
 import type { Quotas } from './quotas.ts';
 import { EVERYONE } from './rights.ts';
 import type { System } from './system.ts';
 import type { QuotaRow } from './system-view.ts';
 import type { ChangeContext, VolumeInfo } from './types.ts';
 
-const HISTORY_DAYS_DEFAULT = 30;
 /** The first writer key of a volume. */
 const FIRST_EPOCH = 1;
 const IDS_CACHED_MAX = 10_000;
@@ -79,6 +78,7 @@ export function newLog(options: {
       epoch: FIRST_EPOCH,
       writerKey: writer.publicKey,
       historyDays: HISTORY_DAYS_DEFAULT,
+      rotations: [],
     },
     ownerKey: owner.privateKey,
   });
@@ -189,29 +189,27 @@ export class Volumes {
   }
 
   /**
-   * Makes a new writer key and has the owner's key name it: from the commit that says so on, nothing
-   * that the old key signs counts. Returns the new epoch. Throws `changed` if another was first.
+   * Makes a new writer or owner key and has the owner's key name it: from the commit that says so on,
+   * nothing that the old key signs counts. Returns the new epoch, and how often the owner's key was
+   * replaced. Throws `changed` if another was first.
    */
-  async rotateKey(name: Uint8Array, context: ChangeContext): Promise<{ readonly epoch: number }> {
-    const { id, epoch, policy: record, custody } = this.byName(name);
-    if (custody === 'client') throw unsigned();
-    const body = record.length === 0 ? undefined : decodeRecord(record);
-    const before = body?.case === 'volume' ? decodePolicy(body.value.policy) : undefined;
-    const writer = this.#keys.create();
-    const policy = {
-      epoch: epoch + 1,
-      writerKey: writer.publicKey,
-      historyDays: before?.historyDays ?? HISTORY_DAYS_DEFAULT,
-    };
-    const ownerKey = this.#keys.ownerKey(name);
-    const next = encodePolicyRecord({ volume: name, policy, ownerKey });
-    // Durable before the log can name it.
-    this.#keys.saveWriter(name, writer);
+  async rotateKey(
+    name: Uint8Array,
+    role: KeyRole,
+    context: ChangeContext,
+  ): Promise<{ readonly epoch: number; readonly ownerRotations: number }> {
+    const row = this.byName(name);
+    if (row.custody === 'client') throw unsigned();
+    // It is made of the first owner key, which then need not be kept.
+    if (role === 'owner' && this.info(row).chunking === 'cdc') {
+      this.#keys.saveChunkingKey(name, this.chunkingKey(name));
+    }
+    const { record, policy } = nextPolicy(row, this.#keys, role);
     const { author: principal, request } = context;
     return await this.#engine.run(
       (transaction) => {
-        transaction.appendPolicy(id, next, policy);
-        return { epoch: policy.epoch };
+        transaction.appendPolicy(row.id, record, policy);
+        return { epoch: policy.epoch, ownerRotations: policy.rotations.length };
       },
       request === undefined ? {} : { request: { principal, ...request } },
     );

@@ -166,7 +166,7 @@ function newLog(keys: KeyStore): { readonly state: ChainState; readonly records:
   const name = logName(meta);
   const policy = encodePolicyRecord({
     volume: name,
-    policy: { epoch: 1, writerKey: writer.publicKey, historyDays: 30 },
+    policy: { epoch: 1, writerKey: writer.publicKey, historyDays: 30, rotations: [] },
     ownerKey: owner.privateKey,
   });
   keys.save(name, { owner, writer });

@@ -18,6 +18,9 @@ import { makeDurableDirectory, syncDirectory } from '../storage/durable-director
 /** Keys kept in memory. */
 const KEYS_CACHED_MAX = 1024;
 
+/** What a key of a volume is for. */
+export type KeyRole = 'owner' | 'writer';
+
 /** An Ed25519 key pair; `publicKey` is raw, 32 bytes. */
 export interface SigningKey {
   readonly privateKey: KeyObject;
@@ -61,9 +64,9 @@ export class KeyStore implements Signer {
     syncDirectory(this.#directory);
   }
 
-  /** A writer key that will follow; durable when it returns. The ones before stay. */
-  saveWriter(volume: Uint8Array, writer: SigningKey): void {
-    saveKey(this.#laterPath(volume, writer.publicKey), writer);
+  /** A key that will follow; durable when it returns. The ones before stay. */
+  saveLater(volume: Uint8Array, role: KeyRole, key: SigningKey): void {
+    saveKey(this.#laterPath(volume, role, key.publicKey), key);
     syncDirectory(this.#directory);
   }
 
@@ -99,23 +102,28 @@ export class KeyStore implements Signer {
   }
 
   /**
-   * The 32 bytes that the volume owner's private key is made from. Throws `read_only` if the key is
-   * not here.
+   * The 32 bytes that the private half of the volume's first owner key is made from. Throws `read_only`
+   * if the key is not here.
    */
   ownerSeed(volume: Uint8Array): Uint8Array {
-    return rawPrivateKey(this.ownerKey(volume));
+    return rawPrivateKey(this.#read(volume, 'owner', [this.#path(volume, 'owner')]));
   }
 
-  /** What signs policies. Throws `read_only` if it is not here. */
-  ownerKey(volume: Uint8Array): KeyObject {
-    return this.#read(volume, 'owner', [this.#path(volume, 'owner')]);
+  /** The private half of the owner key in force, which signs policies. Throws `read_only` if it is not here. */
+  ownerKey(log: { readonly name: Uint8Array; readonly ownerKey: Uint8Array }): KeyObject {
+    return this.#read(
+      log.name,
+      'owner',
+      this.#paths(log.name, 'owner', log.ownerKey),
+      log.ownerKey,
+    );
   }
 
   writerKey(log: { readonly name: Uint8Array; readonly writerKey: Uint8Array }): KeyObject {
     const id = base64urlEncode(log.writerKey);
     let key = this.#cache.get(id);
     if (key === undefined) {
-      const paths = [this.#laterPath(log.name, log.writerKey), this.#path(log.name, 'writer')];
+      const paths = this.#paths(log.name, 'writer', log.writerKey);
       key = this.#read(log.name, 'writer', paths, log.writerKey);
       if (this.#cache.size >= KEYS_CACHED_MAX) {
         const oldest = this.#cache.keys().next();
@@ -129,7 +137,7 @@ export class KeyStore implements Signer {
   /** The key in the first of `paths` that is there, which must be that of `publicKey`. */
   #read(
     volume: Uint8Array,
-    role: 'owner' | 'writer',
+    role: KeyRole,
     paths: readonly string[],
     publicKey?: Uint8Array,
   ): KeyObject {
@@ -150,17 +158,22 @@ export class KeyStore implements Signer {
     });
   }
 
-  /** Of a writer key that was not the first. */
-  #laterPath(volume: Uint8Array, publicKey: Uint8Array): string {
+  /** Where the key may be. */
+  #paths(volume: Uint8Array, role: KeyRole, publicKey: Uint8Array): string[] {
+    return [this.#laterPath(volume, role, publicKey), this.#path(volume, role)];
+  }
+
+  /** Of a key that was not the first. */
+  #laterPath(volume: Uint8Array, role: KeyRole, publicKey: Uint8Array): string {
     const id = base64urlEncode(sha256(publicKey).subarray(0, 8));
-    return join(this.#directory, `${base64urlEncode(volume)}.writer.${id}.key`);
+    return join(this.#directory, `${base64urlEncode(volume)}.${role}.${id}.key`);
   }
 
   #chunkingPath(volume: Uint8Array): string {
     return join(this.#directory, `${base64urlEncode(volume)}.chunking`);
   }
 
-  #path(volume: Uint8Array, role: 'owner' | 'writer'): string {
+  #path(volume: Uint8Array, role: KeyRole): string {
     return join(this.#directory, `${base64urlEncode(volume)}.${role}.key`);
   }
 }

@@ -1,7 +1,7 @@
 import { encodeCheckpoint } from '../format/checkpoint.ts';
 import { type Commit, encodeCommit, encodeResults, type PartPlace } from '../format/commit.ts';
 import { leafHash, MerkleFrontier } from '../format/merkle.ts';
-import { checkpointOrigin } from '../format/policy.ts';
+import { checkpointOrigin, ownerAfter } from '../format/policy.ts';
 import { encodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { signNote } from '../format/signed-note.ts';
 import type { ChainState } from '../format/volume-chain.ts';
@@ -83,7 +83,9 @@ export function checkpointText(
   const { count } = frontier;
   const { epoch } = volume;
   const root = frontier.root();
-  const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...(state && { state }) });
+  const owner = ownerAfter(volume.policy);
+  const optional = { ...(state && { state }), ...(owner && { owner }) };
+  const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...optional });
   return { text, frontier };
 }
 

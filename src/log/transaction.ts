@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { asBuffer, bytesEqual } from '../base/bytes.ts';
-import { assert, GdpfsError } from '../base/errors.ts';
+import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { FileLogPart, RequestResult } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
-import { checkpointOrigin, type Policy } from '../format/policy.ts';
+import { checkpointOrigin, type Policy, verifyNextPolicy } from '../format/policy.ts';
 import { encodeRecord, type RecordInit } from '../format/records.ts';
 import { verifyNote } from '../format/signed-note.ts';
 import type { ChainState } from '../format/volume-chain.ts';
@@ -164,14 +164,15 @@ export class Transaction {
 
   /**
    * Appends a policy record, which counts for the commit that it is in: the new key signs it. Throws
-   * `changed` unless its epoch is the next one.
+   * `changed` unless its epoch is the next one, `bad_request` for another owner.
    */
   appendPolicy(volume: number, record: Uint8Array, policy: Policy): void {
     const staged = this.#stage(volume);
-    const { epoch } = staged.volume;
+    const { epoch, policy: before } = staged.volume;
     if (policy.epoch !== epoch + 1) {
       throw new GdpfsError('changed', `cannot change keys: their epoch is ${epoch} by now`);
     }
+    requireSuccession(before, policy);
     this.#push(staged, record);
     const { writerKey } = policy;
     staged.volume = { ...staged.volume, epoch: policy.epoch, writerKey, policy: record };
@@ -254,6 +255,16 @@ function recount({ parts, logCounts }: Staged): void {
   logCounts.clear();
   for (const { log, firstSeq, records } of parts) {
     logCounts.set(asBuffer(log).toString('latin1'), firstSeq + records.length);
+  }
+}
+
+/** Throws `bad_request` unless the owner is the same, or one that this one has named. */
+function requireSuccession(before: Uint8Array, next: Policy): void {
+  try {
+    verifyNextPolicy(before, next);
+  } catch (cause) {
+    if (!isGdpfsError(cause, 'untrusted')) throw cause;
+    throw new GdpfsError('bad_request', `cannot change keys: ${cause.message}`, { cause });
   }
 }
 

@@ -31,7 +31,7 @@ export interface TamperingProxy extends AsyncDisposable {
 
 export async function startTamperingProxy(
   server: TestServer,
-  { identity }: TestSession,
+  { identity }: Pick<TestSession, 'identity'>,
 ): Promise<TamperingProxy> {
   const keys = join(server.dataDirectory, 'keys');
   const agent = new Agent({

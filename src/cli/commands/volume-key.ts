@@ -1,14 +1,23 @@
 import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
-import { exportKey, importKey } from '../../client/custody/volume-keys.ts';
+import { exportKey, importKey, type KeyRole } from '../../client/custody/volume-keys.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
 import { rotateKey } from '../../client/volumes.ts';
+import type { KeyRotation } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+
+interface KeyOptions extends GlobalOptions {
+  /** The owner's key instead of the writer's. */
+  readonly owner?: boolean;
+  readonly json?: boolean;
+}
 
 export function volumeKeyCommand(context: Context): Command {
   return new Command('key')
-    .summary('replace the key that signs, or take it elsewhere')
-    .description("A volume's writer key, which signs its changes.")
+    .summary('replace the keys that sign, or take them elsewhere')
+    .description(
+      "A volume's keys: the writer's, which signs its changes, and the owner's, which says who the writer is.",
+    )
     .addCommand(rotateCommand(context))
     .addCommand(exportCommand(context))
     .addCommand(importCommand(context));
@@ -18,54 +27,63 @@ function rotateCommand(context: Context): Command {
   return new Command('rotate')
     .summary('replace it by a new one')
     .description(
-      "Make a new writer key and have the owner's key sign it: the server does, or, with custody client, this machine, which must have the owner's key. From then on nothing that the old key signs counts.",
+      "Make a new writer key, or with --owner a new owner key, and have the owner's key sign it: the server does, or, with custody client, this machine, which must have the owner's key (for --owner the writer's, too). From then on nothing that the old key signs counts. The volume keeps its name.",
     )
     .argument('<volume>', 'gdp://VOLUME')
+    .option('--owner', "replace the owner's key, up to 32 times; the writer key stays")
+    .option('--json', 'as a JSON object (KeyRotation of the API)')
     .action(async (text: string, _: object, command: Command) => {
-      const { profile } = command.optsWithGlobals<GlobalOptions>();
+      const { profile, owner, json } = command.optsWithGlobals<KeyOptions>();
+      const role = roleOf(owner);
       await using servers = new Servers(context.home, profile);
       const file = await servers.locateText(text);
       const { session, trusted } = file;
       const { signal } = context;
-      const epoch =
+      const done =
         trusted.custody === 'client'
-          ? await rotateHere(context, file)
-          : await rotateKey(session, trusted.name, { signal });
-      await context.stdout.write(`${text}: epoch ${epoch}\n`);
+          ? await rotateHere(context, file, role)
+          : await rotateKey(session, trusted.name, { role, signal });
+      const number = role === 'owner' ? `, owner rotation ${done.ownerRotations}` : '';
+      const line = json === true ? JSON.stringify(done) : `${text}: epoch ${done.epoch}${number}`;
+      await context.stdout.write(`${line}\n`);
     });
 }
 
 async function rotateHere(
   { home, signal }: Context,
   { session, trusted, signing }: RemoteFile,
-): Promise<number> {
-  const { rotateOwnKey } = await import('../../client/custody/rotate-key.ts');
+  role: KeyRole,
+): Promise<KeyRotation> {
+  const { rotateOwnKey, rotateOwnOwner } = await import('../../client/custody/rotate-key.ts');
   const signer = await signing.signer(trusted);
-  return await rotateOwnKey({ session, trusted, keys: home.keys, signer, signal });
+  const options = { session, trusted, keys: home.keys, signer, signal };
+  return role === 'owner' ? await rotateOwnOwner(options) : await rotateOwnKey(options);
 }
 
 function exportCommand(context: Context): Command {
   return new Command('export')
-    .summary('write it to a file, for another machine')
+    .summary('write it to a file, for another machine or as a backup')
     .description(
-      'Write the writer key of a volume with custody client to a new file that only you can read. Who has the file can sign changes: bring it to the other machine over a safe way, import it there and remove it.',
+      "Write the writer key, or with --owner the owner's key, of a volume with custody client to a new file that only you can read. Who has the file can sign changes, or name who may: bring it to the other machine over a safe way, import it there and remove it.",
     )
     .argument('<volume>', 'gdp://VOLUME')
     .argument('<file>', 'must not exist')
+    .option('--owner', "the owner's key")
     .action(async (text: string, path: string, _: object, command: Command) => {
-      const { profile } = command.optsWithGlobals<GlobalOptions>();
+      const { profile, owner } = command.optsWithGlobals<KeyOptions>();
+      const role = roleOf(owner);
       await using servers = new Servers(context.home, profile);
       const { trusted } = await servers.locateText(text);
       requireOwnCustody(text, trusted);
-      const key = await context.home.keys.find(trusted.name, 'writer', trusted.writerKey);
+      const key = await context.home.keys.find(trusted.name, role, publicKeyOf(trusted, role));
       if (key === undefined) {
         throw new GdpfsError(
           'not_found',
-          `cannot export key of ${text}: it is not on this machine`,
+          `cannot export key of ${text}: its ${role} key is not on this machine`,
         );
       }
       await exportKey(path, key);
-      await context.stdout.write(`${text}: its writer key is in ${path}\n`);
+      await context.stdout.write(`${text}: its ${role} key is in ${path}\n`);
     });
 }
 
@@ -73,22 +91,31 @@ function importCommand(context: Context): Command {
   return new Command('import')
     .summary('take it from a file')
     .description(
-      'Take the writer key of a volume with custody client from a file, if it is that of the volume as it is now.',
+      "Take the writer key, or with --owner the owner's key, of a volume with custody client from a file, if it is that of the volume as it is now.",
     )
     .argument('<volume>', 'gdp://VOLUME')
     .argument('<file>', 'made by "gdpfs volume key export"')
+    .option('--owner', "the owner's key")
     .action(async (text: string, path: string, _: object, command: Command) => {
-      const { profile } = command.optsWithGlobals<GlobalOptions>();
+      const { profile, owner } = command.optsWithGlobals<KeyOptions>();
+      const role = roleOf(owner);
       await using servers = new Servers(context.home, profile);
       const { trusted } = await servers.locateText(text);
       requireOwnCustody(text, trusted);
-      await context.home.keys.save(
-        trusted.name,
-        'writer',
-        await importKey(path, trusted.writerKey),
-      );
-      await context.stdout.write(`${text}: can be changed from here\n`);
+      const key = await importKey(path, publicKeyOf(trusted, role));
+      await context.home.keys.save(trusted.name, role, key);
+      const state = role === 'owner' ? 'its keys can be replaced' : 'can be changed';
+      await context.stdout.write(`${text}: ${state} from here\n`);
     });
+}
+
+function roleOf(owner: boolean | undefined): KeyRole {
+  return owner === true ? 'owner' : 'writer';
+}
+
+/** The one in force. */
+function publicKeyOf({ ownerKey, writerKey }: RemoteFile['trusted'], role: KeyRole): Uint8Array {
+  return role === 'owner' ? ownerKey : writerKey;
 }
 
 function requireOwnCustody(text: string, { custody }: RemoteFile['trusted']): void {

@@ -54,12 +54,14 @@ function ownName(volumes: Readonly<Record<string, string>>, alias: string): stri
 
 function textOf(name: string, newest: Checkpoint | undefined): string {
   if (newest === undefined) return `${name}  no checkpoint seen\n`;
-  const { count, timeMs, epoch } = newest;
-  return `${name}  ${count} records  ${formatTime(timeMs)}  epoch ${epoch}\n`;
+  const { count, timeMs, epoch, owner } = newest;
+  const rotation = owner === undefined ? '' : `  owner rotation ${owner.rotations}`;
+  return `${name}  ${count} records  ${formatTime(timeMs)}  epoch ${epoch}${rotation}\n`;
 }
 
 function jsonOf(name: string, newest: Checkpoint | undefined): string {
   const { count, timeMs, epoch, root } = newest ?? {};
   const base64 = root === undefined ? undefined : Buffer.from(root).toString('base64');
-  return `${JSON.stringify({ name, count, root: base64, timeMs, epoch })}\n`;
+  const ownerRotations = newest && (newest.owner?.rotations ?? 0);
+  return `${JSON.stringify({ name, count, root: base64, timeMs, epoch, ownerRotations })}\n`;
 }

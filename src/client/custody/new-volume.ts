@@ -53,6 +53,7 @@ export async function createOwnVolume(
       epoch: FIRST_EPOCH,
       writerKey: rawPublicKey(writer),
       historyDays: HISTORY_DAYS_DEFAULT,
+      rotations: [],
     },
     ownerKey: owner,
   });

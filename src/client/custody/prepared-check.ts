@@ -3,11 +3,13 @@ import { assert, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type Checkpoint, encodeCheckpoint } from '../../format/checkpoint.ts';
 import {
+  type ProvenCheckpoint,
   verifyCheckpointProof,
   verifyContinuation,
   verifyWriter,
 } from '../../format/checkpoint-proof.ts';
 import { leafHash, MerkleFrontier } from '../../format/merkle.ts';
+import { ownerAfter } from '../../format/policy.ts';
 import { decodePreparedCommit, type PreparedCommit } from '../../format/prepared-commit.ts';
 import type { AskedChange } from './asked-change.ts';
 import { checkChange } from './change-check.ts';
@@ -19,7 +21,7 @@ import { elsewise, RecordCheck } from './record-check.ts';
 export interface Signable {
   readonly id: Uint8Array;
   /** What the change continues. */
-  readonly base: Checkpoint;
+  readonly base: ProvenCheckpoint;
   /** What it leads to; undefined if it adds nothing. */
   readonly next: Checkpoint | undefined;
   /** Of `next`. */
@@ -38,7 +40,7 @@ export interface CheckOptions {
   readonly nowMs: number;
 }
 
-/** Changes of the tree, or a record that names another writer key. */
+/** Changes of the tree, or a policy record, which names another key. */
 export type ToCheck =
   | { readonly changes: readonly AskedChange[] }
   | { readonly policy: Uint8Array; readonly epoch: number };
@@ -80,6 +82,7 @@ function check(prepared: PreparedCommit, asked: ToCheck, options: CheckOptions):
     throw elsewise('it does not go on from the checkpoint that it shows');
   }
   for (const record of records) frontier.append(leafHash(record));
+  const owner = 'policy' in asked ? ownerAfter(asked.policy) : base.owner;
   const next = {
     origin: base.origin,
     count: frontier.count,
@@ -87,12 +90,13 @@ function check(prepared: PreparedCommit, asked: ToCheck, options: CheckOptions):
     timeMs,
     epoch: 'policy' in asked ? asked.epoch : base.epoch,
     state: state.root(),
+    ...(owner && { owner }),
   };
   return { ...known, next, text: encodeCheckpoint(next) };
 }
 
 /** The checkpoint before, signed by the volume's writer, which goes on from what was seen. */
-function checkBase({ evidence }: PreparedCommit, options: CheckOptions): Checkpoint {
+function checkBase({ evidence }: PreparedCommit, options: CheckOptions): ProvenCheckpoint {
   const base = verifyCheckpointProof(nameOf(options), evidence.checkpoint);
   verifyContinuation(options.seen, base, evidence.checkpoint.consistency);
   return base;

@@ -3,6 +3,7 @@ import { bytesEqual } from '../../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Checkpoint } from '../../format/checkpoint.ts';
+import type { ProvenCheckpoint } from '../../format/checkpoint-proof.ts';
 import { encodeSignedCommit } from '../../format/prepared-commit.ts';
 import { signNote } from '../../format/signed-note.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
@@ -35,9 +36,14 @@ export class VolumeSigner {
     this.#seen = trusted.checkpoint;
   }
 
+  /** Throws `read_only` if the writer key is not here. */
+  async requireKey(): Promise<void> {
+    await this.#writerKey(this.#trusted.writerKey);
+  }
+
   /** A request that is answered without a signature, but only to those who could give one. */
   async pass(session: Session, request: ApiRequest): Promise<ApiAnswer> {
-    await this.#writerKey(this.#trusted.writerKey);
+    await this.requireKey();
     return await session.request(withPrepare(request, this.#seen));
   }
 
@@ -51,7 +57,7 @@ export class VolumeSigner {
     asked: ToCheck,
     signingKey?: KeyObject,
   ): Promise<ApiAnswer> {
-    if (signingKey === undefined) await this.#writerKey(this.#trusted.writerKey);
+    if (signingKey === undefined) await this.requireKey();
     const requestId = randomUUID();
     let signed: { readonly signable: Signable; readonly note: Uint8Array } | undefined;
     for (let attempt = 0; attempt < LIMITS.signingAttemptsMax; attempt += 1) {
@@ -127,7 +133,7 @@ export class VolumeSigner {
    */
   async #isNewest(
     asked: Checkpoint,
-    base: Checkpoint,
+    base: ProvenCheckpoint,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     const seen = this.#seen;

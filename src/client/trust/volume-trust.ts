@@ -3,6 +3,7 @@ import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import type { Checkpoint } from '../../format/checkpoint.ts';
 import {
   type CheckpointProof,
+  type ProvenCheckpoint,
   verifyCheckpointProof,
   verifyContinuation,
   verifyWriter,
@@ -29,12 +30,12 @@ export interface TrustedVolume {
   /** Alias or name, as the user gave it. */
   readonly reference: string;
   /** The newest one that the server has shown. */
-  readonly checkpoint: Checkpoint;
+  readonly checkpoint: ProvenCheckpoint;
   /** The signed note that says it. */
   readonly note: Uint8Array;
   /** Who signs changes, as the volume's name proves. */
   readonly custody: 'server' | 'client';
-  /** Public keys of the volume's owner, and of whoever signed the checkpoint. */
+  /** Public keys in force: the owner's, and that of whoever signed the checkpoint. */
   readonly ownerKey: Uint8Array;
   readonly writerKey: Uint8Array;
   /** The record that names the writer. */
@@ -121,7 +122,7 @@ async function holdTo(seen: readonly Checkpoint[], volume: Volume, asking: Askin
     if (newest !== undefined) {
       verifyContinuation(newest, checkpoint, proof.consistency);
       // Two commands at once have seen one each: both must have been shown one history.
-      for (const older of seen.slice(0, -1)) await proveBetween(asking, older, newest, asking);
+      for (const older of seen.slice(0, -1)) await proveBetween(asking, older, checkpoint, asking);
     }
     if (checkpoint.count > countOf(seen)) await store.add(name, proof.checkpoint);
     for (const older of seen) {
@@ -142,11 +143,11 @@ function keysOf(
   name: Uint8Array,
   { meta, policy }: Pick<CheckpointProof, 'meta' | 'policy'>,
 ): Omit<Shown, 'checkpoint' | 'note'> {
-  const { ownerKey, custody } = decodeMeta(meta, LogKind.DIRECTORY);
-  const { writerKey } = verifyWriter(name, { meta, policy });
+  const { ownerKey: firstKey, custody } = decodeMeta(meta, LogKind.DIRECTORY);
+  const { writerKey, ownerKeys } = verifyWriter(name, { meta, policy });
   return {
     custody: custody === Custody.CLIENT ? 'client' : 'server',
-    ownerKey,
+    ownerKey: ownerKeys.at(-1) ?? firstKey,
     writerKey,
     policy,
   };
@@ -156,7 +157,7 @@ function keysOf(
 export async function proveBetween(
   { session, name }: Pick<TrustedVolume, 'session' | 'name'>,
   older: Checkpoint,
-  newer: Checkpoint,
+  newer: ProvenCheckpoint,
   { signal }: CallOptions = {},
 ): Promise<void> {
   const range = { since: older.count, until: newer.count };

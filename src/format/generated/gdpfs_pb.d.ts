@@ -283,7 +283,7 @@ export declare type GDPfsVolume = Message<"gdpfs.v1.GDPfsVolume"> & {
   policy: Uint8Array;
 
   /**
-   * Ed25519 over "gdpfs/v1 volume policy\n" | name of the log | policy
+   * by the owner key in force, Ed25519 over "gdpfs/v1 volume policy\n" | name of the log | policy
    *
    * @generated from field: bytes owner_signature = 2;
    */
@@ -320,6 +320,13 @@ export declare type VolumePolicy = Message<"gdpfs.v1.VolumePolicy"> & {
    * @generated from field: uint32 history_days = 3;
    */
   historyDays: number;
+
+  /**
+   * how the log's first owner key led to the one that signs this
+   *
+   * @generated from field: repeated gdpfs.v1.OwnerRotation rotations = 4;
+   */
+  rotations: OwnerRotation[];
 };
 
 /**
@@ -327,6 +334,33 @@ export declare type VolumePolicy = Message<"gdpfs.v1.VolumePolicy"> & {
  * Use `create(VolumePolicySchema)` to create a new message.
  */
 export declare const VolumePolicySchema: GenMessage<VolumePolicy>;
+
+/**
+ * The owner's key was replaced: the one before names the next.
+ *
+ * @generated from message gdpfs.v1.OwnerRotation
+ */
+export declare type OwnerRotation = Message<"gdpfs.v1.OwnerRotation"> & {
+  /**
+   * Ed25519 public key of the next owner, 32 bytes
+   *
+   * @generated from field: bytes owner_key = 1;
+   */
+  ownerKey: Uint8Array;
+
+  /**
+   * Ed25519, by the owner key before: "gdpfs/v1 volume owner\n" | name of the log | uint64 number | owner_key
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message gdpfs.v1.OwnerRotation.
+ * Use `create(OwnerRotationSchema)` to create a new message.
+ */
+export declare const OwnerRotationSchema: GenMessage<OwnerRotation>;
 
 /**
  * The server's own log: everything that is not a file.

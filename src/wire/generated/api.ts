@@ -437,9 +437,13 @@ export interface VolumeProof {
 }
 export interface KeyRotation {
   /**
-   * Epoch of the new key.
+   * Epoch of the keys from now on.
    */
   epoch: number;
+  /**
+   * How often the owner's key was replaced so far.
+   */
+  ownerRotations?: number;
 }
 export interface LogPage {
   entries: LogEntry[];
@@ -904,6 +908,7 @@ export interface VolumeProofGetQuery {
   since?: RecordCount;
 }
 export interface VolumeKeysPostQuery {
+  owner?: boolean;
   policy?: string;
   prepare?: RecordCount;
 }
