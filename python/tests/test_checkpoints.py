@@ -6,13 +6,20 @@ import hashlib
 import os
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gdpfs import ed25519
-from gdpfs.checkpoints import is_consistent, parse_checkpoint
-from gdpfs.errors import Corrupt
+from gdpfs.checkpoints import (
+    Proof,
+    is_consistent,
+    parse_checkpoint,
+    verify_continuation,
+    verify_proof,
+)
+from gdpfs.errors import Corrupt, GdpfsError
 
 #: Section 7.1 of RFC 8032: public key, message, signature.
 VECTORS = [
@@ -136,3 +143,68 @@ def test_a_malformed_checkpoint_is_refused(part: str, instead: str) -> None:
     text = GOOD.replace("epoch 1\n", "epoch 1\nmore\n").replace(part, instead)
     with pytest.raises(Corrupt):
         parse_checkpoint(text.encode())
+
+
+FIXTURES = Path(__file__).parents[2] / "test" / "fixtures" / "format" / "v1"
+#: The volume of the fixtures.
+VOLUME = "mGPsiRluMm-PmoxRjzrTLpaGSyhGmpaixiggmZawcs4"
+
+
+def fixture(name: str) -> bytes:
+    data = (FIXTURES / name).read_bytes()
+    return data if name.endswith(".note") else bytes.fromhex(data.decode())
+
+
+def rotated(policy: bytes | None = None, note: bytes | None = None) -> Proof:
+    """What shows the checkpoint of a volume whose owner key was replaced twice."""
+    return Proof(
+        note or fixture("checkpoint-rotated.note"),
+        fixture("record-meta-directory.hex"),
+        policy or fixture("record-volume-policy-rotated.hex"),
+        [],
+    )
+
+
+def test_the_name_leads_through_the_owners_to_the_checkpoint() -> None:
+    checkpoint, owners = verify_proof(VOLUME, rotated())
+    assert (checkpoint.count, checkpoint.epoch, len(owners)) == (6, 2, 2)
+    assert checkpoint.owner == (2, owners[1])
+    assert owners[0].hex().startswith("fc51cd8e6218a1a3")
+
+
+def test_a_policy_with_any_bit_changed_leads_nowhere() -> None:
+    policy = fixture("record-volume-policy-rotated.hex")
+    # The tags around what is signed are not; what they say is.
+    for bit in range(6 * 8, len(policy) * 8, 31):
+        wrong = bytearray(policy)
+        wrong[bit >> 3] ^= 1 << (bit & 7)
+        with pytest.raises(GdpfsError):
+            verify_proof(VOLUME, rotated(bytes(wrong)))
+
+
+def test_an_owner_of_the_past_and_one_of_another_succession_are_refused() -> None:
+    proven = verify_proof(VOLUME, rotated())
+    newest = proven.checkpoint
+    verify_continuation(newest, proven, [])
+    first, second = proven.owner_keys
+    for seen in (None, (1, first), (2, second)):
+        verify_continuation(replace(newest, owner=seen), proven, [])
+    for seen in ((1, second), (2, first), (3, first)):
+        with pytest.raises(GdpfsError, match="its owner"):
+            verify_continuation(replace(newest, owner=seen), proven, [])
+    with pytest.raises(GdpfsError, match="replaced 0 times, and 2 were seen"):
+        verify_continuation(newest, proven._replace(owner_keys=[]), [])
+    # The policy of the first owner goes with none of these checkpoints.
+    with pytest.raises(GdpfsError):
+        verify_proof(VOLUME, rotated(fixture("record-volume-policy.hex")))
+
+
+@pytest.mark.parametrize(
+    "line", ["owner 0 {}", "owner 01 {}", "owner {}", "owner 1 {} 2", "owner 1"]
+)
+def test_a_malformed_line_of_the_owner_is_refused(line: str) -> None:
+    good = fixture("checkpoint-rotated.note").decode()
+    key = "7Bcrk61eVjv0kyxw4SRQNMNUZ+8u/U1k6/gZaDRn4r8="
+    assert f"owner 2 {key}" in good
+    with pytest.raises(Corrupt, match="malformed"):
+        parse_checkpoint(good.replace(f"owner 2 {key}", line.format(key)).encode())

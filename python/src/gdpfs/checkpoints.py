@@ -15,10 +15,11 @@ from typing import NamedTuple
 from . import ed25519
 from .errors import GdpfsError, make_error
 from .formats import DIGEST_BYTES, NONCE_BYTES
-from .limits import CHECKPOINT_BYTES_MAX
+from .limits import CHECKPOINT_BYTES_MAX, OWNER_ROTATIONS_MAX
 
 _ORIGIN = "gdpfs.v1/"
 _POLICY_DOMAIN = b"gdpfs/v1 volume policy\n"
+_OWNER_DOMAIN = b"gdpfs/v1 volume owner\n"
 _SIGNATURE_MARK = "\u2014 "
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 _SAFE_INTEGER_MAX = 2**53 - 1
@@ -42,6 +43,16 @@ class Checkpoint:
     epoch: int
     #: Root of the state map.
     state: bytes | None
+    #: How often the owner's key was replaced, and the one in force; none if that is the first.
+    owner: tuple[int, bytes] | None = None
+
+
+class Proven(NamedTuple):
+    """A checkpoint of which it was shown who has signed it."""
+
+    checkpoint: Checkpoint
+    #: The owner keys that follow the first one.
+    owner_keys: Sequence[bytes]
 
 
 class Proof(NamedTuple):
@@ -51,7 +62,8 @@ class Proof(NamedTuple):
     note: bytes
     #: Record 0.
     meta: bytes
-    #: The record by which the owner names the writer; empty if that is the owner.
+    #: The record by which the owner names the writer, and says how the first owner led to it; empty if the writer is
+    #: the owner.
     policy: bytes
     consistency: Sequence[bytes]
 
@@ -80,15 +92,15 @@ def parse_checkpoint(note: bytes) -> Checkpoint:
     return _checkpoint_of(_split(note)[0])
 
 
-def verify_proof(volume: str, proof: Proof) -> Checkpoint:
+def verify_proof(volume: str, proof: Proof) -> Proven:
     """
-    The checkpoint, if the name leads to its signature: the name to the owner's key, this one to the writer's, and that
-    one to the checkpoint. `untrusted` or `corrupt` otherwise.
+    The checkpoint, if the name leads to its signature: the name to the owner's first key, this one to the owner's key
+    in force, that one to the writer's, and this one to the checkpoint. `untrusted` or `corrupt` otherwise.
     """
     name = name_bytes(volume)
     if hashlib.sha256(proof.meta).digest() != name:
         raise untrusted("it is of another volume")
-    key, epoch = _writer_of(name, _owner_key(proof.meta), proof.policy)
+    key, epoch, owner_keys = _writer_of(name, _owner_key(proof.meta), proof.policy)
     origin = f"{_ORIGIN}{volume}"
     text, signatures = _split(proof.note)
     key_id = hashlib.sha256(f"{origin}\n".encode() + _ED25519 + key).digest()[:_KEY_ID_BYTES]
@@ -102,11 +114,17 @@ def verify_proof(volume: str, proof: Proof) -> Checkpoint:
         raise untrusted("it is of another volume")
     if checkpoint.epoch != epoch:
         raise untrusted(f"its epoch is {checkpoint.epoch}, need {epoch}")
-    return checkpoint
+    if checkpoint.owner != ((len(owner_keys), owner_keys[-1]) if owner_keys else None):
+        raise untrusted("it says another owner than the one that has named its writer")
+    return Proven(checkpoint, owner_keys)
 
 
-def verify_continuation(older: Checkpoint, newer: Checkpoint, consistency: Sequence[bytes]) -> None:
-    """Whether `newer` goes on where `older` was, both verified; `untrusted` says how it does not."""
+def verify_continuation(older: Checkpoint, proven: Proven, consistency: Sequence[bytes]) -> None:
+    """
+    Whether what is proven goes on where `older`, verified, was, under the same owner or one that this one has named;
+    `untrusted` says how it does not.
+    """
+    newer, owner_keys = proven
     if newer.count < older.count:
         raise untrusted(f"it has {newer.count} records, and {older.count} were seen before")
     if not is_consistent(older.count, older.root, newer.count, newer.root, consistency):
@@ -115,6 +133,13 @@ def verify_continuation(older: Checkpoint, newer: Checkpoint, consistency: Seque
         raise untrusted(
             f"it is signed by the writer of epoch {newer.epoch}, and {older.epoch} was seen"
         )
+    rotations, owner_key = older.owner or (0, b"")
+    if len(owner_keys) < rotations:
+        raise untrusted(
+            f"its owner was replaced {len(owner_keys)} times, and {rotations} were seen"
+        )
+    if rotations and owner_keys[rotations - 1] != owner_key:
+        raise untrusted(f"its owner after rotation {rotations} is not the one that was seen before")
     if newer.time_ms < older.time_ms:
         raise untrusted("its time is before the one seen before")
     if older.state is not None and newer.state is None:
@@ -190,10 +215,10 @@ def _checkpoint_of(text: bytes) -> Checkpoint:
     extensions: dict[str, str] = {}
     for line in lines[3:]:
         name, _, value = line.partition(" ")
-        if name in extensions and name in ("time", "epoch", "state"):
+        if name in extensions and name in ("time", "epoch", "state", "owner"):
             raise _malformed(name)
         extensions[name] = value
-    state = extensions.get("state")
+    state, owner = extensions.get("state"), extensions.get("owner")
     return Checkpoint(
         origin=lines[0],
         count=_number(lines[1], "record count"),
@@ -201,7 +226,16 @@ def _checkpoint_of(text: bytes) -> Checkpoint:
         time_ms=_number(extensions.get("time", ""), "time"),
         epoch=_number(extensions.get("epoch", ""), "epoch"),
         state=None if state is None else _root(state),
+        owner=None if owner is None else _owner(owner),
     )
+
+
+def _owner(text: str) -> tuple[int, bytes]:
+    number, _, key = text.partition(" ")
+    rotations = _number(number, "owner")
+    if rotations == 0:
+        raise _malformed("owner")
+    return rotations, _root(key)
 
 
 def _number(text: str, what: str) -> int:
@@ -236,21 +270,38 @@ def _owner_key(meta: bytes) -> bytes:
     return _key(key)
 
 
-def _writer_of(name: bytes, owner_key: bytes, record: bytes) -> tuple[bytes, int]:
-    """Key and epoch."""
+def _writer_of(name: bytes, first_key: bytes, record: bytes) -> tuple[bytes, int, list[bytes]]:
+    """Key and epoch, and the owner keys that follow the first one."""
     if not record:
-        return owner_key, 0
+        return first_key, 0, []
     fields = _message(_message(record).get(4))
     policy, signature = fields.get(1, b""), fields.get(2, b"")
     if not isinstance(policy, bytes) or not isinstance(signature, bytes):
         raise untrusted("what names its writer is no policy")
+    owner_keys = _owner_keys(name, first_key, policy)
+    owner_key = owner_keys[-1] if owner_keys else first_key
     if not ed25519.verify(owner_key, _POLICY_DOMAIN + name + policy, signature):
         raise untrusted("what names its writer is not signed by the owner")
     named = _message(policy)
     epoch = named.get(1, 0)
     if not isinstance(epoch, int) or epoch > _SAFE_INTEGER_MAX:
         raise untrusted("what names its writer is no policy")
-    return _key(named.get(2)), epoch
+    return _key(named.get(2)), epoch, owner_keys
+
+
+def _owner_keys(name: bytes, first_key: bytes, policy: bytes) -> list[bytes]:
+    """Those that follow the first one: each is named by the one before, and none twice."""
+    keys = [first_key]
+    for rotation in _repeated(policy, 4):
+        fields = _message(rotation)
+        key, signature = _key(fields.get(1)), fields.get(2)
+        text = _OWNER_DOMAIN + name + len(keys).to_bytes(8, "big") + key
+        if len(keys) > OWNER_ROTATIONS_MAX or key in keys:
+            raise untrusted("its owner was replaced too often, or by one that was there before")
+        if not isinstance(signature, bytes) or not ed25519.verify(keys[-1], text, signature):
+            raise untrusted(f"its owner number {len(keys)} is not signed by the one before")
+        keys.append(key)
+    return keys[1:]
 
 
 def _key(value: bytes | int | None) -> bytes:
@@ -265,6 +316,14 @@ def _message(data: bytes | int | None) -> dict[int, bytes | int]:
         raise untrusted("a record is malformed")
     try:
         return dict(_fields(data))
+    except (IndexError, ValueError) as cause:
+        raise untrusted("a record is malformed") from cause
+
+
+def _repeated(data: bytes, number: int) -> list[bytes | int]:
+    """All fields of a message with this number; `untrusted` for what is none."""
+    try:
+        return [value for field, value in _fields(data) if field == number]
     except (IndexError, ValueError) as cause:
         raise untrusted("a record is malformed") from cause
 

@@ -76,6 +76,8 @@ CONFIG_LOCK_SECONDS = 2.0
 # Trust: what was seen of volumes.
 #: One note.
 CHECKPOINT_BYTES_MAX = 4 * KIB
+#: Times that a volume's owner key is replaced.
+OWNER_ROTATIONS_MAX = 32
 #: Of one volume, left by processes that saw some at the same time.
 REMEMBERED_CHECKPOINTS_MAX = 64
 #: How often a volume that is in use must show that it goes on from what was seen.

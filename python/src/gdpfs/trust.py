@@ -190,13 +190,14 @@ class TrustedVolumes(ForkSafe):
             # Whoever stored it has verified it.
             if seen == [parse_checkpoint(proof.note)]:
                 return
-            checkpoint = verify_proof(name, proof)
+            proven = verify_proof(name, proof)
+            checkpoint = proven.checkpoint
             if seen:
-                verify_continuation(seen[-1], checkpoint, proof.consistency)
+                verify_continuation(seen[-1], proven, proof.consistency)
             # Two processes have seen one each: both must have been shown one history.
             for older in seen[:-1]:
-                between = _proof_of(self._ask(name, [older], seen[-1]))
-                verify_continuation(older, seen[-1], between.consistency)
+                between = _proof_of(self._ask(name, [older], checkpoint))
+                verify_continuation(older, proven, between.consistency)
             is_new = not seen or checkpoint.count > seen[-1].count
             if is_new and not self._store.add(name, proof.note):
                 return
