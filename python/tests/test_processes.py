@@ -11,15 +11,18 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
+from gdpfs.config import Home
 from gdpfs.errors import GdpfsError
 from gdpfs.filesystem import GdpFileSystem
 from gdpfs.limits import BODY_THREADS, CONNECTIONS_MAX
 from harness import Server
+from test_faults import copy_home, expire
 
 MIB = 1024 * 1024
 
@@ -185,3 +188,34 @@ def test_memory_does_not_grow_with_the_size_of_a_file(home: Server, chunking: st
     growth = [int(number) for number in done.stdout.split()]
     # The file has 300 MiB.
     assert max(growth) < 120 * MIB, growth
+
+
+RENEWAL_PROGRAM = """
+import os, sys, time
+from pathlib import Path
+from gdpfs.renewal import Renewal
+
+renewal = Renewal(interval_seconds=0.02)
+renewal.start()
+pid = os.fork()
+if pid == 0:
+    os.environ["GDPFS_HOME"] = sys.argv[1]
+    certificate = Path(sys.argv[2])
+    before = certificate.read_text()
+    while certificate.read_text() == before:
+        time.sleep(0.02)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_a_forked_child_renews_the_certificate_for_itself(server: Server, tmp_path: Path) -> None:
+    home = copy_home(server, tmp_path)
+    expire(server, home, days=-5)
+    certificate = Home(home).profile().certificate
+    before = certificate.read_text()
+    # The parent looks at another one.
+    program = [sys.executable, "-W", "ignore", "-c", RENEWAL_PROGRAM, str(home), str(certificate)]
+    environment = {**os.environ, "GDPFS_HOME": str(server.admin.home)}
+    subprocess.run(program, check=True, timeout=60, env=environment)
+    assert certificate.read_text() != before

@@ -12,10 +12,9 @@ import time
 from .config import Home
 from .credentials import warn
 from .errors import GdpfsError
+from .forks import ForkSafe
 from .limits import RENEWAL_CHECK_SECONDS
 from .session import Session
-
-_started = threading.Lock()
 
 
 def renew_if_due() -> None:
@@ -30,13 +29,41 @@ def renew_if_due() -> None:
             warn(f"cannot renew the certificate: {error}")
 
 
-def keep_renewing() -> None:
-    """A thread that looks now and then, until the process ends. Once for each process."""
-    if _started.acquire(blocking=False):
-        threading.Thread(target=_look_forever, name="gdpfs-renewal", daemon=True).start()
+class Renewal(ForkSafe):
+    """
+    A thread that looks now and then, until the process ends: one in each process, also in a child after fork(2), which
+    may outlive its parent.
+    """
+
+    def __init__(self, interval_seconds: float = RENEWAL_CHECK_SECONDS) -> None:
+        self._interval = interval_seconds
+        self._is_started = False
+        super().__init__()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        if self._is_started:
+            # The parent has just looked; a child that ends soon need not.
+            self._run(self._interval)
+
+    def start(self) -> None:
+        """Again does nothing."""
+        with self._lock:
+            if not self._is_started:
+                self._is_started = True
+                self._run(0)
+
+    def _run(self, first_look_seconds: float) -> None:
+        arguments = (first_look_seconds,)
+        threading.Thread(
+            target=self._look_forever, args=arguments, name="gdpfs-renewal", daemon=True
+        ).start()
+
+    def _look_forever(self, first_look_seconds: float) -> None:
+        time.sleep(first_look_seconds)
+        while True:
+            renew_if_due()
+            time.sleep(self._interval)
 
 
-def _look_forever() -> None:
-    while True:
-        renew_if_due()
-        time.sleep(RENEWAL_CHECK_SECONDS)
+RENEWAL = Renewal()

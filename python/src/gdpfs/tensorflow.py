@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from .renewal import keep_renewing
+from .renewal import RENEWAL
 
 #: The plugin: C++ on TensorFlow's C file-system interface.
 PLUGIN = Path(__file__).with_name("libgdpfs_tensorflow.so")
@@ -36,4 +36,4 @@ def _register() -> None:
 
 
 _register()
-keep_renewing()
+RENEWAL.start()
