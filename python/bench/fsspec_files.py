@@ -63,9 +63,10 @@ def write_local(path: Path, data: bytes) -> None:
 
 
 def write_remote(fs: GdpFileSystem, url: str, data: bytes) -> None:
+    view = memoryview(data)
     with fs.open(url, "wb") as file:
         for start in range(0, len(data), READ_BYTES):
-            file.write(data[start : start + READ_BYTES])
+            file.write(view[start : start + READ_BYTES])
 
 
 def measure_ranges(url: str, size: int) -> dict[str, float]:

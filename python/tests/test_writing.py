@@ -58,6 +58,26 @@ def test_an_append_sends_its_tail_and_the_chunk_that_it_fills_and_keeps_the_log(
     assert "good" in home.admin("verify", any_volume)
 
 
+def test_what_the_volume_has_is_not_sent_again(
+    fs: GdpFileSystem, volume: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = random.Random(8).randbytes(13_000_000)
+    fs.pipe_file(f"{volume}/file", data)
+    sent = 0
+    send = connections._send
+
+    def count(connection: Any, exchange: connections.Exchange) -> bool:
+        nonlocal sent
+        sent += connections.size_of(exchange.body)
+        return send(connection, exchange)
+
+    monkeypatch.setattr(connections, "_send", count)
+    fs.pipe_file(f"{volume}/again", data)
+    # Digests and records.
+    assert sent < 50_000
+    assert fs.checksum(f"{volume}/again") == fs.checksum(f"{volume}/file")
+
+
 def test_appends_of_several_processes_all_arrive_whole(
     home: Server, fs: GdpFileSystem, volume: str
 ) -> None:

@@ -88,8 +88,9 @@ class FileAppender:
         # In a volume that is cut by content only chunks that none would be as small as are made longer.
         full = chunk_size if chunking["mode"] == "fixed" else CUT_BYTES_MIN
         kept, start, head = self._last_part(version, full, chunk_size)
-        sender = ChunkSender(self._client, upload, chunk_size)
-        sender.put(start, memoryview(head + data))
+        sender = ChunkSender(self._client, upload, chunk_size, offset=start)
+        for part in (head, data):
+            sender.write(memoryview(part))
         added = sender.finish()
         self._commit(version, sender, kept + added, added, size)
 
