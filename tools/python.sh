@@ -31,6 +31,16 @@ export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL-2}
 ruff format --quiet --check .
 ruff check --quiet .
 mypy
+
+# What the tests start is the program that users get, as with `npm test`: it starts sooner than the source.
+if [ -z "${GDPFS_TEST_PROGRAM-}" ]; then
+  bundle=$(cd .. && pwd)/dist/test-python-$$
+  trap 'rm -rf "$bundle"' EXIT
+  PATH=$PWD/../node_modules/.bin:$PATH node -e \
+    'import(process.argv[1]).then(({ bundleProgram }) => bundleProgram(process.argv[2]))' \
+    "$PWD/../tools/bundle.ts" "$bundle"
+  export GDPFS_TEST_PROGRAM=$bundle/main.cjs
+fi
 # The tests wait for servers and other processes as often as they compute.
 python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal "$@"
 
