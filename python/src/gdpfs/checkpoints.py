@@ -97,26 +97,40 @@ def verify_proof(volume: str, proof: Proof) -> Proven:
     The checkpoint, if the name leads to its signature: the name to the owner's first key, this one to the owner's key
     in force, that one to the writer's, and this one to the checkpoint. `untrusted` or `corrupt` otherwise.
     """
-    name = name_bytes(volume)
-    if hashlib.sha256(proof.meta).digest() != name:
-        raise untrusted("it is of another volume")
-    key, epoch, owner_keys = _writer_of(name, _owner_key(proof.meta), proof.policy)
-    origin = f"{_ORIGIN}{volume}"
-    text, signatures = _split(proof.note)
-    key_id = hashlib.sha256(f"{origin}\n".encode() + _ED25519 + key).digest()[:_KEY_ID_BYTES]
-    own = [signed for signed in signatures if signed[:2] == (origin, key_id)]
-    if not own:
-        raise untrusted("its writer has not signed it")
-    if not all(ed25519.verify(key, text, signature) for *_, signature in own):
-        raise untrusted("its signature is wrong")
-    checkpoint = _checkpoint_of(text)
-    if checkpoint.origin != origin:
+    key, epoch, owner_keys = _writer(volume, proof)
+    checkpoint = _checkpoint_of(_signed_text(volume, key, proof.note))
+    if checkpoint.origin != f"{_ORIGIN}{volume}":
         raise untrusted("it is of another volume")
     if checkpoint.epoch != epoch:
         raise untrusted(f"its epoch is {checkpoint.epoch}, need {epoch}")
     if checkpoint.owner != ((len(owner_keys), owner_keys[-1]) if owner_keys else None):
         raise untrusted("it says another owner than the one that has named its writer")
     return Proven(checkpoint, owner_keys)
+
+
+class View(NamedTuple):
+    """What the writer signs for a reader who may see a part of the tree: the root of a state map of that part."""
+
+    state: bytes
+    #: The directory that was looked into last.
+    directory: int
+    #: Is what is not in the map not in the directory either?
+    is_whole: bool
+
+
+def verify_view(volume: str, proof: Proof, checkpoint: Checkpoint, note: bytes) -> View:
+    """A view of this very checkpoint, which `proof` has proven. `untrusted` or `corrupt` otherwise."""
+    key, _, _ = _writer(volume, proof)
+    lines = _signed_text(volume, key, note).decode().split("\n")
+    if len(lines) != 6 or not lines[3].startswith("state "):
+        raise _malformed("view")
+    is_of = lines[1] == str(checkpoint.count) and _root(lines[2]) == checkpoint.root
+    if lines[0] != f"{_ORIGIN}{volume}/view" or not is_of:
+        raise untrusted("the view that is shown is of another state")
+    word, _, number = lines[4].partition(" ")
+    if word not in ("whole", "part"):
+        raise _malformed("view")
+    return View(_root(lines[3][6:]), _number(number, "view"), word == "whole")
 
 
 def verify_continuation(older: Checkpoint, proven: Proven, consistency: Sequence[bytes]) -> None:
@@ -179,6 +193,26 @@ def is_consistent(
 
 def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _writer(volume: str, proof: Proof) -> tuple[bytes, int, list[bytes]]:
+    """Key and epoch of who signs the volume's checkpoints, and the owner keys that follow the first one."""
+    name = name_bytes(volume)
+    if hashlib.sha256(proof.meta).digest() != name:
+        raise untrusted("it is of another volume")
+    return _writer_of(name, _owner_key(proof.meta), proof.policy)
+
+
+def _signed_text(volume: str, key: bytes, note: bytes) -> bytes:
+    origin = f"{_ORIGIN}{volume}"
+    text, signatures = _split(note)
+    key_id = hashlib.sha256(f"{origin}\n".encode() + _ED25519 + key).digest()[:_KEY_ID_BYTES]
+    own = [signed for signed in signatures if signed[:2] == (origin, key_id)]
+    if not own:
+        raise untrusted("its writer has not signed it")
+    if not all(ed25519.verify(key, text, signature) for *_, signature in own):
+        raise untrusted("its signature is wrong")
+    return text
 
 
 _Signature = tuple[str, bytes, bytes]
@@ -259,6 +293,12 @@ def _malformed(what: str) -> GdpfsError:
 
 
 # Records
+
+
+def created_ms_of(meta: bytes) -> int:
+    """When the volume was made, as record 0 says, which was verified."""
+    created = _message(_message(meta).get(1)).get(5, 0)
+    return created if isinstance(created, int) else 0
 
 
 def _owner_key(meta: bytes) -> bytes:

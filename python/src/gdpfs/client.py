@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import secrets
@@ -26,6 +27,7 @@ from .limits import (
     VERSIONS_MAX,
 )
 from .paths import Path, require_volume
+from .proofs import Proofs, ProvenEntry
 from .receiving import ChunkReceiver, Version
 from .session import MANIFEST, Session
 from .trust import TrustedVolumes
@@ -45,12 +47,17 @@ class Client(ForkSafe):
         profile: str | None = None,
         home: str | os.PathLike[str] | None = None,
         *,
+        prove: bool = False,
         chunk_cache_bytes: int = CHUNK_CACHE_BYTES,
     ) -> None:
+        """With `prove` what the server says of paths must be proven, whatever the profile says."""
         self._home = Home(os.fspath(home) if home is not None else None)
         self._profile = self._home.profile(profile)
         self.session = Session(self._home, self._profile)
         self._trust = TrustedVolumes(self._home, self._profile, self.session)
+        self._proofs: Proofs | None = None
+        if prove or self._profile.prove:
+            self._proofs = Proofs(self.session, self._trust)
         self._manifests: BoundedCache[str, Manifest] = BoundedCache(
             MANIFEST_CACHE_BYTES, lambda manifest: manifest.memory_bytes
         )
@@ -104,6 +111,13 @@ class Client(ForkSafe):
 
     def stat(self, path: Path, at: str | None = None) -> dict[str, Any]:
         """An `Entry` of the API."""
+        if self._proofs is not None:
+            require_volume(path, "use")
+            return self._proofs.look(path, at).entry
+        return self._said_of(path, at)
+
+    def _said_of(self, path: Path, at: str | None) -> dict[str, Any]:
+        """The server's word."""
         with naming(path):
             return self.session.json("GET", FILES, query={"path": self.api_path(path), "at": at})
 
@@ -111,6 +125,10 @@ class Client(ForkSafe):
         self, path: Path, *, recursive: bool = False, at: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Each an `Entry` of the API, all of one state; `not_a_directory` for anything else."""
+        if self._proofs is not None:
+            require_volume(path, "list")
+            yield from self._proofs.entries(path, recursive=recursive, at=at)
+            return
         query = {
             "path": self.api_path(path),
             "list": "recursive" if recursive else "children",
@@ -159,10 +177,30 @@ class Client(ForkSafe):
 
     def version(self, path: Path, at: str | None = None) -> Version:
         """The file as it is now, or was then; it can be read for as long as the volume keeps its history."""
+        if self._proofs is None:
+            version = self._version_said(path, at, None)
+            if at is None:
+                self._versions.put(path, Version(path, version.manifest, None))
+            return version
+        require_volume(path, "read")
+        return self._version_proven(path, self._proofs.look(path, at))
+
+    def _version_proven(self, path: Path, proven: ProvenEntry) -> Version:
+        etag = proven.entry.get("etag")
+        if etag is None:
+            kind = proven.entry["kind"]
+            code = "is_a_directory" if kind == "directory" else "not_a_file"
+            raise make_error(code, f"cannot read {shown(path)}: a {kind}, need a file")
+        manifest = self._manifests.get(etag)
+        if manifest is None:
+            return self._version_said(path, str(proven.seq), etag)
+        return Version(path, manifest, str(proven.seq))
+
+    def _version_said(self, path: Path, at: str | None, etag: str | None) -> Version:
+        """That with the content root `etag`, if it is known; else it is the server's word which one that is."""
         query: dict[str, Any] = {"path": self.api_path(path), "at": at}
         manifest: Manifest | None = None
         pages = []
-        etag: str | None = None
         cursor: str | None = None
         while manifest is None:
             with naming(path):
@@ -183,8 +221,6 @@ class Client(ForkSafe):
                 size = int(answer.headers["gdpfs-size"])
                 manifest = self._checked_manifest(path, b"".join(pages), size, etag)
             query["cursor"] = unquote(cursor or "")
-        if at is None:
-            self._versions.put(path, Version(path, manifest, None))
         return Version(path, manifest, str(query["at"]))
 
     def _checked_manifest(self, path: Path, entries: bytes, size: int, etag: str) -> Manifest:
@@ -194,6 +230,35 @@ class Client(ForkSafe):
             raise make_error("corrupt", f"cannot trust the manifest of {shown(path)}: {state}")
         self._manifests.put(etag, manifest)
         return manifest
+
+    def version_written(self, path: Path, seq: str) -> Version:
+        """What a change of our own has made of the path. `seq` is what the server says of it."""
+        proven = self._change_proven(path, seq)
+        if proven is not None:
+            return self._version_proven(path, proven)
+        return self._version_said(path, seq, None)
+
+    def etag_written(self, path: Path, seq: str) -> str | None:
+        """The content root of the same."""
+        proven = self._change_proven(path, seq)
+        entry = self._said_of(path, seq) if proven is None else proven.entry
+        return entry.get("etag")
+
+    def _change_proven(self, path: Path, seq: str) -> ProvenEntry | None:
+        """
+        What is there now, if it is what the change has made; None if nothing need be proven, or if others have changed
+        it meanwhile: what was there inside of a commit nobody can prove.
+        """
+        if self._proofs is None:
+            return None
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            proven = self._proofs.look(path)
+            if proven.entry["seq"] <= int(seq) <= proven.seq:
+                return proven
+            if proven.seq < int(seq):
+                state = "the server does not show the state with it"
+                raise make_error("untrusted", f"cannot confirm {shown(path)}: {state}")
+        return None
 
     def known_version(self, path: Path) -> Version | None:
         """What the file was when it was last looked at, not pinned: to be read only if it still is that."""

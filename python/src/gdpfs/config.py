@@ -38,6 +38,8 @@ class Profile:
     key: Path
     #: Names of volumes by the aliases that they were first seen under.
     volumes: Mapping[str, str]
+    #: Must the server prove what it says of paths?
+    prove: bool
 
 
 class Home:
@@ -60,6 +62,7 @@ class Home:
             certificate=self.directory / entry["certificate"],
             key=self.directory / entry["key"],
             volumes=dict(entry["volumes"]),
+            prove=entry.get("prove", False),
         )
 
     def remember_volume(self, profile: Profile, alias: str, name: str) -> None:
@@ -186,6 +189,8 @@ def _fault_of_entry(name: str, entry: object) -> str | None:
             return f'"{member}" is not a string'
     if not _is_server_url(entry["url"]):
         return '"url" is not "https://host:port"'
+    if not isinstance(entry.get("prove", False), bool):
+        return '"prove" is not true or false'
     volumes = entry.get("volumes")
     if not isinstance(volumes, dict) or not all(isinstance(v, str) for v in volumes.values()):
         return '"volumes" is not an object of strings'

@@ -1,11 +1,14 @@
 """
 Verification of Ed25519 signatures (RFC 8032). Nothing in Python's standard library does it; nothing here is secret, and
-a volume takes two of them, of a few milliseconds each.
+one takes a few milliseconds, so that those which come again and again are remembered.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+
+from .limits import SIGNATURES_MAX
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -20,6 +23,7 @@ _Point = tuple[int, int, int, int]
 _ZERO: _Point = (0, 1, 1, 0)
 
 
+@functools.lru_cache(SIGNATURES_MAX)
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the owner of the key has signed the message."""
     if len(signature) != SIGNATURE_BYTES:

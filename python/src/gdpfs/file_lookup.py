@@ -30,17 +30,18 @@ class _Clients(ForkSafe):
     """Those of this process, by profile and folder of profiles."""
 
     def __init__(self) -> None:
-        self._clients: dict[tuple[str | None, str], Client] = {}
+        self._clients: dict[tuple[str | None, str, bool], Client] = {}
         super().__init__()
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
 
-    def get(self, profile: str | None, directory: str) -> Client:
+    def get(self, profile: str | None, directory: str, prove: bool) -> Client:
+        key = (profile, directory, prove)
         with self._lock:
-            client = self._clients.get((profile, directory))
+            client = self._clients.get(key)
             if client is None:
-                client = self._clients[profile, directory] = Client(profile, directory)
+                client = self._clients[key] = Client(profile, directory, prove=prove)
             return client
 
     def forget(self) -> None:
@@ -52,10 +53,12 @@ class _Clients(ForkSafe):
 CLIENTS = _Clients()
 
 
-def client_of(profile: str | None, home: str | os.PathLike[str] | None) -> Client:
+def client_of(
+    profile: str | None, home: str | os.PathLike[str] | None, *, prove: bool = False
+) -> Client:
     """The one client of this process for a profile."""
     directory = os.fspath(home) if home is not None else str(home_directory(os.environ))
-    return CLIENTS.get(profile, directory)
+    return CLIENTS.get(profile, directory, prove)
 
 
 class ReadingFileSystem(AsyncFileSystem):
@@ -73,16 +76,18 @@ class ReadingFileSystem(AsyncFileSystem):
         profile: str | None = None,
         home: str | os.PathLike[str] | None = None,
         at: Moment | None = None,
+        prove: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self.prove = prove
         self.profile = profile
         self.home = home
         self.at = moment_of(at)
 
     @property
     def client(self) -> Client:
-        return client_of(self.profile, self.home)
+        return client_of(self.profile, self.home, prove=self.prove)
 
     @property
     def fsid(self) -> str:

@@ -26,7 +26,8 @@ class GdpFileSystem(ReadingFileSystem):
 
     Parameters: `profile`, a name that `gdpfs login --profile` gave (the current one if absent); `home`, the folder of
     profiles (`$GDPFS_HOME` if absent); `at`, a moment: a seq of the volume or an RFC 3339 time, at which everything is
-    looked at, and nothing can be written.
+    looked at, and nothing can be written; `prove`: what the server says of paths must be proven, also if the profile
+    does not say so.
     """
 
     def _writable(self, text: str, verb: str) -> Path:

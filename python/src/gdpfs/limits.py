@@ -12,6 +12,12 @@ MISSING_DIGESTS_MAX = 8192
 RANGES_MAX = 64
 LIST_PAGE_MAX = 10_000
 
+NAME_BYTES_MAX = 255
+RECORD_BYTES_MAX = 64 * KIB
+#: Nodes, or entries, of one body of evidence, and hashes of a consistency proof.
+EVIDENCE_PARTS_MAX = 32_768
+LOG_PROOF_HASHES_MAX = 64
+
 # Connections and threads, for each client: a profile in a process.
 #: Connections to a server, and so exchanges under way.
 CONNECTIONS_MAX = 24
@@ -59,7 +65,9 @@ VERSIONS_MAX = 1024
 #: A file up to this size is sent in one request; of a larger one this much is held.
 WHOLE_FILE_BYTES = 8 * MIB
 #: Bodies of chunks of one file under way.
-SENDING_BODIES_MAX = 4
+SENDING_BODIES_MAX = 6
+#: Bodies of a file that are sent, in a row, without asking whether the volume has them.
+UNASKED_BODIES_MAX = 7
 #: A log that is appended to is committed at each flush, but not more often than this.
 APPEND_SECONDS_MIN = 1.0
 
@@ -80,5 +88,7 @@ CHECKPOINT_BYTES_MAX = 4 * KIB
 OWNER_ROTATIONS_MAX = 32
 #: Of one volume, left by processes that saw some at the same time.
 REMEMBERED_CHECKPOINTS_MAX = 64
+#: Signatures that were looked at, with what they sign: the newest checkpoint of a volume comes with each proof.
+SIGNATURES_MAX = 64
 #: How often a volume that is in use must show that it goes on from what was seen.
 TRUST_CHECK_SECONDS = 60.0

@@ -34,6 +34,7 @@ MANIFEST = "application/vnd.gdpfs.manifest"
 CHUNKS = "application/vnd.gdpfs.chunks"
 DIGESTS = "application/vnd.gdpfs.digests"
 RECORDS = "application/vnd.gdpfs.records"
+EVIDENCE = "application/vnd.gdpfs.evidence"
 BYTES = "application/octet-stream"
 
 

@@ -75,6 +75,20 @@ class CheckpointStore:
             raise untrusted(f"another one over {checkpoint.count} records was seen before")
         return True
 
+    def has_seen_whole(self, volume: str, principal: str) -> bool:
+        """Was the principal ever shown a proof from the volume's whole tree?"""
+        return (self._directory / volume / f"whole.{principal}").exists()
+
+    def see_whole(self, volume: str, principal: str) -> None:
+        """From now on that is so, where it can be stored."""
+        folder = self._directory / volume
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create_whole(folder / f"whole.{principal}", b"")
+        except OSError as error:
+            if error.errno not in NOT_OURS:
+                raise
+
     def drop(self, volume: str, checkpoint: Checkpoint) -> None:
         with contextlib.suppress(OSError):
             (self._directory / volume / f"{checkpoint.count}.note").unlink()
@@ -111,10 +125,12 @@ def _create_whole(path: Path, data: bytes) -> bool:
             temporary.unlink()
 
 
-class _Known(NamedTuple):
+class Trusted(NamedTuple):
     """A volume that was looked at."""
 
     name: str
+    #: The newest one that the server has shown.
+    checkpoint: Checkpoint
     #: Monotonic seconds.
     next_check: float
 
@@ -131,29 +147,53 @@ class TrustedVolumes(ForkSafe):
         self._session = session
         self._store = CheckpointStore(home.directory / "checkpoints")
         #: By alias or name.
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Trusted] = {}
+        #: Names of volumes of which it is noted that the whole was shown to us.
+        self._noted: set[str] = set()
         super().__init__()
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
 
     def name_of(self, reference: str) -> str:
+        """The own name of a volume, see `trusted`."""
+        return self.trusted(reference).name
+
+    def trusted(self, reference: str) -> Trusted:
         """
-        The own name of a volume, given by alias or name. `untrusted` if the alias stood for another one before, or if
-        the volume's history is not the one that was seen.
+        The volume, given by alias or name. `untrusted` if the alias stood for another one before, or if the volume's
+        history is not the one that was seen.
         """
         known = self._known.get(reference)
         if known is not None and time.monotonic() < known.next_check:
-            return known.name
+            return known
         with self._lock:
             latest = self._known.get(reference)
             # Another thread may have looked meanwhile.
             if latest is known or latest is None:
                 latest = self._look(reference, latest)
                 self._known[reference] = latest
-            return latest.name
+            return latest
 
-    def _look(self, reference: str, known: _Known | None) -> _Known:
+    def advance(self, reference: str, checkpoint: Checkpoint) -> None:
+        """A newer one that was proven to continue what was seen; the next look stores what is shown then."""
+        with self._lock:
+            known = self._known.get(reference)
+            if known is not None and checkpoint.count > known.checkpoint.count:
+                self._known[reference] = known._replace(checkpoint=checkpoint)
+
+    def has_seen_whole(self, reference: str) -> bool:
+        """Were we ever shown a proof from the volume's whole tree?"""
+        return self._store.has_seen_whole(self.name_of(reference), self._profile.principal)
+
+    def note_whole(self, reference: str) -> None:
+        """From now on that is so."""
+        name = self.name_of(reference)
+        if name not in self._noted:
+            self._store.see_whole(name, self._profile.principal)
+            self._noted.add(name)
+
+    def _look(self, reference: str, known: Trusted | None) -> Trusted:
         name = known.name if known is not None else self._name_known_for(reference)
         seen = [] if name is None else self._store.read(name)
         volume = self._ask(reference, seen)
@@ -168,8 +208,8 @@ class TrustedVolumes(ForkSafe):
             seen = self._store.read(found)
             if seen:
                 volume = self._ask(found, seen)
-        self._hold(reference, found, seen, volume)
-        return _Known(found, time.monotonic() + TRUST_CHECK_SECONDS)
+        checkpoint = self._hold(reference, found, seen, volume)
+        return Trusted(found, checkpoint, time.monotonic() + TRUST_CHECK_SECONDS)
 
     def _name_known_for(self, reference: str) -> str | None:
         return reference if is_volume_name(reference) else self._profile.volumes.get(reference)
@@ -183,13 +223,15 @@ class TrustedVolumes(ForkSafe):
 
     def _hold(
         self, reference: str, name: str, seen: list[Checkpoint], volume: dict[str, Any]
-    ) -> None:
-        """`untrusted` unless what is shown goes on from all that was seen; then remembers it."""
+    ) -> Checkpoint:
+        """
+        What is shown, which is remembered if it goes on from all that was seen. `untrusted` if it does not.
+        """
         try:
             proof = _proof_of(volume)
             # Whoever stored it has verified it.
             if seen == [parse_checkpoint(proof.note)]:
-                return
+                return seen[0]
             proven = verify_proof(name, proof)
             checkpoint = proven.checkpoint
             if seen:
@@ -200,7 +242,7 @@ class TrustedVolumes(ForkSafe):
                 verify_continuation(older, proven, between.consistency)
             is_new = not seen or checkpoint.count > seen[-1].count
             if is_new and not self._store.add(name, proof.note):
-                return
+                return checkpoint
         except GdpfsError as cause:
             if cause.code not in ("untrusted", "corrupt"):
                 raise
@@ -213,6 +255,7 @@ class TrustedVolumes(ForkSafe):
         for older in seen:
             if older.count < checkpoint.count:
                 self._store.drop(name, older)
+        return checkpoint
 
 
 def _proof_of(volume: dict[str, Any]) -> Proof:
