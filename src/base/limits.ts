@@ -100,6 +100,9 @@ export const LIMITS = {
   /** Free space below which nothing but urgent commits is taken, so that the index can still grow. */
   freeBytesMin: 8 * MIB,
 
+  /** Digests of which the server remembers that no chunk has them, so that it need not look again. */
+  absentChunksKept: 16 * 1024,
+
   // The sequencer.
   /** Changes waiting for the sequencer; beyond it a request is answered `busy`. */
   sequencerQueueMax: 4096,

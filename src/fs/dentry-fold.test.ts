@@ -7,7 +7,7 @@ import { fileOf, openTestStore, outcome, type TestStore } from '../../test/suppo
 import { isGdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { type DentryInit } from '../format/records.ts';
-import { foldDentry } from './dentry-fold.ts';
+import { foldDentry, LastDirectory } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { FS_SCHEMA } from './schema.ts';
 import { StateFold } from './state-fold.ts';
@@ -312,7 +312,7 @@ describe('foldDentry()', () => {
     const pin = { log: digest, root: digest, content: digest, logCount: 1n };
     const fold = (dentry: DentryInit): EntryTable => {
       const pinned = dentry.kind === FILE ? { ...pin, ...dentry } : dentry;
-      foldDentry({ entries, state }, { volume: 7, seq }, pinned);
+      foldDentry({ entries, state, last: new LastDirectory() }, { volume: 7, seq }, pinned);
       seq += 1;
       return entries;
     };

@@ -160,11 +160,12 @@ export class EntryTable {
     return Number(this.#sql.lastUntil.get(volume, node)?.['until'] ?? 0);
   }
 
-  /** What stands at the place of `row` ends with it. */
-  place(volume: number, row: EntryRow): void {
-    if (this.#insert(volume, row)) return;
+  /** What stands at the place of `row` ends with it; false if nothing stood there. */
+  place(volume: number, row: EntryRow): boolean {
+    if (this.#insert(volume, row)) return false;
     this.retire({ volume, parent: row.parent, name: row.name }, row.seq);
     assert(this.#insert(volume, row), 'nothing stands at a place whose entry has ended');
+    return true;
   }
 
   /** False if something stands there. */

@@ -9,7 +9,7 @@ import { openLog } from '../log/open.ts';
 import type { Disk } from '../storage/disk.ts';
 import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { Changer } from './changer.ts';
-import { foldDentry } from './dentry-fold.ts';
+import { type DentryTables, foldDentry, LastDirectory } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { Feed } from './feed.ts';
 import { FileSystem } from './file-system.ts';
@@ -85,9 +85,7 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
   }
 }
 
-interface FoldTables {
-  readonly entries: EntryTable;
-  readonly state: StateFold;
+interface FoldTables extends DentryTables {
   readonly system: SystemFold;
 }
 
@@ -108,6 +106,7 @@ class FileSystemFold implements Fold {
 
   rollback(mark: number): void {
     this.#tables?.state.cut(mark);
+    this.#tables?.last.forget();
   }
 
   settle(database: DatabaseSync): void {
@@ -123,6 +122,7 @@ class FileSystemFold implements Fold {
     this.#tables ??= {
       entries: new EntryTable(database),
       state: new StateFold(database),
+      last: new LastDirectory(),
       system: new SystemFold(database),
     };
     return this.#tables;

@@ -49,6 +49,11 @@ export class Planner {
   node = 0;
   /** Directories that exist for sure: their paths and nodes. Cleared by what may move one. */
   readonly #directories = new Map<string, number>();
+  /**
+   * Names that the change has put into directories that it found empty, by their nodes: nothing else is
+   * there. Undefined for one that was not empty.
+   */
+  readonly #names = new Map<number, Set<string> | undefined>();
 
   constructor(context: PlannerContext) {
     this.context = context;
@@ -61,13 +66,26 @@ export class Planner {
     const directory = parentPath(path);
     const known = this.#directories.get(directory);
     if (path !== '' && known !== undefined) {
-      const place = { volume: this.context.volume, parent: known, name: baseName(path) };
-      return { parent: known, name: place.name, row: this.context.entries.byName(place) };
+      const name = baseName(path);
+      if (this.#isFree(known, name)) return { parent: known, name, row: undefined };
+      const place = { volume: this.context.volume, parent: known, name };
+      return { parent: known, name, row: this.context.entries.byName(place) };
     }
     if (parents && directory !== '') this.makeDirectories(directory);
     const resolved = resolve(this.view, path);
     if (path !== '') this.#directories.set(directory, resolved.parent);
     return resolved;
+  }
+
+  /** Is nothing there, for sure? Many names of one new directory need one question. */
+  #isFree(parent: number, name: string): boolean {
+    const { entries, volume } = this.context;
+    // Whoever watches must see each name that is not there.
+    if (entries.watcher !== undefined) return false;
+    if (!this.#names.has(parent)) {
+      this.#names.set(parent, entries.hasChildren(volume, parent) ? undefined : new Set());
+    }
+    return this.#names.get(parent)?.has(name) === false;
   }
 
   /** Looks at a path for whoever watches; it may lead nowhere. */
@@ -140,6 +158,7 @@ export class Planner {
       entries.watcher.sawName(place, undefined);
     }
     const seq = transaction.append(volume, { case: 'dentry', value: dentry });
+    this.#names.get(Number(dentry.parent))?.add(dentry.name ?? '');
     this.count += 1;
     this.node = dentry.node === undefined ? seq : Number(dentry.node);
   }
@@ -161,6 +180,7 @@ export class Planner {
   /** After this, paths may lead elsewhere. */
   forgetDirectories(): void {
     this.#directories.clear();
+    this.#names.clear();
   }
 
   /**

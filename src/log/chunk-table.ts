@@ -1,21 +1,23 @@
+import type { SQLOutputValue } from 'node:sqlite';
 import { asBuffer } from '../base/bytes.ts';
+import { LIMITS } from '../base/limits.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
-import { type IndexDatabase, prepareAll, reading } from '../storage/index-db.ts';
+import { type IndexDatabase, prepareAll, reading, shortKey } from '../storage/index-db.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 
 /** In place of a length: what was there is not the chunk any more. */
 const LOST_LENGTH = -1;
 
 const SQL = {
-  place: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND digest = ?',
-  used: 'SELECT used FROM chunk WHERE volume = ? AND digest = ?',
+  place: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND key = ? AND digest = ?',
+  used: 'SELECT used FROM chunk WHERE volume = ? AND key = ? AND digest = ?',
   any: 'SELECT 1 FROM chunk WHERE volume = ? LIMIT 1',
-  put: `INSERT INTO chunk (volume, digest, segment, offset, length, used) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE
-    SET segment = excluded.segment, offset = excluded.offset, length = excluded.length,
-      used = max(used, excluded.used)`,
-  lose: `UPDATE chunk SET length = ${LOST_LENGTH} WHERE volume = ? AND digest = ?`,
-  use: 'UPDATE chunk SET used = 1 WHERE volume = ? AND digest = ? AND used = 0',
+  insert: `INSERT INTO chunk (volume, key, digest, segment, offset, length, used)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
+  move: `UPDATE chunk SET segment = ?4, offset = ?5, length = ?6, used = max(used, ?7)
+    WHERE volume = ?1 AND key = ?2 AND digest = ?3`,
+  lose: `UPDATE chunk SET length = ${LOST_LENGTH} WHERE volume = ? AND key = ? AND digest = ?`,
+  use: 'UPDATE chunk SET used = 1 WHERE volume = ? AND key = ? AND digest = ? AND used = 0',
 } as const;
 
 interface Pending {
@@ -23,8 +25,11 @@ interface Pending {
   readonly digest: Uint8Array;
   /** Undefined for a chunk that is found no more. */
   readonly location: FrameLocation | undefined;
+  /** The index has no row of it, for sure. */
+  readonly isNew: boolean;
   used: boolean;
 }
+
 
 /** A chunk that is stored. */
 export interface FoundChunk {
@@ -34,7 +39,7 @@ export interface FoundChunk {
 }
 
 /** What a flush has written, for `forget`. */
-export type FlushedChunks = ReadonlyMap<string, Pending>;
+export type FlushedChunks = readonly Pending[];
 
 /**
  * Where chunk bytes lie, by volume and digest. A chunk is found from the moment it is durable: what
@@ -47,7 +52,15 @@ export class ChunkTable {
   readonly #index: Pick<IndexDatabase, 'reader' | 'writer'>;
   readonly #reader: ReturnType<typeof prepareAll<keyof typeof SQL>>;
   readonly #writer: ReturnType<typeof prepareAll<keyof typeof SQL>>;
-  readonly #pending = new Map<string, Pending>();
+  /** By volume and digest. */
+  readonly #pending = new Map<number, Map<string, Pending>>();
+  #pendingCount = 0;
+  /**
+   * By volume, some of those that the index was asked for and has no row of: whoever sends a chunk
+   * has mostly asked for it before.
+   */
+  readonly #absent = new Map<number, Set<string>>();
+  #absentCount = 0;
 
   constructor(index: Pick<IndexDatabase, 'reader' | 'writer'>) {
     this.#index = index;
@@ -62,53 +75,85 @@ export class ChunkTable {
   }
 
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#pendingCount;
   }
 
   /** A chunk frame became durable. */
   add(volume: number, digest: Uint8Array, location: FrameLocation): void {
-    this.#pending.set(key(volume, digest), { volume, digest, location, used: false });
+    this.#put(volume, digest, location);
   }
 
   /** The bytes at the place are not those of the chunk: it counts as missing until it comes again. */
   removeRotten(volume: number, digest: Uint8Array, location: FrameLocation): void {
     const found = this.find(volume, digest);
     const isSame = found?.segment === location.segment && found.offset === location.offset;
-    if (!isSame) return;
-    this.#pending.set(key(volume, digest), { volume, digest, location: undefined, used: false });
+    if (isSame) this.#put(volume, digest, undefined);
+  }
+
+  #put(volume: number, digest: Uint8Array, location: FrameLocation | undefined): void {
+    let pending = this.#pending.get(volume);
+    if (pending === undefined) {
+      pending = new Map();
+      this.#pending.set(volume, pending);
+    }
+    const name = nameOf(digest);
+    // From now on there may be a row.
+    const isNew = this.#absent.get(volume)?.delete(name) === true;
+    if (isNew) this.#absentCount -= 1;
+    const { size } = pending;
+    pending.set(name, { volume, digest, location, isNew, used: false });
+    this.#pendingCount += pending.size - size;
+  }
+
+  /** The index has no row of the chunk, nor is it pending. */
+  #noteAbsent(volume: number, name: string): void {
+    if (this.#absentCount >= LIMITS.absentChunksKept) {
+      this.#absent.clear();
+      this.#absentCount = 0;
+    }
+    let absent = this.#absent.get(volume);
+    if (absent === undefined) {
+      absent = new Set();
+      this.#absent.set(volume, absent);
+    }
+    absent.add(name);
+    this.#absentCount += 1;
   }
 
   /** A file that names the chunk is being committed; for the open transaction of the writer. */
   use(volume: number, digest: Uint8Array): void {
-    const pending = this.#pending.get(key(volume, digest));
+    const pending = this.#pending.get(volume)?.get(nameOf(digest));
     // Mostly the chunk has just come, and goes into the index with the commit that uses it.
-    if (pending?.location === undefined) this.#writer.use.run(volume, digest);
-    else pending.used = true;
+    if (pending?.location !== undefined) pending.used = true;
+    else this.#writer.use.run(volume, shortKey(digest), digest);
   }
 
   /** The chunk's frame, or undefined. */
   find(volume: number, digest: Uint8Array): FrameLocation | undefined {
-    const pending = this.#pending.get(key(volume, digest));
-    return pending === undefined ? this.#stored(volume, digest) : pending.location;
+    return this.#find(volume, digest).location;
   }
 
   /** The chunk and whether files use it, or undefined. */
   lookUp(volume: number, digest: Uint8Array): FoundChunk | undefined {
-    const pending = this.#pending.get(key(volume, digest));
-    const location = pending === undefined ? this.#stored(volume, digest) : pending.location;
+    const { location, pending } = this.#find(volume, digest);
     if (location === undefined) return undefined;
-    const used = pending?.used === true || this.#reader.used.get(volume, digest)?.['used'] === 1;
+    if (pending?.used === true) return { location, used: true };
+    const used = this.#reader.used.get(volume, shortKey(digest), digest)?.['used'] === 1;
     return { location, used };
   }
 
-  #stored(volume: number, digest: Uint8Array): FrameLocation | undefined {
-    const row = this.#writer.place.get(volume, digest);
-    if (row === undefined || row['length'] === LOST_LENGTH) return undefined;
-    return {
-      segment: Number(row['segment']),
-      offset: Number(row['offset']),
-      length: Number(row['length']),
-    };
+  #find(
+    volume: number,
+    digest: Uint8Array,
+  ): { readonly location: FrameLocation | undefined; readonly pending?: Pending } {
+    const name = nameOf(digest);
+    const pending = this.#pending.get(volume)?.get(name);
+    if (pending !== undefined) return { location: pending.location, pending };
+    if (this.#absent.get(volume)?.has(name) === true) return { location: undefined };
+    const row = this.#writer.place.get(volume, shortKey(digest), digest);
+    if (row !== undefined) return { location: locationOf(row) };
+    this.#noteAbsent(volume, name);
+    return { location: undefined };
   }
 
   /** Bytes of data in the chunk, or undefined if it is not stored. */
@@ -118,8 +163,8 @@ export class ChunkTable {
   }
 
   isEmpty(volume: number): boolean {
-    for (const pending of this.#pending.values()) {
-      if (pending.volume === volume && pending.location !== undefined) return false;
+    for (const { location } of this.#pending.get(volume)?.values() ?? []) {
+      if (location !== undefined) return false;
     }
     return this.#reader.any.get(volume) === undefined;
   }
@@ -129,25 +174,50 @@ export class ChunkTable {
    * transaction is committed.
    */
   flush(): FlushedChunks {
-    for (const { volume, digest, location, used } of this.#pending.values()) {
-      if (location === undefined) {
-        this.#writer.lose.run(volume, digest);
-      } else {
-        const { segment, offset, length } = location;
-        this.#writer.put.run(volume, digest, segment, offset, length, used ? 1 : 0);
+    const flushed: Pending[] = [];
+    for (const pending of this.#pending.values()) {
+      for (const chunk of pending.values()) {
+        this.#write(chunk);
+        flushed.push(chunk);
       }
     }
-    return new Map(this.#pending);
+    return flushed;
+  }
+
+  #write({ volume, digest, location, isNew, used }: Pending): void {
+    const key = shortKey(digest);
+    if (location === undefined) {
+      this.#writer.lose.run(volume, key, digest);
+      return;
+    }
+    const { segment, offset, length } = location;
+    const row = [volume, key, digest, segment, offset, length, used ? 1 : 0] as const;
+    if (!isNew && this.#writer.move.run(...row).changes !== 0) return;
+    this.#writer.insert.run(...row);
   }
 
   forget(flushed: FlushedChunks): void {
-    // A chunk that came again meanwhile stays: the index has its old place.
-    for (const [name, pending] of flushed) {
-      if (this.#pending.get(name) === pending) this.#pending.delete(name);
+    for (const chunk of flushed) {
+      const pending = this.#pending.get(chunk.volume);
+      const name = nameOf(chunk.digest);
+      // A chunk that came again meanwhile stays: the index has its old place.
+      if (pending?.get(name) !== chunk) continue;
+      pending.delete(name);
+      this.#pendingCount -= 1;
+      if (pending.size === 0) this.#pending.delete(chunk.volume);
     }
   }
 }
 
-function key(volume: number, digest: Uint8Array): string {
-  return `${volume}:${asBuffer(digest).toString('latin1')}`;
+function nameOf(digest: Uint8Array): string {
+  return asBuffer(digest).toString('latin1');
+}
+
+function locationOf(row: Record<string, SQLOutputValue>): FrameLocation | undefined {
+  if (row['length'] === LOST_LENGTH) return undefined;
+  return {
+    segment: Number(row['segment']),
+    offset: Number(row['offset']),
+    length: Number(row['length']),
+  };
 }

@@ -1,11 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { concatBytes } from '../base/bytes.ts';
 import type { Commit, PartPlace, RequestResult } from '../format/commit.ts';
 import { LIMITS } from '../base/limits.ts';
-import { leafHash } from '../format/merkle.ts';
 import { FRAME_HEADER_BYTES } from '../format/segment.ts';
 import type { ChainState } from '../format/volume-chain.ts';
-import { prepareAll } from '../storage/index-db.ts';
+import { prepareAll, shortKey } from '../storage/index-db.ts';
 import type { Position } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 import { LogTree } from './log-tree.ts';
@@ -18,13 +16,14 @@ const SQL = {
   frame: `INSERT OR REPLACE INTO commit_frame
     (volume, first_seq, count, time_ms, segment, offset, length, leaves)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  part: `INSERT OR REPLACE INTO log_part
-    (volume, log, first_seq, count, segment, offset, length, records)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  part: `INSERT INTO log_part
+    (volume, key, log, first_seq, count, segment, offset, length, records)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   request: `INSERT OR REPLACE INTO request (principal, id, fingerprint, time_ms, body)
     VALUES (?, ?, ?, ?, ?)`,
   findRequest: 'SELECT fingerprint, body FROM request WHERE principal = ? AND id = ?',
-  logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
+  logCount: `SELECT max(first_seq + count) AS count FROM log_part
+    WHERE volume = ? AND key = ? AND log = ?`,
   dropRequests: 'DELETE FROM request WHERE time_ms < ?',
   setPosition: 'INSERT OR REPLACE INTO position (one, segment, offset) VALUES (1, ?, ?)',
 } as const;
@@ -64,9 +63,11 @@ export class CommitIndex {
       readonly bytes: Uint8Array;
       readonly places: readonly PartPlace[];
       readonly location: FrameLocation;
+      /** Leaf hashes of the records, one behind the other. */
+      readonly leaves: Uint8Array;
     },
   ): void {
-    const { commit, bytes, places, location } = stored;
+    const { commit, bytes, places, location, leaves } = stored;
     const { segment, offset, length } = location;
     this.#volumes.update(volume, state, commit.checkpoint);
     const { firstSeq } = commit;
@@ -78,7 +79,7 @@ export class CommitIndex {
       segment,
       offset,
       length,
-      concatBytes(commit.records.map(leafHash)),
+      leaves,
     );
     this.#tree.grow(volume, { from: firstSeq, count: state.count });
     const start = offset + FRAME_HEADER_BYTES + COMMIT_PREFIX_BYTES;
@@ -87,6 +88,7 @@ export class CommitIndex {
       if (place === undefined) continue;
       this.#sql.part.run(
         volume,
+        shortKey(part.log),
         part.log,
         part.firstSeq,
         part.records.length,
@@ -115,7 +117,7 @@ export class CommitIndex {
 
   /** Records of a file log, those of this transaction's earlier commits included. */
   fileLogCount(volume: number, log: Uint8Array): number {
-    return Number(this.#sql.logCount.get(volume, log)?.['count'] ?? 0);
+    return Number(this.#sql.logCount.get(volume, shortKey(log), log)?.['count'] ?? 0);
   }
 
   dropResultsBefore(timeMs: number): void {

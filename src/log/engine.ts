@@ -8,7 +8,7 @@ import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
-import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
+import { asIndexError, type IndexDatabase, prepareAll, shortKey } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 import { type Batch, runPlans } from './batch.ts';
@@ -32,10 +32,9 @@ const EXPIRY_BATCHES = 1000;
 
 const SQL = {
   whole: `SELECT records FROM log_part
-    WHERE volume = ? AND log = ? AND first_seq = 0 AND count = ?`,
+    WHERE volume = ? AND key = ? AND log = ? AND first_seq = 0 AND count = ?`,
   parts: `SELECT first_seq, count, segment, offset, length, records FROM log_part
-    WHERE volume = ? AND log = ? AND first_seq < ? ORDER BY first_seq`,
-  logCount: 'SELECT max(first_seq + count) AS count FROM log_part WHERE volume = ? AND log = ?',
+    WHERE volume = ? AND key = ? AND log = ? AND first_seq < ? ORDER BY first_seq`,
   commits: `SELECT first_seq, segment, offset, length FROM commit_frame
     WHERE volume = ?1 AND first_seq >= (SELECT max(first_seq) FROM commit_frame
       WHERE volume = ?1 AND first_seq <= ?2) AND first_seq + count > ?2
@@ -190,7 +189,7 @@ export class LogEngine {
   /** The first `count` records of a file log. Throws `corrupt` if some are missing. */
   async readFileLog(volume: number, log: Uint8Array, count: number): Promise<Uint8Array[]> {
     const records: Uint8Array[] = [];
-    for (const row of this.#sql.parts.all(volume, log, count)) {
+    for (const row of this.#sql.parts.all(volume, shortKey(log), log, count)) {
       if (Number(row['first_seq']) !== records.length) break;
       const kept = row['records'];
       const bytes =
@@ -207,13 +206,13 @@ export class LogEngine {
 
   /** The same, at once, if the index itself has them: those of a small file that was written once. */
   indexedFileLog(volume: number, log: Uint8Array, count: number): Uint8Array[] | undefined {
-    const records = this.#sql.whole.get(volume, log, count)?.['records'];
+    const records = this.#sql.whole.get(volume, shortKey(log), log, count)?.['records'];
     return records instanceof Uint8Array ? decodePartRecords(records) : undefined;
   }
 
   /** Records that the file log has in all, versions newer than the caller's included. */
   fileLogCount(volume: number, log: Uint8Array): number {
-    return Number(this.#sql.logCount.get(volume, log)?.['count'] ?? 0);
+    return this.#committed.fileLogCount(volume, log);
   }
 
   /** Encoded commits from the one that holds `seq` on, at most `limit`, and where to go on. */

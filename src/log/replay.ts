@@ -1,8 +1,9 @@
-import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
+import { asBuffer, base64urlEncode, bytesEqual, concatBytes } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { decodeCommit, decodeResults, type FileLogPart } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
+import { leafHash } from '../format/merkle.ts';
 import { decodeFchunk, decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
@@ -136,7 +137,8 @@ export class Replay implements ReplayVisitor {
     this.#checkState(volume, state);
     for (const part of commit.parts) this.#useChunks(volume, part);
     const { places } = commit;
-    this.#options.commits.add(volume, state, { commit, bytes, places, location });
+    const leaves = concatBytes(commit.records.map(leafHash));
+    this.#options.commits.add(volume, state, { commit, bytes, places, location, leaves });
     return true;
   }
 

@@ -25,10 +25,13 @@ export const LOG_SCHEMA = `
 
   -- Where the newest copy of each chunk lies: its frame, \`length\` bytes of payload; -1 once it was
   -- found damaged. \`used\` by a file that was ever committed: then readers of the volume may know of it.
+  -- The rows lie in the order in which they came, and are found by \`key\`, \`shortKey\` of the digest:
+  -- digests that are new lie anywhere among the others, and the shorter their index, the fewer of its
+  -- pages they change.
   CREATE TABLE chunk (
-    volume INTEGER, digest BLOB, segment INTEGER, offset INTEGER, length INTEGER, used INTEGER,
-    PRIMARY KEY (volume, digest)
-  ) WITHOUT ROWID;
+    volume INTEGER, key INTEGER, digest BLOB, segment INTEGER, offset INTEGER, length INTEGER, used INTEGER
+  );
+  CREATE INDEX chunk_key ON chunk (volume, key);
 
   -- Commit frames; \`offset\` and \`length\` are those of the frame. \`leaves\` are the Merkle leaf
   -- hashes of the commit's records, one behind the other.
@@ -47,14 +50,13 @@ export const LOG_SCHEMA = `
   ) WITHOUT ROWID;
 
   -- Where the records of each file log lie: the encoded list of records, inside a commit frame. A
-  -- short list is in \`records\` as well: that of a small file must not cost a read of its own. The rows
-  -- lie in the order in which they came. Names of logs are digests: in their order a thousand new
-  -- rows would touch a thousand pages, now they touch only those of the index.
+  -- short list is in \`records\` as well: that of a small file must not cost a read of its own. Names of
+  -- logs are digests, so the rows are kept and found as those of chunks are.
   CREATE TABLE log_part (
-    volume INTEGER, log BLOB, first_seq INTEGER, count INTEGER,
-    segment INTEGER, offset INTEGER, length INTEGER, records BLOB,
-    UNIQUE (volume, log, first_seq)
+    volume INTEGER, key INTEGER, log BLOB, first_seq INTEGER, count INTEGER,
+    segment INTEGER, offset INTEGER, length INTEGER, records BLOB
   );
+  CREATE INDEX log_part_key ON log_part (volume, key);
 
   -- First answers to request ids.
   CREATE TABLE request (

@@ -1,3 +1,4 @@
+import { concatBytes } from '../base/bytes.ts';
 import { encodeCheckpoint } from '../format/checkpoint.ts';
 import { type Commit, encodeCommit, encodeResults, type PartPlace } from '../format/commit.ts';
 import { leafHash, MerkleFrontier } from '../format/merkle.ts';
@@ -21,6 +22,8 @@ export interface SealedCommit {
   readonly bytes: Uint8Array;
   readonly places: readonly PartPlace[];
   readonly frame: FrameInput;
+  /** Leaf hashes of the records, one behind the other. */
+  readonly leaves: Uint8Array;
 }
 
 /** Computes the root over what was staged, signs the checkpoint and encodes the commit. */
@@ -37,7 +40,7 @@ export function sealCommit(
   const { state } = options;
   // A clock that goes back must not make time run backwards in the log.
   const timeMs = staged.signature?.timeMs ?? Math.max(options.timeMs, volume.timeMs);
-  const { text, frontier } = checkpointText(staged, { timeMs, state });
+  const { text, frontier, leaves } = checkpointText(staged, { timeMs, state });
   const checkpoint = staged.signature?.note ?? sign(volume, text, options.signer);
   const { count } = frontier;
   const { epoch } = volume;
@@ -63,6 +66,7 @@ export function sealCommit(
     commit: { ...head, checkpoint },
     bytes,
     places,
+    leaves,
     frame: {
       kind: FRAME_KIND.commit,
       volume: volume.name,
@@ -76,9 +80,10 @@ export function sealCommit(
 export function checkpointText(
   { volume, records }: Pick<Staged, 'volume' | 'records'>,
   { timeMs, state }: { readonly timeMs: number; readonly state: Uint8Array | undefined },
-): { readonly text: Uint8Array; readonly frontier: MerkleFrontier } {
+): { readonly text: Uint8Array; readonly frontier: MerkleFrontier; readonly leaves: Uint8Array } {
   const frontier = MerkleFrontier.decode(volume.frontier);
-  for (const record of records) frontier.append(leafHash(record));
+  const leaves = records.map(leafHash);
+  for (const leaf of leaves) frontier.append(leaf);
   const origin = checkpointOrigin(volume.name);
   const { count } = frontier;
   const { epoch } = volume;
@@ -86,7 +91,7 @@ export function checkpointText(
   const owner = ownerAfter(volume.policy);
   const optional = { ...(state && { state }), ...(owner && { owner }) };
   const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...optional });
-  return { text, frontier };
+  return { text, frontier, leaves: concatBytes(leaves) };
 }
 
 function sign(volume: Staged['volume'], text: Uint8Array, signer: Signer): Uint8Array {

@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { GdpfsError } from '../base/errors.ts';
 
 /** Rises with every change of the tables: an index of another version is rebuilt from segments. */
-const INDEX_VERSION = 6;
+const INDEX_VERSION = 7;
 
 /** Pages kept in memory by each connection, in KiB (SQLite counts it negative). */
 const CACHE_KIB = 16 * 1024;
@@ -113,6 +113,15 @@ export function reading<T>(database: DatabaseSync, read: () => T): T {
   } finally {
     database.exec('COMMIT');
   }
+}
+
+/**
+ * What a row is found by that a digest names: a part of it, which others may share, so the row must be
+ * asked for the whole digest as well.
+ */
+export function shortKey(digest: Uint8Array): number {
+  const [a = 0, b = 0, c = 0, d = 0] = digest;
+  return (a << 24) | (b << 16) | (c << 8) | d;
 }
 
 /** Prepares each statement of `sql` on `database`. */
