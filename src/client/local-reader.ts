@@ -14,7 +14,11 @@ import type { TreeItem, TreePages } from './sync/action.ts';
 import { startTreeWorker, type TreeWorker } from './tree-worker.ts';
 
 /** Files of one tar stream, read and hashed. */
-export interface PackedPart extends Omit<Packed, 'tar'> {
+export interface PackedPart extends Omit<Packed, 'tar' | 'rows'> {
+  /** A listing: the rows as they are now. */
+  readonly rows: Uint8Array;
+  /** That is how they were asked for. */
+  readonly isAsListed: boolean;
   /**
    * The tar of them, undefined if nothing is left to send. `ways` says for each row how it travels
    * (`WAY`); all travel whole if it is absent. To be called once.
@@ -66,19 +70,20 @@ export class LocalReader implements AsyncDisposable {
     try {
       const request = { kind: 'pack', rows, memory } as const;
       const answer = await worker.ask(request, memory === undefined ? [] : [memory]);
-      const { tar, ...packed } = answerOf('pack', answer);
+      const { tar, rows: changed, ...packed } = answerOf('pack', answer);
       const { digests, places } = packed;
+      const now = changed ?? rows;
       const finish: PackedPart['finish'] = async (ways) => {
         const count = places.length - packed.faults.length;
         if (count === 0) return undefined;
         if (ways === undefined || ways.reduce(countWhole, 0) === count) return tar;
-        const about = { rows: packed.rows, digests, places, ways } as const;
+        const about = { rows: now, digests, places, ways } as const;
         const repacked = await worker.ask({ kind: 'repack', tar, ...about }, [tar.buffer]);
         const { memory: freed, tar: rest } = answerOf('repack', repacked);
         this.#keep(freed);
         return rest;
       };
-      return { ...packed, finish };
+      return { ...packed, rows: now, isAsListed: changed === undefined, finish };
     } finally {
       thread.waiting -= 1;
       this.#isSlow ||= (performance.now() - startMs) / ahead > LIMITS.packMsSlow;

@@ -20,9 +20,9 @@ export type LocalRequest =
       readonly memory?: ArrayBuffer | undefined;
     }
   /** Packs anew what was packed: each row the way that `ways` says. */
-  | ({ readonly kind: 'repack'; readonly ways: Uint8Array } & Pick<
+  | ({ readonly kind: 'repack'; readonly rows: Uint8Array; readonly ways: Uint8Array } & Pick<
       Packed,
-      'rows' | 'digests' | 'places' | 'tar'
+      'digests' | 'places' | 'tar'
     >);
 
 export type LocalAnswer = ListedPage | Packed | Repacked;
@@ -42,8 +42,8 @@ export interface RowFault {
 
 export interface Packed {
   readonly kind: 'pack';
-  /** A listing: the rows as they are now. */
-  readonly rows: Uint8Array<ArrayBuffer>;
+  /** A listing: the rows as they are now; undefined if that is how they were asked for. */
+  readonly rows: Uint8Array<ArrayBuffer> | undefined;
   /** One for each row: its digest, or zeros. */
   readonly digests: Uint8Array<ArrayBuffer>;
   /** 1 for each row whose file has the content root that the row said. */

@@ -52,7 +52,7 @@ function list({ isFirst }: LocalRequest & { readonly kind: 'list' }): ListedPage
 function pack({ rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packed {
   const entries = decodeListing(rows);
   const tar = new TarWriter(roomFor(entries, memory));
-  const now = new ListingWriter();
+  const changed = new Map<TreeEntry, TreeEntry>();
   const digests = new Uint8Array(entries.length * DIGEST_BYTES);
   const isSame = new Uint8Array(entries.length);
   const places = new Uint32Array(entries.length);
@@ -60,13 +60,23 @@ function pack({ rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packe
   for (const [index, entry] of entries.entries()) {
     const row = packRow(entry, tar);
     if ('fault' in row) faults.push({ index, fault: row.fault });
-    now.add('entry' in row ? row.entry : entry);
+    if ('entry' in row && row.entry !== entry) changed.set(entry, row.entry);
     if (!('digest' in row)) continue;
     digests.set(row.digest, index * DIGEST_BYTES);
     isSame[index] = hasContent(row, entry.content) ? 1 : 0;
     places[index] = row.place;
   }
-  return { kind: 'pack', rows: now.finish(), digests, isSame, places, faults, tar: tar.finish() };
+  const now = changed.size === 0 ? undefined : listingOf(entries, changed);
+  return { kind: 'pack', rows: now, digests, isSame, places, faults, tar: tar.finish() };
+}
+
+function listingOf(
+  entries: readonly TreeEntry[],
+  changed: ReadonlyMap<TreeEntry, TreeEntry>,
+): Uint8Array<ArrayBuffer> {
+  const writer = new ListingWriter();
+  for (const entry of entries) writer.add(changed.get(entry) ?? entry);
+  return writer.finish();
 }
 
 /** Room for the headers of one entry, and what fills its last block, unless its path is long. */
@@ -145,7 +155,10 @@ serveTreeWorker<LocalRequest, LocalAnswer>(
   (request) => Promise.resolve(answer(request)),
   (given) => {
     if (given.kind === 'list') return [given.rows.buffer];
-    if (given.kind === 'pack') return [given.rows.buffer, given.digests.buffer, given.tar.buffer];
+    if (given.kind === 'pack') {
+      const rows = given.rows === undefined ? [] : [given.rows.buffer];
+      return [...rows, given.digests.buffer, given.tar.buffer];
+    }
     return given.tar === undefined ? [given.memory] : [given.memory, given.tar.buffer];
   },
 );

@@ -1,4 +1,4 @@
-import { bytesEqual, utf8Encode } from '../base/bytes.ts';
+import { bytesEqual, newBytes, utf8Encode } from '../base/bytes.ts';
 import { crc32, DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -13,6 +13,8 @@ import { ByteWriter } from './byte-writer.ts';
 const SEGMENT_MAGIC = utf8Encode('GDPFSEG1');
 const FOOTER_MAGIC = utf8Encode('GDPFEND1');
 const FRAME_MAGIC = 0x47445046;
+
+const TWO_32 = 2 ** 32;
 
 export const STORE_ID_BYTES = 16;
 /** A unit that a disk may lose or tear as a whole; header and watermark slots have one each. */
@@ -115,10 +117,24 @@ export function encodeFrameHeader(
   header: FrameHeader,
   storeId: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(FRAME_HEADER_BYTES);
-  writer.uint32(FRAME_MAGIC).uint32(header.kind).uint32(header.segment).uint64(header.offset);
-  writer.uint32(header.length).uint32(header.checksum);
-  return writer.uint32(crc32(writer.finish(), crc32(storeId))).finish();
+  const { kind, segment, offset, length, checksum } = header;
+  const bytes = newBytes(FRAME_HEADER_BYTES);
+  const offsetHigh = Math.floor(offset / TWO_32);
+  const fields = [FRAME_MAGIC, kind, segment, offsetHigh, offset, length, checksum];
+  let end = 0;
+  for (const field of fields) end = putUint32(bytes, end, field);
+  putUint32(bytes, end, crc32(bytes.subarray(0, end), crc32(storeId)));
+  return bytes;
+}
+
+/** The low 32 bits of `value`. There is one header for each small file: a DataView would cost more than all else. */
+function putUint32(bytes: Uint8Array, start: number, value: number): number {
+  bytes[start] = value >>> 24;
+  bytes[start + 1] = value >>> 16;
+  bytes[start + 2] = value >>> 8;
+  // Whatever does not fit is cut off.
+  bytes[start + 3] = value;
+  return start + 4;
 }
 
 /** Where a frame must lie to be one. */

@@ -95,7 +95,8 @@ function planSymlink(planner: Planner, change: Kind<'symlink'>): void {
 
 function planPut(planner: Planner, change: Kind<'put'>): void {
   const { path, prepared } = change;
-  const { row, ...place } = resolveTarget(planner, path, change.parents);
+  const place = resolveTarget(planner, path, change.parents);
+  const { row } = place;
   checkPrecondition(path, row, change.precondition);
   planner.useChunks(prepared);
   // The same log pinned again is the same commit, sent twice under different request ids.

@@ -32,6 +32,8 @@ export class StateNodeTable {
 
 interface Pending extends StateChange {
   readonly volume: number;
+  /** Directory of the name that the key is of: the keys of each are together, in the order of their numbers. */
+  readonly parent: number;
 }
 
 /**
@@ -49,14 +51,14 @@ export class StateFold {
 
   put(volume: number, dentry: Dentry): void {
     const key = stateKey(dentry.parent, dentry.name);
-    this.#pending.push({ volume, key, hash: stateLeafHash(dentry) });
+    this.#pending.push({ volume, parent: dentry.parent, key, hash: stateLeafHash(dentry) });
   }
 
   remove(
     volume: number,
     { parent, name }: { readonly parent: number; readonly name: string },
   ): void {
-    this.#pending.push({ volume, key: stateKey(parent, name), hash: undefined });
+    this.#pending.push({ volume, parent, key: stateKey(parent, name), hash: undefined });
   }
 
   /** Changes that are not taken in yet. */
@@ -86,7 +88,19 @@ export class StateFold {
 }
 
 /** The last change of each key, in the order of the keys. */
-function lastOfEach(changes: readonly StateChange[]): StateChange[] {
+function lastOfEach(changes: readonly Pending[]): StateChange[] {
+  const byParent = Map.groupBy(changes, ({ parent }) => parent);
+  const parents = [...byParent.keys()].sort((left, right) => left - right);
+  return parents.flatMap((parent) => inOrder(byParent.get(parent) ?? []));
+}
+
+/** The same, of one directory: mostly its names come in order, and each once. */
+function inOrder(changes: readonly StateChange[]): readonly StateChange[] {
+  const isOrdered = changes.every((change, index) => {
+    const before = changes[index - 1];
+    return before === undefined || Buffer.compare(before.key, change.key) < 0;
+  });
+  if (isOrdered) return changes;
   const last = new Map<string, StateChange>();
   for (const change of changes) last.set(asBuffer(change.key).toString('latin1'), change);
   return [...last.values()].sort((left, right) => Buffer.compare(left.key, right.key));

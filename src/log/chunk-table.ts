@@ -30,7 +30,6 @@ interface Pending {
   used: boolean;
 }
 
-
 /** A chunk that is stored. */
 export interface FoundChunk {
   readonly location: FrameLocation;

@@ -1,3 +1,4 @@
+import { newBytes } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
@@ -213,7 +214,7 @@ export class SegmentWriter {
       const placed: FrameLocation[] = [];
       for (const frame of waiting.frames) {
         const header = frameHeader(frame, { segment, offset: tail });
-        parts.push(encodeFrameHeader(header, this.#storeId), ...frame.payload);
+        pushParts(parts, [encodeFrameHeader(header, this.#storeId), ...frame.payload]);
         placed.push({ segment, offset: tail, length: header.length });
         tail += FRAME_HEADER_BYTES + header.length;
       }
@@ -291,6 +292,27 @@ export class SegmentWriter {
     await file.truncate(tail);
     await file.sync();
   }
+}
+
+/** Parts this short are written with those before them: each part of a write costs as much as copying it. */
+const SHORT_PART_BYTES = 128;
+
+/** Adds the parts of a frame to those of a write, the short ones in front joined. */
+function pushParts(parts: Uint8Array[], frame: readonly Uint8Array[]): void {
+  let count = 0;
+  let length = 0;
+  for (const part of frame) {
+    if (part.length > SHORT_PART_BYTES) break;
+    count += 1;
+    length += part.length;
+  }
+  const head = newBytes(length);
+  let offset = 0;
+  for (const part of frame.slice(0, count)) {
+    head.set(part, offset);
+    offset += part.length;
+  }
+  parts.push(head, ...frame.slice(count));
 }
 
 function frameHeader(

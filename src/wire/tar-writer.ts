@@ -22,8 +22,6 @@ const CHECKSUM_DIGITS = 6;
 const CHECKSUM_BYTES = 8;
 const TYPE = 156;
 const LINK_NAME = 157;
-/** Behind the device numbers nothing is ever written. */
-const USED_BYTES = 345;
 const LONG_NUMBER_MAX = 8 ** LONG_DIGITS - 1;
 
 const ZERO_DIGIT = 0x30;
@@ -37,6 +35,17 @@ const NO_DIGEST = '0'.repeat(2 * DIGEST_BYTES);
 
 /** What all headers have in common. */
 const TEMPLATE = template();
+/** Of its bytes, with spaces in the place of the checksum. */
+const TEMPLATE_SUM = TEMPLATE.reduce((sum, byte) => sum + byte, CHECKSUM_BYTES * SPACE);
+/** Where a header has more than that, beside its checksum: begin and length. */
+const WRITTEN_FIELDS = [
+  [NAME, NAME_BYTES],
+  [MODE, MODE_DIGITS],
+  [SIZE, LONG_DIGITS],
+  [MTIME, LONG_DIGITS],
+  [TYPE, 1],
+  [LINK_NAME, NAME_BYTES],
+] as const;
 
 /** Room for the headers of one entry with a path of ordinary length. */
 const HEADERS_BYTES = 3 * BLOCK_BYTES;
@@ -183,8 +192,15 @@ export class TarWriter {
     writeOctal(bytes, start + MTIME, LONG_DIGITS, Math.min(seconds, LONG_NUMBER_MAX));
     bytes[start + TYPE] = type.charCodeAt(0);
     bytes.write(headerText(target), start + LINK_NAME, 'latin1');
-    let sum = CHECKSUM_BYTES * SPACE;
-    for (let index = start; index < start + USED_BYTES; index += 1) sum += bytes[index] ?? 0;
+    let sum = TEMPLATE_SUM;
+    for (const [field, length] of WRITTEN_FIELDS) {
+      // A name ends before its field does.
+      for (let index = start + field; index < start + field + length; index += 1) {
+        const byte = bytes[index] ?? 0;
+        if (byte === 0) break;
+        sum += byte;
+      }
+    }
     writeOctal(bytes, start + CHECKSUM, CHECKSUM_DIGITS, sum);
     bytes[start + CHECKSUM + CHECKSUM_DIGITS + 1] = SPACE;
   }

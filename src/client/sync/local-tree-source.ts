@@ -22,13 +22,14 @@ export interface LocalTreeSourceOptions extends Omit<PartSenderOptions, 'asksFir
 
 /** A local directory, whose files are read, hashed and packed by worker threads. */
 export function localTreeSource(session: Session, options: LocalTreeSourceOptions): VolumeSource {
-  const { source, transfer, volume, signal } = options;
+  const { source, transfer, volume, ready, signal } = options;
   const sender = new PartSender(session, { ...options, asksFirst: !volume.isEmpty });
   return {
     movesContent: true,
     partFileBytesMax: partFileBytesMax(options),
     sendPart: (part) => sender.send(part),
     sendFile: async (entry, { path, unsureOf, onProgress }) => {
+      await ready;
       const local = `${source}/${entry.relative}`;
       // With MD5 both ends are read anyway, and compared by what they are now.
       const isAsked = unsureOf !== undefined && transfer.md5 !== true;

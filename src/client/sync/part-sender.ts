@@ -25,6 +25,8 @@ export interface PartSenderOptions extends CallOptions {
   readonly reader: LocalReader;
   /** Ask first which chunks the volume lacks: of no use while it is empty. */
   readonly asksFirst: boolean;
+  /** Resolves when the directory is there, if it is being made. */
+  readonly ready?: Promise<unknown> | undefined;
   readonly tally: Tally;
 }
 
@@ -64,7 +66,8 @@ export class PartSender {
   async #send(part: readonly PartAction[], content: Content): Promise<void> {
     const { reader } = this.#options;
     const packed = await reader.pack(listingOf(part));
-    const entries = decodeListing(packed.rows);
+    await this.#options.ready;
+    const entries = packed.isAsListed ? part.map(({ entry }) => entry) : decodeListing(packed.rows);
     const faulty = new Set(packed.faults.map(({ index }) => index));
     const rows = part.map((action, index): Row => {
       const entry = entries[index];

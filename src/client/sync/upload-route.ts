@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { GdpfsError } from '../../base/errors.ts';
 import { formatApiPath, formatRemotePath } from '../../format/path.ts';
 import type { RemoteEndpoint } from '../endpoint.ts';
-import { change, makeDirectory } from '../files.ts';
+import { makeDirectory } from '../files.ts';
 import { attributesOf, type LocalAttributes } from '../local-attributes.ts';
 import { localError, quote } from '../local-error.ts';
 import { LocalReader } from '../local-reader.ts';
@@ -48,13 +48,17 @@ export async function openUploadRoute(
       return await hasContent(session, version, `${source}/${relative}`);
     },
     execute: async (actions) => {
+      const isNew = existing === undefined;
+      const root = { parents: true, ...attributes, signal };
+      const ready = isNew ? makeDirectory(session, path, root) : undefined;
+      // Whoever sends something waits for it; the first files are packed meanwhile.
+      ready?.catch(() => {});
       const volume = await volumeToFill(session, remote.volume, signal);
-      if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
-      const sending = { source, path, reader, volume, tally, transfer, signal };
+      const sending = { source, path, reader, volume, ready, tally, transfer, signal };
       const from = localTreeSource(session, sending);
       await executeInVolume(session, actions, { source: from, path, tally, signal });
-      if (existing !== undefined) return;
-      await change(session, path, { op: 'set', ...attributes }, { signal });
+      await ready;
+      if (!isNew) return;
       tally.directories += 1;
       tally.report();
     },

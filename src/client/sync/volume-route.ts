@@ -2,7 +2,7 @@ import { GdpfsError } from '../../base/errors.ts';
 import { formatApiPath, formatRemotePath, isBelow } from '../../format/path.ts';
 import { areInOneVolume } from '../copy-between.ts';
 import type { RemoteEndpoint } from '../endpoint.ts';
-import { change, makeDirectory, stat } from '../files.ts';
+import { makeDirectory, stat } from '../files.ts';
 import { statIfPresent } from '../remote-target.ts';
 import { volumeToFill } from '../volumes.ts';
 import { noPages } from './action.ts';
@@ -47,7 +47,8 @@ export async function openVolumeRoute(
     execute: async (actions) => {
       const filled = await volumeToFill(to.session, to.remote.volume, signal);
       if (existing === undefined) {
-        await makeDirectory(to.session, target, { parents: true, signal });
+        const { mode, mtimeUs } = root;
+        await makeDirectory(to.session, target, { parents: true, mode, mtimeUs, signal });
       }
       const open = isInside ? sameVolumeSource : volumeTreeSource;
       const tree = open({
@@ -58,8 +59,6 @@ export async function openVolumeRoute(
       });
       await executeInVolume(to.session, actions, { source: tree, path: target, tally, signal });
       if (existing !== undefined) return;
-      const { mode, mtimeUs } = root;
-      await change(to.session, target, { op: 'set', mode, mtimeUs }, { signal });
       tally.directories += 1;
       tally.report();
     },
