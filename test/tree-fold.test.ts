@@ -8,9 +8,10 @@ import { decodeDentry } from '../src/format/dentry.ts';
 import { NodeKind } from '../src/format/generated/gdpfs_pb.js';
 import type { DentryInit } from '../src/format/records.ts';
 import { foldIntoTree, isInTree, ROOT_NODE } from '../src/format/tree-fold.ts';
-import { VolumeNodes } from '../src/fs/dentry-fold.ts';
+import { LastDirectory, VolumeNodes } from '../src/fs/dentry-fold.ts';
 import { EntryTable } from '../src/fs/entry-table.ts';
 import { FS_SCHEMA } from '../src/fs/schema.ts';
+import { StateFold } from '../src/fs/state-fold.ts';
 
 /** The server keeps a tree in tables, a client that verifies in maps: they must never disagree. */
 
@@ -68,7 +69,8 @@ describe('the tree of a server and that of a verifying client', () => {
         using database = new DatabaseSync(':memory:');
         database.exec(FS_SCHEMA);
         const entries = new EntryTable(database);
-        const table = new VolumeNodes(entries, VOLUME);
+        const fold = { state: new StateFold(database), last: new LastDirectory() };
+        const table = new VolumeNodes(entries, VOLUME, fold);
         const tree = new VolumeTree();
         for (const [index, init] of all.entries()) {
           const dentry = decodeDentry(index + 1, init);
