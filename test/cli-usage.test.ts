@@ -61,6 +61,16 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
     /^gdpfs: error: missing required argument 'path'\ngdpfs: hint: see "gdpfs ls --help"\n$/,
   ],
   [
+    'a missing argument of a subcommand',
+    ['admin', 'user', 'rm'],
+    /\ngdpfs: hint: see "gdpfs admin user rm --help"\n$/,
+  ],
+  [
+    'no folder of a server',
+    ['fsck', '--data', ''],
+    /^gdpfs: error: cannot use "": need the folder of a server\n$/,
+  ],
+  [
     'an unknown choice',
     ['volume', 'create', 'v', '--custody', 'me'],
     /Allowed choices are server, client/,

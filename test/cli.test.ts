@@ -388,7 +388,10 @@ test('gdpfs serve prints one line when it is ready, logs to standard error, and 
     `0.0.0.0:${port}`,
   ]);
   assert.deepEqual([taken.code, taken.stdout], [74, '']);
-  assert.match(taken.stderr, /^gdpfs: error: cannot listen on 0\.0\.0\.0:\d+: .*EADDRINUSE/m);
+  assert.match(
+    taken.stderr,
+    /^gdpfs: error: cannot listen on 0\.0\.0\.0:\d+: the address is in use$/m,
+  );
   child.kill('SIGTERM');
   assert.equal((await ended)[0], 0);
   const pattern = `^ready at \\S+, CA certificate ${data}/keys/ca\\.crt, first admin: gdpfs login \\S+ gdpfs1\\.\\S+\n$`;

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { tmpdir } from 'node:os';
 import { GdpfsError } from '../base/errors.ts';
+import { systemCode } from '../base/system-error.ts';
 import { enroll, type Enrolled } from '../client/enroll.ts';
 import { openHome } from '../client/home.ts';
 import { writePrivateFile } from '../wire/private-file.ts';
@@ -39,8 +40,7 @@ export async function requireNothing(path: string): Promise<void> {
   try {
     names = await readdir(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') return;
+    if (systemCode(error) === 'ENOENT') return;
     names = [path];
   }
   if (names.length === 0 && !path.endsWith('.zip')) return;

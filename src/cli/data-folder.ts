@@ -5,6 +5,12 @@ import { GdpfsError } from '../base/errors.ts';
 /** Where `gdpfs serve` keeps its state unless told otherwise. */
 export const DATA_FOLDER_DEFAULT = './gdpfs-data';
 
+/** Value of a `--data`: an empty one would be the folder that one stands in. Throws `usage`. */
+export function parseDataFolder(text: string): string {
+  if (text !== '') return text;
+  throw new GdpfsError('usage', 'cannot use "": need the folder of a server');
+}
+
 /** What is in the folder of a server. */
 export interface DataFolder {
   /** Segments and index. */

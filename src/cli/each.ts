@@ -13,7 +13,9 @@ export async function forEachReported<T>(
     try {
       await action(item);
     } catch (error) {
-      await context.report.error(error);
+      // Of one it is clear what the message is about.
+      const about = items.length > 1 && typeof item === 'string' ? item : undefined;
+      await context.report.error(error, about);
       if (context.signal.aborted) return;
     }
   }

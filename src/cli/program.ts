@@ -7,14 +7,21 @@ import { readVersion } from './version.ts';
 /** Runs one command; reports its errors; resolves to the exit code. */
 export async function runProgram(args: readonly string[], context: Context): Promise<number> {
   try {
-    const program = await createProgram(args, context);
-    await program.parseAsync(args, { from: 'user' });
+    await runCommand(await createProgram(args, context), args);
   } catch (error) {
-    if (!(error instanceof CommanderError)) await context.report.error(error);
-    // Help that was asked for ends with 0; commander has printed it.
-    else if (error.exitCode !== 0) await context.report.error(usageError(error, args));
+    await context.report.error(error);
   }
   return context.report.exitCode;
+}
+
+async function runCommand(program: Command, args: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help that was asked for ends with 0; commander has printed it.
+    if (error.exitCode !== 0) throw usageError(error, namedCommand(program, args));
+  }
 }
 
 /** The program with the one verb that `args` name; the others are there for the help only. */
@@ -53,15 +60,29 @@ function verbOf(args: readonly string[]): string | undefined {
   return undefined;
 }
 
+/** The command that `args` lead to, as it is typed. */
+function namedCommand(program: Command, args: readonly string[]): string {
+  const name = verbOf(args);
+  const words = name === undefined ? [] : args.slice(args.indexOf(name));
+  let command = program;
+  let typed = program.name();
+  for (const word of words) {
+    const next = command.commands.find((child) => child.name() === word);
+    if (next === undefined) break;
+    command = next;
+    typed += ` ${word}`;
+  }
+  return typed;
+}
+
 function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap((child) => withSubcommands(child))];
 }
 
-function usageError(error: CommanderError, args: readonly string[]): GdpfsError {
-  const verb = verbOf(args);
-  const isVerb = verb !== undefined && Object.hasOwn(VERBS, verb);
+/** `command` is what was to be run, as far as it is known: `gdpfs volume create`. */
+function usageError(error: CommanderError, command: string): GdpfsError {
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const help = `see "gdpfs ${isVerb ? `${verb} ` : ''}--help"`;
+  const help = `see "${command} --help"`;
   const hint = suggestion === undefined ? help : suggestion.replace(/^\(D(.*)\)$/, 'd$1');
   const text = message === '(outputHelp)' ? 'no command given' : message;
   return new GdpfsError('usage', text, { hint });

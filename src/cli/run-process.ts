@@ -1,4 +1,5 @@
 import { ERRORS } from '../base/errors.ts';
+import { systemCode, systemErrorCode, systemState } from '../base/system-error.ts';
 import { homeDirectory, openHome } from '../client/home.ts';
 import { openOutput } from './output.ts';
 import { runProgram } from './program.ts';
@@ -50,23 +51,20 @@ async function confirm(question: string, signal: AbortSignal): Promise<boolean> 
 
 /**
  * `gdpfs ls | head` ends when head has seen enough; that is no error. For a transfer it is: it ends
- * too, and is not done.
+ * too, and is not done. What cannot be written, as on a full disk, always is one.
  */
 function endWhenNobodyReads(report: Report): void {
   process.stdout.on('error', (error) => {
-    if (!isBrokenPipe(error)) throw error;
-    if (!report.isUnfinished) process.exit(0);
-    process.stderr.write('gdpfs: error: stopped before the end: nobody reads the output\n');
-    process.exit(ERRORS.local_io.exit);
+    const isRead = systemCode(error) !== 'EPIPE';
+    if (!isRead && !report.isUnfinished) process.exit(0);
+    const text = isRead
+      ? `cannot write standard output: ${systemState(error)}`
+      : 'stopped before the end: nobody reads the output';
+    process.stderr.write(`gdpfs: error: ${text}\n`);
+    process.exit(ERRORS[isRead ? systemErrorCode(error) : 'local_io'].exit);
   });
-  // Errors count even when nobody wants to hear of them.
-  process.stderr.on('error', (error) => {
-    if (!isBrokenPipe(error)) throw error;
-  });
-}
-
-function isBrokenPipe(error: Error): boolean {
-  return 'code' in error && error.code === 'EPIPE';
+  // Errors count even when nobody wants to hear of them, or they cannot be written.
+  process.stderr.on('error', () => {});
 }
 
 /** Aborted by the first SIGINT or SIGTERM, so that a command can end in order; a second one kills. */

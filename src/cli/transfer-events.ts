@@ -83,6 +83,13 @@ export function errorEvent(error: unknown, path?: string): TransferEvents['error
   return { path, code, message, hint };
 }
 
+/** What ended a transfer that was stopped by a signal: whatever failed, failed because of that. */
+export const STOPPED: TransferEvents['error'] = {
+  path: undefined,
+  code: 'partial',
+  message: 'stopped before the end',
+};
+
 function rounded(value: number | undefined): number | undefined {
   return value === undefined ? undefined : Math.round(value);
 }

@@ -8,7 +8,14 @@ import { parseRemotePath } from '../format/path.ts';
 import type { Context } from './context.ts';
 import { LineWriter } from './line-writer.ts';
 import { printable } from './output.ts';
-import { errorEvent, fileEvent, formatEvent, progressEvent, waitEvent } from './transfer-events.ts';
+import {
+  errorEvent,
+  fileEvent,
+  formatEvent,
+  progressEvent,
+  STOPPED,
+  waitEvent,
+} from './transfer-events.ts';
 import { TransferMeter } from './transfer-meter.ts';
 import { formatProgress, formatSummary } from './transfer-text.ts';
 
@@ -94,7 +101,7 @@ interface TransferReport {
 }
 
 function reportToProgram(
-  { stdout }: Context,
+  { stdout, signal }: Context,
   { verb, sources, destination }: TransferOutput,
   meter: TransferMeter,
 ): TransferReport {
@@ -112,7 +119,8 @@ function reportToProgram(
     },
     end: async ({ errors, verified, ...counts }, error) => {
       clearInterval(looks);
-      if (error !== undefined) lines.write(formatEvent('error', errorEvent(error)));
+      if (signal.aborted) lines.write(formatEvent('error', STOPPED));
+      else if (error !== undefined) lines.write(formatEvent('error', errorEvent(error)));
       const isWhole = verified && error === undefined;
       const elapsedMs = Math.round(meter.view().elapsedMs);
       const rest = { verified: isWhole, failed: errors.length, elapsedMs };

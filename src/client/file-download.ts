@@ -2,6 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { type FileHandle, lstat, realpath } from 'node:fs/promises';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { systemCode } from '../base/system-error.ts';
 import type { Chunk, Manifest } from '../format/manifest.ts';
 import { type BodyPool, bodyPoolOf, ChunkBody } from './chunk-body.ts';
 import { fetchChunks } from './chunk-data.ts';
@@ -15,7 +16,7 @@ import {
   receivedTime,
 } from './local-attributes.ts';
 import { clearHoles, holdsContent } from './local-content.ts';
-import { localError, quote, systemCode } from './local-error.ts';
+import { localError, quote } from './local-error.ts';
 import { LocalSource, openToReuse } from './local-source.ts';
 import type { FileVersion } from './manifest.ts';
 import { openPartFile, type PartFile } from './part-file.ts';

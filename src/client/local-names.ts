@@ -1,6 +1,7 @@
 import { lstatSync, opendirSync } from 'node:fs';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { systemCode } from '../base/system-error.ts';
 import { quote } from './local-error.ts';
 import { foldName } from './name-folding.ts';
 
@@ -73,6 +74,12 @@ export class LocalNames {
   }
 }
 
+/** Nothing is in a directory that is none: whoever writes there hears of it. */
 function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOTDIR') return false;
+    throw cause;
+  }
 }

@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, opendirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { systemCode } from './local-error.ts';
+import { systemCode } from '../base/system-error.ts';
 
 /** What it takes to empty a directory. */
 const OWNER_ALL = 0o700;

@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
 import { findByChecksum } from '../base/rolling-checksum.ts';
+import { systemCode } from '../base/system-error.ts';
 import type { Chunk } from '../format/manifest.ts';
-import { systemCode } from './local-error.ts';
 
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 

@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { GdpfsError } from '../base/errors.ts';
+import { systemCode } from '../base/system-error.ts';
 import { baseName, joinPath, parentPath, parsePath, splitPath } from '../format/path.ts';
 import {
   attributesOf,
@@ -25,7 +26,7 @@ import {
   receivedMode,
   receivedTime,
 } from './local-attributes.ts';
-import { localError, quote, systemCode } from './local-error.ts';
+import { localError, quote } from './local-error.ts';
 import { LocalNames } from './local-names.ts';
 import { removeLocal } from './local-removal.ts';
 import { foldsNames } from './name-folding.ts';

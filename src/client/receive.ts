@@ -1,12 +1,14 @@
 import type { BigIntStats } from 'node:fs';
-import { mkdir, realpath, stat as statLocal } from 'node:fs/promises';
+import { realpath, stat as statLocal } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
+import { systemCode } from '../base/system-error.ts';
 import { baseName, formatApiPath, type RemotePath } from '../format/path.ts';
 import type { Entry } from '../wire/generated/api.ts';
 import { downloadFile } from './download.ts';
 import { stat } from './files.ts';
-import { localError, quote, systemCode } from './local-error.ts';
+import { makeLocalDirectories } from './local-directories.ts';
+import { localError, quote } from './local-error.ts';
 import { type LocalWriter, startLocalWriter } from './local-writer.ts';
 import { compareMd5 } from './md5.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
@@ -82,7 +84,7 @@ async function receiveFile(call: ReceiveCall, entry: Entry, target: LocalTarget)
     tally.skip();
     return;
   }
-  await makeDirectories(dirname(target.path));
+  makeLocalDirectories(dirname(target.path));
   tally.expect({ files: 1, bytes: entry.size });
   tally.planComplete();
   const file = tally.beginFile();
@@ -112,12 +114,18 @@ async function receiveDirectory(
       hint: 'use -r for directories',
     });
   }
+  if (existing?.isDirectory() === false) {
+    throw new GdpfsError(
+      'not_a_directory',
+      `cannot replace ${quote(target)} by a directory: it is not a directory`,
+    );
+  }
   const isMerged = !isOurs && replace !== 'always';
   if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(target)}`))) {
     tally.skip();
     return;
   }
-  if (existing === undefined) await makeDirectories(target);
+  if (existing === undefined) makeLocalDirectories(target);
   const keep = isMerged && replace === 'never';
   const tree = await listRemoteTree(session, path, { at, signal });
   const actions = receiveAll(tree.pages, { target, isNew: existing === undefined, keep, tally });
@@ -141,13 +149,5 @@ async function statIfPresent(path: string): Promise<BigIntStats | undefined> {
   } catch (cause) {
     if (systemCode(cause) !== 'ENOENT') throw localError('read', path, cause);
     return undefined;
-  }
-}
-
-async function makeDirectories(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    throw localError('create', path, cause);
   }
 }

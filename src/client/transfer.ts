@@ -1,7 +1,7 @@
 import { GdpfsError } from '../base/errors.ts';
 import { areInOneVolume, copyBetween } from './copy-between.ts';
 import { copyWithin } from './copy-within.ts';
-import type { Endpoint } from './endpoint.ts';
+import { type Endpoint, requirePast } from './endpoint.ts';
 import { isFaultOfOne } from './fault-scope.ts';
 import type { StatOptions } from './files.ts';
 import type { Placement, Replace } from './placement.ts';
@@ -67,6 +67,7 @@ async function copyOne(
   const { destination, at, signal, recursive = false, replace = 'always', transfer = {} } = options;
   const placement = placementOf(options);
   const call = { at, signal, recursive, replace, tally, placement, transfer };
+  requirePast(source, at);
   if (source.kind === 'local' && destination.kind === 'remote') {
     const { session, remote } = destination;
     await send({ ...call, source: source.path, session, destination: remote });

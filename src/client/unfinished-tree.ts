@@ -1,8 +1,9 @@
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { hexEncode, utf8Encode } from '../base/bytes.ts';
 import { sha256 } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
+import { makeDirectories } from '../wire/make-directories.ts';
 import type { Tally } from './tally.ts';
 
 /** A copy of a directory, as a command names it. */
@@ -45,8 +46,12 @@ export async function findUnfinishedTree(
     isBegun: found !== undefined && found.mtimeMs > Date.now() - LIMITS.uploadJournalKeepMs,
     begin: async () => {
       // Where it cannot be written, the rules of cp(1) hold for the next run too.
-      await mkdir(directory, { recursive: true, mode: 0o700 }).catch(() => {});
-      await writeFile(path, '', { mode: 0o600 }).catch(() => {});
+      try {
+        makeDirectories(directory, 0o700);
+        await writeFile(path, '', { mode: 0o600 });
+      } catch {
+        // As it was said above.
+      }
     },
     end: async () => {
       if (tally.errors.length === failuresBefore) await rm(path, { force: true }).catch(() => {});

@@ -69,7 +69,8 @@ function planMkdir(planner: Planner, change: Kind<'mkdir'>): void {
   }
   if (parents === true && resolved.row !== undefined) throw notADirectory(path, path);
   if (path === '' || resolved.row !== undefined) {
-    throw new GdpfsError('exists', `cannot create directory "${path}": it exists`);
+    const object = path === '' ? 'the root directory of a volume' : `directory "${path}"`;
+    throw new GdpfsError('exists', `cannot create ${object}: it exists`);
   }
   planner.append({
     ...planner.newNode(resolved, 'directory', change),
@@ -222,7 +223,8 @@ function planCopy(planner: Planner, change: Kind<'copy'>): void {
   }
   const node = row?.node ?? ROOT_NODE;
   if (node === ROOT_NODE || isBelow(planner.nodes, { node, parent: target.parent })) {
-    throw new GdpfsError('bad_request', `cannot copy "${path}": "${to}" is inside it`);
+    const object = path === '' ? 'the root directory of a volume' : `"${path}"`;
+    throw new GdpfsError('bad_request', `cannot copy ${object}: "${to}" is inside it`);
   }
   copyTree(planner, { source, node, row }, target);
 }

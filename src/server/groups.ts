@@ -15,6 +15,7 @@ export function groupJson(view: SystemView, name: string): Group {
 export async function changeGroup(system: System, change: GroupChange): Promise<Group> {
   const { name, add = [], remove = [] } = change;
   return await system.change((state) => {
+    if (add.length === 0 && remove.length > 0) requireGroup(state, name, 'remove from');
     for (const principal of add) requirePrincipal(state, principal, `add to group "${name}"`);
     const members = new Set([...state.members(name), ...add]);
     for (const principal of remove) members.delete(principal);

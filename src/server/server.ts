@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { systemState } from '../base/system-error.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import { type OpenedFileSystem, openFileSystem } from '../fs/open.ts';
 import { loadContract } from '../wire/contract.ts';
@@ -171,7 +172,7 @@ async function listen(options: ServerOptions, services: Services): Promise<Serve
   try {
     await once(listener, 'listening');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = systemState(cause);
     throw new GdpfsError('local_io', `cannot listen on ${host}:${port}: ${reason}`, { cause });
   }
   return listener;

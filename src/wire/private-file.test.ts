@@ -35,6 +35,6 @@ test('readPrivateFile() tells a missing file from one it cannot read', async () 
 test('writePrivateFile() names the file and the reason when it cannot write', async () => {
   await assert.rejects(
     writePrivateFile(join(folder, 'no-such-folder', 'x'), ''),
-    /^GdpfsError: cannot write ".*no-such-folder\/x": ENOENT$/,
+    /^GdpfsError: cannot write ".*no-such-folder\/x": no such file or directory$/,
   );
 });

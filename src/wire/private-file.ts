@@ -1,6 +1,8 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
+import { makeDirectories } from './make-directories.ts';
+import { systemCode, systemState } from '../base/system-error.ts';
 
 /** Permission bits of files that hold a secret, and of the folders around them. */
 const FILE_MODE = 0o600;
@@ -9,22 +11,9 @@ const DIRECTORY_MODE = 0o700;
 /** Makes `directory` and its missing parents, for its owner only. No error if present. */
 export async function makePrivateDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    makeDirectories(directory, DIRECTORY_MODE);
   } catch (cause) {
-    const reason = errorCode(cause) === 'ENOENT' ? await reasonAgainst(directory) : undefined;
-    throw localError(`create ${JSON.stringify(directory)}`, reason ?? cause);
-  }
-}
-
-/** Why a directory cannot be made: with its parents, Node calls a read-only file system ENOENT. */
-async function reasonAgainst(directory: string): Promise<unknown> {
-  try {
-    await mkdir(directory, { mode: DIRECTORY_MODE });
-    return undefined;
-  } catch (cause) {
-    const parent = dirname(directory);
-    const isDeeper = errorCode(cause) === 'ENOENT' && parent !== directory;
-    return isDeeper ? await reasonAgainst(parent) : cause;
+    throw localError(`create ${JSON.stringify(directory)}`, cause);
   }
 }
 
@@ -55,7 +44,7 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return undefined;
+    if (systemCode(cause) === 'ENOENT') return undefined;
     throw localError(`read ${JSON.stringify(path)}`, cause);
   }
 }
@@ -69,15 +58,7 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** The system's code, such as `ENOENT`. */
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
-
 function localError(action: string, cause: unknown): GdpfsError {
-  const code = errorCode(cause);
-  const state = code ?? String(cause);
-  return new GdpfsError(code === 'ENOSPC' ? 'no_space' : 'local_io', `cannot ${action}: ${state}`, {
-    cause,
-  });
+  const code = systemCode(cause) === 'ENOSPC' ? 'no_space' : 'local_io';
+  return new GdpfsError(code, `cannot ${action}: ${systemState(cause)}`, { cause });
 }

@@ -4,11 +4,20 @@ import type { JsonSchema, OpenApiDocument } from './openapi.ts';
 
 /** Id under which the schemas of the contract are known to each other. */
 const SCHEMAS_ID = 'gdpfs:schemas';
+/** Keyword of the contract: what a pattern asks for, in words. */
+const NEED = 'x-gdpfs-need';
 const QUOTED_LENGTH_MAX = 64;
 
 /** Compiles schemas of the contract, with `$ref`s into its components. */
 export class SchemaCompiler {
-  readonly #ajv = new Ajv2020({ discriminator: true, strictRequired: false, strictTypes: false });
+  readonly #ajv = new Ajv2020({
+    discriminator: true,
+    strictRequired: false,
+    strictTypes: false,
+    // Gives each error its schema.
+    verbose: true,
+    keywords: [NEED],
+  });
 
   constructor(document: OpenApiDocument) {
     const $defs = this.#relocate(document.components.schemas);
@@ -56,6 +65,10 @@ function describeFault(error: ErrorObject, member: string): string {
       return `${member} "${String(params['tag'])}" has an unknown value`;
     case 'enum':
       return `${place} has an unknown value, need one of ${listOf(params['allowedValues'])}`;
+    case 'pattern': {
+      const need: unknown = error.parentSchema?.[NEED] ?? `to match ${String(params['pattern'])}`;
+      return `${place} has another form, need ${String(need)}`;
+    }
     default:
       return `${place} ${message ?? 'is not valid'}`;
   }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import type { Context } from '../context.ts';
-import { DATA_FOLDER_DEFAULT, requireDataFolder } from '../data-folder.ts';
+import { DATA_FOLDER_DEFAULT, parseDataFolder, requireDataFolder } from '../data-folder.ts';
 import { formatTime } from '../format.ts';
 
 interface ProxyOptions {
@@ -20,7 +20,7 @@ export function adminProxyCommand(context: Context): Command {
         'it checks both sides with. Then start the server with --trusted-proxy. The server may run meanwhile.',
     )
     .argument('<proxy>', 'what --trusted-proxy calls it')
-    .option('--data <folder>', 'the folder of the server', DATA_FOLDER_DEFAULT)
+    .option('--data <folder>', 'the folder of the server', parseDataFolder, DATA_FOLDER_DEFAULT)
     .option('--name <name...>', 'DNS names and IP addresses that clients reach it by', [])
     .option('--out <folder>', 'where the files go (default: a folder called like the proxy)')
     .option('--json', 'as a JSON object: name, directory, expiresMs')

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { DATA_FOLDER_DEFAULT, requireDataFolder } from '../data-folder.ts';
+import { DATA_FOLDER_DEFAULT, parseDataFolder, requireDataFolder } from '../data-folder.ts';
 
 interface TokenOptions {
   readonly data: string;
@@ -15,7 +15,7 @@ export function adminTokenCommand(context: Context): Command {
       "Make a new token for an admin, on the server's machine while the server is stopped: for when " +
         'the first one got lost.',
     )
-    .option('--data <folder>', 'the folder of the server', DATA_FOLDER_DEFAULT)
+    .option('--data <folder>', 'the folder of the server', parseDataFolder, DATA_FOLDER_DEFAULT)
     .option('--name <name>', 'the admin', 'admin')
     .option('--json', 'as a JSON object (Invitation of the API)')
     .action(async ({ data, name, json }: TokenOptions) => {

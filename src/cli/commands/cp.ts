@@ -39,7 +39,7 @@ export function cpCommand(context: Context): Command {
   return command.action(async (paths: string[]) => {
     const options = command.optsWithGlobals<CpOptions>();
     const { profile, prove, recursive = false, at } = options;
-    const { sources, destination } = splitPaths(paths);
+    const { sources, destination } = splitPaths('copy', paths);
     const output = { ...options, verb: 'cp', done: 'copied', sources, destination };
     await withTransferReport(context, output, async (tally) => {
       const flow = { ...flowOptionsOf(context, options, tally), prove };
@@ -60,11 +60,14 @@ export function cpCommand(context: Context): Command {
 }
 
 /** The last path is where all others go. Throws `usage`. */
-export function splitPaths(paths: readonly string[]): { sources: string[]; destination: string } {
+export function splitPaths(
+  verb: string,
+  paths: readonly string[],
+): { sources: string[]; destination: string } {
   const sources = paths.slice(0, -1);
   const destination = paths.at(-1);
   if (destination === undefined || sources.length === 0) {
-    throw new GdpfsError('usage', 'cannot copy: need a source and a destination');
+    throw new GdpfsError('usage', `cannot ${verb}: need a source and a destination`);
   }
   return { sources, destination };
 }

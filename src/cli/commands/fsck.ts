@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
 import { fsckStore } from '../../log/fsck.ts';
 import type { Context } from '../context.ts';
-import { DATA_FOLDER_DEFAULT, requireDataFolder } from '../data-folder.ts';
+import { DATA_FOLDER_DEFAULT, parseDataFolder, requireDataFolder } from '../data-folder.ts';
 import { formatSize } from '../format.ts';
 
 interface FsckOptions {
@@ -15,7 +15,7 @@ export function fsckCommand(context: Context): Command {
     .description(
       "Read every byte of a stopped server's data and check all digests and signatures. Changes nothing.",
     )
-    .option('--data <folder>', 'the folder of the server', DATA_FOLDER_DEFAULT)
+    .option('--data <folder>', 'the folder of the server', parseDataFolder, DATA_FOLDER_DEFAULT)
     .option('--json', 'as a JSON object')
     .action(async (options: FsckOptions) => {
       const { store } = requireDataFolder(options.data);

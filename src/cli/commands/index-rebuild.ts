@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { openFileSystem } from '../../fs/open.ts';
 import type { Context } from '../context.ts';
-import { DATA_FOLDER_DEFAULT, requireDataFolder } from '../data-folder.ts';
+import { DATA_FOLDER_DEFAULT, parseDataFolder, requireDataFolder } from '../data-folder.ts';
 
 export function indexCommand(context: Context): Command {
   return new Command('index')
@@ -15,7 +15,7 @@ function rebuildCommand(context: Context): Command {
   return new Command('rebuild')
     .summary('make the index anew from the segments')
     .description('Throw the index away and make it anew from the segments, which hold everything.')
-    .option('--data <folder>', 'the folder of the server', DATA_FOLDER_DEFAULT)
+    .option('--data <folder>', 'the folder of the server', parseDataFolder, DATA_FOLDER_DEFAULT)
     .option('--json', 'as a JSON object')
     .action(async ({ data, json }: { data: string; json?: boolean }) => {
       const { store, keys } = requireDataFolder(data);

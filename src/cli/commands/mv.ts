@@ -48,7 +48,7 @@ export function mvCommand(context: Context): Command {
   addTransferOptions(command);
   return command.action(async (paths: string[]) => {
     const options = command.optsWithGlobals<MvOptions>();
-    const { sources, destination } = splitPaths(paths);
+    const { sources, destination } = splitPaths('move', paths);
     const isInside = sources.length > 1 || destination.endsWith('/');
     const transfer = transferOptionsOf(context, options);
     const output = { ...options, verb: 'mv', done: 'moved', sources, destination };

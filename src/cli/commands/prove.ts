@@ -1,10 +1,15 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { makeLocalDirectories } from '../../client/local-directories.ts';
 import { localError } from '../../client/local-error.ts';
 import { Servers } from '../../client/servers.ts';
 import { fetchProofFiles } from '../../client/trust/proof-files.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+
+interface ProveOptions extends GlobalOptions {
+  readonly json?: boolean;
+}
 
 export function proveCommand(context: Context): Command {
   return new Command('prove')
@@ -13,14 +18,15 @@ export function proveCommand(context: Context): Command {
     )
     .argument('<path>', 'gdp://VOLUME/PATH of a file')
     .argument('<directory>', 'a local directory, made if missing')
+    .option('--json', 'as a JSON object: volume, path, directory, files')
     .action(async (text: string, directory: string, _: object, command: Command) => {
-      const { profile } = command.optsWithGlobals<GlobalOptions>();
+      const { profile, json } = command.optsWithGlobals<ProveOptions>();
       await using servers = new Servers(context.home, profile);
       const file = await servers.locateText(text);
       const { signal } = context;
       const files = await fetchProofFiles(file, { signal });
       try {
-        await mkdir(directory, { recursive: true });
+        makeLocalDirectories(directory);
         for (const [name, bytes] of Object.entries(files)) {
           await writeFile(join(directory, name), bytes);
         }
@@ -28,6 +34,7 @@ export function proveCommand(context: Context): Command {
         throw localError('write', directory, error);
       }
       const { name } = file.trusted;
-      await context.stdout.write(`${name}\n`);
+      const saved = { volume: name, path: file.apiPath, directory, files: Object.keys(files) };
+      await context.stdout.write(`${json ? JSON.stringify(saved) : name}\n`);
     });
 }

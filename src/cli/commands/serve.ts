@@ -7,7 +7,7 @@ import { loadClientAuthority } from '../../server/client-authority.ts';
 import { type RunningServer, startServer } from '../../server/server.ts';
 import { parseTrustedProxies } from '../../server/trusted-proxy.ts';
 import type { Context } from '../context.ts';
-import { DATA_FOLDER_DEFAULT } from '../data-folder.ts';
+import { DATA_FOLDER_DEFAULT, parseDataFolder } from '../data-folder.ts';
 
 const CLIENT_SAN_DEFAULT = 'gdpfs://principal/';
 const LISTEN_DEFAULT = '127.0.0.1:7443';
@@ -34,7 +34,12 @@ export function serveCommand(context: Context): Command {
         'file of its CA certificate, and until somebody has logged in a token for the first admin. ' +
         'Its log goes to standard error. SIGTERM or SIGINT end it in order.',
     )
-    .option('--data <folder>', 'everything that the server keeps', DATA_FOLDER_DEFAULT)
+    .option(
+      '--data <folder>',
+      'everything that the server keeps',
+      parseDataFolder,
+      DATA_FOLDER_DEFAULT,
+    )
     .option('--listen <host:port>', 'where to listen; port 0 picks one', LISTEN_DEFAULT)
     .option('--name <name...>', 'DNS names and IP addresses that clients reach it by', [])
     .option(

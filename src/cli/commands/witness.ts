@@ -6,8 +6,9 @@ import { systemClock } from '../../base/clock.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { localError } from '../../client/local-error.ts';
 import { Servers } from '../../client/servers.ts';
-import { cosignNote, formatWitnessKey, parseWitnessKey } from '../../format/cosignature.ts';
+import { cosignNote, formatWitnessKey } from '../../format/cosignature.ts';
 import { rawPublicKey } from '../../format/ed25519.ts';
+import { isKeyName } from '../../format/signed-note.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 
 interface WitnessOptions extends GlobalOptions {
@@ -27,9 +28,13 @@ export function witnessCommand(context: Context): Command {
     .action(async (text: string | undefined, _: object, command: Command) => {
       const { key, name, profile } = command.optsWithGlobals<WitnessOptions>();
       const privateKey = await readKey(key);
+      if (!isKeyName(name)) {
+        throw new GdpfsError(
+          'usage',
+          `cannot use witness name ${JSON.stringify(name)}: need one without white space and "+"`,
+        );
+      }
       const publicKey = formatWitnessKey({ name, publicKey: rawPublicKey(privateKey) });
-      // Also says whether the name is one.
-      parseWitnessKey(publicKey);
       if (text === undefined) return await context.stdout.write(`${publicKey}\n`);
       await using servers = new Servers(context.home, profile);
       const { trusted } = await servers.locateText(text);

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { base64urlEncode, bytesEqual } from '../../base/bytes.ts';
 import { sha256 } from '../../base/digest.ts';
 import { GdpfsError } from '../../base/errors.ts';
+import { systemCode } from '../../base/system-error.ts';
 import { rawPublicKey } from '../../format/ed25519.ts';
 import {
   makePrivateDirectory,
   readPrivateFile,
   writePrivateFile,
 } from '../../wire/private-file.ts';
-import { localError, quote, systemCode } from '../local-error.ts';
+import { localError, quote } from '../local-error.ts';
 
 export type KeyRole = 'owner' | 'writer';
 

@@ -1,10 +1,12 @@
-import { mkdir, stat as statLocal, statfs } from 'node:fs/promises';
+import { stat as statLocal, statfs } from 'node:fs/promises';
 import { GdpfsError } from '../../base/errors.ts';
+import { systemCode } from '../../base/system-error.ts';
 import { formatApiPath, formatRemotePath } from '../../format/path.ts';
 import type { RemoteEndpoint } from '../endpoint.ts';
 import { stat } from '../files.ts';
 import { RECEIVED_MODE_MASK } from '../local-attributes.ts';
-import { localError, quote, systemCode } from '../local-error.ts';
+import { makeLocalDirectories } from '../local-directories.ts';
+import { localError, quote } from '../local-error.ts';
 import { LocalReader } from '../local-reader.ts';
 import { startLocalWriter } from '../local-writer.ts';
 import { noPages } from './action.ts';
@@ -52,7 +54,7 @@ export async function openDownloadRoute(
       return await hasContent(session, version, `${target}/${relative}`);
     },
     execute: async (actions) => {
-      if (isNew) await makeDirectories(target);
+      if (isNew) makeLocalDirectories(target);
       await using writer = startLocalWriter();
       await executeLocally(session, actions, {
         writer,
@@ -99,14 +101,6 @@ async function isDirectory(path: string): Promise<boolean> {
   }
   throw new GdpfsError(
     'not_a_directory',
-    `cannot synchronize into ${quote(path)}: it is no directory`,
+    `cannot synchronize into ${quote(path)}: it is not a directory`,
   );
-}
-
-async function makeDirectories(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    throw localError('create', path, cause);
-  }
 }

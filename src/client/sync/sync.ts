@@ -1,5 +1,5 @@
 import { GdpfsError } from '../../base/errors.ts';
-import { absoluteName, type Endpoint } from '../endpoint.ts';
+import { absoluteName, type Endpoint, requirePast } from '../endpoint.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
 import type { StatOptions } from '../files.ts';
 import { quote } from '../local-error.ts';
@@ -118,6 +118,7 @@ function rulesOf(options: Partial<SyncRules>): SyncRules {
 
 async function openRouteOf(options: SyncOptions, tally: Tally): Promise<Route> {
   const { source, destination, rules = [], transfer = {}, at, signal } = options;
+  requirePast(source, at);
   return await openRoute(source, destination, { rules, tally, transfer, at, signal });
 }
 

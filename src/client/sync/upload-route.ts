@@ -75,7 +75,11 @@ async function directoryAttributes(path: string): Promise<LocalAttributes> {
     throw localError('read', path, cause);
   }
   if (stats.isDirectory()) return attributesOf(stats);
-  throw new GdpfsError('not_a_directory', `cannot synchronize ${quote(path)}: it is no directory`, {
-    hint: 'use cp for a single file',
-  });
+  throw new GdpfsError(
+    'not_a_directory',
+    `cannot synchronize ${quote(path)}: it is not a directory`,
+    {
+      hint: 'use cp for a single file',
+    },
+  );
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { bytesEqual } from '../../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import { systemCode } from '../../base/system-error.ts';
 import { type Checkpoint, parseCheckpoint } from '../../format/checkpoint.ts';
 import { makePrivateDirectory } from '../../wire/private-file.ts';
-import { localError, quote, systemCode } from '../local-error.ts';
+import { localError, quote } from '../local-error.ts';
 
 /**
  * Checkpoints that were seen and verified, by the names of the volumes. One file each, named by the

@@ -11,7 +11,7 @@ export type ProofFiles = Readonly<
   Record<'checkpoint' | 'meta' | 'policy' | 'evidence' | 'manifest', Uint8Array>
 >;
 
-/** Of a file as it is now; all of it is checked here first. Throws `not_a_file`, `changed`. */
+/** Of a file as it is now; all of it is checked here first. Throws `not_found`, `not_a_file`, `changed`. */
 export async function fetchProofFiles(
   { session, remote, apiPath, trusted }: RemoteFile,
   { signal }: CallOptions = {},
@@ -20,7 +20,10 @@ export async function fetchProofFiles(
   const evidence = await fetchEvidence(session, trusted, { path, signal });
   const { size, etag } = await readEvidence(trusted, evidence, path);
   if (etag === undefined) {
-    throw new GdpfsError('not_a_file', `cannot prove the content of "${path}": it is no file`);
+    throw new GdpfsError(
+      'not_a_file',
+      `cannot prove the content of "${apiPath}": it is not a file`,
+    );
   }
   const manifest = await fetchManifest(session, { path: apiPath, size, etag, signal });
   const { checkpoint, meta, policy } = decodeStateEvidence(evidence).checkpoint;

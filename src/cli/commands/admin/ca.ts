@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { getAuthority } from '../../../client/administration.ts';
 import { Servers } from '../../../client/servers.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
@@ -16,7 +16,7 @@ export function caCommand(context: Context): Command {
       "Show the server's certificate authority, or write its certificate: what a proxy or another " +
         'program must trust. Its key stays in the folder of the server.',
     )
-    .option('--pem', 'the certificate itself, on standard output')
+    .addOption(new Option('--pem', 'the certificate itself, on standard output').conflicts('json'))
     .option('--json', 'as a JSON object (Authority of the API)')
     .action(async (_: object, command: Command) => {
       const { profile, json, pem } = command.optsWithGlobals<CaOptions>();

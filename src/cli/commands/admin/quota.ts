@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { GdpfsError } from '../../../base/errors.ts';
 import { setQuota } from '../../../client/administration.ts';
 import { Servers } from '../../../client/servers.ts';
 import { getVolume } from '../../../client/volumes.ts';
@@ -29,7 +30,7 @@ export function quotaCommand(context: Context): Command {
       const { profile, json, bytes, entries } = command.optsWithGlobals<QuotaOptions>();
       await using servers = new Servers(context.home, profile);
       const session = await servers.session();
-      const name = parseRemotePath(text)?.volume ?? text;
+      const name = volumeOf(text);
       const call = { signal: context.signal };
       let volume = await getVolume(session, name, call);
       if (bytes !== undefined || entries !== undefined) {
@@ -42,6 +43,13 @@ export function quotaCommand(context: Context): Command {
       }
       await writeRows(context, [volume], { json, describe });
     });
+}
+
+/** Throws `usage` for a path in a volume. */
+function volumeOf(text: string): string {
+  const { volume = text, path = '' } = parseRemotePath(text) ?? {};
+  if (path === '') return volume;
+  throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)}: need "gdp://VOLUME"`);
 }
 
 function describe({ alias, usage, quota }: Volume): string {

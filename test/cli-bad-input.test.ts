@@ -1,0 +1,89 @@
+/** What is asked for and cannot be done: one plain sentence, the right exit code, and nothing changed. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { spawnCli } from './support/cli.ts';
+import { type CommandLine, startCommandLine } from './support/command-line.ts';
+import { PROGRAM } from './support/program.ts';
+
+let line: CommandLine;
+
+before(async () => {
+  line = await startCommandLine();
+  await line.succeeds(['volume', 'create', 'v']);
+  await mkdir(line.path('tree'));
+  await writeFile(line.path('tree', 'f'), 'content');
+  await writeFile(line.path('file'), 'mine');
+  await line.succeeds(['cp', '-r', 'tree', 'gdp://v/tree']);
+});
+after(() => line[Symbol.asyncDispose]());
+
+const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])[] = [
+  ['ls --at yesterday gdp://v', 64, /"at" has another form, need a seq, or a time such as 20/],
+  ['volume create Bad_Name', 64, /"name" has another form, need 1 to 32 of a-z, 0-9 and -\n/],
+  ['cp --at 1 file gdp://v/x', 64, /look at the past of "file": it is local, need "gdp:/],
+  ['sync --at 1 tree gdp://v/x', 64, /look at the past of "tree": it is local, need "gdp:/],
+  ['cp -r gdp://v/tree file', 73, /cannot replace "file" by a directory: it is not a directory\n/],
+  ['mkdir gdp://v', 73, /cannot create the root directory of a volume: it exists\n/],
+  ['prove gdp://v/none proof', 66, /cannot find "\/v\/none": it does not exist/],
+  ['prove gdp://v/tree proof', 73, /cannot prove the content of "\/v\/tree": it is not a file\n/],
+  ['prove gdp://v/tree/f /proc/none', 66, /cannot create "\/proc\/none": no such file or direc/],
+  ['admin group remove none admin', 66, /cannot remove from group "none": there is none\n/],
+  ['admin quota gdp://v/tree', 64, /cannot use "gdp:\/\/v\/tree": need "gdp:\/\/VOLUME"\n/],
+  ['rm gdp://v/none gdp://v/gone', 66, /error: gdp:\/\/v\/none: .*\n.*error: gdp:\/\/v\/gone: /],
+];
+for (const [args, code, message] of REFUSED) {
+  test(`gdpfs ${args} is refused with exit code ${code}`, async () => {
+    assert.match(await line.fails(args.split(' '), code), message);
+    assert.equal(await readFile(line.path('file'), 'utf8'), 'mine');
+    assert(!existsSync(line.path('proof')));
+    assert.equal(await line.succeeds(['ls', '-r', 'gdp://v']), 'tree/\ntree/f\n');
+  });
+}
+
+test('gdpfs says that its output cannot be written, with exit code 73', async () => {
+  for (const args of ['cat gdp://v/tree/f', 'ls gdp://v', 'cp --json file gdp://v/f']) {
+    const child = spawn(
+      'sh',
+      ['-c', `exec "$0" "$@" > /dev/full`, process.execPath, PROGRAM, ...args.split(' ')],
+      {
+        env: { ...process.env, GDPFS_HOME: line.home },
+        cwd: line.folder,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    const ended = once(child, 'exit');
+    const stderr = await text(child.stderr);
+    assert.match(
+      stderr,
+      /^gdpfs: error: cannot write standard output: no space left on the disk\n/,
+    );
+    assert.equal((await ended)[0], 73);
+  }
+});
+
+test('a transfer that is stopped says so to programs, and is no fault of gdpfs', async () => {
+  await writeFile(line.path('large'), Buffer.alloc(3_000_000, 'x'));
+  const args = ['cp', '--json', '--bwlimit', '100K', 'large', 'gdp://v/large'];
+  const child = spawnCli(args, { home: line.home, cwd: line.folder });
+  child.stdin.end();
+  const ended = once(child, 'exit');
+  const stdout = text(child.stdout);
+  await once(child.stdout, 'data');
+  child.kill('SIGINT');
+  assert.equal((await ended)[0], 130);
+  const events = (await stdout)
+    .trimEnd()
+    .split('\n')
+    .map((event) => JSON.parse(event));
+  assert.deepEqual(events.at(-2), {
+    event: 'error',
+    code: 'partial',
+    message: 'stopped before the end',
+  });
+  assert.equal(events.at(-1).verified, false);
+});
