@@ -66,6 +66,7 @@ test('every changing command works on it, and the whole of it verifies', async (
   await succeeds(['mv', 'gdp://own/a', 'gdp://own/z']);
   await succeeds(['cp', '-r', 'gdp://own/tree', 'gdp://own/copy']);
   await succeeds(['cp', 'gdp://own/z/moved', 'gdp://own/z/again']);
+  const then = (await recordsOf('gdp://own')) - 1;
   await writeFile(join(tree, 'deep', 'f1'), 'another content');
   await writeFile(join(tree, 'deep', 'new'), 'new');
   await rm(join(tree, 'deep', 'f2'));
@@ -73,6 +74,9 @@ test('every changing command works on it, and the whole of it verifies', async (
   await succeeds(['rm', '-r', 'gdp://own/copy/deep']);
   await succeeds(['rm', 'gdp://own/z/again']);
   assert.equal(await succeeds(['cat', 'gdp://own/tree/deep/f1']), 'another content');
+  await succeeds(['cp', '-r', '--at', String(then), 'gdp://own/tree', 'gdp://own/past']);
+  assert.equal(await succeeds(['cat', 'gdp://own/past/deep/f1']), 'content 1');
+  assert.equal(await succeeds(['cat', 'gdp://own/past/deep/f2']), 'content 2');
   const { code } = await run(['stat', 'gdp://own/tree/deep/f2']);
   assert.equal(code, 66);
   await succeeds(['verify', '--depth=chunks', 'gdp://own']);

@@ -83,6 +83,22 @@ const CHANGE: fc.Arbitrary<ApiRequest> = fc.oneof(
       json: { op: 'copy', to: at(to), recursive },
     }),
   ),
+  fc.tuple(PATH, PATH, fc.nat(80), fc.boolean()).map(([path, to, seq, recursive]) =>
+    request('PATCH', {
+      query: { path: at(path) },
+      json: { op: 'copy', to: at(to), recursive, at: String(seq) },
+    }),
+  ),
+  fc
+    .tuple(PATH, fc.nat(80))
+    .map(([path, seq]) =>
+      request('PATCH', { query: { path: at(path) }, json: { op: 'restore', at: String(seq) } }),
+    ),
+  fc
+    .tuple(PATH, fc.constantFrom(0, 1, 3, 9))
+    .map(([path, size]) =>
+      request('PATCH', { query: { path: at(path) }, json: { op: 'truncate', size } }),
+    ),
   fc
     .tuple(PATH, ATTRIBUTES)
     .map(([path, attributes]) =>

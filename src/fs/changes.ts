@@ -22,7 +22,12 @@ import type { Change } from './types.ts';
 export type PreparedChange =
   | Exclude<Change, { kind: 'put' | 'extend' | 'copy' | 'restore' | 'many' }>
   | (Extract<Change, { kind: 'put' | 'extend' }> & { readonly prepared: PreparedFile })
-  | (Extract<Change, { kind: 'copy' | 'restore' }> & { readonly atCount?: number })
+  | (Extract<Change, { kind: 'copy' }> & { readonly atCount?: number })
+  | (Extract<Change, { kind: 'restore' }> & {
+      readonly atCount?: number;
+      /** What was removed comes back as a copy. */
+      readonly asCopy: boolean;
+    })
   | { readonly kind: 'many'; readonly changes: readonly PreparedChange[] };
 
 type Kind<K extends PreparedChange['kind']> = Extract<PreparedChange, { kind: K }>;
@@ -303,6 +308,14 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
     throw new GdpfsError('exists', `cannot restore "${path}": something else is there now`, {
       hint: 'rename or remove what is there first',
     });
+  }
+  if (change.asCopy) {
+    if (old.kind !== NodeKind.DIRECTORY) return copyNode(planner, old, { ...place, row });
+    return copyTree(
+      planner,
+      { source: viewAt(planner, change.atCount), node: old.node, row: old },
+      { ...place, row },
+    );
   }
   const isElsewhere = row === undefined && isInTree(planner.nodes, old.node);
   if (isElsewhere && old.kind === NodeKind.DIRECTORY) {

@@ -29,7 +29,8 @@ import type { Quotas } from './quotas.ts';
 import type { Level, Rights } from './rights.ts';
 import type { Usage } from './usage.ts';
 import { Sights, seenRows } from './sight.ts';
-import { retryChanged, truncation } from './truncate.ts';
+import { checkPrecondition } from './planner.ts';
+import { retryChanged, truncation, type Truncation } from './truncate.ts';
 import type {
   BriefPage,
   Change,
@@ -210,24 +211,28 @@ export class FileSystem {
     return this.#changer.firstResult(context);
   }
 
-  /** Cuts or extends a file to `size`; a chunk that is cut is written again, shorter. */
+  /**
+   * Cuts or extends a file; a chunk that is cut is written again, shorter. Throws `changed` if its
+   * content is another than `to` says.
+   */
   async truncate(
     volume: Uint8Array,
-    path: string,
-    size: number,
+    to: Truncation,
     context: ChangeContext,
   ): Promise<ChangeResult> {
     const repeated = this.firstResult(context);
     if (repeated !== undefined) return repeated;
-    return await retryChanged(path, async () =>
-      this.apply(volume, await this.truncation(volume, path, size), context),
-    );
+    const attempt = async (): Promise<ChangeResult> =>
+      this.apply(volume, await this.truncation(volume, to), context);
+    return to.content === undefined ? await retryChanged(to.path, attempt) : await attempt();
   }
 
-  /** The change that cuts or extends a file, as it is now, to `size`; a chunk that it cuts is stored. */
-  async truncation(volume: Uint8Array, path: string, size: number): Promise<Change> {
+  /** The change that cuts or extends a file as it is now; a chunk that it cuts is stored. */
+  async truncation(volume: Uint8Array, to: Truncation): Promise<Change> {
+    const { path, size } = to;
     const entry = this.stat(volume, path);
     const { content } = requireFile(entry);
+    if (to.content !== undefined) checkPrecondition(path, { content }, { content: to.content });
     const chunks = await this.manifest(volume, entry);
     const read = async (chunk: Chunk): Promise<Uint8Array> => this.readChunk(volume, chunk);
     const { record, cut } = await truncation({ chunks, size, read });

@@ -32,10 +32,15 @@ export async function prepareChange(
       return preparePut(change);
     case 'extend':
       return { ...change, prepared: await prepareExtend(change, context) };
-    case 'copy':
-    case 'restore': {
+    case 'copy': {
       const atCount = countAt(context.engine, context.row, change.at);
       return atCount === undefined ? change : { ...change, atCount };
+    }
+    case 'restore': {
+      const atCount = countAt(context.engine, context.row, change.at);
+      // Where a node is now, or that it is nowhere, cannot be proven to who is to sign.
+      const asCopy = context.row.custody === 'client';
+      return { ...change, asCopy, ...(atCount !== undefined && { atCount }) };
     }
     case 'many': {
       const changes: PreparedChange[] = [];

@@ -66,7 +66,8 @@ describe('a repeated request', () => {
       file: { records: await store.fchunks(4, ['efgh']) },
       precondition: { content: fileOf(store.stat('f')).content },
     };
-    const truncate = async () => store.fs.truncate(store.volume, 'f', 6, request('truncate'));
+    const truncate = async () =>
+      store.fs.truncate(store.volume, { path: 'f', size: 6 }, request('truncate'));
     const extended = await store.apply(extend, request('extend'));
     const truncated = await truncate();
     await store.apply({ kind: 'remove', path: 'f' }, request('remove'));
@@ -99,7 +100,8 @@ describe('a repeated request', () => {
   it('truncates once, though others write in between', async () => {
     await using store = await openTestStore();
     await store.put('f', 'abcd');
-    const truncate = async () => store.fs.truncate(store.volume, 'f', 2, request('r'));
+    const truncate = async () =>
+      store.fs.truncate(store.volume, { path: 'f', size: 2 }, request('r'));
     const first = await truncate();
     await store.append('f', 'XYZ');
     assert.deepEqual(await truncate(), first);

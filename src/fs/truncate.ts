@@ -11,6 +11,15 @@ const CONFLICT_RETRIES = 8;
 
 const NO_DIGEST = new Uint8Array(0);
 
+/** How long a file is to be. */
+export interface Truncation {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Content root that it must have. */
+  readonly content?: Uint8Array | undefined;
+}
+
 /**
  * The record that makes a file with these live chunks `size` bytes long, and the shortened chunk
  * that must be stored first if the end falls inside one.

@@ -235,7 +235,11 @@ export class CrashRun implements Disposable {
     }
     const { change } = step;
     if (change.kind === 'truncate') {
-      return await store.fs.truncate(name, `${worker.folder}/${change.path}`, change.size, context);
+      return await store.fs.truncate(
+        name,
+        { path: `${worker.folder}/${change.path}`, size: change.size },
+        context,
+      );
     }
     return await store.fs.apply(name, below(worker.folder, change), context);
   }

@@ -193,7 +193,7 @@ export class TestStore implements AsyncDisposable {
   }
 
   async truncate(path: string, size: number): Promise<ChangeResult> {
-    return await this.fs.truncate(this.volume, path, size, ALICE);
+    return await this.fs.truncate(this.volume, { path, size }, ALICE);
   }
 
   async manifest(path: string, at?: Moment): Promise<readonly Chunk[]> {

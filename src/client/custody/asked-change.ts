@@ -4,6 +4,7 @@ import { LIMITS } from '../../base/limits.ts';
 import { decodeRecords } from '../../format/commit.ts';
 import { joinPath, parseApiPath, parsePath } from '../../format/path.ts';
 import { decodeRecord } from '../../format/records.ts';
+import type { StateEntry } from '../../format/state-entry.ts';
 import type {
   ChangeBelow,
   ChangeRequest,
@@ -52,6 +53,21 @@ interface Roots {
   readonly content: Uint8Array;
 }
 
+/** What was at a path, and below it, at some moment, as the volume's writer has signed it. */
+export interface PastTree {
+  readonly top: StateEntry;
+  /** In the order of their names. */
+  children(node: number): readonly StateEntry[];
+}
+
+/** What must be looked up before the records of some requests can be told. */
+export interface LookedUp {
+  /** What makes a file as long as a truncation says, and its content root before. */
+  readonly truncated?: { readonly content: AskedContent; readonly before: Uint8Array };
+  /** By the path inside the volume, of what comes from the past. */
+  readonly past?: ReadonlyMap<string, PastTree>;
+}
+
 /** A change that a request asks for. Paths are inside the volume, parsed. */
 export type AskedChange =
   | ({ readonly kind: 'mkdir'; readonly path: string; readonly parents: boolean } & Attributes)
@@ -83,8 +99,12 @@ export type AskedChange =
       readonly parents: boolean;
       /** As it was after that record; now if absent. */
       readonly atSeq?: number | undefined;
+      /** What it was then, proven; if absent, it must be the same still. */
+      readonly past?: PastTree | undefined;
       readonly condition?: Condition;
     }
+  /** The path becomes again what it was. */
+  | { readonly kind: 'restore'; readonly path: string; readonly past: PastTree }
   | {
       readonly kind: 'remove';
       readonly path: string;
@@ -94,7 +114,7 @@ export type AskedChange =
   | ({ readonly kind: 'set'; readonly path: string; readonly condition?: Condition } & Attributes);
 
 /** What a request asks for, in its order. Throws `usage` for what nobody could check. */
-export function askedChanges(request: ApiRequest): AskedChange[] {
+export function askedChanges(request: ApiRequest, looked: LookedUp = {}): AskedChange[] {
   const { method, route, json, body } = request;
   if (route === FILES && method === 'POST') return [createdBy(request, json as CreateRequest)];
   if (route === FILES && method === 'DELETE') {
@@ -103,8 +123,8 @@ export function askedChanges(request: ApiRequest): AskedChange[] {
     return [{ kind: 'remove', ...place, ...conditionOf(request) }];
   }
   if (route === FILES && body?.type === MEDIA_TYPES.records) return [committedBy(request)];
-  if (route === FILES) return [changedBy(request, json as ChangeRequest)];
-  if (route === `${FILES}/changes`) return changesBelow(request, json as ChangeSet);
+  if (route === FILES) return [changedBy(request, json as ChangeRequest, looked)];
+  if (route === `${FILES}/changes`) return changesBelow(request, json as ChangeSet, looked);
   if (route === TARS && body?.type === MEDIA_TYPES.tar) return unpackedBy(request, body.bytes);
   throw uncheckable('write a file whose chunks the server makes');
 }
@@ -156,7 +176,7 @@ function beginsLog([first]: readonly Uint8Array[]): boolean {
   return first !== undefined && decodeRecord(first).case === 'meta';
 }
 
-function changedBy(request: ApiRequest, body: ChangeRequest): AskedChange {
+function changedBy(request: ApiRequest, body: ChangeRequest, looked: LookedUp): AskedChange {
   const { path } = parseApiPath((request.query as FilesPatchQuery).path);
   const condition = conditionOf(request);
   switch (body.op) {
@@ -164,24 +184,30 @@ function changedBy(request: ApiRequest, body: ChangeRequest): AskedChange {
       return { kind: 'rename', path, to: parseApiPath(body.to).path, ...condition };
     case 'copy': {
       const { recursive = false } = body;
-      const atSeq = seqOf(body.at);
-      if (recursive && atSeq !== undefined) throw uncheckable('copy a directory from the past');
       const to = parseApiPath(body.to).path;
-      return { kind: 'copy', path, to, recursive, parents: false, atSeq, ...condition };
+      const from = { atSeq: seqOf(body.at), past: looked.past?.get(path) };
+      return { kind: 'copy', path, to, recursive, parents: false, ...from, ...condition };
     }
     case 'set':
       return { kind: 'set', path, mode: body.mode, mtimeUs: body.mtimeUs, ...condition };
-    case 'truncate':
-      throw uncheckable('truncate a file');
-    case 'restore':
-      throw uncheckable('restore what was there');
+    case 'truncate': {
+      const { truncated } = looked;
+      if (truncated === undefined) throw uncheckable('truncate a file');
+      const { content, before } = truncated;
+      return { kind: 'file', path, parents: false, content, condition: { content: before } };
+    }
+    case 'restore': {
+      const past = looked.past?.get(path);
+      if (past === undefined) throw uncheckable('restore what was there');
+      return { kind: 'restore', path, past };
+    }
   }
 }
 
-function changesBelow(request: ApiRequest, set: ChangeSet): AskedChange[] {
+function changesBelow(request: ApiRequest, set: ChangeSet, looked: LookedUp): AskedChange[] {
   const { path: directory } = parseApiPath((request.query as { readonly path: string }).path);
   const from = set.copiesFrom === undefined ? directory : parseApiPath(set.copiesFrom).path;
-  const places = { directory, from, atSeq: seqOf(set.at) };
+  const places = { directory, from, atSeq: seqOf(set.at), past: looked.past };
   return set.changes.map((change) => changeBelow(change, places));
 }
 
@@ -191,10 +217,12 @@ function changeBelow(
     directory,
     from,
     atSeq,
+    past,
   }: {
     readonly directory: string;
     readonly from: string;
     readonly atSeq: number | undefined;
+    readonly past: LookedUp['past'];
   },
 ): AskedChange {
   const below = (relative: string, base = directory): string => joinPath(base, parsePath(relative));
@@ -210,7 +238,8 @@ function changeBelow(
     case 'copy': {
       const path = below(change.path, from);
       const to = below(change.to);
-      return { kind: 'copy', path, to, recursive: false, parents: true, atSeq };
+      const source = { atSeq, past: past?.get(path) };
+      return { kind: 'copy', path, to, recursive: false, parents: true, ...source };
     }
   }
 }
@@ -252,7 +281,7 @@ function conditionOf({ ifMatch, ifAbsent }: ApiRequest): { readonly condition?: 
 
 function seqOf(at: string | undefined): number | undefined {
   if (at === undefined) return undefined;
-  if (!/^[0-9]+$/.test(at)) throw uncheckable('copy from a moment in the past');
+  if (!/^[0-9]+$/.test(at)) throw uncheckable('copy from a time in the past');
   return Number(at);
 }
 

@@ -2,7 +2,7 @@ import { bytesEqual } from '../../base/bytes.ts';
 import { NodeKind } from '../../format/generated/gdpfs_pb.js';
 import type { DentryInit } from '../../format/records.ts';
 import type { StateEntry } from '../../format/state-entry.ts';
-import type { AskedChange, Condition } from './asked-change.ts';
+import type { AskedChange, Condition, PastTree } from './asked-change.ts';
 import type { ContentCheck } from './content-check.ts';
 import { elsewise, type Place, type RecordCheck } from './record-check.ts';
 
@@ -32,6 +32,8 @@ export function checkChange(checks: Checks, change: AskedChange): void {
       return checkRename(checks, change);
     case 'copy':
       return checkCopy(checks, change);
+    case 'restore':
+      return checkRestore(checks, change);
     case 'remove':
       return checkRemove(checks, change);
     case 'set': {
@@ -101,10 +103,8 @@ function checkRename({ records }: Checks, { path, to, condition }: Kind<'rename'
 }
 
 function checkCopy({ records }: Checks, change: Kind<'copy'>): void {
-  const { path, to, recursive, parents, atSeq } = change;
-  const source = records.existing(path);
-  const isOf = atSeq === undefined || isUnchanged(records, path, atSeq);
-  if (!isOf) throw elsewise(`"${path}" is not what it was any more`);
+  const { path, to, recursive, parents, past } = change;
+  const source = past?.top ?? presentSource(records, change);
   if (source.kind !== NodeKind.DIRECTORY) {
     copyNode(records, source, checkTarget(records, { ...change, path: to }));
     return;
@@ -113,15 +113,48 @@ function checkCopy({ records }: Checks, change: Kind<'copy'>): void {
   if (!recursive || to === '' || target.entry !== undefined) {
     throw elsewise(`"${path}" cannot become "${to}"`);
   }
-  const top = records.expect(newNode(target, 'directory', source), undefined);
-  copyBelow(records, source, top.node);
+  copyTree(records, { source, tree: past ?? records }, target);
+}
+
+/** What is at the path now, which must be what was there at the moment that is asked for. */
+function presentSource(records: RecordCheck, { path, atSeq }: Kind<'copy'>): StateEntry {
+  const source = records.existing(path);
+  if (atSeq === undefined) return source;
+  const isDirectory = source.kind === NodeKind.DIRECTORY;
+  if (!isDirectory && isUnchanged(records, path, atSeq)) return source;
+  throw elsewise(`it is not proven what "${path}" was`);
+}
+
+/** What was removed comes back as a copy of what it was; what was changed keeps its node. */
+function checkRestore({ records }: Checks, { path, past }: Kind<'restore'>): void {
+  const place = records.resolve(path);
+  const { entry } = place;
+  const isOther = entry !== undefined && entry.kind !== past.top.kind;
+  if (path === '' || isOther || entry?.kind === NodeKind.DIRECTORY) {
+    throw elsewise(`something else is at "${path}" now`);
+  }
+  if (past.top.kind !== NodeKind.DIRECTORY) copyNode(records, past.top, place);
+  else copyTree(records, { source: past.top, tree: past }, place);
+}
+
+function copyTree(
+  records: RecordCheck,
+  from: { readonly source: StateEntry; readonly tree: Pick<PastTree, 'children'> },
+  place: Place,
+): void {
+  const top = records.expect(newNode(place, 'directory', from.source), undefined);
+  copyBelow(records, from, top.node);
 }
 
 /** Depth first, a directory before its content, names in byte order. */
-function copyBelow(records: RecordCheck, source: StateEntry, copy: number): void {
-  for (const child of records.children(source.node)) {
+function copyBelow(
+  records: RecordCheck,
+  { source, tree }: Parameters<typeof copyTree>[1],
+  copy: number,
+): void {
+  for (const child of tree.children(source.node)) {
     const made = copyNode(records, child, { parent: copy, name: child.name, entry: undefined });
-    if (child.kind === NodeKind.DIRECTORY) copyBelow(records, child, made.node);
+    if (child.kind === NodeKind.DIRECTORY) copyBelow(records, { source: child, tree }, made.node);
   }
 }
 

@@ -1,3 +1,5 @@
+import { isGdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import type { ApiAnswer, ApiRequest, Session } from '../session.ts';
 import type { TrustedVolume } from '../trust/volume-trust.ts';
 import { changedVolume, opensUpload } from './changing-request.ts';
@@ -46,9 +48,26 @@ export function signingSession(session: Session, options: SigningOptions): Signi
     const trusted = await trust(volume);
     if (trusted.custody === 'server') return await session.request(asked);
     const signer = await signerOf(trusted);
-    const { askedChanges } = await import('./asked-change.ts');
     if (opensUpload(asked)) return await signer.pass(session, asked);
-    return await signer.change(session, asked, { changes: askedChanges(asked) });
+    await signer.requireKey();
+    const { planRequest } = await import('./planned-request.ts');
+    for (let round = 0; ; round += 1) {
+      const {
+        request: sent,
+        changes,
+        isRace,
+      } = await planRequest(asked, {
+        session,
+        trusted,
+        count: signer.count,
+      });
+      try {
+        return await signer.change(session, sent, { changes });
+      } catch (error) {
+        const isFinal = !isRace || round === LIMITS.changedRoundsMax;
+        if (isFinal || !isGdpfsError(error, 'changed')) throw error;
+      }
+    }
   }
 
   return {

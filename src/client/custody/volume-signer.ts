@@ -36,6 +36,11 @@ export class VolumeSigner {
     this.#seen = trusted.checkpoint;
   }
 
+  /** Records of the newest checkpoint that was seen. */
+  get count(): number {
+    return this.#seen.count;
+  }
+
   /** Throws `read_only` if the writer key is not here. */
   async requireKey(): Promise<void> {
     await this.#writerKey(this.#trusted.writerKey);

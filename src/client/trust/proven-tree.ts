@@ -30,6 +30,9 @@ import type { TrustedVolume } from './volume-trust.ts';
 export interface ProvenPage {
   readonly entry: Entry;
   readonly entries: readonly Entry[];
+  /** As the state map has them; the root directory is not in it. */
+  readonly leaf: StateEntry | undefined;
+  readonly leaves: readonly StateEntry[];
   /** Name behind which the next page begins. */
   readonly cursor: string | undefined;
   /** seq of the state. */
@@ -61,7 +64,7 @@ export async function askProven(
   const page = list === undefined ? undefined : tree.list(place, list.cursor);
   // Of the root directory itself there is nothing to prove.
   if (path !== '' || page !== undefined) await noteSight(trusted, tree);
-  return page ?? { ...tree.page(place), entries: [], cursor: undefined };
+  return page ?? { ...tree.page(place), entries: [], leaves: [], cursor: undefined };
 }
 
 /** The body that proves the answer; nothing of it is checked yet. */
@@ -129,6 +132,7 @@ interface Place {
   readonly path: string;
   readonly node: number;
   readonly entry: Entry;
+  readonly leaf: StateEntry | undefined;
 }
 
 /** The part of a tree that one body of evidence shows. */
@@ -183,14 +187,14 @@ class ProvenTree {
         this.#requireView(place.node, { whole: true });
         throw this.#refusal('not_found', path, 'it does not exist');
       }
-      const entry = this.#entry(hash, stateKey(place.node, name));
-      place = { path: walked, node: entry.node, entry: this.#json(walked, entry) };
+      const leaf = this.#entry(hash, stateKey(place.node, name));
+      place = { path: walked, node: leaf.node, entry: this.#json(walked, leaf), leaf };
     }
     return place;
   }
 
-  page({ entry }: Place): Pick<ProvenPage, 'entry' | 'seq'> {
-    return { entry, seq: this.#checkpoint.count - 1 };
+  page({ entry, leaf }: Place): Pick<ProvenPage, 'entry' | 'leaf' | 'seq'> {
+    return { entry, leaf, seq: this.#checkpoint.count - 1 };
   }
 
   list(place: Place, after: string): ProvenPage {
@@ -201,14 +205,12 @@ class ProvenTree {
     this.#requireView(node, { whole: false });
     const cursor = this.#last === '' ? undefined : this.#last;
     const leaves = this.#proof.range(directoryRange(node, { after, last: cursor }));
-    const entries = leaves.map(({ key, hash }) => {
-      const found = this.#entry(hash, key);
-      return this.#json(joinPath(path, found.name), found);
-    });
+    const found = leaves.map(({ key, hash }) => this.#entry(hash, key));
+    const entries = found.map((leaf) => this.#json(joinPath(path, leaf.name), leaf));
     if (cursor !== undefined && entries.at(-1)?.name !== cursor) {
       throw unproven('the page does not end where it says');
     }
-    return { ...this.page(place), entries, cursor };
+    return { ...this.page(place), entries, leaves: found, cursor };
   }
 
   #entry(hash: Uint8Array, key: Uint8Array): StateEntry {
@@ -241,7 +243,7 @@ class ProvenTree {
       mtimeUs: this.#createdUs,
       author: '',
     };
-    return { path: '', node: ROOT_NODE, entry };
+    return { path: '', node: ROOT_NODE, entry, leaf: undefined };
   }
 
   #json(path: string, entry: StateEntry): Entry {

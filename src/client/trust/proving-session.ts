@@ -62,7 +62,12 @@ async function ask(
   return answerOf(query.list === undefined ? page.entry : listingOf(page));
 }
 
-function listingOf({ entry, entries, cursor, seq }: ProvenPage): Listing {
+function listingOf({
+  entry,
+  entries,
+  cursor,
+  seq,
+}: Pick<ProvenPage, 'entry' | 'entries' | 'cursor' | 'seq'>): Listing {
   return { entry, entries: [...entries], seq, ...(cursor === undefined ? {} : { cursor }) };
 }
 

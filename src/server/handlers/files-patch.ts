@@ -37,13 +37,15 @@ export async function filesPatch(exchange: Exchange<'filesPatch'>): Promise<void
   if (body.op === 'truncate') {
     const { fs } = services;
     const { path } = target;
-    if (preconditionOf(exchange).precondition !== undefined) {
-      throw new GdpfsError('bad_request', 'cannot truncate with If-Match or If-None-Match');
+    const { content, absent } = preconditionOf(exchange).precondition ?? {};
+    if (absent !== undefined) {
+      throw new GdpfsError('bad_request', 'cannot truncate with If-None-Match');
     }
+    const to = { path, size: body.size, content };
     return await commitChange(exchange, {
       ...asked,
-      change: () => fs.truncation(name, path, body.size),
-      make: () => fs.truncate(name, path, body.size, asked.context),
+      change: () => fs.truncation(name, to),
+      make: () => fs.truncate(name, to, asked.context),
     });
   }
   await commitChange(exchange, { ...asked, change: changeOf(exchange, target, body) });

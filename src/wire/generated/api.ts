@@ -259,6 +259,9 @@ export interface Copy {
   recursive?: boolean;
   at?: Moment;
 }
+/**
+ * The file is cut, or grows by a hole. `If-Match` says which content it must have.
+ */
 export interface Truncate {
   op: 'truncate';
   size: Size;
@@ -269,7 +272,7 @@ export interface SetAttributes {
   mtimeUs?: MtimeUs;
 }
 /**
- * The path becomes again what it was.
+ * The path becomes again what it was. What was removed comes back as itself, a directory with what it held when it went; in a volume with custody `client` as a copy of what it was at that moment.
  */
 export interface Restore {
   op: 'restore';
