@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -142,6 +143,23 @@ class Server:
                 places += 1
                 at = data.find(content, at + len(content))
         return places
+
+
+class Past:
+    """The data of a server as it is now, to come back to."""
+
+    def __init__(self, server: Server, to: Path) -> None:
+        self._server = server
+        self._copy = to / "past"
+        server.stop()
+        shutil.copytree(server.data, self._copy)
+        server.start()
+
+    def come_back(self) -> None:
+        self._server.stop()
+        shutil.rmtree(self._server.data)
+        shutil.copytree(self._copy, self._server.data)
+        self._server.start()
 
 
 def sign(server: Server, home: Path, *, start: str, end: str) -> None:

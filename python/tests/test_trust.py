@@ -16,7 +16,7 @@ from gdpfs.client import Client
 from gdpfs.errors import GdpfsError, NotPermitted
 from gdpfs.filesystem import GdpFileSystem
 from gdpfs.paths import parse_path
-from harness import Server
+from harness import Past, Server
 
 PATH = parse_path("gdp://v/file")
 
@@ -54,23 +54,6 @@ def notes(history: Server) -> list[Path]:
 
 def count_of(history: Server) -> int:
     return int(history.client.volume("v")["count"])
-
-
-class Past:
-    """The data of a server as it is now, to come back to."""
-
-    def __init__(self, history: Server, to: Path) -> None:
-        self._history = history
-        self._copy = to / "past"
-        history.stop()
-        shutil.copytree(history.data, self._copy)
-        history.start()
-
-    def come_back(self) -> None:
-        self._history.stop()
-        shutil.rmtree(self._history.data)
-        shutil.copytree(self._copy, self._history.data)
-        self._history.start()
 
 
 def test_the_newest_checkpoint_is_remembered_as_the_command_line_does_it(

@@ -90,24 +90,13 @@ void readManifest(std::string_view page, std::uint64_t size, std::vector<Chunk>&
   }
 }
 
+std::string joinPath(const std::string& volume, const Path& path) {
+  return path.isRoot() ? '/' + volume : '/' + volume + '/' + path.path;
+}
+
 }  // namespace
 
-std::string Api::volumeName(const std::string& volume) {
-  if (volume.size() == limits::kVolumeNameLength) return volume;
-  const std::lock_guard lock(mutex_);
-  const auto known = volumes_.find(volume);
-  if (known != volumes_.end()) return known->second;
-  Request request;
-  request.route = "/api/v1/volumes/" + volume;
-  const std::string name = textOf(parseObject(http_.send(request).body), "name");
-  http_.home().rememberVolume(*http_.profile(), volume, name);
-  return volumes_[volume] = name;
-}
-
-std::string Api::apiPath(const Path& path) {
-  const std::string volume = '/' + volumeName(path.volume);
-  return path.isRoot() ? volume : volume + '/' + path.path;
-}
+std::string Api::apiPath(const Path& path) { return joinPath(trust_.nameOf(path.volume), path); }
 
 Entry Api::stat(const Path& path) {
   Entry entry;
@@ -208,7 +197,7 @@ void Api::readChunks(const FileVersion& version, const std::vector<std::size_t>&
   request.route = "/api/v1/storage/file/chunks";
   request.ifMatch = version.etag;
   request.sink = &sink;
-  const std::string path = apiPath(version.path);
+  const std::string path = joinPath(trust_.knownNameOf(version.path.volume), version.path);
   const auto ask = [&](bool past) {
     request.query = {{"path", path}, {"ranges", ranges}};
     if (verify) request.query.emplace_back("verify", "true");

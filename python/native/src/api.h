@@ -5,9 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "chunk.h"
@@ -15,6 +13,7 @@
 #include "file_log.h"
 #include "http.h"
 #include "path.h"
+#include "volume_trust.h"
 
 namespace gdpfs {
 
@@ -63,7 +62,7 @@ struct UploadCommit {
 
 class Api {
  public:
-  explicit Api(Http& http) : http_(http) {}
+  explicit Api(Http& http) : http_(http), trust_(http) {}
 
   /// Throws `not_found`, `not_a_directory` if a file is used as a directory.
   Entry stat(const Path& path);
@@ -90,18 +89,15 @@ class Api {
   void commit(const Path& path, const UploadCommit& commit, const std::string& ifMatch);
 
  private:
-  /// `/<volume>/<path>`, the volume by the name that is pinned to its alias.
+  /// `/<volume>/<path>`, the volume by its own name, once it has shown that it is the one it was.
   std::string apiPath(const Path& path);
-  std::string volumeName(const std::string& volume);
   OpenUpload openTransfer(const Path& path, const AppendBase& base);
   /// Renames or copies.
   void putElsewhere(const char* operation, const Path& from, const Path& to);
   void listPages(const Path& directory, const std::function<void(std::string_view page)>& take);
 
   Http& http_;
-  std::mutex mutex_;
-  /// Names by alias, as this process has found them; they stay.
-  std::unordered_map<std::string, std::string> volumes_;
+  VolumeTrust trust_;
 };
 
 }  // namespace gdpfs

@@ -1,9 +1,11 @@
 // Big-endian integers, and digests.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -63,6 +65,29 @@ inline std::string decodeBase64Url(std::string_view text) {
     count -= 8;
     bytes += static_cast<char>(bits >> count & 0xff);
   }
+  return bytes;
+}
+
+/// Base64 with padding (RFC 4648, section 4), exactly as it is written; empty for what is none.
+inline std::optional<std::string> decodeBase64(std::string_view text) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  if (text.size() % 4 != 0) return std::nullopt;
+  const std::size_t padding = text.size() - std::min(text.find_last_not_of('=') + 1, text.size());
+  if (padding > 2) return std::nullopt;
+  std::string bytes;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char letter : text.substr(0, text.size() - padding)) {
+    const std::size_t value = kLetters.find(letter);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 0xff);
+  }
+  // What is left over belongs to no byte.
+  if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
   return bytes;
 }
 

@@ -8,13 +8,13 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
 #include "error.h"
 #include "limits.h"
+#include "local_file.h"
 
 namespace gdpfs {
 namespace {
@@ -25,24 +25,6 @@ using Json = nlohmann::ordered_json;
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-Error unreadable(const std::string& path, const std::string& state) {
-  return Error("local_io", "cannot use \"" + path + "\": " + state,
-               "correct the file, or move it away and run \"gdpfs login\" again");
-}
-
-/// False if there is none.
-bool readFile(const std::string& path, std::string& content) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    if (errno == ENOENT || errno == ENOTDIR) return false;
-    throw unreadable(path, std::strerror(errno));
-  }
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  content = bytes.str();
-  return true;
 }
 
 std::string requireFile(const std::string& path) {

@@ -31,6 +31,8 @@ class Home {
   /// `profile` empty: the current one.
   Home(std::string directory, std::string profile);
 
+  const std::string& directory() const { return directory_; }
+
   /// Throws `certificate_required` if nobody has logged in, `not_found` for an unknown profile, `local_io`.
   Profile load() const;
   /// Cheap: is what `load` would give still what it gave?

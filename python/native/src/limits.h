@@ -19,6 +19,11 @@ constexpr std::uint64_t kSafeIntegerMax = (std::uint64_t{1} << 53) - 1;
 constexpr std::size_t kFileRecordsMax = 1'048'576;
 constexpr std::size_t kAliasLengthMax = 32;
 constexpr std::size_t kVolumeNameLength = 43;
+// A signed note, and how many of a volume are held: processes that saw some at the same time leave one each.
+constexpr std::size_t kCheckpointBytesMax = 4 * kKib;
+constexpr std::size_t kRememberedCheckpointsMax = 64;
+// How often a volume that is in use must show that it goes on from what was seen.
+constexpr std::int64_t kTrustCheckMs = 60'000;
 // Ranges that one request may name.
 constexpr std::size_t kRangesMax = 64;
 

@@ -1,4 +1,4 @@
-// Merkle trees of RFC 6962, section 2.1, as far as a root needs them (docs/formats.md).
+// Merkle trees of RFC 6962, section 2.1 (docs/formats.md).
 #pragma once
 
 #include <cstdint>
@@ -20,5 +20,14 @@ class MerkleTree {
   /// Roots of the perfect subtrees, the largest first.
   std::vector<Digest> hashes_;
 };
+
+/// A tree over so many leaves.
+struct TreeHead {
+  std::uint64_t count;
+  Digest root;
+};
+
+/// Does the proof show that the first tree is the beginning of the second (RFC 6962, section 2.1.2)?
+bool isConsistent(const TreeHead& first, const TreeHead& second, const std::vector<Digest>& proof);
 
 }  // namespace gdpfs
