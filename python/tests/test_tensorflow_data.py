@@ -216,16 +216,26 @@ def test_the_disk_cache_serves_what_memory_does_not_hold(
     records = records_of(7, 2400)
     size = 2400 * (len(records[0]) + 16)
     write_records(f"{volume}/a", records)
+    with gfile.GFile(f"{volume}/a", "rb") as file:
+        content: bytes = file.read()
+    tables = Tables()
+    _, reader = tables.open("new_random_access_file", f"{volume}/a")
 
     def read_all() -> None:
         forget()
         assert read_records(f"{volume}/a") == records
+        # Chunks that are read whole take a shorter way.
+        assert tables.read_at(reader, 0, size).value == content
         wait_until(lambda: cached_bytes(folder) == size)
 
     read_all()
     # Whatever is wrong with a cached chunk, it is not handed out: not by the process that knows it by its seal,
     damage(cached_files(folder))
     read_all()
+    damage(cached_files(folder))
+    forget()
+    assert tables.read_at(reader, 0, size).value == content
+    wait_until(lambda: cached_bytes(folder) == size)
     # and not by another one, which finds it on the disk. Another size makes another client.
     damage(cached_files(folder))
     monkeypatch.setenv("GDPFS_CACHE_SIZE", "21M")
@@ -237,6 +247,7 @@ def test_the_disk_cache_serves_what_memory_does_not_hold(
         assert len(read_records(f"{volume}/{number}")) == 2400
     wait_until(lambda: not list(folder.rglob("*.tmp-*")))
     wait_until(lambda: cached_bytes(folder) <= 20 * 1024**2 * (1 + 1 / 8))
+    tables.ops.reader.contents.cleanup(ctypes.byref(reader))
 
 
 def test_what_was_written_is_read_without_a_request(own_home: Server) -> None:

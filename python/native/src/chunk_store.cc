@@ -1,6 +1,7 @@
 #include "chunk_store.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "digest.h"
 #include "error.h"
@@ -52,6 +53,31 @@ SharedBlock ChunkStore::get(const SharedVersion& version, std::size_t chunk) {
   fetch->done.wait(lock, [&] { return fetch->isDone || fetch->blocks[index] != nullptr; });
   if (fetch->blocks[index] != nullptr) return fetch->blocks[index];
   std::rethrow_exception(fetch->failure);
+}
+
+bool ChunkStore::readAtOnce(const Chunk& chunk, char* bytes) {
+  if (!disk_.isOn()) return false;
+  std::unique_lock lock(mutex_);
+  if (slots_.count(chunk.digest) != 0) return false;
+  const bool isFull = bytes_ + chunk.length > bytesMax_;
+  lock.unlock();
+  if (isFull) return disk_.readAtOnce(chunk.digest, bytes, chunk.length);
+  const SharedBlock block = getAtOnce(chunk);
+  if (block != nullptr) std::memcpy(bytes, block->bytes(), chunk.length);
+  return block != nullptr;
+}
+
+SharedBlock ChunkStore::getAtOnce(const Chunk& chunk) {
+  if (!disk_.isOn()) return nullptr;
+  std::unique_lock lock(mutex_);
+  if (slots_.count(chunk.digest) != 0) return nullptr;
+  lock.unlock();
+  auto block = std::make_shared<Block>(chunk.length);
+  if (!disk_.readAtOnce(chunk.digest, block->bytes(), chunk.length)) return nullptr;
+  lock.lock();
+  // Somebody else may fetch it by now.
+  if (slots_.count(chunk.digest) == 0) add(chunk.digest, block);
+  return block;
 }
 
 void ChunkStore::fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end) {

@@ -28,6 +28,12 @@ class ChunkStore {
   /// The verified bytes of a chunk, from memory, the local disk or the server. Throws `corrupt`, naming the
   /// offset, if the server has no right ones.
   SharedBlock get(const SharedVersion& version, std::size_t chunk);
+  /// The bytes of a chunk, if they need no waiting and are not in memory: they lie in the cache on disk, and the system has
+  /// them at hand. Who needs them reads them then: to hand them from thread to thread takes longer. They do not come into
+  /// memory if that is full.
+  bool readAtOnce(const Chunk& chunk, char* bytes);
+  /// The same of a chunk that is needed in parts. Null if they need waiting, or are in memory.
+  SharedBlock getAtOnce(const Chunk& chunk);
   /// Sees to it that chunks from `first` up to `end` are there soon.
   void fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end);
 

@@ -23,6 +23,8 @@ class DiskCache {
   bool isOn() const { return !directory_.empty(); }
   /// Null if it is not there, or not what it should be.
   SharedBlock read(const Digest& digest, std::size_t length);
+  /// The same into `bytes`, if it needs no waiting: this process has a seal for it, and the system has it in memory.
+  bool readAtOnce(const Digest& digest, char* bytes, std::size_t length);
   /// It is written soon, unless too much waits already. Never fails: a cache that cannot be written, because the disk is
   /// full, is no error.
   void add(const Digest& digest, SharedBlock block);

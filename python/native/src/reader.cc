@@ -71,10 +71,11 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
   const std::uint64_t end = offset + std::min<std::uint64_t>(length, version->size - offset);
   Stream stream = beginRead(*version, offset, end);
   const CountedRead counted(store_, end - offset > limits::kReadAheadBytesMin);
-  fetchAhead(version, offset, end, stream);
+  std::uint64_t position = readAtOnce(*version, offset, end, buffer);
+  if (position < end) fetchAhead(version, position, end, stream);
   const auto& chunks = version->chunks;
-  std::size_t index = chunkAt(*version, offset);
-  for (std::uint64_t position = offset; position < end;) {
+  std::size_t index = chunkAt(*version, position);
+  while (position < end) {
     char* const target = buffer + (position - offset);
     if (index == chunks.size() || position < chunks[index].offset) {
       // A hole.
@@ -94,6 +95,45 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
   }
   endRead(*version, stream);
   return end - offset;
+}
+
+std::uint64_t Reader::readAtOnce(const FileVersion& version, std::uint64_t offset, std::uint64_t end, char* buffer) {
+  std::uint64_t position = offset;
+  for (std::size_t index = chunkAt(version, offset); position < end; index += 1) {
+    if (index == version.chunks.size() || position < version.chunks[index].offset) break;
+    const Chunk& chunk = version.chunks[index];
+    char* const target = buffer + (position - offset);
+    if (position == chunk.offset && chunk.end() <= end) {
+      if (!store_.readAtOnce(chunk, target)) break;
+      position = chunk.end();
+      continue;
+    }
+    const SharedBlock block = blockAtOnce(version, index);
+    if (block == nullptr) break;
+    const std::uint64_t partEnd = std::min(end, chunk.end());
+    std::memcpy(target, block->bytes() + (position - chunk.offset), partEnd - position);
+    position = partEnd;
+  }
+  return position;
+}
+
+SharedBlock Reader::blockAtOnce(const FileVersion& version, std::size_t chunk) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (lastVersion_ == &version && lastChunk_ == chunk && isLastAtOnce_) return lastBlock_;
+  }
+  SharedBlock block = store_.getAtOnce(version.chunks[chunk]);
+  if (block != nullptr) keepLast(version, chunk, block, true);
+  return block;
+}
+
+void Reader::keepLast(const FileVersion& version, std::size_t chunk, const SharedBlock& block, bool isAtOnce) {
+  const std::lock_guard lock(mutex_);
+  // Only of the version that is kept, so that no other can have its address.
+  lastVersion_ = &version == version_.get() ? &version : nullptr;
+  lastChunk_ = chunk;
+  lastBlock_ = block;
+  isLastAtOnce_ = isAtOnce;
 }
 
 void Reader::lookForMore() {
@@ -134,11 +174,7 @@ SharedBlock Reader::blockOf(const SharedVersion& version, std::size_t chunk) {
     if (lastVersion_ == version.get() && lastChunk_ == chunk) return lastBlock_;
   }
   SharedBlock block = store_.get(version, chunk);
-  const std::lock_guard lock(mutex_);
-  // Only of the version that is kept, so that no other can have its address.
-  lastVersion_ = version == version_ ? version.get() : nullptr;
-  lastChunk_ = chunk;
-  lastBlock_ = block;
+  keepLast(*version, chunk, block, false);
   return block;
 }
 

@@ -37,6 +37,10 @@ class Reader {
   };
 
   SharedVersion version();
+  /// Reads what need not be waited for, up to `end`; where it had to stop.
+  std::uint64_t readAtOnce(const FileVersion& version, std::uint64_t offset, std::uint64_t end, char* buffer);
+  /// The block of a chunk that is read in parts; null if it needs waiting.
+  SharedBlock blockAtOnce(const FileVersion& version, std::size_t chunk);
   /// Somebody reads at the end again: has the file grown?
   void lookForMore();
   /// A read from `offset` to `end` begins: the stream that it belongs to, as it is from now on.
@@ -45,6 +49,7 @@ class Reader {
   /// Sees to it that what a read needs from `position` to `end` is on its way, and more if the stream goes forward.
   void fetchAhead(const SharedVersion& version, std::uint64_t position, std::uint64_t end, Stream& stream);
   SharedBlock blockOf(const SharedVersion& version, std::size_t chunk);
+  void keepLast(const FileVersion& version, std::size_t chunk, const SharedBlock& block, bool isAtOnce);
 
   Api& api_;
   ChunkStore& store_;
@@ -61,6 +66,7 @@ class Reader {
   const FileVersion* lastVersion_ = nullptr;
   std::size_t lastChunk_ = 0;
   SharedBlock lastBlock_;
+  bool isLastAtOnce_ = false;
 };
 
 }  // namespace gdpfs

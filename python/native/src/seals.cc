@@ -43,6 +43,11 @@ bool Seals::check(const Digest& digest, std::string_view bytes) {
   return true;
 }
 
+bool Seals::has(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  return seals_.count(digest) != 0;
+}
+
 void Seals::add(const Digest& digest, std::string_view bytes) {
   const Seal seal = sealOf(digest, bytes);
   const std::lock_guard lock(mutex_);

@@ -20,6 +20,8 @@ class Seals {
 
   /// Are these the bytes with the digest? By their seal if there is one, else by SHA-256, and they are sealed.
   bool check(const Digest& digest, std::string_view bytes);
+  /// Is there a seal for it?
+  bool has(const Digest& digest);
   /// Seals bytes that are known to have the digest.
   void add(const Digest& digest, std::string_view bytes);
 
