@@ -153,6 +153,27 @@ def test_what_several_processes_have_seen_must_be_one_history(
         program.use(home)
 
 
+def test_owners_and_writers_may_follow_each_other(
+    history: Server, home: Path, program: Program
+) -> None:
+    for options in ([], ["--owner"], ["--owner"], []):
+        program.use(home)
+        history.admin("volume", "key", "rotate", *options, "gdp://v")
+    program.use(home)
+    (note,) = (home / "checkpoints").glob("*/*.note")
+    owner = parse_checkpoint(note.read_bytes()).owner
+    assert owner is not None
+    assert owner[0] == 2
+    # An owner of the past cannot be told from another one.
+    lines = note.read_text().split("\n")
+    place = next(number for number, line in enumerate(lines) if line.startswith("owner 2 "))
+    lines[place] = f"owner 2 {lines[2]}"
+    note.write_text("\n".join(lines))
+    history.admin("mkdir", "gdp://v/next")
+    with pytest.raises(tf.errors.UnauthenticatedError, match="owner after rotation 2 is not the"):
+        program.use(home)
+
+
 def test_a_damaged_note_is_an_error_that_says_how_to_start_anew(
     home: Path, program: Program
 ) -> None:

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kOrigin = "gdpfs.v1/";
 constexpr std::string_view kPolicyDomain = "gdpfs/v1 volume policy\n";
+constexpr std::string_view kOwnerDomain = "gdpfs/v1 volume owner\n";
 constexpr std::string_view kSignatureMark = "\xe2\x80\x94 ";
 constexpr char kEd25519 = 1;
 constexpr std::size_t kKeyIdBytes = 4;
@@ -89,6 +90,13 @@ Digest readRoot(std::string_view text) {
   return root;
 }
 
+OwnerMark readOwner(std::string_view text) {
+  const std::size_t space = std::min(text.find(' '), text.size());
+  const OwnerMark owner{readNumber(text.substr(0, space), "owner"), readRoot(text.substr(std::min(space + 1, text.size())))};
+  if (owner.rotations == 0) throw malformed("owner");
+  return owner;
+}
+
 Checkpoint readCheckpoint(std::string_view text) {
   Checkpoint checkpoint;
   checkpoint.origin = takeLine(text);
@@ -103,19 +111,22 @@ Checkpoint readCheckpoint(std::string_view text) {
     const std::string_view name = line.substr(0, space);
     const std::string_view value = line.substr(std::min(space + 1, line.size()));
     const bool isNew = extensions.emplace(name, value).second;
-    if (!isNew && (name == "time" || name == "epoch" || name == "state")) throw malformed("text");
+    if (!isNew && (name == "time" || name == "epoch" || name == "state" || name == "owner")) throw malformed("text");
   }
   checkpoint.timeMs = readNumber(extensions["time"], "time");
   checkpoint.epoch = readNumber(extensions["epoch"], "epoch");
   const auto state = extensions.find("state");
   if (state != extensions.end()) checkpoint.state = readRoot(state->second);
+  const auto owner = extensions.find("owner");
+  if (owner != extensions.end()) checkpoint.owner = readOwner(owner->second);
   return checkpoint;
 }
 
 // Records: messages of Protocol Buffers.
 
 using Field = std::variant<std::uint64_t, std::string_view>;
-using Message = std::map<std::uint64_t, Field>;
+/// Fields with their numbers, in order.
+using Message = std::vector<std::pair<std::uint64_t, Field>>;
 
 class FieldReader {
  public:
@@ -148,7 +159,8 @@ Message readMessage(std::string_view bytes) {
   Message fields;
   for (FieldReader reader(bytes); !reader.isAtEnd();) {
     const std::uint64_t tag = reader.varint();
-    Field& field = fields[tag >> 3];
+    fields.emplace_back(tag >> 3, Field());
+    Field& field = fields.back().second;
     switch (tag & 7) {
       case 0:
         field = reader.varint();
@@ -169,73 +181,110 @@ Message readMessage(std::string_view bytes) {
   return fields;
 }
 
+/// The last field with this number counts; null if there is none.
+const Field* fieldOf(const Message& message, std::uint64_t number) {
+  const auto found = std::find_if(message.rbegin(), message.rend(), [&](const auto& field) { return field.first == number; });
+  return found == message.rend() ? nullptr : &found->second;
+}
+
+std::string_view asBytes(const Field& field) {
+  const auto* bytes = std::get_if<std::string_view>(&field);
+  if (bytes == nullptr) throw untrusted("a record is malformed");
+  return *bytes;
+}
+
 /// Empty if there is none.
-std::string_view bytesOf(const Message& message, std::uint64_t field) {
-  const auto found = message.find(field);
-  if (found == message.end()) return {};
-  const auto* bytes = std::get_if<std::string_view>(&found->second);
-  return bytes == nullptr ? std::string_view() : *bytes;
+std::string_view bytesOf(const Message& message, std::uint64_t number) {
+  const Field* field = fieldOf(message, number);
+  return field == nullptr ? std::string_view() : asBytes(*field);
 }
 
 /// 0 if there is none.
-std::uint64_t numberOf(const Message& message, std::uint64_t field) {
-  const auto found = message.find(field);
-  if (found == message.end()) return 0;
-  const auto* number = std::get_if<std::uint64_t>(&found->second);
-  if (number == nullptr) throw untrusted("a record is malformed");
-  return *number;
+std::uint64_t numberOf(const Message& message, std::uint64_t number) {
+  const Field* field = fieldOf(message, number);
+  if (field == nullptr) return 0;
+  const auto* value = std::get_if<std::uint64_t>(field);
+  if (value == nullptr) throw untrusted("a record is malformed");
+  return *value;
 }
 
-std::string_view keyOf(const Message& message, std::uint64_t field) {
-  const std::string_view key = bytesOf(message, field);
-  if (key.size() != kEd25519KeyBytes) throw untrusted("a key has a wrong length");
+PublicKey keyOf(const Message& message, std::uint64_t number) {
+  const std::string_view bytes = bytesOf(message, number);
+  PublicKey key;
+  if (bytes.size() != key.size()) throw untrusted("a key has a wrong length");
+  std::memcpy(key.data(), bytes.data(), key.size());
   return key;
 }
 
-std::string_view ownerKey(std::string_view record) {
+PublicKey firstOwnerKey(std::string_view record) {
   const Message meta = readMessage(bytesOf(readMessage(record), 1));
   const bool isOurs = numberOf(meta, 1) == kVersion && numberOf(meta, 2) == kDirectory && numberOf(meta, 4) == kSha256;
   if (!isOurs || bytesOf(meta, 3).size() != kNonceBytes) throw untrusted("the volume's first record is none");
   return keyOf(meta, 6);
 }
 
+/// All owner keys: each is named by the one before, and none twice.
+std::vector<PublicKey> ownerKeys(const std::string& name, const PublicKey& first, const Message& policy) {
+  std::vector<PublicKey> keys = {first};
+  for (const auto& [number, field] : policy) {
+    if (number != 4) continue;
+    const Message rotation = readMessage(asBytes(field));
+    const PublicKey key = keyOf(rotation, 1);
+    if (keys.size() > limits::kOwnerRotationsMax || std::find(keys.begin(), keys.end(), key) != keys.end()) {
+      throw untrusted("its owner was replaced too often, or by one that was there before");
+    }
+    char count[8];
+    putBigEndian(count, keys.size(), sizeof count);
+    std::string text(kOwnerDomain);
+    text.append(name).append(count, sizeof count).append(asText(key));
+    if (!isSignedBy(keys.back(), text, bytesOf(rotation, 2))) {
+      throw untrusted("its owner number " + std::to_string(keys.size()) + " is not signed by the one before");
+    }
+    keys.push_back(key);
+  }
+  return keys;
+}
+
 struct Writer {
-  std::string_view key;
+  PublicKey key;
   std::uint64_t epoch;
+  /// All of them.
+  std::vector<PublicKey> ownerKeys;
 };
 
-Writer writerOf(std::string_view name, std::string_view owner, std::string_view record) {
-  if (record.empty()) return {owner, 0};
-  const Message signedPolicy = readMessage(bytesOf(readMessage(record), 4));
-  const std::string_view policy = bytesOf(signedPolicy, 1);
-  std::string text(kPolicyDomain);
-  text += name;
-  text += policy;
-  if (!isSignedBy(owner, text, bytesOf(signedPolicy, 2))) {
+Writer writerOf(const std::string& name, const Proof& proof) {
+  const PublicKey first = firstOwnerKey(proof.meta);
+  if (proof.policy.empty()) return {first, 0, {first}};
+  const Message record = readMessage(bytesOf(readMessage(proof.policy), 4));
+  const std::string_view bytes = bytesOf(record, 1);
+  const Message policy = readMessage(bytes);
+  std::vector<PublicKey> owners = ownerKeys(name, first, policy);
+  if (!isSignedBy(owners.back(), std::string(kPolicyDomain).append(name).append(bytes), bytesOf(record, 2))) {
     throw untrusted("what names its writer is not signed by the owner");
   }
-  const Message named = readMessage(policy);
-  return {keyOf(named, 2), numberOf(named, 1)};
+  return {keyOf(policy, 2), numberOf(policy, 1), std::move(owners)};
 }
 
 }  // namespace
 
 bool Checkpoint::operator==(const Checkpoint& other) const {
   return origin == other.origin && count == other.count && root == other.root && timeMs == other.timeMs &&
-         epoch == other.epoch && state == other.state;
+         epoch == other.epoch && state == other.state && owner == other.owner;
 }
 
 Error untrusted(const std::string& why) { return Error("untrusted", "cannot trust checkpoint: " + why); }
 
 Checkpoint parseCheckpoint(std::string_view note) { return readCheckpoint(splitNote(note).text); }
 
-Checkpoint verifyProof(const std::string& volume, const Proof& proof) {
+ProvenCheckpoint verifyProof(const std::string& volume, const Proof& proof) {
   const std::string name = decodeBase64Url(volume);
   if (asText(sha256(proof.meta)) != name) throw untrusted("it is of another volume");
-  const Writer writer = writerOf(name, ownerKey(proof.meta), proof.policy);
+  Writer writer = writerOf(name, proof);
   const std::string origin = std::string(kOrigin) + volume;
   const Note note = splitNote(proof.note);
-  const std::string keyId(asText(sha256(origin + '\n' + kEd25519 + std::string(writer.key))).substr(0, kKeyIdBytes));
+  std::string named = origin + '\n' + kEd25519;
+  named += asText(writer.key);
+  const std::string keyId(asText(sha256(named)).substr(0, kKeyIdBytes));
   bool isSigned = false;
   for (const Signature& signature : note.signatures) {
     if (signature.name != origin || signature.keyId != keyId) continue;
@@ -243,25 +292,37 @@ Checkpoint verifyProof(const std::string& volume, const Proof& proof) {
     isSigned = true;
   }
   if (!isSigned) throw untrusted("its writer has not signed it");
-  const Checkpoint checkpoint = readCheckpoint(note.text);
+  Checkpoint checkpoint = readCheckpoint(note.text);
   if (checkpoint.origin != origin) throw untrusted("it is of another volume");
   if (checkpoint.epoch != writer.epoch) {
     throw untrusted("its epoch is " + std::to_string(checkpoint.epoch) + ", need " + std::to_string(writer.epoch));
   }
-  return checkpoint;
+  const std::uint64_t rotations = writer.ownerKeys.size() - 1;
+  const auto owner = rotations == 0 ? std::nullopt : std::optional(OwnerMark{rotations, writer.ownerKeys.back()});
+  if (!(checkpoint.owner == owner)) throw untrusted("it says another owner than the one that has named its writer");
+  writer.ownerKeys.erase(writer.ownerKeys.begin());
+  return {std::move(checkpoint), std::move(writer.ownerKeys)};
 }
 
-void verifyContinuation(const Checkpoint& older, const Checkpoint& newer, const std::vector<Digest>& consistency) {
+void verifyContinuation(const Checkpoint& older, const ProvenCheckpoint& proven, const std::vector<Digest>& consistency) {
+  const auto& [newer, ownerKeys] = proven;
+  const auto text = [](std::uint64_t number) { return std::to_string(number); };
   if (newer.count < older.count) {
-    throw untrusted("it has " + std::to_string(newer.count) + " records, and " + std::to_string(older.count) +
-                    " were seen before");
+    throw untrusted("it has " + text(newer.count) + " records, and " + text(older.count) + " were seen before");
   }
   if (!isConsistent({older.count, older.root}, {newer.count, newer.root}, consistency)) {
     throw untrusted("its history is not the one that was seen before");
   }
   if (newer.epoch < older.epoch) {
-    throw untrusted("it is signed by the writer of epoch " + std::to_string(newer.epoch) + ", and " +
-                    std::to_string(older.epoch) + " was seen");
+    throw untrusted("it is signed by the writer of epoch " + text(newer.epoch) + ", and " + text(older.epoch) + " was seen");
+  }
+  const OwnerMark owner = older.owner.value_or(OwnerMark());
+  if (ownerKeys.size() < owner.rotations) {
+    throw untrusted("its owner was replaced " + text(ownerKeys.size()) + " times, and " + text(owner.rotations) +
+                    " were seen");
+  }
+  if (owner.rotations > 0 && ownerKeys[owner.rotations - 1] != owner.key) {
+    throw untrusted("its owner after rotation " + text(owner.rotations) + " is not the one that was seen before");
   }
   if (newer.timeMs < older.timeMs) throw untrusted("its time is before the one seen before");
   if (older.state.has_value() && !newer.state.has_value()) {

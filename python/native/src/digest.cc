@@ -52,9 +52,9 @@ std::string hkdf(std::string_view key, std::string_view info, std::size_t length
   return output;
 }
 
-bool isSignedBy(std::string_view publicKey, std::string_view text, std::string_view signature) {
+bool isSignedBy(const Digest& publicKey, std::string_view text, std::string_view signature) {
   const auto bytes = [](std::string_view view) { return reinterpret_cast<const unsigned char*>(view.data()); };
-  EVP_PKEY* key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes(publicKey), publicKey.size());
+  EVP_PKEY* key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, publicKey.data(), publicKey.size());
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   const bool isSigned =
       key != nullptr && EVP_DigestVerifyInit(context, nullptr, nullptr, nullptr, key) == 1 &&

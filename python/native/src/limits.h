@@ -22,6 +22,8 @@ constexpr std::size_t kVolumeNameLength = 43;
 // A signed note, and how many of a volume are held: processes that saw some at the same time leave one each.
 constexpr std::size_t kCheckpointBytesMax = 4 * kKib;
 constexpr std::size_t kRememberedCheckpointsMax = 64;
+// Times that a volume's owner key is replaced.
+constexpr std::size_t kOwnerRotationsMax = 32;
 // How often a volume that is in use must show that it goes on from what was seen.
 constexpr std::int64_t kTrustCheckMs = 60'000;
 // Ranges that one request may name.

@@ -122,12 +122,13 @@ void VolumeTrust::hold(const std::string& reference, const std::vector<Checkpoin
 void VolumeTrust::holdAll(const std::vector<Checkpoint>& seen, const Shown& shown) {
   // Whoever stored it has verified it.
   if (seen.size() == 1 && seen.front() == parseCheckpoint(shown.proof.note)) return;
-  const Checkpoint checkpoint = verifyProof(shown.name, shown.proof);
-  if (!seen.empty()) verifyContinuation(seen.back(), checkpoint, shown.proof.consistency);
+  const ProvenCheckpoint proven = verifyProof(shown.name, shown.proof);
+  const Checkpoint& checkpoint = proven.checkpoint;
+  if (!seen.empty()) verifyContinuation(seen.back(), proven, shown.proof.consistency);
   // Two processes have seen one each: both must have been shown one history.
   for (std::size_t index = 0; index + 1 < seen.size(); index += 1) {
-    const Shown between = ask(shown.name, {seen[index]}, &seen.back());
-    verifyContinuation(seen[index], seen.back(), between.proof.consistency);
+    const Shown between = ask(shown.name, {seen[index]}, &checkpoint);
+    verifyContinuation(seen[index], proven, between.proof.consistency);
   }
   const bool isNew = seen.empty() || checkpoint.count > seen.back().count;
   if (isNew && !store_.add(shown.name, shown.proof.note)) return;
