@@ -22,6 +22,8 @@ const SQL = {
 
 interface Pending {
   readonly volume: number;
+  /** The digest, as a key of a Map. */
+  readonly name: string;
   readonly digest: Uint8Array;
   /** Undefined for a chunk that is found no more. */
   readonly location: FrameLocation | undefined;
@@ -100,7 +102,7 @@ export class ChunkTable {
     const isNew = this.#absent.get(volume)?.delete(name) === true;
     if (isNew) this.#absentCount -= 1;
     const { size } = pending;
-    pending.set(name, { volume, digest, location, isNew, used: false });
+    pending.set(name, { volume, name, digest, location, isNew, used: false });
     this.#pendingCount += pending.size - size;
   }
 
@@ -198,10 +200,9 @@ export class ChunkTable {
   forget(flushed: FlushedChunks): void {
     for (const chunk of flushed) {
       const pending = this.#pending.get(chunk.volume);
-      const name = nameOf(chunk.digest);
       // A chunk that came again meanwhile stays: the index has its old place.
-      if (pending?.get(name) !== chunk) continue;
-      pending.delete(name);
+      if (pending?.get(chunk.name) !== chunk) continue;
+      pending.delete(chunk.name);
       this.#pendingCount -= 1;
       if (pending.size === 0) this.#pending.delete(chunk.volume);
     }

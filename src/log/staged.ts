@@ -7,8 +7,11 @@ export interface Staged {
   volume: VolumeRow;
   readonly records: Uint8Array[];
   readonly parts: FileLogPart[];
-  /** Records of the file logs in `parts`, these included. */
-  readonly logCounts: Map<string, number>;
+  /**
+   * Records of the file logs in `parts`, these included: in as many of them as were looked at, since
+   * nobody asks for a log that is new.
+   */
+  readonly logs: { readonly counts: Map<string, number>; parts: number };
   readonly results: RequestResult[];
   /** Digests of the chunks that `parts` name. */
   readonly used: Uint8Array[];

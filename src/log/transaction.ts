@@ -140,10 +140,9 @@ export class Transaction {
    */
   appendPart(volume: number, part: FileLogPart, isNew = false): void {
     const staged = this.#stage(volume);
-    const key = asBuffer(part.log).toString('latin1');
     const count = isNew
       ? 0
-      : (staged.logCounts.get(key) ?? this.#commits.fileLogCount(volume, part.log));
+      : (stagedCount(staged, part.log) ?? this.#commits.fileLogCount(volume, part.log));
     if (part.firstSeq === 0 && count > 0) {
       throw new GdpfsError(
         'bad_request',
@@ -156,7 +155,6 @@ export class Transaction {
         `cannot write file log: it has ${count} records, need ${part.firstSeq}`,
       );
     }
-    staged.logCounts.set(key, count + part.records.length);
     staged.parts.push(part);
     for (const record of part.records) this.#bytes += record.length;
     if (this.#bytes > LIMITS.commitBytesMax) throw tooLarge();
@@ -213,7 +211,7 @@ export class Transaction {
       else {
         staged.records.length = lengths[0];
         staged.parts.length = lengths[1];
-        recount(staged);
+        forgetCounts(staged);
         staged.results.length = lengths[2];
         staged.used.length = lengths[3];
         staged.volume = mark.volumes.get(id) ?? staged.volume;
@@ -244,18 +242,26 @@ export class Transaction {
       if (row.damage !== undefined) throw volumeDamaged(row.damage);
       // A log that cannot be signed refuses its own changes, not the batch that they are in.
       if (row.custody === 'server') this.#signer.writerKey(row);
-      staged = { volume: row, records: [], parts: [], logCounts: new Map(), results: [], used: [] };
+      const logs = { counts: new Map<string, number>(), parts: 0 };
+      staged = { volume: row, records: [], parts: [], logs, results: [], used: [] };
       this.#staged.set(volume, staged);
     }
     return staged;
   }
 }
 
-function recount({ parts, logCounts }: Staged): void {
-  logCounts.clear();
-  for (const { log, firstSeq, records } of parts) {
-    logCounts.set(asBuffer(log).toString('latin1'), firstSeq + records.length);
+/** Records of the file log, those that are staged included; undefined if none are. */
+function stagedCount({ parts, logs }: Staged, log: Uint8Array): number | undefined {
+  for (const { log: name, firstSeq, records } of parts.slice(logs.parts)) {
+    logs.counts.set(asBuffer(name).toString('latin1'), firstSeq + records.length);
   }
+  logs.parts = parts.length;
+  return logs.counts.get(asBuffer(log).toString('latin1'));
+}
+
+function forgetCounts({ logs }: Staged): void {
+  logs.counts.clear();
+  logs.parts = 0;
 }
 
 /** Throws `bad_request` unless the owner is the same, or one that this one has named. */
