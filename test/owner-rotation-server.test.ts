@@ -6,16 +6,29 @@ import { isGdpfsError } from '../src/base/errors.ts';
 import { rotateOwnKey, rotateOwnOwner } from '../src/client/custody/rotate-key.ts';
 import { makeDirectory } from '../src/client/files.ts';
 import { trustAgain, type TrustedVolume } from '../src/client/trust/volume-trust.ts';
+import { holdToWitness } from '../src/client/trust/witness.ts';
 import { getVolume } from '../src/client/volumes.ts';
 import { verifyVolume } from '../src/client/verify.ts';
+import { encodeCheckpoint } from '../src/format/checkpoint.ts';
+import { decodeCommit, decodeRecords } from '../src/format/commit.ts';
+import { cosignNote } from '../src/format/cosignature.ts';
 import { rawPublicKey } from '../src/format/ed25519.ts';
+import { consistencyProof, leafHash, merkleRoot } from '../src/format/merkle.ts';
 import { type OwnerRotation, rotateOwner } from '../src/format/owner-rotation.ts';
-import { encodePolicyRecord, readPolicy } from '../src/format/policy.ts';
+import {
+  checkpointOrigin,
+  encodePolicyRecord,
+  ownerAfter,
+  readPolicy,
+} from '../src/format/policy.ts';
 import {
   decodePreparedCommit,
   encodePreparedCommit,
   type PreparedCommit,
 } from '../src/format/prepared-commit.ts';
+import { signNote } from '../src/format/signed-note.ts';
+import { EMPTY_STATE_ROOT } from '../src/format/state-node.ts';
+import type { Volume, VolumeGetQuery } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import { bitFlips } from './hostile-bytes.ts';
 import { HttpClient } from './support/http-client.ts';
@@ -154,6 +167,93 @@ test('a server that prepares another owner than the one that was asked for gets 
     }
     assert.equal(signed, 0);
   }
+});
+
+/** What a server answers that goes on from the true log with a policy of its own, all of it proven. */
+async function forgedBy(
+  owner: KeyObject,
+  rotations: readonly OwnerRotation[],
+): Promise<(query: VolumeGetQuery) => Volume> {
+  const { bytes } = await http.send('GET', '/api/v1/volumes/own/commits', { query: { from: 0 } });
+  const records = decodeRecords(bytes, 100).flatMap((commit) => decodeCommit(commit).records);
+  const { privateKey: thief, publicKey } = generateKeyPairSync('ed25519');
+  const named = { epoch: 99, writerKey: rawPublicKey(publicKey), historyDays: 1, rotations };
+  const policy = encodePolicyRecord({ volume: nameOf(), policy: named, ownerKey: owner });
+  const leaves = [...records, policy].map(leafHash);
+  const origin = checkpointOrigin(nameOf());
+  const seen = ownerAfter(policy);
+  const text = encodeCheckpoint({
+    origin,
+    count: leaves.length,
+    root: merkleRoot(leaves),
+    timeMs: Date.now(),
+    epoch: named.epoch,
+    state: EMPTY_STATE_ROOT,
+    ...(seen && { owner: seen }),
+  });
+  const note = signNote({ text, keyName: origin, privateKey: thief });
+  const volume = await getVolume(client.session, 'own');
+  const base64 = (part: Uint8Array): string => Buffer.from(part).toString('base64');
+  return ({ since = 0, until = leaves.length }) => ({
+    ...volume,
+    count: leaves.length,
+    proof: {
+      checkpoint: Buffer.from(note).toString(),
+      meta: base64(records[0] ?? assert.fail()),
+      policy: base64(policy),
+      consistency: consistencyProof(leaves.slice(0, until), since).map(base64),
+    },
+  });
+}
+
+/** From now on the writer asks that server. */
+function deceive(deceived: Writer, answer: (query: VolumeGetQuery) => Volume): void {
+  deceived.wire.request = async (sent) => {
+    const body = new Uint8Array(Buffer.from(JSON.stringify(answer(sent.query as VolumeGetQuery))));
+    return await Promise.resolve({ headers: {}, body, bodyBytes: body.length });
+  };
+}
+
+test('a thief of an old owner key who has the server, and goes on from what was seen, is refused', async () => {
+  const { rotations } = readPolicy(trusted.policy);
+  const { privateKey: other } = generateKeyPairSync('ed25519');
+  const forked = named([], first, other);
+  const thieves: readonly (readonly [KeyObject, readonly OwnerRotation[], RegExp | undefined])[] = [
+    [first, [], /there are 0, and 1 were seen before/],
+    [other, forked, /number 1 is not the one that was seen before/],
+    [second, named(forked, other, second), /number 1 is not the one that was seen before/],
+    // So the forgery is good for all but the owner: who is that may name a writer.
+    [second, rotations, undefined],
+  ];
+  for (const [owner, chain, state] of thieves) {
+    await using victim = openWriter(client, own);
+    const before = await victim.trust();
+    deceive(victim, await forgedBy(owner, chain));
+    const after = trustAgain(before);
+    if (state === undefined) assert.equal((await after).checkpoint.epoch, 99);
+    else {
+      await assert.rejects(
+        after,
+        (error) => isGdpfsError(error, 'untrusted') && state.test(error.message),
+      );
+    }
+  }
+});
+
+test('who has seen nothing learns of the rotation from a witness', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const witness = { name: 'witness.example.org', publicKey: rawPublicKey(publicKey) };
+  const note = cosignNote(trusted.note, { ...witness, privateKey, timeS: 1 });
+  await using stranger = openWriter(client, own);
+  deceive(stranger, await forgedBy(first, []));
+  const deceived = await stranger.trust();
+  assert.equal(deceived.checkpoint.epoch, 99);
+  await assert.rejects(
+    holdToWitness(deceived, { note, witness }),
+    (error) => isGdpfsError(error, 'untrusted') && /and 1 were seen before/.test(error.message),
+  );
+  await using honest = openWriter(client, own);
+  assert.equal(await holdToWitness(await honest.trust(), { note, witness }), 1);
 });
 
 test('an answer that is lost makes one rotation, and what follows is signed under the new owner', async () => {
