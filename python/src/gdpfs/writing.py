@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Any, BinaryIO
 
 from .client import FILE_CHUNKS, FILES, Client, file_log_of
@@ -134,8 +135,10 @@ class ChunkSender:
         #: Where the body that is being filled begins.
         self._offset = offset
         self._filling: _Body | None = None
-        self._sending: deque[tuple[_Body, Future[list[Chunk]]]] = deque()
-        self._free: list[_Body] = []
+        self._sending: deque[Future[list[Chunk]]] = deque()
+        #: How many bodies there are, and those that are not on their way.
+        self._bodies = 0
+        self._free: SimpleQueue[_Body] = SimpleQueue()
 
     @property
     def query(self) -> dict[str, Any]:
@@ -150,9 +153,7 @@ class ChunkSender:
         """More of the part. It waits while too much is under way."""
         while len(data) > 0:
             if self._filling is None:
-                if len(self._sending) >= SENDING_BODIES_MAX:
-                    self._take_first()
-                self._filling = self._free.pop() if self._free else _Body(self.chunk_size)
+                self._filling = self._next_body()
             data = data[self._filling.take(data) :]
             if self._filling.is_full:
                 self._send_filled(self._filling)
@@ -161,22 +162,36 @@ class ChunkSender:
         """All chunks of the part, once they are durable."""
         if self._filling is not None:
             self._send_filled(self._filling)
-        while self._sending:
-            self._take_first()
+        for sent in self._sending:
+            self._chunks += sent.result()
+        self._sending.clear()
         return self._chunks
 
+    def _next_body(self) -> _Body:
+        """Whichever has arrived: to wait for the oldest would let the others wait, and they tend to arrive together."""
+        if self._bodies <= SENDING_BODIES_MAX and self._free.empty():
+            self._bodies += 1
+            return _Body(self.chunk_size)
+        body = self._free.get()
+        while self._sending and self._sending[0].done():
+            self._chunks += self._sending.popleft().result()
+        return body
+
     def _send_filled(self, body: _Body) -> None:
-        self._sending.append((body, self._client.bodies.submit(self._send, body, self._offset)))
+        offset = self._offset
+        # From then on it may be emptied at any time.
         self._offset += body.length
         self._filling = None
-
-    def _take_first(self) -> None:
-        body, sent = self._sending.popleft()
-        self._chunks += sent.result()
-        body.length = 0
-        self._free.append(body)
+        self._sending.append(self._client.bodies.submit(self._send, body, offset))
 
     def _send(self, body: _Body, offset: int) -> list[Chunk]:
+        try:
+            return self._send_missing(body, offset)
+        finally:
+            body.length = 0
+            self._free.put(body)
+
+    def _send_missing(self, body: _Body, offset: int) -> list[Chunk]:
         chunks = body.seal(offset)
         missing = self._missing(chunks)
         if missing:
