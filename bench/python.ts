@@ -23,12 +23,16 @@ const SEQUENTIAL_GOAL = 400e6;
 const RANGES_GOAL = 10;
 const WRITE_GOAL = 0.5;
 
-/** What the program prints: bytes, and seconds of each thing. */
+/** What the program prints: bytes, and seconds of each thing, also of CPU in the program and in the server. */
 interface RangeFigures {
   readonly bytes: number;
   readonly ranges: number;
   readonly oneByOne: number;
+  readonly oneByOneCpu: number;
+  readonly oneByOneServerCpu: number;
   readonly together: number;
+  readonly togetherCpu: number;
+  readonly togetherServerCpu: number;
 }
 
 interface Figures extends RangeFigures {
@@ -73,7 +77,7 @@ async function measure<Kind extends RangeFigures>(
   ...options: string[]
 ): Promise<Kind> {
   await using stage = await openStage({ signal, link });
-  const { folder, user } = stage;
+  const { folder, user, server } = stage;
   const path = join(folder, 'large');
   makeFile(path, Math.ceil(size / MIB) * MIB);
   await run(user, 'cp', path, 'gdp://bench/large');
@@ -82,7 +86,7 @@ async function measure<Kind extends RangeFigures>(
   for (let round = 0; round < runs; round += 1) {
     const { stdout } = await promisify(execFile)(
       PYTHON,
-      [PROGRAM, 'gdp://bench', path, ...options],
+      [PROGRAM, 'gdp://bench', path, String(server.pid), ...options],
       { env, signal },
     );
     all.push(JSON.parse(stdout) as Record<string, number>);
@@ -130,8 +134,8 @@ function rangesRow(figures: RangeFigures, roundTripMs: number): Row {
   const ratio = oneByOne / together;
   return {
     what: `fsspec cat_ranges, ${count(ranges)} times 64 KiB of ${mebibytes(bytes)}`,
-    measured: `${together.toFixed(2)} s`,
-    beside: `one by one ${oneByOne.toFixed(2)} s`,
+    measured: `${together.toFixed(2)} s${cpuText(figures.togetherCpu, figures.togetherServerCpu)}`,
+    beside: `one by one ${oneByOne.toFixed(2)} s${cpuText(figures.oneByOneCpu, figures.oneByOneServerCpu)}`,
     ratio: {
       key: `fsspec, ranges of ${bytes}, ${roundTripMs} ms`,
       value: ratio,
@@ -139,6 +143,10 @@ function rangesRow(figures: RangeFigures, roundTripMs: number): Row {
     },
     goal: { text: `≥ ${RANGES_GOAL}×`, isReached: ratio >= RANGES_GOAL },
   };
+}
+
+function cpuText(client: number, server: number): string {
+  return ` (CPU ${client.toFixed(2)} s, server ${server.toFixed(2)} s)`;
 }
 
 function megabytesPerSecond(bytesPerSecond: number): string {

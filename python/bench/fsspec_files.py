@@ -1,7 +1,7 @@
 """
-Measures fsspec on one large file: `fsspec_files.py VOLUME_URL LOCAL_FILE [--only-ranges]`. The volume has it under
-the same name. Prints one JSON object: bytes, and seconds of each thing. Nothing is in the caches of the package at
-first; the local file is in those of the system.
+Measures fsspec on one large file: `fsspec_files.py VOLUME_URL LOCAL_FILE SERVER_PID [--only-ranges]`. The volume has it
+under the same name. Prints one JSON object: bytes, and seconds of each thing, with the seconds of CPU that this process
+and the server's took. Nothing is in the caches of the package at first; the local file is in those of the system.
 
 One by one is what a program does that calls `cat_file(path, start, end)` in a loop, for the same ranges in the same
 order as `cat_ranges` gets at once. The package's caches are on in both.
@@ -32,6 +32,17 @@ def seconds(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
+
+
+def server_seconds(pid: int) -> float:
+    """Of CPU that the process has taken; 0 where the system does not say."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    # The program's name may hold spaces and parentheses; utime is the 12th field after it.
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def cold() -> GdpFileSystem:
@@ -69,7 +80,7 @@ def write_remote(fs: GdpFileSystem, url: str, data: bytes) -> None:
             file.write(view[start : start + READ_BYTES])
 
 
-def measure_ranges(url: str, size: int) -> dict[str, float]:
+def measure_ranges(url: str, size: int, server: int) -> dict[str, float]:
     chance = random.Random(1)
     starts = [chance.randrange(size - RANGE_BYTES) for _ in range(RANGES)]
     ends = [start + RANGE_BYTES for start in starts]
@@ -84,7 +95,10 @@ def measure_ranges(url: str, size: int) -> dict[str, float]:
     result: dict[str, float] = {"ranges": RANGES}
     for name, action in {"oneByOne": one_by_one, "together": together}.items():
         fs = cold()
+        before, server_before = time.process_time(), server_seconds(server)
         result[name] = seconds(lambda action=action, fs=fs: action(fs))  # type: ignore[misc]
+        result[f"{name}Cpu"] = time.process_time() - before
+        result[f"{name}ServerCpu"] = server_seconds(server) - server_before
     return result
 
 
@@ -101,13 +115,13 @@ def measure_files(url: str, local: Path) -> dict[str, float]:
     return result
 
 
-def main(volume: str, local: Path, *, only_ranges: bool) -> dict[str, float]:
+def main(volume: str, local: Path, server: int, *, only_ranges: bool) -> dict[str, float]:
     url = f"{volume}/{local.name}"
     size = local.stat().st_size
-    result = {"bytes": size, **measure_ranges(url, size)}
+    result = {"bytes": size, **measure_ranges(url, size, server)}
     return result if only_ranges else {**result, **measure_files(url, local)}
 
 
 if __name__ == "__main__":
     only = "--only-ranges" in sys.argv
-    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), only_ranges=only)))
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), only_ranges=only)))
