@@ -118,6 +118,16 @@ def test_an_unknown_profile_is_unauthenticated(
         gfile.exists(volume)
 
 
+def test_a_profile_that_wants_proofs_is_refused_and_not_read_without_them(
+    volume: str, home_copy: Path
+) -> None:
+    change_profile(home_copy, prove=True)
+    with pytest.raises(tf.errors.InvalidArgumentError, match='without "prove": true'):
+        gfile.exists(volume)
+    change_profile(home_copy, prove=False)
+    assert gfile.exists(volume)
+
+
 def test_an_expired_certificate_is_unauthenticated_and_a_renewed_one_is_picked_up(
     home: Server, volume: str, home_copy: Path
 ) -> None:

@@ -136,6 +136,13 @@ Profile Home::load() const {
     throw Error("certificate_required", "cannot use profile \"" + profile.name + "\": there is none in \"" + path + "\"",
                 "set GDPFS_PROFILE to the name of a login, or run \"gdpfs login\"");
   }
+  // What somebody has asked for must not be left out silently.
+  if (found->value("prove", Json(false)) != Json(false)) {
+    throw Error("usage",
+                "cannot use profile \"" + profile.name +
+                    "\": it wants the server to prove what it says of paths, and this plugin cannot check that",
+                "set GDPFS_PROFILE to a login without \"prove\": true");
+  }
   profile.url = member(*found, "url", path);
   const std::string certificate = directory_ + '/' + member(*found, "certificate", path);
   // Before they are read: a change in between is noticed at the next look.
