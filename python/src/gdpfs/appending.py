@@ -19,8 +19,9 @@ from .limits import (
 )
 from .paths import Path
 from .receiving import Version
+from .sending import ChunkSender
 from .session import RECORDS
-from .writing import ChunkSender, write_whole
+from .writing import write_whole
 
 
 class FileAppender:
