@@ -26,8 +26,9 @@ IDLE_SECONDS_MAX = 50
 CONNECT_SECONDS_MAX = 10
 #: An exchange of which nothing moves for this long is cut.
 STALL_SECONDS_MAX = 60
-#: Threads that fetch, send, hash and verify bodies of chunks.
-BODY_THREADS = 8
+#: Threads that fetch, send, hash and verify bodies of chunks. Each more costs CPU time where there is no round trip, in
+#: which the others wait for the interpreter, and saves time where there is one.
+BODY_THREADS = 6
 #: Threads that run the calls of asyncio programs, and what fsspec does in parallel.
 CALL_THREADS = 16
 #: A response that is held in memory whole, such as a page of a listing.
