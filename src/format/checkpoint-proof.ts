@@ -4,11 +4,13 @@ import { type Checkpoint, verifyCheckpoint } from './checkpoint.ts';
 import { LogKind } from './generated/gdpfs_pb.js';
 import { verifyConsistency } from './merkle.ts';
 import { ownerMark, sameOwner, verifySuccession } from './owner-rotation.ts';
-import { checkpointOrigin, ownerKeys, type Policy, verifyPolicy } from './policy.ts';
+import { checkpointOrigin, ownerKeys, verifyPolicy } from './policy.ts';
 import { decodeMeta, decodeRecord, logName } from './records.ts';
 
 /** A checkpoint of which it was proven who has signed it. */
 export interface ProvenCheckpoint extends Checkpoint {
+  /** Who has: Ed25519 public key, 32 bytes. */
+  readonly writerKey: Uint8Array;
   /** The owner keys that follow the log's first one. */
   readonly ownerKeys: readonly Uint8Array[];
 }
@@ -45,20 +47,14 @@ export function verifyCheckpointProof(
   if (!sameOwner(checkpoint.owner, ownerMark(writer.ownerKeys))) {
     throw untrusted('it says another owner than the one that has named its writer');
   }
-  return { ...checkpoint, ownerKeys: writer.ownerKeys };
+  return { ...checkpoint, writerKey: writer.writerKey, ownerKeys: writer.ownerKeys };
 }
 
-/** Who signs a volume's checkpoints, and who says so. */
-export interface ProvenWriter extends Pick<Policy, 'writerKey' | 'epoch'> {
-  /** As in ProvenCheckpoint. */
-  readonly ownerKeys: readonly Uint8Array[];
-}
-
-/** The key that the volume's owner has named, and since when. Throws as `verifyCheckpointProof` does. */
-export function verifyWriter(
+/** The key that the volume's owner has named, and since when. */
+function verifyWriter(
   volume: Uint8Array,
   { meta, policy: record }: Pick<CheckpointProof, 'meta' | 'policy'>,
-): ProvenWriter {
+): Pick<ProvenCheckpoint, 'writerKey' | 'epoch' | 'ownerKeys'> {
   if (!bytesEqual(logName(meta), volume)) throw untrusted('it is of another volume');
   const { ownerKey } = decodeMeta(meta, LogKind.DIRECTORY);
   if (record.length === 0) return { writerKey: ownerKey, epoch: 0, ownerKeys: [] };

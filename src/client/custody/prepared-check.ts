@@ -6,7 +6,6 @@ import {
   type ProvenCheckpoint,
   verifyCheckpointProof,
   verifyContinuation,
-  verifyWriter,
 } from '../../format/checkpoint-proof.ts';
 import { leafHash, MerkleFrontier } from '../../format/merkle.ts';
 import { ownerAfter } from '../../format/policy.ts';
@@ -26,8 +25,6 @@ export interface Signable {
   readonly next: Checkpoint | undefined;
   /** Of `next`. */
   readonly text: Uint8Array;
-  /** Public key of who signed `base`. */
-  readonly writerKey: Uint8Array;
 }
 
 export interface CheckOptions {
@@ -71,8 +68,7 @@ function check(prepared: PreparedCommit, asked: ToCheck, options: CheckOptions):
   else for (const change of asked.changes) checkChange({ records: check, contents }, change);
   check.end();
   contents.end();
-  const { writerKey } = verifyWriter(nameOf(options), evidence.checkpoint);
-  const known = { id, base, writerKey };
+  const known = { id, base };
   if (records.length === 0) return { ...known, next: undefined, text: new Uint8Array(0) };
   if (timeMs < base.timeMs || Math.abs(timeMs - nowMs) > LIMITS.signingClockSkewMs) {
     throw elsewise(`its time is ${new Date(timeMs).toISOString()}, far from now`);

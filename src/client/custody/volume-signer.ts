@@ -126,9 +126,9 @@ export class VolumeSigner {
     }
   }
 
-  async #sign({ next, text, writerKey }: Signable, key?: KeyObject): Promise<Uint8Array> {
+  async #sign({ base, next, text }: Signable, key?: KeyObject): Promise<Uint8Array> {
     if (next === undefined) return new Uint8Array(0);
-    const privateKey = key ?? (await this.#writerKey(writerKey));
+    const privateKey = key ?? (await this.#writerKey(base.writerKey));
     return signNote({ text, keyName: next.origin, privateKey });
   }
 

@@ -2,9 +2,9 @@ import { base64urlDecode, bytesEqual } from '../../base/bytes.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import type { Checkpoint } from '../../format/checkpoint.ts';
 import {
+  type ProvenCheckpoint,
   verifyCheckpointProof,
   verifyContinuation,
-  verifyWriter,
 } from '../../format/checkpoint-proof.ts';
 import { LogKind, NodeKind } from '../../format/generated/gdpfs_pb.js';
 import { formatApiPath, joinPath, splitPath } from '../../format/path.ts';
@@ -151,17 +151,16 @@ class ProvenTree {
     const name = base64urlDecode(trusted.name);
     if (name === undefined) throw unproven('the name of the volume is none');
     this.#trusted = trusted;
-    this.#checkpoint = verifyMoment(name, trusted, evidence, at);
-    const { meta, policy } = evidence.checkpoint;
+    const { newest, shown } = verifyMoment(name, trusted, evidence, at);
+    this.#checkpoint = shown;
     const { view } = evidence;
-    this.#view =
-      view &&
-      verifyStateView(view, verifyWriter(name, { meta, policy }).writerKey, this.#checkpoint);
+    this.#view = view && verifyStateView(view, newest.writerKey, shown);
     const { state } = this.#view ?? this.#checkpoint;
     if (state === undefined) {
       throw unproven('its checkpoint says nothing of the state: nothing was changed in it yet');
     }
-    this.#createdUs = Number(decodeMeta(meta, LogKind.DIRECTORY).createdMs) * 1000;
+    this.#createdUs =
+      Number(decodeMeta(evidence.checkpoint.meta, LogKind.DIRECTORY).createdMs) * 1000;
     this.#proof = new StateProof(state, evidence.nodes);
     this.#last = evidence.last;
     for (const bytes of evidence.entries) {
@@ -257,24 +256,24 @@ class ProvenTree {
   }
 }
 
-/** The checkpoint of the state that the evidence is about: the newest one, or one that it continues. */
+/** The newest checkpoint, and that of the state that the evidence is about, which the newest one continues. */
 function verifyMoment(
   name: Uint8Array,
   { checkpoint: seen }: TrustedVolume,
   { checkpoint: proof, past }: StateEvidence,
   at: string | undefined,
-): Checkpoint {
+): { readonly newest: ProvenCheckpoint; readonly shown: ProvenCheckpoint } {
   const newest = verifyCheckpointProof(name, proof);
   verifyContinuation(seen, newest, proof.consistency);
   if (at === undefined) {
-    if (past === undefined) return newest;
+    if (past === undefined) return { newest, shown: newest };
     throw unproven('it is of the past');
   }
   const shown = past === undefined ? newest : verifyCheckpointProof(name, { ...proof, ...past });
   if (past !== undefined) verifyContinuation(shown, newest, past.consistency);
   const isSeq = /^[0-9]+$/.test(at);
   const isOfMoment = isSeq ? shown.count === Number(at) + 1 : shown.timeMs <= Date.parse(at);
-  if (isOfMoment) return shown;
+  if (isOfMoment) return { newest, shown };
   throw unproven('it is of another moment');
 }
 

@@ -6,7 +6,6 @@ import {
   type ProvenCheckpoint,
   verifyCheckpointProof,
   verifyContinuation,
-  verifyWriter,
 } from '../../format/checkpoint-proof.ts';
 import { Custody, LogKind } from '../../format/generated/gdpfs_pb.js';
 import { isAlias } from '../../format/path.ts';
@@ -128,7 +127,7 @@ async function holdTo(seen: readonly Checkpoint[], volume: Volume, asking: Askin
     for (const older of seen) {
       if (older.count < checkpoint.count) await store.drop(name, older);
     }
-    return { checkpoint, note: proof.checkpoint, ...keysOf(nameBytes(name), proof) };
+    return { checkpoint, note: proof.checkpoint, ...keysOf(checkpoint, proof) };
   } catch (cause) {
     if (!isGdpfsError(cause, 'untrusted', 'corrupt')) throw cause;
     throw new GdpfsError('untrusted', `cannot use volume "${reference}": ${cause.message}`, {
@@ -140,11 +139,10 @@ async function holdTo(seen: readonly Checkpoint[], volume: Volume, asking: Askin
 
 /** Who may change the volume of a proof that was verified. */
 function keysOf(
-  name: Uint8Array,
+  { writerKey, ownerKeys }: ProvenCheckpoint,
   { meta, policy }: Pick<CheckpointProof, 'meta' | 'policy'>,
 ): Omit<Shown, 'checkpoint' | 'note'> {
   const { ownerKey: firstKey, custody } = decodeMeta(meta, LogKind.DIRECTORY);
-  const { writerKey, ownerKeys } = verifyWriter(name, { meta, policy });
   return {
     custody: custody === Custody.CLIENT ? 'client' : 'server',
     ownerKey: ownerKeys.at(-1) ?? firstKey,
