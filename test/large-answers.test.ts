@@ -1,4 +1,4 @@
-/** How a connection gets large answers, from servers that do what ours never does. */
+/** How a connection sends requests and gets answers, large ones too, from servers that do what ours never does. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -28,7 +28,9 @@ interface Scripted extends AsyncDisposable {
 }
 
 /** A connection to a server that calls `answer` for each request. */
-async function scripted(answer: (socket: TLSSocket, target: string) => void): Promise<Scripted> {
+async function scripted(
+  answer: (socket: TLSSocket, target: string, bytes: Buffer) => void,
+): Promise<Scripted> {
   const { key, cert } = await authority.serverIdentity();
   let connects = 0;
   const sockets = new Set<TLSSocket>();
@@ -37,8 +39,9 @@ async function scripted(answer: (socket: TLSSocket, target: string) => void): Pr
     sockets.add(socket);
     socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
     socket.on('data', (bytes: Buffer) => {
-      const [, target = ''] = /^GET (\S+) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1')) ?? [];
-      answer(socket, target);
+      const [, target = ''] =
+        /^(?:GET|POST) (\S+) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1')) ?? [];
+      answer(socket, target, bytes);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -124,6 +127,58 @@ test('an answer of unknown length comes whole too', async () => {
     const answer = await get(server.connection, into);
     assert.equal(answer.bodyBytes, content.length);
     assert(content.equals(into));
+  }
+});
+
+test('an answer that ends with its connection comes whole too, and so do all later ones', async () => {
+  await using server = await scripted((socket) => {
+    socket.write('HTTP/1.0 200 OK\r\n\r\n');
+    socket.end(content);
+  });
+  for (let round = 0; round < 2; round += 1) {
+    const into = new Uint8Array(content.length);
+    assert.equal((await get(server.connection, into)).bodyBytes, content.length);
+    assert(content.equals(into));
+  }
+  // The first one twice.
+  assert.equal(server.connects(), 3);
+});
+
+const post = (connection: Connection, body: Uint8Array): Promise<Answer> =>
+  connection.exchange({ method: 'POST', target: '/', headers: { 'x-test': '1' }, body });
+
+test('bodies of requests come whole, one after the other on one connection', async () => {
+  let received: Buffer = Buffer.alloc(0);
+  await using server = await scripted((socket, _target, bytes) => {
+    received = Buffer.concat([received, bytes]);
+    const [head = ''] = received.toString('latin1').split('\r\n\r\n');
+    const length = Number(/content-length: (\d+)/.exec(head)?.[1]);
+    const body = received.subarray(head.length + 4);
+    if (body.length < length) return;
+    received = Buffer.alloc(0);
+    socket.write(`${OK}content-length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+  });
+  for (const length of [0, 1, 64 * 1024, 64 * 1024 + 1, content.length]) {
+    const answer = await post(server.connection, content.subarray(0, length));
+    assert(content.subarray(0, length).equals(answer.body), `${length} bytes`);
+  }
+  assert.equal(server.connects(), 1);
+});
+
+test('an answer may come before the whole body was sent; its connection is not used again', async () => {
+  await using server = await scripted((socket) => {
+    if (!socket.isPaused()) {
+      socket.pause();
+      socket.write('HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbad');
+    }
+  });
+  // More than the sockets hold.
+  const body = new Uint8Array(32 * 1024 * 1024);
+  for (let round = 1; round <= 2; round += 1) {
+    const answer = await post(server.connection, body);
+    assert.deepEqual([answer.status, Buffer.from(answer.body).toString()], [413, 'bad']);
+    assert.equal(server.connects(), round);
   }
 });
 

@@ -1,13 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-// The whole of undici takes a fifth of the time that a short command needs to start.
-import Pool from 'undici/lib/dispatcher/pool.js';
 import { concatBytes, copyBytes } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { discardPiece } from '../wire/discard-piece.ts';
-import { AnswerPool } from './answers/answer-pool.ts';
-import { slicesOf } from './flow/body-slices.ts';
+import { AnswerPool, type AnswerRequest } from './answers/answer-pool.ts';
+import { UnusualPool } from './answers/unusual-pool.ts';
+import { limitedSlicesOf, slicesOf } from './flow/body-slices.ts';
 import { Movement } from './flow/movement.ts';
 import type { RateLimit } from './flow/rate-limit.ts';
 import { StallWatch } from './flow/stall-watch.ts';
@@ -34,7 +33,7 @@ export interface ConnectionFlow {
 
 /** One HTTP request and where its response goes. */
 export interface Exchange {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Path and query. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -81,24 +80,10 @@ export interface Connection extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/**
- * All that the gates of one session let pass, and the renewal of its certificate: nothing ever waits
- * for a connection.
- */
-const CONNECTIONS_MAX =
-  2 * LIMITS.dataExchangesMax + LIMITS.smallExchangesMax + LIMITS.signaturesAtOnceMax + 1;
-
 export function openConnection(options: ConnectionOptions, flow: ConnectionFlow = {}): Connection {
   const { url, ca, certificate: cert, key } = options;
-  const pool = new Pool(url, {
-    connections: CONNECTIONS_MAX,
-    pipelining: 1,
-    // A stall is silence, wherever in the exchange, and not the time that a part of it takes.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: { ca, cert, key, minVersion: 'TLSv1.3', timeout: LIMITS.connectTimeoutMs },
-  });
   const answers = new AnswerPool({ url, ca, cert, key });
+  const unusual = new UnusualPool({ url, ca, cert, key });
   const watch = new StallWatch(flow.stallMs ?? LIMITS.requestStallMs);
   return {
     url,
@@ -112,18 +97,22 @@ export function openConnection(options: ConnectionOptions, flow: ConnectionFlow 
           resolve,
           reject: (error) => reject(networkError(error, url)),
         });
-        const usual = (): void => void pool.dispatch(handler.request, handler);
-        const isLarge = exchange.into !== undefined && exchange.method === 'GET';
-        if (!isLarge || flow.rate !== undefined || answers.isUnusual) return usual();
-        answers.dispatch({ path: exchange.target, headers: exchange.headers }, handler, usual);
+        const other = (): void => {
+          unusual.dispatch(handler.dispatchOptions, handler).catch((error: unknown) => {
+            handler.onResponseError(undefined, errorOf(error));
+          });
+        };
+        // A limited bandwidth must hold an answer up in the middle.
+        if (flow.rate !== undefined || answers.isUnusual) return other();
+        answers.dispatch(handler.request, handler, other);
       }),
     close: async () => {
-      await Promise.all([pool.close(), answers.close()]);
+      await Promise.all([unusual.close(), answers.close()]);
     },
     [Symbol.asyncDispose]: async () => {
       watch[Symbol.dispose]();
       answers.destroy();
-      await pool.destroy();
+      await unusual.destroy();
     },
   };
 }
@@ -161,17 +150,23 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#movement = new Movement(exchange.isRepeated === true ? 2 : 1);
   }
 
-  get request(): Dispatcher.DispatchOptions {
-    const { method, target: path, headers, body, onMoved } = this.#exchange;
-    if (body === undefined) return { method, path, headers };
-    const slices = slicesOf(body, { movement: this.#movement, rate: this.#way.rate, onMoved });
-    return {
-      method,
-      path,
-      headers: { ...headers, 'content-length': String(body.length) },
-      // undici takes iterables too, its types do not say so.
-      body: slices as Uint8Array,
-    };
+  /** Of unlimited bandwidth. */
+  get request(): AnswerRequest {
+    const { body, onMoved } = this.#exchange;
+    const slices =
+      body === undefined ? undefined : slicesOf(body, { movement: this.#movement, onMoved });
+    return { ...this.#head, body: slices };
+  }
+
+  /** As undici takes it. */
+  get dispatchOptions(): Dispatcher.DispatchOptions {
+    const { body, onMoved } = this.#exchange;
+    const { rate } = this.#way;
+    if (body === undefined) return this.#head;
+    const path = { movement: this.#movement, onMoved };
+    const slices = rate === undefined ? slicesOf(body, path) : limitedSlicesOf(body, path, rate);
+    // undici takes iterables too, its types do not say so.
+    return { ...this.#head, body: slices as Uint8Array };
   }
 
   /** There is a connection, and the request is about to be written. */
@@ -194,13 +189,14 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#headers = headers;
   }
 
+  /** The memory of `piece` may take what comes next: what stays is copied. */
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     const { length } = piece;
     this.#movement.received();
     try {
       this.#take(piece);
     } catch (error) {
-      controller.abort(error instanceof Error ? error : new Error(String(error)));
+      controller.abort(errorOf(error));
       return;
     }
     this.#exchange.onMoved?.(length);
@@ -210,20 +206,24 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#finish();
-    const answer = {
+    this.#way.resolve({
       status: this.#status,
       headers: this.#headers,
       body: concatBytes(this.#pieces),
       bodyBytes: this.#received,
-    };
-    // The connection is free again a turn of the event loop later: whoever begins the next exchange
-    // before would open another one, and a handshake costs 10 ms of CPU time.
-    setImmediate(() => setImmediate(this.#way.resolve, answer));
+    });
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: unknown, error: Error): void {
     this.#finish();
     this.#way.reject(error);
+  }
+
+  get #head(): Pick<Dispatcher.DispatchOptions, 'method' | 'path'> &
+    Pick<AnswerRequest, 'headers'> {
+    const { method, target: path, headers, body } = this.#exchange;
+    if (body === undefined) return { method, path, headers };
+    return { method, path, headers: { ...headers, 'content-length': String(body.length) } };
   }
 
   get #succeeded(): boolean {
@@ -234,14 +234,14 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     const { into, onData } = this.#exchange;
     this.#received += piece.length;
     if (this.#succeeded && onData !== undefined) {
-      onData(piece);
+      onData(new Uint8Array(piece));
     } else if (this.#succeeded && into !== undefined) {
       this.#place(piece, into);
       // What a pause leaves of what came with the piece is put back, and lies in the same memory.
       if (this.#way.rate === undefined) discardPiece(piece);
     } else {
       if (this.#received > LIMITS.responseBytesMax) throw tooLong(LIMITS.responseBytesMax);
-      this.#pieces.push(piece);
+      this.#pieces.push(new Uint8Array(piece));
     }
   }
 
@@ -276,6 +276,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       this.#exchange.signal?.removeEventListener('abort', this.#abort);
     }
   }
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function stalled(url: string): GdpfsError {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fc } from '../../../test/support/property.ts';
 import { concatBytes } from '../../base/bytes.ts';
+import { isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type AnswerHead, AnswerParser, UnusualAnswer } from './answer-parser.ts';
 
@@ -57,10 +58,55 @@ test('an answer is the same however it is cut, and ends where it says', () => {
   );
 });
 
+const CHUNKED = ['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked'];
+
+/** The body in chunks of these lengths, again and again. */
+function chunked(body: Uint8Array, lengths: readonly number[]): Buffer {
+  const parts: (string | Uint8Array)[] = [];
+  for (let at = 0, turn = 0; at < body.length; turn += 1) {
+    const chunk = body.subarray(at, at + (lengths[turn % lengths.length] ?? 1));
+    parts.push(`${chunk.length.toString(16)}\r\n`, chunk, '\r\n');
+    at += chunk.length;
+  }
+  return Buffer.concat([...parts, '0\r\n\r\n'].map((part) => Buffer.from(part)));
+}
+
+test('an answer in chunks is the same however it is cut, and ends where it says', () => {
+  const lengths = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 });
+  fc.assert(
+    fc.property(fc.uint8Array(), fc.nat(3), lengths, lengths, (body, extra, chunks, cuts) => {
+      const bytes = answerOf(CHUNKED, Buffer.concat([chunked(body, chunks), Buffer.alloc(extra)]));
+      const parsed = parse(bytes, cuts);
+      assert(parsed.isDone);
+      assert.equal(parsed.head?.length, undefined);
+      assert.deepEqual(Buffer.from(parsed.body), Buffer.from(body));
+      assert.equal(parsed.rest, extra);
+    }),
+  );
+});
+
 test('an answer that is cut off is not done', () => {
-  const bytes = answerOf(['HTTP/1.1 200 OK', 'content-length: 5'], Buffer.from('12345'));
-  for (let end = 0; end < bytes.length; end += 1) {
-    assert(!parse(bytes.subarray(0, end), [3]).isDone, `${end} bytes`);
+  for (const bytes of [
+    answerOf(['HTTP/1.1 200 OK', 'content-length: 5'], Buffer.from('12345')),
+    answerOf(CHUNKED, chunked(Buffer.from('1234567'), [4])),
+  ]) {
+    for (let end = 0; end < bytes.length; end += 1) {
+      assert(!parse(bytes.subarray(0, end), [3]).isDone, `${end} bytes`);
+    }
+  }
+});
+
+test('malformed chunks are no answer', () => {
+  for (const body of [
+    'x\r\n',
+    '-1\r\nab',
+    '\r\n',
+    '2\r\nabc\r\n',
+    '1\r\na\r\n0\r\nmore: x\r\n\r\n',
+    `1;${'x'.repeat(2000)}`,
+  ]) {
+    const isCorrupt = (error: unknown): boolean => isGdpfsError(error, 'corrupt');
+    assert.throws(() => parse(answerOf(CHUNKED, Buffer.from(body))), isCorrupt, body);
   }
 });
 
@@ -78,7 +124,7 @@ test('an answer that does not announce its length, or is no plain one, is unusua
   const length = 'content-length: 3';
   for (const head of [
     ['HTTP/1.1 200 OK'],
-    ['HTTP/1.1 200 OK', 'transfer-encoding: chunked'],
+    ['HTTP/1.1 200 OK', 'transfer-encoding: gzip, chunked'],
     ['HTTP/1.1 200 OK', 'transfer-encoding: chunked', length],
     ['HTTP/1.1 200 OK', 'content-length: 3', 'content-length: 4'],
     ['HTTP/1.1 200 OK', 'content-length: -3'],

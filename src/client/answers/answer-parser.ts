@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { asBuffer } from '../../base/bytes.ts';
+import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 
 /** What comes before the body. */
@@ -7,8 +8,8 @@ export interface AnswerHead {
   readonly status: number;
   /** Names in lower case; values of one name are joined. */
   readonly headers: IncomingHttpHeaders;
-  /** Bytes of the body. */
-  readonly length: number;
+  /** Bytes of the body; undefined if it comes in pieces that say how long they are. */
+  readonly length: number | undefined;
   /** May the connection be used again? */
   readonly isKept: boolean;
 }
@@ -23,17 +24,21 @@ export interface AnswerTaker {
 export class UnusualAnswer extends Error {}
 
 const HEAD_END = '\r\n\r\n';
+const LINE_END = '\r\n';
+/** The length of a chunk, with the extensions that nobody uses. */
+const LINE_BYTES_MAX = 1024;
 
 /**
- * Reads one HTTP/1.1 answer to a GET whose length is announced, as those of our server are (RFC 9112).
- * Any other throws `UnusualAnswer` before its head is told; anything else that is thrown comes from
- * the taker.
+ * Reads one HTTP/1.1 answer, to anything but a HEAD, that says where it ends, as those of our server
+ * do (RFC 9112). Any other throws `UnusualAnswer` before its head is told. A body whose chunks are
+ * malformed throws `corrupt`; anything else that is thrown comes from the taker.
  */
 export class AnswerParser {
   readonly #taker: AnswerTaker;
-  /** What has come of the head; undefined behind it. */
+  /** What has come of the head, or of a line between chunks; undefined in a body, and behind it. */
   #text: string | undefined = '';
-  /** Bytes of the body that are still to come. */
+  #place: 'head' | 'body' | 'chunk size' | 'chunk' | 'chunk end' | 'trailer' = 'head';
+  /** Bytes of the body, or of its chunk, that are still to come. */
   #left = 0;
 
   constructor(taker: AnswerTaker) {
@@ -42,33 +47,82 @@ export class AnswerParser {
 
   /** Bytes that belong to the answer; fewer than there are, or `isDone`: it ends there. */
   push(bytes: Uint8Array): number {
-    const start = this.#text === undefined ? 0 : this.#pushHead(bytes);
-    const end = Math.min(bytes.length, start + this.#left);
-    this.#left -= end - start;
-    if (end > start) this.#taker.data(bytes.subarray(start, end));
-    return end;
+    let at = 0;
+    while (at < bytes.length && !this.isDone) {
+      const rest = at === 0 ? bytes : bytes.subarray(at);
+      at += this.#text === undefined ? this.#pushBody(rest) : this.#pushText(rest);
+    }
+    return at;
   }
 
   get isDone(): boolean {
     return this.#text === undefined && this.#left === 0;
   }
 
-  /** Returns where the body begins. */
-  #pushHead(bytes: Uint8Array): number {
-    const before = this.#text ?? '';
-    const text = before + asBuffer(bytes).toString('latin1', 0, LIMITS.answerHeadBytesMax);
-    const end = text.indexOf(HEAD_END);
-    if (end < 0) {
-      if (text.length >= LIMITS.answerHeadBytesMax) throw new UnusualAnswer('its head is long');
-      this.#text = text;
-      return bytes.length;
-    }
-    const head = parseHead(text.slice(0, end));
-    this.#text = undefined;
-    this.#left = head.length;
-    this.#taker.head(head);
-    return end + HEAD_END.length - before.length;
+  #pushBody(bytes: Uint8Array): number {
+    const end = Math.min(bytes.length, this.#left);
+    this.#left -= end;
+    this.#taker.data(end === bytes.length ? bytes : bytes.subarray(0, end));
+    if (this.#left === 0 && this.#place === 'chunk') this.#expect('chunk end');
+    return end;
   }
+
+  /** Takes a head or a line, when it is whole. */
+  #pushText(bytes: Uint8Array): number {
+    const before = this.#text ?? '';
+    const isHead = this.#place === 'head';
+    const mark = isHead ? HEAD_END : LINE_END;
+    const bytesMax = isHead ? LIMITS.answerHeadBytesMax : LINE_BYTES_MAX;
+    const text = before + asBuffer(bytes).toString('latin1', 0, bytesMax);
+    const end = text.indexOf(mark);
+    if (end >= 0) {
+      this.#text = undefined;
+      if (isHead) this.#takeHead(text.slice(0, end));
+      else this.#takeLine(text.slice(0, end));
+      return end + mark.length - before.length;
+    }
+    if (text.length >= bytesMax) throw isHead ? new UnusualAnswer('its head is long') : malformed();
+    this.#text = text;
+    return bytes.length;
+  }
+
+  #takeHead(text: string): void {
+    const head = parseHead(text);
+    if (head.length === undefined) this.#expect('chunk size');
+    else {
+      this.#left = head.length;
+      this.#place = 'body';
+    }
+    this.#taker.head(head);
+  }
+
+  #takeLine(line: string): void {
+    switch (this.#place) {
+      case 'chunk size': {
+        const [, digits] = /^([\da-f]{1,12})[ \t]*(?:;.*)?$/i.exec(line) ?? [];
+        if (digits === undefined) throw malformed();
+        this.#left = Number.parseInt(digits, 16);
+        if (this.#left === 0) return this.#expect('trailer');
+        this.#place = 'chunk';
+        return;
+      }
+      case 'chunk end':
+        if (line !== '') throw malformed();
+        return this.#expect('chunk size');
+      default:
+        // Nobody sends a trailer, and nobody would read it.
+        if (line !== '') throw malformed();
+    }
+  }
+
+  #expect(place: 'chunk size' | 'chunk end' | 'trailer'): void {
+    this.#place = place;
+    this.#text = '';
+  }
+}
+
+function malformed(): GdpfsError {
+  return new GdpfsError('corrupt', 'cannot use response: its chunks are malformed');
 }
 
 function parseHead(text: string): AnswerHead {
@@ -83,9 +137,21 @@ function parseHead(text: string): AnswerHead {
     const known = headers[key];
     headers[key] = known === undefined ? value : `${known}, ${value}`;
   }
-  const { 'content-length': length = '', 'transfer-encoding': encoding, connection } = headers;
-  if (!/^\d{1,15}$/.test(length) || encoding !== undefined || status === 204 || status === 304) {
-    throw new UnusualAnswer('it does not say how long it is');
+  const { connection } = headers;
+  return {
+    status,
+    headers,
+    length: lengthOf(status, headers),
+    isKept: !/\bclose\b/i.test(connection ?? ''),
+  };
+}
+
+/** Undefined for chunks. */
+function lengthOf(status: number, headers: Readonly<Record<string, string>>): number | undefined {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers;
+  if (status !== 204 && status !== 304) {
+    if (encoding === undefined && /^\d{1,15}$/.test(length ?? '')) return Number(length);
+    if (encoding?.toLowerCase() === 'chunked' && length === undefined) return undefined;
   }
-  return { status, headers, length: Number(length), isKept: !/\bclose\b/i.test(connection ?? '') };
+  throw new UnusualAnswer('it does not say how long it is');
 }

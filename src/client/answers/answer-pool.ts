@@ -4,10 +4,13 @@ import { LIMITS } from '../../base/limits.ts';
 import { type AnswerTaker, UnusualAnswer } from './answer-parser.ts';
 import { AnswerSocket, type SocketOptions } from './answer-socket.ts';
 
-/** A GET. */
+/** Anything but a HEAD. */
 export interface AnswerRequest {
+  readonly method: string;
   readonly path: string;
+  /** Those of the body too. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly body: Iterable<Uint8Array> | undefined;
 }
 
 /** Ends an exchange; the handler gets the error. */
@@ -25,12 +28,14 @@ export interface AnswerHandler {
   onResponseError(controller: AnswerController, error: Error): void;
 }
 
+/** Requests whose body would be missed. */
+const EXPECT_BODY = ['POST', 'PATCH'];
 /** What a header may hold: nothing that would end it. */
 const PLAIN = /^[\t\x20-\x7e]*$/;
 
 /**
- * Connections for large answers, kept alive for a while. Their number is that of the exchanges that
- * are under way, which others bound.
+ * Connections that are kept alive for a while. Their number is that of the exchanges that are under
+ * way, which others bound.
  */
 export class AnswerPool {
   readonly #options: Omit<SocketOptions, 'session' | 'onSession'>;
@@ -84,10 +89,10 @@ export class AnswerPool {
           },
           data: (piece) => handler.onResponseData(controller, piece),
         };
-        const exchange = socket.exchange(head, taker);
+        const exchange = socket.exchange({ head, body: request.body }, taker);
         handler.onRequestStart(controller);
         await exchange;
-        if (isKept) this.#keep(socket);
+        if (isKept && socket.isUsable) this.#keep(socket);
         else socket.destroy();
       } finally {
         if (!socket.isUsable) this.#sockets.delete(socket);
@@ -101,9 +106,10 @@ export class AnswerPool {
     handler.onResponseEnd();
   }
 
-  #headOf({ path, headers }: AnswerRequest): string {
+  #headOf({ method, path, headers, body }: AnswerRequest): string {
     const { host } = new URL(this.#options.url);
-    const lines = [`GET ${path} HTTP/1.1`, `host: ${host}`, 'connection: keep-alive'];
+    const lines = [`${method} ${path} HTTP/1.1`, `host: ${host}`, 'connection: keep-alive'];
+    if (body === undefined && EXPECT_BODY.includes(method)) lines.push('content-length: 0');
     for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
     if (lines.every((line) => PLAIN.test(line))) return `${lines.join('\r\n')}\r\n\r\n`;
     throw new GdpfsError('bad_request', 'cannot send request: a header is no plain text');

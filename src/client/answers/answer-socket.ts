@@ -15,6 +15,13 @@ export interface SocketOptions {
   readonly onSession: (session: Buffer) => void;
 }
 
+/** A request as it is sent. */
+export interface SentRequest {
+  /** With the empty line. */
+  readonly head: string;
+  readonly body: Iterable<Uint8Array> | undefined;
+}
+
 /** More than a record of TLS: what comes at once. Everything is taken before anything else comes. */
 const buffer = new Uint8Array(64 * 1024);
 
@@ -28,6 +35,8 @@ export class AnswerSocket {
   #parser: AnswerParser | undefined;
   #settle: PromiseWithResolvers<void> | undefined;
   #error: Error | undefined;
+  /** What is still to be sent. */
+  #pieces: Iterator<Uint8Array> | undefined;
 
   private constructor(options: SocketOptions) {
     const { url, ca, cert, key, session, onSession } = options;
@@ -46,7 +55,7 @@ export class AnswerSocket {
     };
     this.#socket = connect(tls);
     this.#socket.setNoDelay(true);
-    this.#socket.on('session', onSession);
+    this.#socket.on('session', onSession).on('drain', () => this.#sendPieces());
     this.#socket.on('error', (error) => this.destroy(error));
     // The end of what comes, or of the connection.
     this.#socket.on('end', () => this.destroy()).on('close', () => this.destroy());
@@ -76,26 +85,43 @@ export class AnswerSocket {
   }
 
   /**
-   * Sends the head of a request; resolves when `taker` has got the whole answer. Otherwise rejects, and
-   * the connection is of no more use.
+   * Sends a request; resolves when `taker` has got the whole answer. Otherwise rejects, and the
+   * connection is of no more use. Nor is it if the answer came before the whole body was sent.
    */
-  async exchange(head: string, taker: AnswerTaker): Promise<void> {
+  async exchange({ head, body }: SentRequest, taker: AnswerTaker): Promise<void> {
     if (this.#socket.destroyed) throw this.#error ?? codedError('ECONNRESET');
     this.#parser = new AnswerParser(taker);
     this.#settle = Promise.withResolvers();
+    const answered = this.#settle.promise;
     this.#socket.ref();
+    // A small body travels in one record of TLS with the head.
+    this.#socket.cork();
     this.#socket.write(head, 'latin1');
-    await this.#settle.promise;
-    this.#socket.unref();
+    this.#pieces = body?.[Symbol.iterator]();
+    this.#sendPieces();
+    this.#socket.uncork();
+    await answered;
+    if (this.#pieces === undefined) this.#socket.unref();
+    else this.destroy();
   }
 
   /** The exchange under way rejects with `error`. */
   destroy(error?: Error): void {
     this.#error ??= error;
     this.#parser = undefined;
+    this.#pieces = undefined;
     this.#settle?.reject(this.#error ?? codedError('ECONNRESET'));
     this.#settle = undefined;
     this.#socket.destroy();
+  }
+
+  /** Until the socket has enough for now; each piece is asked for when the one before was taken. */
+  #sendPieces(): void {
+    while (this.#pieces !== undefined) {
+      const piece = this.#pieces.next();
+      if (piece.done === true) this.#pieces = undefined;
+      else if (!this.#socket.write(piece.value)) return;
+    }
   }
 
   #take(bytes: Uint8Array): boolean {

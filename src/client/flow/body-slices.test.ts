@@ -3,30 +3,22 @@ import { test } from 'node:test';
 import { fc } from '../../../test/support/property.ts';
 import { concatBytes } from '../../base/bytes.ts';
 import { Random } from '../../../test/support/random.ts';
-import { slicesOf } from './body-slices.ts';
+import { limitedSlicesOf, slicesOf } from './body-slices.ts';
 import { Movement } from './movement.ts';
 import { RateLimit } from './rate-limit.ts';
 
 const sizes = fc.oneof(fc.nat(100), fc.nat(2 ** 21));
 
-async function collect(body: ReturnType<typeof slicesOf>): Promise<Uint8Array[]> {
-  if (body instanceof Uint8Array) return [body];
-  const slices: Uint8Array[] = [];
-  for await (const slice of body) slices.push(slice);
-  return slices;
-}
-
-test('the slices are the body, in small steps at first', async () => {
+test('the slices are the body, in small steps at first', () => {
   const bytes = new Random(1).bytes(2 ** 21);
-  await fc.assert(
-    fc.asyncProperty(sizes, async (size) => {
+  fc.assert(
+    fc.property(sizes, (size) => {
       const body = bytes.subarray(0, size);
       let moved = 0;
       const onMoved = (count: number): void => {
         moved += count;
       };
-      const path = { movement: new Movement(), rate: undefined, onMoved };
-      const slices = await collect(slicesOf(body, path));
+      const slices = [...slicesOf(body, { movement: new Movement(), onMoved })];
       assert.deepEqual(concatBytes(slices), body);
       if (slices.length < 2) return;
       assert.equal(moved, size);
@@ -45,8 +37,9 @@ test('the slices of a limited body are the body, in steps of the rate', async ()
       let nowMs = 0;
       // Time stands still for who waits, and passes in leaps.
       const rate = new RateLimit(2 ** 23, () => (nowMs += 10_000));
-      const path = { movement: new Movement(), rate, onMoved: undefined };
-      const slices = await collect(slicesOf(body, path));
+      const path = { movement: new Movement(), onMoved: undefined };
+      const slices: Uint8Array[] = [];
+      for await (const slice of limitedSlicesOf(body, path, rate)) slices.push(slice);
       assert.deepEqual(concatBytes(slices), body);
       for (const { length } of slices) assert(length <= rate.sliceBytes);
     }),

@@ -13,24 +13,22 @@ const SLICE_BYTES_MAX = 512 * 1024;
 
 export interface BodyPath {
   readonly movement: Movement;
-  readonly rate: RateLimit | undefined;
   /** Told of bytes as the socket takes them. */
   readonly onMoved: ((bytes: number) => void) | undefined;
 }
 
 /**
- * A body as undici takes it: views of it, each asked for when the socket has taken the one before,
- * so that progress is seen while it is sent.
+ * A body as views of it, each to be asked for when the socket has taken the one before, so that
+ * progress is seen while it is sent.
  */
-export function slicesOf(
-  body: Uint8Array,
-  path: BodyPath,
-): Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
-  if (path.rate !== undefined) return measured(body, path, path.rate);
-  return body.length > WHOLE_BYTES_MAX ? slices(body, path) : body;
+export function slicesOf(body: Uint8Array, path: BodyPath): Iterable<Uint8Array> {
+  return body.length > WHOLE_BYTES_MAX ? slices(body, path) : [body];
 }
 
-function* slices(body: Uint8Array, { movement, onMoved }: BodyPath): Generator<Uint8Array> {
+function* slices(
+  body: Uint8Array,
+  { movement, onMoved }: BodyPath,
+): Generator<Uint8Array, void, void> {
   let size = SLICE_BYTES_FIRST;
   for (let offset = 0; offset < body.length; offset += size, size = larger(size)) {
     const slice = body.subarray(offset, offset + size);
@@ -40,11 +38,12 @@ function* slices(body: Uint8Array, { movement, onMoved }: BodyPath): Generator<U
   }
 }
 
-async function* measured(
+/** The same for a limited bandwidth: each slice comes when it is its turn. */
+export async function* limitedSlicesOf(
   body: Uint8Array,
   { movement, onMoved }: BodyPath,
   rate: RateLimit,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array, void, void> {
   let size = Math.min(SLICE_BYTES_FIRST, rate.sliceBytes);
   for (let offset = 0; offset < body.length; offset += size) {
     size = Math.min(larger(size), rate.sliceBytes);
