@@ -182,6 +182,43 @@ test('an answer may come before the whole body was sent; its connection is not u
   }
 });
 
+test('small requests that come at the same time share the first connection, answers in order', async () => {
+  await using server = await scripted((socket, _target, bytes) => {
+    const targets = [...bytes.toString('latin1').matchAll(/^GET (\S+) /gm)].map(([, path]) => path);
+    for (const target of targets) {
+      socket.write(`${OK}content-length: ${target?.length ?? 0}\r\n\r\n${target}`);
+    }
+  });
+  const { connection } = server;
+  const ask = async (target: string): Promise<string> => {
+    const answer = await connection.exchange({ method: 'GET', target, headers: {} });
+    return Buffer.from(answer.body).toString();
+  };
+  const targets = ['/a', '/bb', '/ccc', '/dddd'];
+  assert.deepEqual(await Promise.all(targets.map(ask)), targets);
+  assert.equal(server.connects(), 1);
+  // Later ones do not: each has a connection to itself, until it has its answer.
+  assert.deepEqual(await Promise.all(targets.map(ask)), targets);
+  assert(server.connects() > 1 && server.connects() <= targets.length);
+});
+
+test('of requests that share a connection, the end of one is not the end of the others', async () => {
+  await using server = await scripted((socket) => {
+    if (server.connects() > 1) socket.write(`${OK}content-length: 2\r\n\r\nok`);
+  });
+  const { connection } = server;
+  const aborting = new AbortController();
+  const { signal } = aborting;
+  const first = connection.exchange({ method: 'GET', target: '/first', headers: {}, signal });
+  const second = connection.exchange({ method: 'GET', target: '/second', headers: {} });
+  setTimeout(() => aborting.abort(new Error('enough')), 50);
+  await assert.rejects(first, /enough/);
+  // It may be tried again.
+  await rejectsWith(second, 'unavailable');
+  const third = await connection.exchange({ method: 'GET', target: '/third', headers: {} });
+  assert.equal(Buffer.from(third.body).toString(), 'ok');
+});
+
 test('a refusal is told with its body, which does not go where the content would', async () => {
   const body = JSON.stringify({ code: 'not_found' });
   await using server = await scripted((socket) => {

@@ -6,6 +6,5 @@ import type { Servers } from '../client/servers.ts';
 export async function openEndpoint(servers: Servers, text: string): Promise<Endpoint> {
   const remote = parseRemotePath(text);
   if (remote === undefined) return { kind: 'local', path: text };
-  const { session } = await servers.locate(remote);
-  return { kind: 'remote', session, remote };
+  return await servers.endpoint(remote);
 }

@@ -152,10 +152,11 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   /** Of unlimited bandwidth. */
   get request(): AnswerRequest {
-    const { body, onMoved } = this.#exchange;
-    const slices =
-      body === undefined ? undefined : slicesOf(body, { movement: this.#movement, onMoved });
-    return { ...this.#head, body: slices };
+    const { method, body, into, onData, onMoved } = this.#exchange;
+    const isSmall = method === 'GET' && into === undefined && onData === undefined;
+    if (body === undefined) return { ...this.#head, body, isSmall };
+    const slices = slicesOf(body, { movement: this.#movement, onMoved });
+    return { ...this.#head, body: slices, isSmall: false };
   }
 
   /** As undici takes it. */

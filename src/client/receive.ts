@@ -15,7 +15,7 @@ import { type CopyCall, mayReplace } from './placement.ts';
 import type { Session } from './session.ts';
 import { executeLocally } from './sync/local-executor.ts';
 import { receiveAll } from './sync/receive-all.ts';
-import { listRemoteTree } from './sync/remote-tree.ts';
+import { listRemoteTree, type RemoteTree } from './sync/remote-tree.ts';
 import { findUnfinishedTree, type UnfinishedTree } from './unfinished-tree.ts';
 
 export interface ReceiveCall extends CopyCall {
@@ -30,6 +30,9 @@ export async function receive(call: ReceiveCall): Promise<void> {
   const { session, source, at, signal } = call;
   await using writer = call.recursive ? startLocalWriter() : undefined;
   const path = formatApiPath(source);
+  // Asked for together; a file has none, and says so itself.
+  const tree = call.recursive ? listRemoteTree(session, path, { at, signal }) : undefined;
+  tree?.catch(() => {});
   const entry = await stat(session, path, { at, signal });
   const unfinished = await findUnfinished(call);
   // What a broken copy has made is gone on with, not taken for a directory to copy into.
@@ -40,7 +43,7 @@ export async function receive(call: ReceiveCall): Promise<void> {
   // A copy inside a directory that exists goes to the same place again anyway.
   const isExact = target.path === call.destination;
   if (isOurs && isExact && call.recursive) await unfinished.begin();
-  await receiveDirectory({ ...call, writer }, entry, { ...target, isOurs });
+  await receiveDirectory({ ...call, writer, tree }, entry, { ...target, isOurs });
   await unfinished.end();
 }
 
@@ -103,13 +106,16 @@ async function receiveFile(call: ReceiveCall, entry: Entry, target: LocalTarget)
 }
 
 async function receiveDirectory(
-  call: ReceiveCall & { readonly writer: LocalWriter | undefined },
+  call: ReceiveCall & {
+    readonly writer: LocalWriter | undefined;
+    readonly tree: Promise<RemoteTree> | undefined;
+  },
   entry: Entry,
   { path: target, existing, isOurs }: LocalTarget & { readonly isOurs: boolean },
 ): Promise<void> {
-  const { session, source, tally, writer, replace, transfer, at, signal } = call;
+  const { session, source, tally, writer, tree, replace, transfer, signal } = call;
   const path = formatApiPath(source);
-  if (writer === undefined) {
+  if (writer === undefined || tree === undefined) {
     throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
       hint: 'use -r for directories',
     });
@@ -127,11 +133,11 @@ async function receiveDirectory(
   }
   if (existing === undefined) makeLocalDirectories(target);
   const keep = isMerged && replace === 'never';
-  const tree = await listRemoteTree(session, path, { at, signal });
-  const actions = receiveAll(tree.pages, { target, isNew: existing === undefined, keep, tally });
+  const { pages, seq } = await tree;
+  const actions = receiveAll(pages, { target, isNew: existing === undefined, keep, tally });
   await executeLocally(session, actions, {
     path,
-    at: String(tree.seq),
+    at: String(seq),
     target,
     writer,
     root: isOurs ? entry : undefined,

@@ -7,9 +7,11 @@ import {
   type RemotePath,
 } from '../format/path.ts';
 import { type SigningSession, signingSession } from './custody/signing-session.ts';
+import type { RemoteEndpoint } from './endpoint.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
 import { type Home, homeDirectory, openHome, type Profile } from './home.ts';
 import { openSession, type Session } from './session.ts';
+import { heldSession } from './trust/held-session.ts';
 import { provingSession } from './trust/proving-session.ts';
 import { trustAgain, trustVolume, type TrustedVolume } from './trust/volume-trust.ts';
 
@@ -55,6 +57,8 @@ export class Servers implements AsyncDisposable {
   readonly #options: ServersOptions;
   readonly #opened = new Map<string | undefined, Promise<Opened>>();
   readonly #trusted = new Map<string, Promise<TrustedVolume>>();
+  /** Sessions for the ends of copies, by the same keys. */
+  readonly #held = new Map<string, Session>();
 
   constructor(home: Home, profileName: string | undefined, options: ServersOptions = {}) {
     this.#home = home;
@@ -74,6 +78,21 @@ export class Servers implements AsyncDisposable {
     const trusted = await this.#trust(profile, plain, remote.volume);
     const text = formatRemotePath(remote);
     return { session, remote, apiPath: formatApiPath(remote), text, trusted, signing };
+  }
+
+  /**
+   * One end of a copy. Does not wait until the server has shown what the volume is: the session holds
+   * back what it answers.
+   */
+  async endpoint(remote: RemotePath): Promise<RemoteEndpoint> {
+    const { profile, plain, session } = await this.#open(remote.profile ?? this.#profileName);
+    const key = trustKey(profile, remote.volume);
+    let held = this.#held.get(key);
+    if (held === undefined) {
+      held = heldSession(session, this.#trust(profile, plain, remote.volume));
+      this.#held.set(key, held);
+    }
+    return { kind: 'remote', session: held, remote };
   }
 
   /** Throws `usage` for a local path. */
@@ -119,7 +138,7 @@ export class Servers implements AsyncDisposable {
   }
 
   #trust(profile: Profile, session: Session, reference: string): Promise<TrustedVolume> {
-    const key = `${profile.name}/${reference}`;
+    const key = trustKey(profile, reference);
     let trusted = this.#trusted.get(key);
     if (trusted === undefined) {
       trusted = trustVolume({ session, home: this.#home, profile, reference });
@@ -149,6 +168,10 @@ export class Servers implements AsyncDisposable {
       }
     }
   }
+}
+
+function trustKey({ name }: Profile, volume: string): string {
+  return `${name}/${volume}`;
 }
 
 export interface ServersOptions extends FlowOptions {

@@ -11,6 +11,8 @@ export interface AnswerRequest {
   /** Those of the body too. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Iterable<Uint8Array> | undefined;
+  /** It has no body, and a small answer: others may be waited for before. */
+  readonly isSmall: boolean;
 }
 
 /** Ends an exchange; the handler gets the error. */
@@ -40,9 +42,12 @@ const PLAIN = /^[\t\x20-\x7e]*$/;
 export class AnswerPool {
   readonly #options: Omit<SocketOptions, 'session' | 'onSession'>;
   readonly #idle: { readonly socket: AnswerSocket; readonly timer: NodeJS.Timeout }[] = [];
-  readonly #sockets = new Set<AnswerSocket>();
+  /** All that are open, and how many use them. */
+  readonly #sockets = new Map<AnswerSocket, number>();
   readonly #running = new Set<Promise<void>>();
   #session: Buffer | undefined;
+  /** A connection that is being made for small requests. */
+  #opening: Promise<AnswerSocket> | undefined;
   #isUnusual = false;
   #isDestroyed = false;
 
@@ -71,16 +76,15 @@ export class AnswerPool {
   destroy(): void {
     this.#isDestroyed = true;
     this.#dropIdle();
-    for (const socket of this.#sockets) socket.destroy(this.#destroyed());
+    for (const socket of this.#sockets.keys()) socket.destroy(this.#destroyed());
   }
 
   async #run(request: AnswerRequest, handler: AnswerHandler, other: () => void): Promise<void> {
     const controller = { abort: (_error: Error): void => undefined };
     try {
       const head = this.#headOf(request);
-      const socket = this.#takeIdle() ?? (await this.#open());
+      const socket = await this.#takeSocket(request);
       try {
-        controller.abort = (error) => socket.destroy(error);
         let isKept = false;
         const taker: AnswerTaker = {
           head: (answer) => {
@@ -89,13 +93,13 @@ export class AnswerPool {
           },
           data: (piece) => handler.onResponseData(controller, piece),
         };
-        const exchange = socket.exchange({ head, body: request.body }, taker);
+        const { answered, abort } = socket.exchange({ head, body: request.body }, taker);
+        controller.abort = abort;
         handler.onRequestStart(controller);
-        await exchange;
-        if (isKept && socket.isUsable) this.#keep(socket);
-        else socket.destroy();
+        await answered;
+        if (!isKept) socket.destroy();
       } finally {
-        if (!socket.isUsable) this.#sockets.delete(socket);
+        this.#leave(socket);
       }
     } catch (error) {
       if (!(error instanceof UnusualAnswer))
@@ -115,6 +119,30 @@ export class AnswerPool {
     throw new GdpfsError('bad_request', 'cannot send request: a header is no plain text');
   }
 
+  /**
+   * The first requests of a command come while its first connection is being made, and share it: a
+   * handshake costs both sides some milliseconds of CPU time.
+   */
+  async #takeSocket({ isSmall }: AnswerRequest): Promise<AnswerSocket> {
+    let socket = this.#takeIdle();
+    if (socket === undefined && isSmall) {
+      this.#opening ??= this.#open().finally(() => {
+        this.#opening = undefined;
+      });
+      socket = await this.#opening;
+    }
+    socket ??= await this.#open();
+    this.#sockets.set(socket, (this.#sockets.get(socket) ?? 0) + 1);
+    return socket;
+  }
+
+  #leave(socket: AnswerSocket): void {
+    const users = (this.#sockets.get(socket) ?? 1) - 1;
+    this.#sockets.set(socket, users);
+    if (!socket.isUsable) this.#sockets.delete(socket);
+    else if (users === 0) this.#keep(socket);
+  }
+
   async #open(): Promise<AnswerSocket> {
     if (this.#isDestroyed) throw this.#destroyed();
     const socket = await AnswerSocket.open({
@@ -124,7 +152,7 @@ export class AnswerPool {
         this.#session = session;
       },
     });
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, 0);
     if (this.#isDestroyed) socket.destroy(this.#destroyed());
     return socket;
   }

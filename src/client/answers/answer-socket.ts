@@ -1,7 +1,7 @@
 import { isIP, type SocketConstructorOpts } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { LIMITS } from '../../base/limits.ts';
-import { AnswerParser, type AnswerTaker } from './answer-parser.ts';
+import { AnswerParser, type AnswerTaker, UnusualAnswer } from './answer-parser.ts';
 
 /** How to reach a server; texts are PEM. */
 export interface SocketOptions {
@@ -22,18 +22,30 @@ export interface SentRequest {
   readonly body: Iterable<Uint8Array> | undefined;
 }
 
+/** A request that was sent. */
+export interface SocketExchange {
+  readonly answered: Promise<void>;
+  /** It rejects with `error`, and the connection ends. */
+  readonly abort: (error: Error) => void;
+}
+
+interface Waiting {
+  readonly parser: AnswerParser;
+  readonly settle: PromiseWithResolvers<void>;
+}
+
 /** More than a record of TLS: what comes at once. Everything is taken before anything else comes. */
 const buffer = new Uint8Array(64 * 1024);
 
 /**
- * A connection for one request after the other. What comes lies in the same memory again and again:
+ * A connection for requests. What comes lies in the same memory again and again:
  * for a stream each record of TLS would be memory of its own, a queue and some events, which is 0.35
  * CPU-seconds a GiB.
  */
 export class AnswerSocket {
   readonly #socket: TLSSocket;
-  #parser: AnswerParser | undefined;
-  #settle: PromiseWithResolvers<void> | undefined;
+  /** Whoever waits for an answer, in the order of the requests. */
+  readonly #waiting: Waiting[] = [];
   #error: Error | undefined;
   /** What is still to be sent. */
   #pieces: Iterator<Uint8Array> | undefined;
@@ -85,33 +97,37 @@ export class AnswerSocket {
   }
 
   /**
-   * Sends a request; resolves when `taker` has got the whole answer. Otherwise rejects, and the
-   * connection is of no more use. Nor is it if the answer came before the whole body was sent.
+   * Sends a request; it resolves when `taker` has got the whole answer. Otherwise rejects, and the
+   * connection is of no more use. Nor is it if the answer came before the whole body was sent. A
+   * request without a body may be sent while others without one wait for their answers.
    */
-  async exchange({ head, body }: SentRequest, taker: AnswerTaker): Promise<void> {
-    if (this.#socket.destroyed) throw this.#error ?? codedError('ECONNRESET');
-    this.#parser = new AnswerParser(taker);
-    this.#settle = Promise.withResolvers();
-    const answered = this.#settle.promise;
-    this.#socket.ref();
-    // A small body travels in one record of TLS with the head.
-    this.#socket.cork();
-    this.#socket.write(head, 'latin1');
-    this.#pieces = body?.[Symbol.iterator]();
-    this.#sendPieces();
-    this.#socket.uncork();
-    await answered;
-    if (this.#pieces === undefined) this.#socket.unref();
-    else this.destroy();
+  exchange({ head, body }: SentRequest, taker: AnswerTaker): SocketExchange {
+    const waiting = { parser: new AnswerParser(taker), settle: Promise.withResolvers<void>() };
+    this.#waiting.push(waiting);
+    if (this.#socket.destroyed) this.destroy();
+    else {
+      this.#socket.ref();
+      // A small body travels in one record of TLS with the head.
+      this.#socket.cork();
+      this.#socket.write(head, 'latin1');
+      this.#pieces = body?.[Symbol.iterator]();
+      this.#sendPieces();
+      this.#socket.uncork();
+    }
+    const abort = (error: Error): void => {
+      waiting.settle.reject(error);
+      this.destroy();
+    };
+    return { answered: waiting.settle.promise, abort };
   }
 
-  /** The exchange under way rejects with `error`. */
+  /** What is under way rejects with `error`. */
   destroy(error?: Error): void {
     this.#error ??= error;
-    this.#parser = undefined;
     this.#pieces = undefined;
-    this.#settle?.reject(this.#error ?? codedError('ECONNRESET'));
-    this.#settle = undefined;
+    for (const { settle } of this.#waiting.splice(0)) {
+      settle.reject(this.#error ?? codedError('ECONNRESET'));
+    }
     this.#socket.destroy();
   }
 
@@ -125,22 +141,33 @@ export class AnswerSocket {
   }
 
   #take(bytes: Uint8Array): boolean {
-    const parser = this.#parser;
     try {
-      const taken = parser?.push(bytes) ?? 0;
-      // What nobody has asked for could be taken for the next answer.
-      if (taken < bytes.length) this.destroy();
-      if (parser?.isDone === true) this.#done();
+      for (let rest = bytes; rest.length > 0; ) {
+        const [first] = this.#waiting;
+        // What nobody has asked for could be taken for the next answer.
+        if (first === undefined) return this.#end();
+        rest = rest.subarray(first.parser.push(rest));
+        if (first.parser.isDone) this.#done(first);
+      }
     } catch (error) {
-      this.destroy(error instanceof Error ? error : new Error(String(error)));
+      const isUnusual = error instanceof UnusualAnswer;
+      // What is wrong with one answer says nothing of the others.
+      if (!isUnusual) this.#waiting[0]?.settle.reject(error);
+      this.destroy(isUnusual ? error : undefined);
     }
     return true;
   }
 
-  #done(): void {
-    this.#parser = undefined;
-    this.#settle?.resolve();
-    this.#settle = undefined;
+  #done({ settle }: Waiting): void {
+    this.#waiting.shift();
+    settle.resolve();
+    if (this.#pieces !== undefined) this.#end();
+    else if (this.#waiting.length === 0) this.#socket.unref();
+  }
+
+  #end(): true {
+    this.destroy();
+    return true;
   }
 }
 

@@ -14,7 +14,7 @@ import { hasContent } from './content-check.ts';
 import { filterPages } from './filter-pages.ts';
 import { executeLocally } from './local-executor.ts';
 import { etagOf } from './part-sender.ts';
-import { listRemoteTree } from './remote-tree.ts';
+import { listRemoteTree, type RemoteTree } from './remote-tree.ts';
 import type { Route, RouteCall } from './route.ts';
 
 /** Out of a volume into a local directory. */
@@ -25,6 +25,10 @@ export async function openDownloadRoute(
 ): Promise<Route> {
   const { rules, tally, transfer, at, signal } = call;
   const path = formatApiPath(remote);
+  const listTree = (): Promise<RemoteTree> => listRemoteTree(session, path, { at, signal });
+  // Asked for together with what follows, for the first who wants it.
+  let first: Promise<RemoteTree> | undefined = listTree();
+  first.catch(() => {});
   const root = await stat(session, path, { at, signal });
   if (root.kind !== 'directory') {
     throw new GdpfsError(
@@ -43,7 +47,9 @@ export async function openDownloadRoute(
     },
     sourceName: (relative) => `${path}/${relative}`,
     list: async () => {
-      const { pages, seq } = await listRemoteTree(session, path, { at, signal });
+      const listing = first ?? listTree();
+      first = undefined;
+      const { pages, seq } = await listing;
       listedAt = String(seq);
       const destination = isNew ? noPages() : reader.list();
       return { source: filterPages(pages, rules), destination, sourceSeq: seq };
