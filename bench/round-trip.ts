@@ -18,9 +18,10 @@ import { openStage, type Stage } from './stage.ts';
 
 const DELAY_MS = 10;
 const FILE_BYTES = 256 * MIB;
-const TREE_FILES = 2_000;
+/** As without delay: with fewer the start of a command would weigh more. */
+const TREE_FILES = 10_000;
 /** Those that wait for several round trips for each file. */
-const SLOW: SlowPeers = { names: ['scp', 'rclone, webdav'], part: 0.025 };
+const SLOW: SlowPeers = { names: ['scp', 'rclone, webdav'], part: 0.02 };
 
 /** Large and small files where a round trip takes 20 ms. */
 export async function roundTrip(conditions: Conditions): Promise<void> {
