@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -16,6 +16,9 @@ test('the bundled program serves, copies a tree both ways, and names the license
     for (const path of [bundle, folder]) rmSync(path, { recursive: true, force: true });
   });
   await bundleProgram(bundle);
+  const caches = join(folder, 'caches');
+  process.env['XDG_CACHE_HOME'] = caches;
+  t.after(() => delete process.env['XDG_CACHE_HOME']);
   const user = {
     home: join(folder, 'home'),
     signal: t.signal,
@@ -33,6 +36,22 @@ test('the bundled program serves, copies a tree both ways, and names the license
   await run(user, 'cp', '-r', 'gdp://v/tree', back);
   assert.deepEqual((await compareTrees(tree, back)).differences, []);
   await run(user, 'verify', 'gdp://v');
+  // Compiled code is kept, and that of another program, or damaged, is not used.
+  const codes = join(caches, 'gdpfs/code');
+  const kept = readdirSync(codes).filter((name) => name.endsWith('.code'));
+  for (const kind of ['cp-tree', 'cp-tree-up', 'login', 'verify-up', 'volume']) {
+    assert(kept.includes(`${kind}.code`), kept.join(' '));
+  }
+  const code = join(codes, 'verify-up.code');
+  const whole = readFileSync(code);
+  for (const damaged of [
+    whole.map((byte, at) => (at === 5000 ? byte ^ 1 : byte)),
+    Buffer.alloc(9),
+  ]) {
+    writeFileSync(code, damaged);
+    await run(user, 'verify', 'gdp://v');
+    assert.notDeepEqual(readFileSync(code), damaged);
+  }
   const licenses = readFileSync(join(bundle, 'LICENSES.txt'), 'utf8');
   for (const name of ['@bufbuild/protobuf', 'commander', 'undici'])
     assert.ok(licenses.includes(name));

@@ -7,20 +7,45 @@
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { requireCompiled } from './compiled-code.ts';
+import type { runProcess } from './run-process.ts';
 import { readVersion } from './version.ts';
+
+interface Program {
+  readonly runProcess: typeof runProcess;
+}
 
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   process.stdout.write(`gdpfs ${readVersion()}\n`);
-} else {
-  // Code compiled by earlier runs halves the start. In a folder of the user's own: whoever can write
-  // there decides what runs.
-  const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  enableCompileCache(join(caches, 'gdpfs', 'code'));
-  void run();
-}
+} else void run();
 
 async function run(): Promise<void> {
-  const { runProcess } = await import('./run-process.ts');
-  process.exitCode = await runProcess(args);
+  const program = await load();
+  process.exitCode = await program.runProcess(args);
+}
+
+/** Code compiled by earlier runs halves the start. */
+async function load(): Promise<Program> {
+  const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const folder = join(caches, 'gdpfs', 'code');
+  const isBundle = import.meta.url.endsWith('.cjs');
+  const kind = kindOf(args);
+  // A server loads modules that are not in the bundle.
+  if (isBundle && kind !== undefined && kind !== 'serve') {
+    const path = fileURLToPath(new URL('run-process.cjs', import.meta.url));
+    return requireCompiled(path, { folder, kind }) as Program;
+  }
+  enableCompileCache(folder);
+  return await import('./run-process.ts');
+}
+
+/** What calls much the same functions: a verb, whether it copies trees, and to where. */
+function kindOf(words: readonly string[]): string | undefined {
+  const [verb = ''] = words;
+  if (!/^[a-z\d-]{1,20}$/.test(verb) || verb.startsWith('-')) return undefined;
+  const isTree = words.includes('-r') || words.includes('--recursive');
+  const isUp = /^(?:gdp:\/\/|\/pfs\/)/.test(words.at(-1) ?? '');
+  return `${verb}${isTree ? '-tree' : ''}${isUp ? '-up' : ''}`;
 }
