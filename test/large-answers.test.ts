@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSilentServer, type Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../src/base/clock.ts';
@@ -282,6 +282,23 @@ test('a closed session ends what is under way, and a signal ends one exchange', 
   const closed = rejectsWith(pending, 'unavailable');
   await connection[Symbol.asyncDispose]();
   await closed;
+});
+
+test('a closed session ends a connection that is being made', async (t) => {
+  // It takes connections and says nothing.
+  const silent = createSilentServer().listen(0, '127.0.0.1');
+  t.after(() => silent.close());
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const connection = openConnection({ url: `https://127.0.0.1:${port}`, ca: authority.caPem });
+  const connected = once(silent, 'connection');
+  const exchange = connection.exchange({ method: 'GET', target: '/', headers: {} });
+  const rejected = rejectsWith(exchange, 'unavailable');
+  const [socket] = (await connected) as [Socket];
+  await connection[Symbol.asyncDispose]();
+  await rejected;
+  socket.on('error', () => undefined).resume();
+  if (!socket.destroyed) await once(socket, 'close');
 });
 
 test('a header that would be two is not sent', async () => {

@@ -49,7 +49,7 @@ export class AnswerPool {
   /** A connection that is being made for small requests. */
   #opening: Promise<AnswerSocket> | undefined;
   #isUnusual = false;
-  #isDestroyed = false;
+  readonly #destroyed = new AbortController();
 
   constructor(options: Omit<SocketOptions, 'session' | 'onSession'>) {
     this.#options = options;
@@ -74,9 +74,11 @@ export class AnswerPool {
 
   /** Ends what is under way. */
   destroy(): void {
-    this.#isDestroyed = true;
+    const { url } = this.#options;
+    const reason = new GdpfsError('unavailable', `cannot reach "${url}": the session was closed`);
+    this.#destroyed.abort(reason);
     this.#dropIdle();
-    for (const socket of this.#sockets.keys()) socket.destroy(this.#destroyed());
+    for (const socket of this.#sockets.keys()) socket.destroy(reason);
   }
 
   async #run(request: AnswerRequest, handler: AnswerHandler, other: () => void): Promise<void> {
@@ -144,16 +146,19 @@ export class AnswerPool {
   }
 
   async #open(): Promise<AnswerSocket> {
-    if (this.#isDestroyed) throw this.#destroyed();
-    const socket = await AnswerSocket.open({
+    const { signal } = this.#destroyed;
+    signal.throwIfAborted();
+    const options = {
       ...this.#options,
       session: this.#session,
-      onSession: (session) => {
+      onSession: (session: Buffer): void => {
         this.#session = session;
       },
-    });
+    };
+    const socket = await AnswerSocket.open(options, signal);
     this.#sockets.set(socket, 0);
-    if (this.#isDestroyed) socket.destroy(this.#destroyed());
+    // It may have been opened in the moment before.
+    if (signal.aborted) socket.destroy(errorOf(signal.reason));
     return socket;
   }
 
@@ -182,11 +187,6 @@ export class AnswerPool {
       this.#sockets.delete(socket);
       socket.destroy();
     }
-  }
-
-  #destroyed(): GdpfsError {
-    const { url } = this.#options;
-    return new GdpfsError('unavailable', `cannot reach "${url}": the session was closed`);
   }
 }
 

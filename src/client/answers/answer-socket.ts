@@ -73,8 +73,8 @@ export class AnswerSocket {
     this.#socket.on('end', () => this.destroy()).on('close', () => this.destroy());
   }
 
-  /** Rejects with Node's error. */
-  static async open(options: SocketOptions): Promise<AnswerSocket> {
+  /** Rejects with Node's error, or the signal's reason. */
+  static async open(options: SocketOptions, signal: AbortSignal): Promise<AnswerSocket> {
     const opening = new AnswerSocket(options);
     const socket = opening.#socket;
     const { promise, resolve, reject } = Promise.withResolvers<AnswerSocket>();
@@ -84,10 +84,13 @@ export class AnswerSocket {
       LIMITS.connectTimeoutMs,
     );
     socket.once('secureConnect', () => resolve(opening)).once('close', fail);
+    const end = (): void => opening.destroy(errorOf(signal.reason));
+    signal.addEventListener('abort', end);
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', end);
       socket.off('close', fail);
     }
   }
@@ -169,6 +172,10 @@ export class AnswerSocket {
     this.destroy();
     return true;
   }
+}
+
+function errorOf(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 function codedError(code: string): Error {
