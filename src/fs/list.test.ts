@@ -72,6 +72,30 @@ describe('list()', () => {
     assert.deepEqual(pathsOf(entries), expected);
   });
 
+  it('finds the same entries by their names, in the order asked for, as it lists', () => {
+    for (const path of ['', 'odd', 'many']) {
+      const whole = paged(path, { recursive: true, limit: 10_000 });
+      const below = new Map(
+        whole.map((entry) => [path === '' ? entry.path : entry.path.slice(path.length + 1), entry]),
+      );
+      const names = [...below.keys()];
+      const gaps = names.flatMap((name, at) => (at % 3 === 0 ? [name, `${name}-none`] : []));
+      for (const paths of [
+        names,
+        names.toReversed(),
+        gaps,
+        names.slice(3, 5),
+        ['none/x', 'none'],
+      ]) {
+        const found = store.fs.find(store.volume, path, { paths });
+        assert.deepEqual(
+          found,
+          paths.flatMap((name) => below.get(name) ?? []),
+        );
+      }
+    }
+  });
+
   for (const path of ['', 'odd', 'many']) {
     for (const recursive of [false, true]) {
       const how = recursive ? 'recursive' : 'plain';

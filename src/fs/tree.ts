@@ -45,22 +45,57 @@ function lookup(view: View, parent: number, name: string): EntryRow | undefined 
   return view.entries.byName({ volume: view.volume, parent, name }, view.at);
 }
 
+/** Fewer names of one directory are looked up one by one. */
+const RUN_NAMES_MIN = 4;
+
 /** What stands at those of `paths`, relative to a directory, where there is something. */
 export function lookupAll(view: View, directory: number, paths: readonly string[]): Walked[] {
   // Neighbors share their directories.
   const known = new Map<string, EntryRow | undefined>();
-  const find = (path: string): EntryRow | undefined => {
-    const parent = parentPath(path);
-    const name = baseName(path);
-    if (parent === '') return lookup(view, directory, name);
-    if (!known.has(parent)) known.set(parent, find(parent));
-    const row = known.get(parent);
-    return row?.kind === NodeKind.DIRECTORY ? lookup(view, row.node, name) : undefined;
+  const nodeOf = (path: string): number | undefined => {
+    if (path === '') return directory;
+    if (!known.has(path)) {
+      const parent = nodeOf(parentPath(path));
+      known.set(path, parent === undefined ? undefined : lookup(view, parent, baseName(path)));
+    }
+    const row = known.get(path);
+    return row?.kind === NodeKind.DIRECTORY ? row.node : undefined;
   };
-  return paths.flatMap((path) => {
-    const row = find(path);
-    return row === undefined ? [] : [{ path, row }];
-  });
+  const found: Walked[] = [];
+  for (let start = 0; start < paths.length; ) {
+    const parentOfRun = parentPath(paths[start] ?? '');
+    let end = start + 1;
+    while (end < paths.length && parentPath(paths[end] ?? '') === parentOfRun) end += 1;
+    const run = paths.slice(start, end);
+    start = end;
+    const parent = nodeOf(parentOfRun);
+    if (parent === undefined) continue;
+    const rows = lookupRun(view, parent, run.map(baseName));
+    for (const [index, path] of run.entries()) {
+      const row = rows[index];
+      if (row !== undefined) found.push({ path, row });
+    }
+  }
+  return found;
+}
+
+/**
+ * The entries of one directory with these names. Who copies a tree asks for names that follow each
+ * other: those are read with one question, which takes a third of the time of one for each.
+ */
+function lookupRun(
+  view: View,
+  parent: number,
+  names: readonly string[],
+): readonly (EntryRow | undefined)[] {
+  const { volume, at } = view;
+  const [first] = names;
+  if (first === undefined || names.length < RUN_NAMES_MIN) {
+    return names.map((name) => lookup(view, parent, name));
+  }
+  const behind = view.entries.children({ volume, parent, name: first }, names.length - 1, at);
+  const known = new Map(behind.map((row) => [row.name, row]));
+  return names.map((name) => known.get(name) ?? lookup(view, parent, name));
 }
 
 /** An entry with its path relative to where a walk began. */
