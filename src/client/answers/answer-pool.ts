@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { SecureContext } from 'node:tls';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type AnswerTaker, UnusualAnswer } from './answer-parser.ts';
-import { AnswerSocket, type SocketOptions } from './answer-socket.ts';
+import { AnswerSocket, secureContextOf, type ServerOptions } from './answer-socket.ts';
 
 /** Anything but a HEAD. */
 export interface AnswerRequest {
@@ -40,18 +41,19 @@ const PLAIN = /^[\t\x20-\x7e]*$/;
  * way, which others bound.
  */
 export class AnswerPool {
-  readonly #options: Omit<SocketOptions, 'session' | 'onSession'>;
+  readonly #options: ServerOptions;
   readonly #idle: { readonly socket: AnswerSocket; readonly timer: NodeJS.Timeout }[] = [];
   /** All that are open, and how many use them. */
   readonly #sockets = new Map<AnswerSocket, number>();
   readonly #running = new Set<Promise<void>>();
+  #secureContext: SecureContext | undefined;
   #session: Buffer | undefined;
   /** A connection that is being made for small requests. */
   #opening: Promise<AnswerSocket> | undefined;
   #isUnusual = false;
   readonly #destroyed = new AbortController();
 
-  constructor(options: Omit<SocketOptions, 'session' | 'onSession'>) {
+  constructor(options: ServerOptions) {
     this.#options = options;
   }
 
@@ -148,8 +150,10 @@ export class AnswerPool {
   async #open(): Promise<AnswerSocket> {
     const { signal } = this.#destroyed;
     signal.throwIfAborted();
+    this.#secureContext ??= secureContextOf(this.#options);
     const options = {
-      ...this.#options,
+      url: this.#options.url,
+      secureContext: this.#secureContext,
       session: this.#session,
       onSession: (session: Buffer): void => {
         this.#session = session;

@@ -1,18 +1,34 @@
 import { isIP, type SocketConstructorOpts } from 'node:net';
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  type ConnectionOptions,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { LIMITS } from '../../base/limits.ts';
 import { AnswerParser, type AnswerTaker, UnusualAnswer } from './answer-parser.ts';
 
 /** How to reach a server; texts are PEM. */
-export interface SocketOptions {
+export interface ServerOptions {
   /** `https://host:port`. */
   readonly url: string;
   readonly ca: string;
   readonly cert: string | undefined;
   readonly key: string | undefined;
+}
+
+export interface SocketOptions extends Pick<ServerOptions, 'url'> {
+  /** Of all connections to the server: to read certificates takes a millisecond. */
+  readonly secureContext: SecureContext;
   /** Of an earlier connection, to be resumed. */
   readonly session: Buffer | undefined;
   readonly onSession: (session: Buffer) => void;
+}
+
+export function secureContextOf({ ca, cert, key }: ServerOptions): SecureContext {
+  const identity = cert === undefined || key === undefined ? {} : { cert, key };
+  return createSecureContext({ ca, minVersion: 'TLSv1.3', ...identity });
 }
 
 /** A request as it is sent. */
@@ -51,17 +67,15 @@ export class AnswerSocket {
   #pieces: Iterator<Uint8Array> | undefined;
 
   private constructor(options: SocketOptions) {
-    const { url, ca, cert, key, session, onSession } = options;
+    const { url, secureContext, session, onSession } = options;
     const { hostname, port } = new URL(url);
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
     const tls: ConnectionOptions & Pick<SocketConstructorOpts, 'onread'> = {
       host,
       port: Number(port || 443),
       ...(isIP(host) === 0 ? { servername: host } : {}),
-      ca,
-      minVersion: 'TLSv1.3',
+      secureContext,
       ALPNProtocols: ['http/1.1'],
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
       ...(session === undefined ? {} : { session }),
       onread: { buffer, callback: (length) => this.#take(buffer.subarray(0, length)) },
     };

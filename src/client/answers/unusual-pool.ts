@@ -1,7 +1,7 @@
 import type { Dispatcher, Pool } from 'undici';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import type { SocketOptions } from './answer-socket.ts';
+import type { ServerOptions } from './answer-socket.ts';
 
 /**
  * All that the gates of one session let pass, and the renewal of its certificate: nothing ever waits
@@ -16,11 +16,11 @@ const CONNECTIONS_MAX =
  * parser that takes a third of the CPU time of a short command.
  */
 export class UnusualPool {
-  readonly #options: Omit<SocketOptions, 'session' | 'onSession'>;
+  readonly #options: ServerOptions;
   #pool: Promise<Pool> | undefined;
   #isDestroyed = false;
 
-  constructor(options: Omit<SocketOptions, 'session' | 'onSession'>) {
+  constructor(options: ServerOptions) {
     this.#options = options;
   }
 
