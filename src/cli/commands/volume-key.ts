@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import { exportKey, importKey, type KeyRole } from '../../client/custody/volume-keys.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
 import { rotateKey } from '../../client/volumes.ts';
@@ -30,7 +31,10 @@ function rotateCommand(context: Context): Command {
       "Make a new writer key, or with --owner a new owner key, and have the owner's key sign it: the server does, or, with custody client, this machine, which must have the owner's key (for --owner the writer's, too). From then on nothing that the old key signs counts. The volume keeps its name.",
     )
     .argument('<volume>', 'gdp://VOLUME')
-    .option('--owner', "replace the owner's key, up to 32 times; the writer key stays")
+    .option(
+      '--owner',
+      `replace the owner's key, up to ${LIMITS.ownerRotationsMax} times; the writer key stays`,
+    )
     .option('--json', 'as a JSON object (KeyRotation of the API)')
     .action(async (text: string, _: object, command: Command) => {
       const { profile, owner, json } = command.optsWithGlobals<KeyOptions>();
