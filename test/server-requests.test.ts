@@ -430,6 +430,13 @@ test('the connection can be used again after a refusal that read the whole body'
   assert.match(answer, /^HTTP\/1.1 400 [^]*HTTP\/1.1 200 OK/);
 });
 
+test('a refusal of a request without a body does not end the connection for those behind it', async () => {
+  const missing = `GET ${FILES}?path=%2Falice%2Fnone HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const last = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+  const answer = await raw(missing + missing + last);
+  assert.match(answer, /^HTTP\/1.1 404 [^]*HTTP\/1.1 404 [^]*HTTP\/1.1 200 OK/);
+});
+
 test('a body that is far too long gets its answer before it has been sent, and the connection ends', async () => {
   const head =
     `POST ${FILES} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n` +

@@ -67,6 +67,7 @@ export async function replyProblem(channel: Channel, error: GdpfsError): Promise
   const problem = encodeProblem(error);
   const body = JSON.stringify(problem);
   const { allow, contentRange } = error.details;
+  const isComing = hasBody(request) && !request.complete;
   response.writeHead(problem.status, {
     'Content-Type': MEDIA_TYPES.problem,
     'Content-Length': Buffer.byteLength(body),
@@ -74,11 +75,17 @@ export async function replyProblem(channel: Channel, error: GdpfsError): Promise
     ...(typeof allow === 'string' ? { Allow: allow } : {}),
     ...(typeof contentRange === 'string' ? { 'Content-Range': contentRange } : {}),
     ...(problem.code === 'busy' ? { 'Retry-After': '1' } : {}),
-    ...(request.complete ? {} : { Connection: 'close' }),
+    ...(isComing ? { Connection: 'close' } : {}),
   });
   response.write(body);
-  if (!request.complete) await drain(request);
+  if (isComing) await drain(request);
   response.end();
+}
+
+/** One without is not complete yet either while its head is being handled. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
+  return length !== '0' || encoding !== undefined;
 }
 
 /** Reads and drops what comes, until the end or one of the limits. */
