@@ -2,7 +2,7 @@ import { GdpfsError } from '../base/errors.ts';
 import { baseName, formatApiPath, formatRemotePath, type RemotePath } from '../format/path.ts';
 import type { Entry } from '../wire/generated/api.ts';
 import { copyFile } from './copy-file.ts';
-import { change, makeDirectory, stat } from './files.ts';
+import { makeDirectory, stat } from './files.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget, type RemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
@@ -103,7 +103,10 @@ async function copyDirectory(
     return tally.skip();
   }
   const filled = await volumeToFill(to.session, to.remote.volume, signal);
-  if (existing === undefined) await makeDirectory(to.session, path, { parents: true, signal });
+  if (existing === undefined) {
+    const { mode, mtimeUs } = entry;
+    await makeDirectory(to.session, path, { parents: true, mode, mtimeUs, signal });
+  }
   const source = await listRemoteTree(from.session, formatApiPath(from.remote), { at, signal });
   const there =
     existing === undefined ? noPages() : (await listRemoteTree(to.session, path, { signal })).pages;
@@ -132,8 +135,6 @@ async function copyDirectory(
     signal,
   });
   if (existing !== undefined) return;
-  const { mode, mtimeUs } = entry;
-  await change(to.session, path, { op: 'set', mode, mtimeUs }, { signal });
   tally.directories += 1;
   tally.report();
 }

@@ -129,8 +129,11 @@ async function sendDirectory(
     tally.skip();
     return;
   }
+  const root = { parents: true, ...attributesOf(stats), signal };
+  const ready = existing === undefined ? makeDirectory(session, path, root) : undefined;
+  // Whoever sends something waits for it; the first files are packed meanwhile.
+  ready?.catch(() => {});
   const volume = await filled;
-  if (existing === undefined) await makeDirectory(session, path, { parents: true, signal });
   const there =
     existing === undefined ? noPages() : (await listRemoteTree(session, path, { signal })).pages;
   const actions = planTrees(pages, there, {
@@ -149,6 +152,7 @@ async function sendDirectory(
       path,
       reader,
       volume,
+      ready,
       tally,
       transfer,
       signal,
@@ -157,8 +161,12 @@ async function sendDirectory(
     tally,
     signal,
   });
+  await ready;
   if (!isOurs) return;
-  await change(session, path, { op: 'set', ...attributesOf(stats) }, { signal });
+  // A copy that was stopped has made it, maybe when its source was another.
+  if (existing !== undefined) {
+    await change(session, path, { op: 'set', ...attributesOf(stats) }, { signal });
+  }
   tally.directories += 1;
   tally.report();
 }
