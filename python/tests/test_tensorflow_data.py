@@ -154,6 +154,43 @@ def test_holes_read_as_zeros(home: Server, volume: str, tmp_path: Path) -> None:
         assert file.read() == local.read_bytes() + b"end"
 
 
+def test_a_read_that_is_too_long_for_the_memory_goes_past_it(
+    own_home: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GDPFS_MEMORY_SIZE", "16M")
+    volume = own_home.volume("long")
+    local = tmp_path / "sparse"
+    with local.open("wb") as file:
+        file.write(os.urandom(9_000_000))
+        file.truncate(12_000_000)
+        file.seek(13_000_000)
+        file.write(os.urandom(9_000_000))
+        file.truncate(25_000_000)
+    content = local.read_bytes()
+    own_home.admin("cp", local, f"{volume}/file")
+    tables = Tables()
+    _, handle = tables.open("new_random_access_file", f"{volume}/file")
+    # Some of it is in memory, and is read from there.
+    assert tables.read_at(handle, 3_000_000, 10).value == content[3_000_000:3_000_010]
+    parts = [(0, 25_000_000), (5, 24_000_000), (1_000_000, 20_000_000), (11_000_000, 4_000_000)]
+
+    def read_part(part: tuple[int, int]) -> bool:
+        offset, length = part
+        return tables.read_at(handle, offset, length).value == content[offset : offset + length]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(read_part, parts * 4))
+    # What is damaged is refused, wherever it goes.
+    chunk = 262_144
+    assert own_home.corrupt(content[20 * chunk : 21 * chunk]) == 1
+    forget()
+    outcome = tables.read_at(handle, 0, len(content))
+    assert (outcome.code, outcome.value) == (tf.errors.DATA_LOSS, None)
+    assert f"at offset {20 * chunk}" in outcome.message
+    assert tables.read_at(handle, 21 * chunk, 3_000_000).value is not None
+    tables.ops.reader.contents.cleanup(ctypes.byref(handle))
+
+
 def test_a_data_set_is_cached_in_a_volume(volume: str) -> None:
     path = f"{volume}/cache/data"
     gfile.makedirs(f"{volume}/cache")

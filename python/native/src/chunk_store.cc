@@ -5,7 +5,6 @@
 
 #include "digest.h"
 #include "error.h"
-#include "frame_receiver.h"
 #include "limits.h"
 
 namespace gdpfs {
@@ -80,6 +79,15 @@ SharedBlock ChunkStore::getAtOnce(const Chunk& chunk) {
   return block;
 }
 
+bool ChunkStore::isLong(std::uint64_t bytes) const {
+  return !disk_.isOn() && bytes > bytesMax_ / limits::kLongReadShare;
+}
+
+bool ChunkStore::isKnown(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  return slots_.count(digest) != 0;
+}
+
 void ChunkStore::fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end) {
   while (first < end) {
     std::shared_ptr<Fetch> fetch;
@@ -150,6 +158,38 @@ void ChunkStore::add(const Digest& digest, const SharedBlock& block) {
   }
 }
 
+/// Chunks that come from the server for a fetch.
+class ChunkStore::IntoMemory : public ChunkTarget {
+ public:
+  /// `indexes` in the fetch of what was asked for.
+  IntoMemory(ChunkStore& store, Fetch& fetch, const std::vector<std::size_t>& indexes)
+      : store_(store), fetch_(fetch), indexes_(indexes) {}
+
+  char* place(std::size_t, std::size_t length) override {
+    block_ = std::make_shared<Block>(length);
+    return block_->bytes();
+  }
+
+  void take(std::size_t position) override {
+    const SharedBlock block = std::move(block_);
+    const std::size_t index = indexes_[position];
+    const Digest& digest = fetch_.version->chunks[fetch_.chunks[index]].digest;
+    {
+      const std::lock_guard lock(store_.mutex_);
+      fetch_.blocks[index] = block;
+      store_.add(digest, block);
+      fetch_.done.notify_all();
+    }
+    if (store_.disk_.isOn()) store_.disk_.add(digest, block);
+  }
+
+ private:
+  ChunkStore& store_;
+  Fetch& fetch_;
+  const std::vector<std::size_t>& indexes_;
+  std::shared_ptr<Block> block_;
+};
+
 void ChunkStore::run(Fetch& fetch) {
   std::vector<std::size_t> wanted;
   for (std::size_t index = 0; index < fetch.chunks.size(); index += 1) {
@@ -164,43 +204,68 @@ void ChunkStore::run(Fetch& fetch) {
     add(chunk.digest, block);
     fetch.done.notify_all();
   }
-  if (!wanted.empty()) fetchFromServer(fetch, std::move(wanted));
+  if (wanted.empty()) return;
+  std::vector<std::size_t> chunks;
+  for (const std::size_t index : wanted) chunks.push_back(fetch.chunks[index]);
+  IntoMemory target(*this, fetch, wanted);
+  fetchFromServer(*fetch.version, chunks, target);
 }
 
-void ChunkStore::fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted) {
-  const FileVersion& version = *fetch.version;
-  for (int attempt = 0; !wanted.empty(); attempt += 1) {
-    std::vector<std::size_t> chunks;
-    for (const std::size_t index : wanted) chunks.push_back(fetch.chunks[index]);
-    FrameReceiver receiver(version, chunks, [&](std::size_t position, const SharedBlock& block) {
-      const std::lock_guard lock(mutex_);
-      if (fetch.blocks[wanted[position]] != nullptr) return;
-      fetch.blocks[wanted[position]] = block;
-      add(version.chunks[chunks[position]].digest, block);
-      fetch.done.notify_all();
-    });
-    const Chunk& first = version.chunks[chunks.front()];
+namespace {
+
+/// Passes on what comes of those that are still missing, and notes that it came. An exchange that broke off and is repeated
+/// may bring some once more: those go nowhere.
+class MissingChunks : public ChunkTarget {
+ public:
+  MissingChunks(ChunkTarget& target, const std::vector<std::size_t>& positions, std::vector<bool>& isThere)
+      : target_(target), positions_(positions), isThere_(isThere) {}
+
+  char* place(std::size_t position, std::size_t length) override {
+    if (!isThere_[positions_[position]]) return target_.place(positions_[position], length);
+    repeated_.resize(length);
+    return repeated_.data();
+  }
+  void take(std::size_t position) override {
+    if (isThere_[positions_[position]]) return;
+    target_.take(positions_[position]);
+    isThere_[positions_[position]] = true;
+  }
+
+ private:
+  ChunkTarget& target_;
+  const std::vector<std::size_t>& positions_;
+  std::vector<bool>& isThere_;
+  std::string repeated_;
+};
+
+}  // namespace
+
+void ChunkStore::fetchFromServer(const FileVersion& version, const std::vector<std::size_t>& chunks, ChunkTarget& target) {
+  std::vector<bool> isThere(chunks.size());
+  for (int attempt = 0;; attempt += 1) {
+    std::vector<std::size_t> missing;
+    std::vector<std::size_t> positions;
+    for (std::size_t position = 0; position < chunks.size(); position += 1) {
+      if (isThere[position]) continue;
+      positions.push_back(position);
+      missing.push_back(chunks[position]);
+    }
+    if (missing.empty()) return;
+    const Chunk& first = version.chunks[missing.front()];
     const std::string place =
         "the chunk of " + std::to_string(first.length) + " bytes at offset " + std::to_string(first.offset);
-    try {
-      // What came with a wrong digest is asked for again: then the server looks for itself.
-      api_.readChunks(version, chunks, attempt > 0, receiver);
-    } catch (const Error& error) {
-      throw error.tensorflowCode() == TF_DATA_LOSS ? error.about(place) : error;
-    }
-    std::vector<std::size_t> missing;
-    for (const std::size_t index : wanted) {
-      if (fetch.blocks[index] == nullptr) {
-        missing.push_back(index);
-      } else if (disk_.isOn()) {
-        disk_.add(version.chunks[fetch.chunks[index]].digest, fetch.blocks[index]);
-      }
-    }
-    wanted = std::move(missing);
-    if (!wanted.empty() && attempt == limits::kBadDataRetriesMax) {
+    if (attempt > limits::kBadDataRetriesMax) {
       throw Error("corrupt", "cannot read it: its bytes do not have the digest of the manifest",
                   "run \"gdpfs verify\" on the volume; an upload of the file heals it")
           .about(place);
+    }
+    MissingChunks wanted(target, positions, isThere);
+    FrameReceiver receiver(version, missing, wanted);
+    try {
+      // What came with a wrong digest is asked for again: then the server looks for itself.
+      api_.readChunks(version, missing, attempt > 0, receiver);
+    } catch (const Error& error) {
+      throw error.tensorflowCode() == TF_DATA_LOSS ? error.about(place) : error;
     }
   }
 }

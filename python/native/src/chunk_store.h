@@ -13,6 +13,7 @@
 #include "api.h"
 #include "block.h"
 #include "disk_cache.h"
+#include "frame_receiver.h"
 #include "workers.h"
 
 namespace gdpfs {
@@ -37,6 +38,15 @@ class ChunkStore {
   /// Sees to it that chunks from `first` up to `end` are there soon.
   void fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end);
 
+  /// Does a read of so many bytes go past the memory, which it would fill with what is seldom read again?
+  bool isLong(std::uint64_t bytes) const;
+  /// Is a chunk in memory, or on its way there?
+  bool isKnown(const Digest& digest);
+  /// Chunks of the version straight to the target, as many as one request may name. Throws `corrupt` like `get`.
+  void fetchFromServer(const FileVersion& version, const std::vector<std::size_t>& chunks, ChunkTarget& target);
+  /// Threads that fetch.
+  Workers& workers() { return workers_; }
+
   /// Bytes that a reader may fetch ahead, while there are as many sequential ones as now.
   std::size_t readAheadBytes() const;
   /// Sequential readers say when they begin and end.
@@ -49,6 +59,7 @@ class ChunkStore {
 
  private:
   struct Fetch;
+  class IntoMemory;
   /// A chunk that is there, or on its way.
   struct Slot {
     SharedBlock block;
@@ -62,7 +73,6 @@ class ChunkStore {
   std::shared_ptr<Fetch> plan(const SharedVersion& version, std::size_t first, std::size_t end, std::size_t& next);
   void runIfUnclaimed(const std::shared_ptr<Fetch>& fetch);
   void run(Fetch& fetch);
-  void fetchFromServer(Fetch& fetch, std::vector<std::size_t> wanted);
 
   Api& api_;
   DiskCache& disk_;

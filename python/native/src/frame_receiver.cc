@@ -10,7 +10,6 @@ namespace gdpfs {
 void FrameReceiver::begin() {
   received_ = 0;
   position_ = 0;
-  block_ = nullptr;
 }
 
 void FrameReceiver::take(const char* bytes, std::size_t length) {
@@ -23,10 +22,10 @@ void FrameReceiver::take(const char* bytes, std::size_t length) {
       if (received_ == kHeaderBytes) startFrame();
     } else {
       const std::size_t filled = received_ - kHeaderBytes;
-      count = std::min(length, block_->length() - filled);
-      std::memcpy(block_->bytes() + filled, bytes, count);
+      count = std::min(length, length_ - filled);
+      std::memcpy(bytes_ + filled, bytes, count);
       received_ += count;
-      if (filled + count == block_->length()) endFrame();
+      if (filled + count == length_) endFrame();
     }
     bytes += count;
     length -= count;
@@ -39,17 +38,16 @@ void FrameReceiver::startFrame() {
   const bool isKnown = position_ < chunks_.size() && version_.chunks[chunks_[position_]].offset == offset &&
                        version_.chunks[chunks_[position_]].length == length;
   if (!isKnown) throw Error("corrupt", "cannot read the server's answer: it has a chunk that was not asked for");
-  block_ = std::make_shared<Block>(length);
+  length_ = static_cast<std::size_t>(length);
+  bytes_ = target_.place(position_, length_);
 }
 
 void FrameReceiver::endFrame() {
-  const SharedBlock block = std::move(block_);
   const std::size_t position = position_;
-  block_ = nullptr;
   received_ = 0;
   position_ += 1;
   // The digest covers what the CRC-32 does.
-  if (sha256(block->view()) == version_.chunks[chunks_[position]].digest) onBlock_(position, block);
+  if (sha256({bytes_, length_}) == version_.chunks[chunks_[position]].digest) target_.take(position);
 }
 
 }  // namespace gdpfs

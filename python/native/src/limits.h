@@ -50,6 +50,8 @@ constexpr std::size_t kReadAheadGrowth = 16;
 constexpr std::size_t kReadAheadBytesMax = 16 * kMib;
 // Of the memory cache, what all readers together may have fetched ahead: the rest is for what was read.
 constexpr std::size_t kReadAheadShare = 2;
+// A read of more than this share of the memory cache goes past it.
+constexpr std::size_t kLongReadShare = 8;
 constexpr std::size_t kMemoryBytesDefault = 256 * kMib;
 constexpr std::size_t kMemoryBytesMin = 16 * kMib;
 // Of a file that grew, the end that may have been written again is compared.

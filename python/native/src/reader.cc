@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "limits.h"
+#include "long_read.h"
 
 namespace gdpfs {
 namespace {
@@ -72,7 +73,8 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
   Stream stream = beginRead(*version, offset, end);
   const CountedRead counted(store_, end - offset > limits::kReadAheadBytesMin);
   std::uint64_t position = readAtOnce(*version, offset, end, buffer);
-  if (position < end) fetchAhead(version, position, end, stream);
+  const bool isLong = store_.isLong(end - position);
+  if (position < end && !isLong) fetchAhead(version, position, end, stream);
   const auto& chunks = version->chunks;
   std::size_t index = chunkAt(*version, position);
   while (position < end) {
@@ -84,6 +86,13 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
       position = holeEnd;
       continue;
     }
+    const std::size_t whole = isLong && position == chunks[index].offset ? chunkAt(*version, end) : index;
+    if (whole > index) {
+      readLong(store_, version, index, whole, target);
+      position = chunks[whole - 1].end();
+      index = whole;
+      continue;
+    }
     const Chunk& chunk = chunks[index];
     const SharedBlock block = blockOf(version, index);
     const std::uint64_t partEnd = std::min(end, chunk.end());
@@ -91,7 +100,7 @@ std::size_t Reader::read(std::uint64_t offset, std::size_t length, char* buffer)
     position = partEnd;
     index += 1;
     // A long read goes on fetching while it copies.
-    if (position < end) fetchAhead(version, position, end, stream);
+    if (position < end && !isLong) fetchAhead(version, position, end, stream);
   }
   endRead(*version, stream);
   return end - offset;
