@@ -162,6 +162,22 @@ test('a narrower bound is kept, also after faults', () => {
   }
 });
 
+test('going down, several steps together may cost no more than one', () => {
+  // Each step less gives 2 % less than the one above it.
+  const bytesPerMs = new Map([8, 6, 4, 3, 2].map((limit, index) => [limit, 1000 * 0.98 ** index]));
+  const control = new ConcurrencyControl(8);
+  const limits: number[] = [];
+  // Until it rests: it was at a step, and came back to it.
+  for (let nowMs = 0; limits.filter((limit) => limit === 6).length < 2; nowMs += 50) {
+    const { limit } = control;
+    if (limit !== limits.at(-1)) limits.push(limit);
+    control.moved(50 * (bytesPerMs.get(limit) ?? 1000));
+    control.completed({ nowMs, isLimited: true });
+    assert(nowMs < 60_000);
+  }
+  assert.deepEqual(limits, [8, 12, 6, 4, 6]);
+});
+
 test('all faults of one moment halve the limit once', () => {
   const control = new ConcurrencyControl(START);
   const { epoch, limit } = control;
@@ -173,6 +189,17 @@ test('the limit does not grow while there is less to do than it lets', () => {
   const link = new SimulatedLink({ bytesPerMs: 600_000, latencyMs: 100, offered: 3 });
   link.run(60_000);
   assert(Math.max(...link.limits) <= START);
+});
+
+test('a step up that there is not enough to do for is kept only if it gives more', () => {
+  const offered = START + 2;
+  const full = new SimulatedLink({ bytesPerMs: 600_000, latencyMs: 1, offered });
+  full.run(3000);
+  assert(Math.max(...full.limits) > START, 'it is tried');
+  assert(full.control.limit < START, `limit ${full.control.limit}`);
+  const long = new SimulatedLink({ bytesPerMs: 600_000, latencyMs: 200, offered });
+  long.run(20_000);
+  assert(long.control.limit > START, `limit ${long.control.limit}`);
 });
 
 test('whatever happens, the limit stays between its bounds', () => {

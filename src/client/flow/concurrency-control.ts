@@ -94,7 +94,8 @@ export class ConcurrencyControl {
     if (isLimited) window.limited += 1;
     const durationMs = nowMs - window.startMs;
     if (window.completions < WINDOW_ROUNDS * this.limit || durationMs < WINDOW_MS) return;
-    if (window.limited * 2 >= window.completions) this.#decide(window.bytes / durationMs);
+    const isUsed = window.limited * 2 >= window.completions;
+    if (isUsed || this.#isTrialUp) this.#decide(window.bytes / durationMs);
     else this.#abandonTrial();
     if (this.#window === window) this.#window = newWindow(nowMs, 0);
   }
@@ -114,6 +115,14 @@ export class ConcurrencyControl {
     this.#moveTo(Math.max(0, lower));
   }
 
+  /**
+   * Was a step up taken, from one that was used? Then it counts what that gives, even if there is not
+   * enough to do for all of it: else it would never be measured, and would stay.
+   */
+  get #isTrialUp(): boolean {
+    return this.#base !== undefined && (this.#phase === 'climb' || this.#phase === 'up');
+  }
+
   #decide(goodput: number): void {
     this.#forgetCeiling();
     const base = this.#base ?? { step: this.#step, goodput: 0 };
@@ -126,7 +135,8 @@ export class ConcurrencyControl {
     }
     const isUp = this.#phase !== 'down';
     if (goodput >= base.goodput * (isUp ? GAIN_MIN : LOSS_MAX)) {
-      this.#base = { step: this.#step, goodput };
+      // Going down, all steps together may give that much less, not each of them.
+      this.#base = { step: this.#step, goodput: isUp ? goodput : Math.max(goodput, base.goodput) };
       this.#restWindows = REST_WINDOWS_MIN;
       this.#try(isUp ? this.#phase : 'down');
     } else if (this.#phase === 'climb') {
@@ -160,7 +170,7 @@ export class ConcurrencyControl {
 
   /** There is not enough to do to measure anything. */
   #abandonTrial(): void {
-    if (this.#phase === 'up' || this.#phase === 'down') this.#rest(this.#base?.step ?? this.#step);
+    if (this.#phase === 'down') this.#rest(this.#base?.step ?? this.#step);
   }
 
   #forgetCeiling(): void {
