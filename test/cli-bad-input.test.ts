@@ -69,7 +69,7 @@ test('gdpfs says that its output cannot be written, with exit code 73', async ()
 test('a transfer that is stopped says so to programs, and is no fault of gdpfs', async () => {
   await writeFile(line.path('large'), Buffer.alloc(3_000_000, 'x'));
   const args = ['cp', '--json', '--bwlimit', '100K', 'large', 'gdp://v/large'];
-  const child = spawnCli(args, { home: line.home, cwd: line.folder });
+  const child = spawnCli(args, line.options);
   child.stdin.end();
   const ended = once(child, 'exit');
   const stdout = text(child.stdout);

@@ -2,32 +2,22 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ERRORS } from '../src/base/errors.ts';
-import { runCli } from './support/cli.ts';
 import { tableBelow } from './support/markdown.ts';
-import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
+import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** docs/cli.md says of exit codes and events what the program does. */
 
 const TEXT = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8');
 
-let stack: AsyncDisposableStack;
-let server: ServerProcess;
-let home: string;
-let cwd: string;
+let line: CommandLine;
 
 before(async () => {
-  stack = new AsyncDisposableStack();
-  const folder = stack.use(await temporaryDirectory()).path;
-  [home, cwd] = [join(folder, 'home'), join(folder, 'local')];
-  await mkdir(cwd);
-  server = stack.use(await startServerProcess(join(folder, 'data')));
-  await runCli(['login', server.url, server.adminToken ?? ''], { home });
-  await runCli(['volume', 'create', 'v'], { home });
+  line = await startCommandLine();
+  await line.succeeds(['volume', 'create', 'v']);
 });
-after(() => stack.disposeAsync());
+after(() => line[Symbol.asyncDispose]());
 
 describe('docs/cli.md', () => {
   it('lists the exit code of every error', () => {
@@ -39,7 +29,7 @@ describe('docs/cli.md', () => {
   });
 
   it('lists every option of sync, and no other', async () => {
-    const { stdout } = await runCli(['sync', '--help'], { home });
+    const { stdout } = await line.run(['sync', '--help']);
     const optionsIn = (text: string): string[] =>
       [...text.matchAll(/--[a-z][a-z0-9-]*/g)].map(([option]) => option);
     const [, help = ''] = stdout.split('Options:');
@@ -54,10 +44,10 @@ describe('docs/cli.md', () => {
   });
 
   it('lists the properties of every event', async () => {
-    await mkdir(join(cwd, 'tree'));
-    for (const name of ['a', 'b']) await writeFile(join(cwd, 'tree', name), name);
+    await mkdir(line.path('tree'));
+    for (const name of ['a', 'b']) await writeFile(line.path('tree', name), name);
     // Slow enough for one look at how it goes.
-    await writeFile(join(cwd, 'tree', 'large'), randomBytes(2_000_000));
+    await writeFile(line.path('tree', 'large'), randomBytes(2_000_000));
     const runs = [
       ['cp', '-r', '--md5', '--bwlimit', '1M', 'tree', 'gdp://v/t'],
       ['cp', 'gone', 'tree/a', 'gdp://v/d/'],
@@ -66,13 +56,13 @@ describe('docs/cli.md', () => {
     ];
     const seen = new Set<string>();
     for (const args of runs) {
-      const { stdout } = await runCli([...args, '--json'], { home, cwd });
-      for (const line of stdout.trimEnd().split('\n')) {
-        const { event, ...properties } = JSON.parse(line) as { event: string };
+      const { stdout } = await line.run([...args, '--json']);
+      for (const text of stdout.trimEnd().split('\n')) {
+        const { event, ...properties } = JSON.parse(text) as { event: string };
         seen.add(event);
         assertDocumented(event, properties);
         // From now on there is nobody to answer.
-        if (event === 'summary' && args.includes('mv')) await server.kill();
+        if (event === 'summary' && args.includes('mv')) await line.server.kill();
       }
     }
     const documented = [...TEXT.matchAll(/^### `(\w+)`$/gm)].map(([, event = '']) => event);

@@ -2,76 +2,65 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { compareNames } from '../src/format/path.ts';
-import { hasTerminal, runCli, runOnTerminal, spawnCli } from './support/cli.ts';
-import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
+import { hasTerminal, runOnTerminal, spawnCli } from './support/cli.ts';
+import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** What the commands that move data say: to people with and without a terminal, and to programs. */
 
-let stack: AsyncDisposableStack;
-let server: ServerProcess;
-let options: { readonly home: string; readonly cwd: string };
+let line: CommandLine;
 
 before(async () => {
-  stack = new AsyncDisposableStack();
-  const folder = stack.use(await temporaryDirectory()).path;
-  options = { home: join(folder, 'home'), cwd: join(folder, 'local') };
-  await mkdir(local('tree', 'sub'), { recursive: true });
-  for (const name of ['a', 'b', 'sub/c']) await writeFile(local('tree', name), name);
-  await symlink('a', local('tree', 'link'));
-  await writeFile(local('large'), randomBytes(3_000_000));
-  server = stack.use(await startServerProcess(join(folder, 'data')));
-  await runCli(['login', server.url, server.adminToken ?? ''], options);
-  await runCli(['volume', 'create', 'v'], options);
+  line = await startCommandLine();
+  await mkdir(line.path('tree', 'sub'), { recursive: true });
+  for (const name of ['a', 'b', 'sub/c']) await writeFile(line.path('tree', name), name);
+  await symlink('a', line.path('tree', 'link'));
+  await writeFile(line.path('large'), randomBytes(3_000_000));
+  await line.succeeds(['volume', 'create', 'v']);
 });
-after(() => stack.disposeAsync());
-
-function local(...names: string[]): string {
-  return join(options.cwd, ...names);
-}
+after(() => line[Symbol.asyncDispose]());
 
 async function eventsOf(args: readonly string[]) {
-  const { stdout, ...rest } = await runCli([...args, '--json'], options);
+  const { stdout, ...rest } = await line.run([...args, '--json']);
   const events = stdout
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line));
+    .map((event) => JSON.parse(event));
   return { ...rest, events };
 }
 
 test('gdpfs cp without a terminal says nothing but a summary', async () => {
-  const first = await runCli(['cp', '-r', 'tree', 'gdp://v/plain'], options);
+  const first = await line.run(['cp', '-r', 'tree', 'gdp://v/plain']);
   assert.deepEqual([first.code, first.stdout], [0, '']);
   assert.match(
     first.stderr,
     /^gdpfs: copied 3 files, 2 directories, 1 link, 7 B in [^:]+: 7 B sent, 0 B already there; each verified by SHA-256\n$/,
   );
-  const again = await runCli(['cp', '-r', 'tree/.', 'gdp://v/plain'], options);
+  const again = await line.run(['cp', '-r', 'tree/.', 'gdp://v/plain']);
   assert.match(again.stderr, /: 0 B sent, 7 B already there\b.*; each verified by SHA-256\n$/);
 });
 
 test('gdpfs cp -q says nothing, but errors', async () => {
-  const quiet = await runCli(['cp', '-q', 'tree/a', 'gdp://v/quiet'], options);
+  const quiet = await line.run(['cp', '-q', 'tree/a', 'gdp://v/quiet']);
   assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });
-  const failing = await runCli(['cp', '-q', 'tree/a', 'gone', 'gdp://v/quiet-2/'], options);
+  const failing = await line.run(['cp', '-q', 'tree/a', 'gone', 'gdp://v/quiet-2/']);
   assert.deepEqual([failing.code, failing.stdout], [66, '']);
   assert.match(failing.stderr, /^gdpfs: error: gone: .*\n$/);
 });
 
 test('gdpfs cp and mv -v name what they did on standard output', async () => {
-  const copied = await runCli(['cp', '-rv', 'tree', 'gdp://v/named'], options);
+  const copied = await line.run(['cp', '-rv', 'tree', 'gdp://v/named']);
   const names = ['a', 'b', 'link', 'sub', 'sub/c'].map((name) => `gdp://v/named/${name}`);
   assert.deepEqual(copied.stdout.trimEnd().split('\n').toSorted(compareNames), names);
-  const moved = await runCli(['mv', '-v', 'gdp://v/named', 'gdp://v/moved'], options);
+  const moved = await line.run(['mv', '-v', 'gdp://v/named', 'gdp://v/moved']);
   assert.equal(moved.stdout, 'renamed gdp://v/named to gdp://v/moved\n');
   assert.match(moved.stderr, /^gdpfs: moved 1 name in \S+ s\n$/);
 });
 
 test('gdpfs cp tells of the errors as they happen, and then how many there were', async () => {
-  const { code, stderr } = await runCli(['cp', 'tree/a', 'gone', 'gdp://v/some/'], options);
+  const { code, stderr } = await line.run(['cp', 'tree/a', 'gone', 'gdp://v/some/']);
   assert.equal(code, 66);
   assert.match(
     stderr,
@@ -123,13 +112,13 @@ test('gdpfs cp -r --md5 compares the MD5 of every file of a tree, both ways', as
     assert.deepEqual(sums.toSorted(compareNames), expected.toSorted(compareNames));
     assert.equal(events.at(-1).md5Compared, 3);
   }
-  assert.equal(await readFile(local('sums-back', 'sub', 'c'), 'utf8'), 'sub/c');
+  assert.equal(await readFile(line.path('sums-back', 'sub', 'c'), 'utf8'), 'sub/c');
 });
 
 test('gdpfs cp that is stopped says what was done and that it goes on from there', async () => {
   const child = spawnCli(
     ['cp', '-v', '--bwlimit', '300K', 'tree/a', 'large', 'gdp://v/stopped/'],
-    options,
+    line.options,
   );
   const stderr = text(child.stderr);
   const ended = once(child, 'exit');
@@ -143,9 +132,9 @@ test('gdpfs cp that is stopped says what was done and that it goes on from there
 });
 
 test('gdpfs cp that nobody listens to any more stops, and does not say that it is done', async () => {
-  await writeFile(local('unheard'), randomBytes(3_000_000));
+  await writeFile(line.path('unheard'), randomBytes(3_000_000));
   const args = ['cp', '--json', '--bwlimit', '1M', 'tree/a', 'unheard', 'gdp://v/unheard/'];
-  const child = spawnCli(args, options);
+  const child = spawnCli(args, line.options);
   const stderr = text(child.stderr);
   const ended = once(child, 'exit');
   await once(child.stdout, 'data');
@@ -165,13 +154,13 @@ for (const [columns, what] of [
 ] as const) {
   const title = `gdpfs cp on a terminal of ${columns} columns keeps to one line, gone in the end`;
   test(title, needsTerminal, async () => {
-    await writeFile(local('fresh'), randomBytes(3_000_000));
+    await writeFile(line.path('fresh'), randomBytes(3_000_000));
     const args = ['cp', '--bwlimit', '2M', 'fresh', `gdp://v/terminal-${columns}`];
-    const { code, screen } = await runOnTerminal(args, { ...options, term: 'xterm', columns });
+    const { code, screen } = await runOnTerminal(args, { ...line.options, term: 'xterm', columns });
     assert.equal(code, 0);
-    const [line = '', ...rest] = screen.split('\n');
+    const [shown = '', ...rest] = screen.split('\n');
     assert.deepEqual(rest, [''], 'nothing but one line and the summary');
-    const looks = line.split('\r').slice(1);
+    const looks = shown.split('\r').slice(1);
     const summary = looks.pop() ?? '';
     assert(summary.startsWith(`${CLEAR_TO_END}gdpfs: copied 1 file, 3.00 MB in `), summary);
     assert(looks.length > 0, 'there is progress');
@@ -191,9 +180,13 @@ test(
   'gdpfs cp on a terminal that cannot be written over shows only the summary',
   needsTerminal,
   async () => {
-    await writeFile(local('fresh'), randomBytes(3_000_000));
+    await writeFile(line.path('fresh'), randomBytes(3_000_000));
     const args = ['cp', '--bwlimit', '2M', 'fresh', 'gdp://v/dumb'];
-    const { code, screen } = await runOnTerminal(args, { ...options, term: 'dumb', columns: 80 });
+    const { code, screen } = await runOnTerminal(args, {
+      ...line.options,
+      term: 'dumb',
+      columns: 80,
+    });
     assert.equal(code, 0);
     assert.match(screen, /^gdpfs: copied 1 file, [ -~]+\n$/);
   },
@@ -201,9 +194,13 @@ test(
 
 // The last one: there is no server any more.
 test('gdpfs cp on a terminal says what it waits for', needsTerminal, async () => {
-  await server.kill();
+  await line.server.kill();
   const args = ['cp', 'tree/a', 'gdp://v/waiting'];
-  const { code, screen } = await runOnTerminal(args, { ...options, term: 'xterm', columns: 100 });
+  const { code, screen } = await runOnTerminal(args, {
+    ...line.options,
+    term: 'xterm',
+    columns: 100,
+  });
   assert.equal(code, 69);
   // The second is what a proxy in front of the server knows, which takes so long that the pause may be over when it is shown.
   assert.match(

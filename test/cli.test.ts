@@ -7,41 +7,24 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { createServer } from 'node:tls';
-import { runCli, spawnCli } from './support/cli.ts';
-import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
+import { spawnCli } from './support/cli.ts';
+import { type CommandLine, startCommandLine, type TypedOptions } from './support/command-line.ts';
 
 /** Transcripts of the real command line against the real server, each in a process of its own. */
 
-let stack: AsyncDisposableStack;
-let folder: string;
-let home: string;
-let server: ServerProcess;
+let line: CommandLine;
 
 before(async () => {
-  stack = new AsyncDisposableStack();
-  folder = stack.use(await temporaryDirectory()).path;
-  home = join(folder, 'home');
-  server = stack.use(await startServerProcess(join(folder, 'data')));
-  await mkdir(join(folder, 'local'));
-  await succeeds(['login', server.url, '-'], { input: `${server.adminToken}\n` });
+  line = await startCommandLine();
 });
-after(() => stack.disposeAsync());
-
-interface RunOptions {
-  readonly home?: string;
-  readonly input?: string;
-}
-
-async function run(args: readonly string[], options: RunOptions = {}) {
-  return await runCli(args, { home, cwd: join(folder, 'local'), ...options });
-}
+after(() => line[Symbol.asyncDispose]());
 
 /** What a command that moves data says in the end. */
 const SUMMARY = /^gdpfs: (copied|moved) .*\n$/;
 
 /** Standard output of a command that must succeed and have nothing to complain of. */
-async function succeeds(args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { code, stdout, stderr } = await run(args, options);
+async function succeeds(args: readonly string[], options: TypedOptions = {}): Promise<string> {
+  const { code, stdout, stderr } = await line.run(args, options);
   const complaints = stderr.replace(SUMMARY, '');
   assert.deepEqual([code, complaints], [0, ''], `gdpfs ${args.join(' ')}\n${stderr}`);
   return stdout;
@@ -53,22 +36,6 @@ async function summaryOf(args: readonly string[]) {
   return JSON.parse(lines.at(-1) ?? '');
 }
 
-/** Standard error of a command that must fail with `code` and print no data. */
-async function fails(args: readonly string[], code: number): Promise<string> {
-  const result = await run(args);
-  assert.deepEqual(
-    [result.code, result.stdout],
-    [code, ''],
-    `gdpfs ${args.join(' ')}\n${result.stderr}`,
-  );
-  assert.match(result.stderr, /^gdpfs: error: /);
-  return result.stderr;
-}
-
-function local(...names: string[]): string {
-  return join(folder, 'local', ...names);
-}
-
 async function newVolume(alias: string): Promise<string> {
   await succeeds(['volume', 'create', alias]);
   return `gdp://${alias}`;
@@ -76,18 +43,18 @@ async function newVolume(alias: string): Promise<string> {
 
 /** A small tree with everything in it that a volume can hold. */
 async function writeTree(name: string): Promise<string> {
-  await mkdir(local(name, 'sub', 'empty'), { recursive: true });
-  await writeFile(local(name, 'a.txt'), 'hello\n', { mode: 0o640 });
-  await writeFile(local(name, 'large.bin'), Buffer.alloc(600_000, 'gdpfs'));
-  await writeFile(local(name, 'sub', 'naïve name'), '');
-  await symlink('a.txt', local(name, 'link'));
-  await utimes(local(name, 'a.txt'), 1_700_000_000, 1_700_000_000);
-  return local(name);
+  await mkdir(line.path(name, 'sub', 'empty'), { recursive: true });
+  await writeFile(line.path(name, 'a.txt'), 'hello\n', { mode: 0o640 });
+  await writeFile(line.path(name, 'large.bin'), Buffer.alloc(600_000, 'gdpfs'));
+  await writeFile(line.path(name, 'sub', 'naïve name'), '');
+  await symlink('a.txt', line.path(name, 'link'));
+  await utimes(line.path(name, 'a.txt'), 1_700_000_000, 1_700_000_000);
+  return line.path(name);
 }
 
 test('gdpfs whoami and volume ls show what login and volume create did', async () => {
   const me = JSON.parse(await succeeds(['whoami', '--json']));
-  assert.deepEqual([me.url, me.principal, me.role], [server.url, 'admin', 'admin']);
+  assert.deepEqual([me.url, me.principal, me.role], [line.server.url, 'admin', 'admin']);
   assert.match(
     await succeeds(['whoami']),
     /^admin \(admin\) at https:\S+, certificate valid until 20/,
@@ -100,7 +67,7 @@ test('gdpfs whoami and volume ls show what login and volume create did', async (
     await succeeds(['volume', 'ls']),
     new RegExp(`^created +admin .* ${created.name}$`, 'm'),
   );
-  assert.match(await fails(['volume', 'create', 'created'], 73), /taken/);
+  assert.match(await line.fails(['volume', 'create', 'created'], 73), /taken/);
   const cut = await succeeds(['volume', 'create', 'cut', '--chunking', 'cdc', '--json']);
   assert.equal(JSON.parse(cut).chunking, 'cdc');
 });
@@ -128,16 +95,16 @@ test('gdpfs copies a tree into a volume and back, and shows it', async () => {
   assert.deepEqual([entry.kind, entry.size, entry.mtimeUs], ['file', 6, 1_700_000_000_000_000]);
   assert.match(await succeeds(['stat', `${volume}/copy/a.txt`]), /^size: +6$/m);
 
-  await succeeds(['cp', '-R', `${volume}/copy`, local('back')]);
+  await succeeds(['cp', '-R', `${volume}/copy`, line.path('back')]);
   for (const name of ['a.txt', 'large.bin', 'link', 'sub/naïve name']) {
     assert.deepEqual(
-      await readFile(local('back', name)),
-      await readFile(local('tree', name)),
+      await readFile(line.path('back', name)),
+      await readFile(line.path('tree', name)),
       name,
     );
   }
-  assert.equal((await stat(local('back', 'a.txt'))).mode & 0o777, 0o640);
-  assert((await stat(local('back', 'sub', 'empty'))).isDirectory());
+  assert.equal((await stat(line.path('back', 'a.txt'))).mode & 0o777, 0o640);
+  assert((await stat(line.path('back', 'sub', 'empty'))).isDirectory());
   assert.match(
     await succeeds(['verify', volume]),
     /^gdp:\/\/tree\/: good, \d+ records, .* 3 files, 600 KB\n$/,
@@ -150,49 +117,49 @@ test('gdpfs md5sum prints what md5sum prints, and cp --md5 compares it', async (
   const volume = await newVolume('sums');
   const bytes = Buffer.alloc(700_000, 'sum');
   const md5 = createHash('md5').update(bytes).digest('hex');
-  await writeFile(local('sum.bin'), bytes);
-  const sent = await run(['cp', '--md5', 'sum.bin', `${volume}/a\\b`]);
+  await writeFile(line.path('sum.bin'), bytes);
+  const sent = await line.run(['cp', '--md5', 'sum.bin', `${volume}/a\\b`]);
   assert.match(sent.stderr, /; each verified by SHA-256 and MD5\n$/);
   assert.equal(await succeeds(['md5sum', `${volume}/a\\b`]), `\\${md5}  gdp://sums/a\\\\b\n`);
   const { md5Compared } = await summaryOf(['cp', '--md5', `${volume}/a\\b`, 'sum.back']);
   assert.equal(md5Compared, 1);
   const sum = JSON.parse(await succeeds(['md5sum', '--json', `${volume}/a\\b`]));
   assert.deepEqual([sum.path, sum.md5, sum.size], [`${volume}/a\\b`, md5, 700_000]);
-  assert.match(await fails(['md5sum', volume], 73), /directory/);
+  assert.match(await line.fails(['md5sum', volume], 73), /directory/);
 });
 
 test('gdpfs cp puts several sources into a directory and never onto one name', async () => {
   const volume = await newVolume('several');
-  await writeFile(local('one'), '1');
-  await writeFile(local('two'), '2');
+  await writeFile(line.path('one'), '1');
+  await writeFile(line.path('two'), '2');
   await succeeds(['cp', 'one', 'two', `${volume}/into/`]);
   assert.equal(await succeeds(['cat', `${volume}/into/one`, `${volume}/into/two`]), '12');
   await succeeds(['cp', 'one', `${volume}/file`]);
   assert.match(
-    await fails(['cp', 'one', 'two', `${volume}/file`], 73),
+    await line.fails(['cp', 'one', 'two', `${volume}/file`], 73),
     /not a directory|it is a file/,
   );
   assert.equal(await succeeds(['cat', `${volume}/file`]), '1');
-  await mkdir(local('many'));
+  await mkdir(line.path('many'));
   await succeeds(['cp', `${volume}/into/one`, `${volume}/into/two`, 'many']);
-  assert.equal(await readFile(local('many', 'two'), 'utf8'), '2');
+  assert.equal(await readFile(line.path('many', 'two'), 'utf8'), '2');
   await succeeds(['cp', `${volume}/into/one`, `${volume}/within`]);
   assert.equal(await succeeds(['cat', `${volume}/within`]), '1');
   assert.match(
-    await fails(['cp', `${volume}/into`, 'x'], 73),
+    await line.fails(['cp', `${volume}/into`, 'x'], 73),
     /it is a directory\ngdpfs: hint: use -r/,
   );
 });
 
 test('gdpfs cp obeys the last of -f and -n, both ways and for trees', async () => {
   const volume = await newVolume('clobber');
-  await mkdir(local('new'));
+  await mkdir(line.path('new'));
   for (const [name, content] of [
     ['old', 'old'],
     ['new/old', 'new'],
     ['new/other', 'new'],
   ] as const) {
-    await writeFile(local(name), content);
+    await writeFile(line.path(name), content);
   }
   const show = () => succeeds(['cat', `${volume}/d/old`]);
   await succeeds(['cp', 'old', `${volume}/d/old`]);
@@ -203,24 +170,24 @@ test('gdpfs cp obeys the last of -f and -n, both ways and for trees', async () =
   await succeeds(['cp', '-nf', 'new/old', `${volume}/d`]);
   assert.equal(await show(), 'new');
 
-  await mkdir(local('down'));
-  await writeFile(local('down', 'old'), 'mine');
+  await mkdir(line.path('down'));
+  await writeFile(line.path('down', 'old'), 'mine');
   await succeeds(['cp', '-n', `${volume}/d/old`, 'down/old']);
   await succeeds(['cp', '-rn', `${volume}/d`, 'down']);
-  assert.equal(await readFile(local('down', 'old'), 'utf8'), 'mine');
-  await writeFile(local('down', 'd', 'old'), 'mine');
+  assert.equal(await readFile(line.path('down', 'old'), 'utf8'), 'mine');
+  await writeFile(line.path('down', 'd', 'old'), 'mine');
   await succeeds(['cp', '-rn', `${volume}/d`, 'down']);
-  assert.equal(await readFile(local('down', 'd', 'old'), 'utf8'), 'mine');
+  assert.equal(await readFile(line.path('down', 'd', 'old'), 'utf8'), 'mine');
   await succeeds(['cp', '-r', `${volume}/d`, 'down']);
-  assert.equal(await readFile(local('down', 'd', 'old'), 'utf8'), 'new');
+  assert.equal(await readFile(line.path('down', 'd', 'old'), 'utf8'), 'new');
 });
 
 test('gdpfs mv renames in one step, and moves in and out', async () => {
   const volume = await newVolume('moves');
-  await writeFile(local('m1'), 'one');
-  await writeFile(local('m2'), 'two');
+  await writeFile(line.path('m1'), 'one');
+  await writeFile(line.path('m2'), 'two');
   await succeeds(['mv', 'm1', 'm2', `${volume}/in/`]);
-  await assert.rejects(stat(local('m1')), { code: 'ENOENT' });
+  await assert.rejects(stat(line.path('m1')), { code: 'ENOENT' });
   assert.equal(
     await succeeds(['mv', '-v', `${volume}/in`, `${volume}/out`]),
     'renamed gdp://moves/in to gdp://moves/out\n',
@@ -230,22 +197,22 @@ test('gdpfs mv renames in one step, and moves in and out', async () => {
   await succeeds(['mv', `${volume}/out/m1`, `${volume}/out/m2`]);
   assert.equal(await succeeds(['cat', `${volume}/out/m2`]), 'one');
   await succeeds(['mv', `${volume}/out`, 'came-out']);
-  assert.equal(await readFile(local('came-out', 'm2'), 'utf8'), 'one');
+  assert.equal(await readFile(line.path('came-out', 'm2'), 'utf8'), 'one');
   assert.equal(await succeeds(['ls', volume]), '');
-  await fails(['mv', `${volume}/nothing`, `${volume}/x`], 66);
+  await line.fails(['mv', `${volume}/nothing`, `${volume}/x`], 66);
   // As after a move that was broken off when all had arrived.
-  await mkdir(local('linked'));
-  await symlink('target', local('linked', 'link'));
+  await mkdir(line.path('linked'));
+  await symlink('target', line.path('linked', 'link'));
   await succeeds(['cp', '-r', 'linked', volume]);
   await succeeds(['mv', 'linked', `${volume}/`]);
-  await assert.rejects(stat(local('linked')), { code: 'ENOENT' });
+  await assert.rejects(stat(line.path('linked')), { code: 'ENOENT' });
 });
 
 test('gdpfs cp and mv take files and trees into another volume', async () => {
   const [from, to] = [await newVolume('outgoing'), await newVolume('incoming')];
-  await mkdir(local('across'));
-  await writeFile(local('across', 'small'), 'small');
-  await writeFile(local('across', 'large'), Buffer.alloc(400_000, 7));
+  await mkdir(line.path('across'));
+  await writeFile(line.path('across', 'small'), 'small');
+  await writeFile(line.path('across', 'large'), Buffer.alloc(400_000, 7));
   await succeeds(['cp', '-r', 'across', from]);
   await succeeds(['cp', `${from}/across/small`, `${to}/made/`]);
   await succeeds(['cp', '-r', `${from}/across`, to]);
@@ -253,19 +220,19 @@ test('gdpfs cp and mv take files and trees into another volume', async () => {
   await succeeds(['mv', `${from}/across`, `${to}/moved`]);
   assert.equal(await succeeds(['ls', from]), '');
   assert.equal(await succeeds(['cat', `${to}/moved/small`]), 'small');
-  await fails(['cp', `${from}/across`, to], 66);
+  await line.fails(['cp', `${from}/across`, to], 66);
 });
 
 test('gdpfs mkdir and rm do what their names say, and refuse the rest', async () => {
   const volume = await newVolume('dirs');
-  await fails(['mkdir', `${volume}/a/b`], 66);
+  await line.fails(['mkdir', `${volume}/a/b`], 66);
   assert.equal(await succeeds(['mkdir', '-pv', `${volume}/a/b`]), 'made gdp://dirs/a/b\n');
   await succeeds(['mkdir', '-p', `${volume}/a/b`]);
-  assert.match(await fails(['mkdir', `${volume}/a/b`], 73), /exists/);
-  assert.match(await fails(['rm', `${volume}/a/b`], 73), /directory/);
+  assert.match(await line.fails(['mkdir', `${volume}/a/b`], 73), /exists/);
+  assert.match(await line.fails(['rm', `${volume}/a/b`], 73), /directory/);
   const before = JSON.parse(await succeeds(['stat', '--json', `${volume}/a`])).seq;
   assert.equal(await succeeds(['rm', '-rv', `${volume}/a`]), 'removed gdp://dirs/a\n');
-  await fails(['rm', '-r', `${volume}/a`], 66);
+  await line.fails(['rm', '-r', `${volume}/a`], 66);
   await succeeds(['rm', '-rf', `${volume}/a`]);
   assert.equal(await succeeds(['ls', '-r', '--at', String(before + 1), volume]), 'a/\na/b/\n');
 });
@@ -273,24 +240,24 @@ test('gdpfs mkdir and rm do what their names say, and refuse the rest', async ()
 test('gdpfs does what it can of many paths and reports the others one by one', async () => {
   const volume = await newVolume('partial');
   await succeeds(['mkdir', `${volume}/d`]);
-  await writeFile(local('f'), 'data');
+  await writeFile(line.path('f'), 'data');
   await succeeds(['cp', 'f', volume]);
-  const listing = await run(['ls', `${volume}/gone`, volume, 'gdp://no-such-volume']);
+  const listing = await line.run(['ls', `${volume}/gone`, volume, 'gdp://no-such-volume']);
   assert.deepEqual([listing.code, listing.stdout], [66, `${volume}:\nd/\nf\n`]);
   assert.equal(listing.stderr.match(/^gdpfs: error: /gm)?.length, 2);
-  const mixed = await run(['cat', `${volume}/gone`, `${volume}/f`, `${volume}/d`]);
+  const mixed = await line.run(['cat', `${volume}/gone`, `${volume}/f`, `${volume}/d`]);
   assert.deepEqual([mixed.code, mixed.stdout], [74, 'data']);
-  const copied = await run(['cp', 'f', 'gone', `${volume}/d`]);
+  const copied = await line.run(['cp', 'f', 'gone', `${volume}/d`]);
   assert.equal(copied.code, 66);
   assert.equal(await succeeds(['cat', `${volume}/d/f`]), 'data');
 });
 
 test('gdpfs reads the /pfs/ spelling, with the profile that it names', async () => {
   await newVolume('spelled');
-  await writeFile(local('s'), 'data');
+  await writeFile(line.path('s'), 'data');
   await succeeds(['cp', 's', '/pfs/default/home/spelled/s']);
   assert.equal(await succeeds(['cat', 'gdp://spelled/s']), 'data');
-  const stderr = await fails(['cat', '/pfs/lab/home/spelled/s'], 66);
+  const stderr = await line.fails(['cat', '/pfs/lab/home/spelled/s'], 66);
   assert.match(
     stderr,
     /cannot use profile "lab": there is none\ngdpfs: hint: the profiles are: default/,
@@ -298,11 +265,11 @@ test('gdpfs reads the /pfs/ spelling, with the profile that it names', async () 
 });
 
 test('gdpfs admin invite prints a token, and nothing else, with which a user gets a home volume', async () => {
-  const invited = await run(['admin', 'invite', 'alice']);
+  const invited = await line.run(['admin', 'invite', 'alice']);
   assert.match(invited.stdout, /^gdpfs1\.[\w-]{64}\n$/);
   assert.match(invited.stderr, /^gdpfs: alice logs in with "gdpfs login https:/);
-  const hers = { home: join(folder, 'alice') };
-  await succeeds(['login', server.url, invited.stdout.trim()], hers);
+  const hers = { home: line.path('alice') };
+  await succeeds(['login', line.server.url, invited.stdout.trim()], hers);
   assert.deepEqual(JSON.parse(await succeeds(['whoami', '--json'], hers)).volumes, ['alice']);
   await succeeds(['mkdir', 'gdp://alice/data'], hers);
   await newVolume('not-hers');
@@ -310,31 +277,31 @@ test('gdpfs admin invite prints a token, and nothing else, with which a user get
     ['ls', 'gdp://not-hers'],
     ['admin', 'invite', 'bob'],
   ]) {
-    const refused = await run(args, hers);
+    const refused = await line.run(args, hers);
     assert.deepEqual([refused.code, refused.stdout], [77, '']);
   }
-  const { stderr } = await run(['login', server.url, invited.stdout.trim()], hers);
+  const { stderr } = await line.run(['login', line.server.url, invited.stdout.trim()], hers);
   assert.match(stderr, /cannot enrol with the token: it was used already/);
 });
 
 test('gdpfs refuses a volume that is another than the one it knows by that alias', async () => {
   await newVolume('known');
   await succeeds(['ls', 'gdp://known']);
-  const path = join(home, 'config.json');
+  const path = join(line.home, 'config.json');
   const config = JSON.parse(await readFile(path, 'utf8'));
   config.profiles.default.volumes.known = 'A'.repeat(43);
   await writeFile(path, JSON.stringify(config));
   assert.match(
-    await fails(['ls', 'gdp://known'], 76),
+    await line.fails(['ls', 'gdp://known'], 76),
     /another volume there now\ngdpfs: hint: .*gdpfs volume trust --reset gdp:\/\/known/,
   );
 });
 
 test('gdpfs is quiet when nobody reads its output any more', async () => {
   const volume = await newVolume('quiet');
-  await writeFile(local('long'), Buffer.alloc(8_000_000, 'x'));
+  await writeFile(line.path('long'), Buffer.alloc(8_000_000, 'x'));
   await succeeds(['cp', 'long', volume]);
-  const child = spawnCli(['cat', `${volume}/long`], { home });
+  const child = spawnCli(['cat', `${volume}/long`], line.options);
   const stderr = text(child.stderr);
   const ended = once(child, 'exit');
   await once(child.stdout, 'data');
@@ -343,7 +310,7 @@ test('gdpfs is quiet when nobody reads its output any more', async () => {
 });
 
 test('gdpfs stops at SIGINT while a server does not answer, with exit code 130', async () => {
-  const keys = join(server.dataDirectory, 'keys');
+  const keys = line.path('data', 'keys');
   const silent = createServer({
     key: await readFile(join(keys, 'server.key')),
     cert: await readFile(join(keys, 'server.crt')),
@@ -351,12 +318,12 @@ test('gdpfs stops at SIGINT while a server does not answer, with exit code 130',
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
-  const other = join(folder, 'silent');
-  const { stdout: token } = await run(['admin', 'invite', 'sam']);
-  await succeeds(['login', server.url, token.trim()], { home: other });
+  const other = line.path('silent');
+  const { stdout: token } = await line.run(['admin', 'invite', 'sam']);
+  await succeeds(['login', line.server.url, token.trim()], { home: other });
   const path = join(other, 'config.json');
   const config = await readFile(path, 'utf8');
-  await writeFile(path, config.replaceAll(server.url, `https://127.0.0.1:${port}`));
+  await writeFile(path, config.replaceAll(line.server.url, `https://127.0.0.1:${port}`));
   const child = spawnCli(['whoami'], { home: other });
   const stderr = text(child.stderr);
   const ended = once(child, 'exit');
@@ -372,18 +339,18 @@ test('gdpfs stops at SIGINT while a server does not answer, with exit code 130',
 });
 
 test('gdpfs serve prints one line when it is ready, logs to standard error, and ends in order', async () => {
-  const data = join(folder, 'data-2');
+  const data = line.path('data-2');
   const args = ['serve', '--data', data, '--listen', '0.0.0.0:0', '--name', 'files.example.org'];
-  const child = spawnCli(args, { home });
+  const child = spawnCli(args, line.options);
   const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
   const ended = once(child, 'exit');
-  const [line] = await once(child.stdout, 'data');
-  const port = /^ready at https:\/\/files\.example\.org:(\d+), /.exec(String(line))?.[1];
-  assert(port !== undefined, String(line));
-  const taken = await run([
+  const [ready] = await once(child.stdout, 'data');
+  const port = /^ready at https:\/\/files\.example\.org:(\d+), /.exec(String(ready))?.[1];
+  assert(port !== undefined, String(ready));
+  const taken = await line.run([
     'serve',
     '--data',
-    join(folder, 'data-3'),
+    line.path('data-3'),
     '--listen',
     `0.0.0.0:${port}`,
   ]);
@@ -404,23 +371,23 @@ test('gdpfs serve prints one line when it is ready, logs to standard error, and 
 });
 
 test('gdpfs keeps off the data of a running server, and checks and repairs that of a stopped one', async () => {
-  const data = ['--data', join(folder, 'data')];
+  const data = ['--data', line.path('data')];
   for (const verb of [['fsck'], ['index', 'rebuild'], ['admin', 'token'], ['serve']]) {
-    assert.match(await fails([...verb, ...data], 75), /another|in use|lock/);
+    assert.match(await line.fails([...verb, ...data], 75), /another|in use|lock/);
   }
   const volume = await newVolume('kept');
   await succeeds(['mkdir', `${volume}/d`]);
-  await server[Symbol.asyncDispose]();
-  assert.match(await fails(['ls', volume], 69), /nothing listens there/);
+  await line.stopServer();
+  assert.match(await line.fails(['ls', volume], 69), /nothing listens there/);
 
   assert.match(await succeeds(['fsck', ...data]), /^no damage: /);
   assert.deepEqual(JSON.parse(await succeeds(['fsck', '--json', ...data])).problems, []);
   assert.match(await succeeds(['index', 'rebuild', ...data]), /^rebuilt the index: \d+ volumes\n$/);
   const token = (await succeeds(['admin', 'token', ...data])).trim();
 
-  server = stack.use(await startServerProcess(join(folder, 'data')));
-  assert.equal(server.adminToken, undefined);
-  await succeeds(['login', server.url, token]);
+  await line.startServer('data', []);
+  assert.equal(line.server.adminToken, undefined);
+  await succeeds(['login', line.server.url, token]);
   assert.equal(await succeeds(['ls', volume]), 'd/\n');
   assert.match(await succeeds(['admin', 'audit']), / - +local +adminToken +done +admin$/m);
 });

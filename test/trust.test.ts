@@ -6,64 +6,30 @@ import { base64urlDecode } from '../src/base/bytes.ts';
 import { systemClock } from '../src/base/clock.ts';
 import { openHome } from '../src/client/home.ts';
 import { openFileSystem } from '../src/fs/open.ts';
-import { runCli } from './support/cli.ts';
 import { mountReadOnly } from './support/mount.ts';
-import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
+import { type CommandLine, startCommandLine } from './support/command-line.ts';
+import { temporaryDirectory } from './support/server.ts';
 
 /** Servers that do not stand by what they have shown, and the command line that remembers it. */
 
-let stack: AsyncDisposableStack;
-let folder: string;
-let home: string;
-let server: ServerProcess | undefined;
+let line: CommandLine;
 
 beforeEach(async () => {
-  stack = new AsyncDisposableStack();
-  folder = stack.use(await temporaryDirectory()).path;
-  home = join(folder, 'home');
-  stack.defer(stop);
-  server = await startServerProcess(join(folder, 'data'));
-  await succeeds(['login', server.url, '-'], `${server.adminToken}\n`);
-  await succeeds(['volume', 'create', 'vision']);
-  await succeeds(['mkdir', 'gdp://vision/first']);
+  line = await startCommandLine();
+  await line.succeeds(['volume', 'create', 'vision']);
+  await line.succeeds(['mkdir', 'gdp://vision/first']);
 });
-afterEach(() => stack.disposeAsync());
-
-async function stop(): Promise<void> {
-  await server?.[Symbol.asyncDispose]();
-  server = undefined;
-}
-
-/** The profiles of `homes` find the server where it is now. */
-async function start(data: string, homes = [home]): Promise<void> {
-  await stop();
-  server = await startServerProcess(join(folder, data));
-  for (const path of homes) {
-    const file = join(path, 'config.json');
-    const text = await readFile(file, 'utf8');
-    await writeFile(file, text.replace(/https:\/\/127\.0\.0\.1:\d+/, server.url));
-  }
-}
+afterEach(() => line[Symbol.asyncDispose]());
 
 /** The data folder as it is now, for a server that goes back to it. */
 async function backUp(name: string): Promise<void> {
-  await stop();
-  await cp(join(folder, 'data'), join(folder, name), { recursive: true });
-  await start('data');
-}
-
-async function run(args: readonly string[], input = '', as = home) {
-  return await runCli(args, { home: as, cwd: folder, input });
-}
-
-async function succeeds(args: readonly string[], input = '', as = home): Promise<string> {
-  const { code, stdout, stderr } = await run(args, input, as);
-  assert.equal(code, 0, `gdpfs ${args.join(' ')}\n${stderr}`);
-  return stdout;
+  await line.stopServer();
+  await cp(line.path('data'), line.path(name), { recursive: true });
+  await line.startServer();
 }
 
 async function isRefused(args: readonly string[], state: RegExp): Promise<void> {
-  const { code, stdout, stderr } = await run(args);
+  const { code, stdout, stderr } = await line.run(args);
   assert.deepEqual([code, stdout], [76, ''], stderr);
   assert.match(stderr, /^gdpfs: error: .*cannot use volume "vision": /);
   assert.match(stderr, state);
@@ -71,88 +37,90 @@ async function isRefused(args: readonly string[], state: RegExp): Promise<void> 
 }
 
 /** Count of records of the newest checkpoint that is remembered. */
-async function remembered(as = home): Promise<number> {
-  return JSON.parse(await succeeds(['volume', 'trust', 'gdp://vision', '--json'], '', as)).count;
+async function remembered(as = line.home): Promise<number> {
+  return JSON.parse(
+    await line.succeeds(['volume', 'trust', 'gdp://vision', '--json'], { home: as }),
+  ).count;
 }
 
 async function notes(): Promise<string[]> {
-  const [volume = ''] = await readdir(join(home, 'checkpoints'));
-  return await readdir(join(home, 'checkpoints', volume));
+  const [volume = ''] = await readdir(join(line.home, 'checkpoints'));
+  return await readdir(join(line.home, 'checkpoints', volume));
 }
 
 test('a server that was set back to a backup is caught by the next command of any kind, until trust is reset', async () => {
   await backUp('old');
-  await succeeds(['mkdir', 'gdp://vision/second']);
-  await start('old');
+  await line.succeeds(['mkdir', 'gdp://vision/second']);
+  await line.startServer('old');
   const wentBack = /it has 3 records, and 4 were seen before/;
   await isRefused(['ls', 'gdp://vision'], wentBack);
   await isRefused(['mkdir', 'gdp://vision/third'], wentBack);
   await isRefused(['verify', 'gdp://vision'], wentBack);
   assert.equal(await remembered(), 4);
   assert.equal(
-    await succeeds(['volume', 'trust', '--reset', 'gdp://vision']),
+    await line.succeeds(['volume', 'trust', '--reset', 'gdp://vision']),
     'gdp://vision: forgotten\n',
   );
-  assert.equal(await succeeds(['ls', 'gdp://vision']), 'first/\n');
+  assert.equal(await line.succeeds(['ls', 'gdp://vision']), 'first/\n');
   assert.equal(await remembered(), 3);
 });
 
 test('a server whose history is another one is caught, whether it is shorter, as long or longer', async () => {
   await backUp('fork');
-  const other = join(folder, 'other');
-  await cp(home, other, { recursive: true });
-  await succeeds(['mkdir', 'gdp://vision/ours']);
-  await succeeds(['mkdir', 'gdp://vision/ours/too']);
-  await start('fork', [home, other]);
+  const other = line.path('other');
+  await cp(line.home, other, { recursive: true });
+  await line.succeeds(['mkdir', 'gdp://vision/ours']);
+  await line.succeeds(['mkdir', 'gdp://vision/ours/too']);
+  await line.startServer('fork', [line.home, other]);
   const states = [/it has 4 records, and 5 were seen/, /history is not the one/, /history is not/];
   for (const [index, state] of states.entries()) {
-    await succeeds(['mkdir', `gdp://vision/theirs-${index}`], '', other);
+    await line.succeeds(['mkdir', `gdp://vision/theirs-${index}`], { home: other });
     await isRefused(['ls', 'gdp://vision'], state);
   }
   // Who never saw the other history has nothing to complain of.
-  assert.match(await succeeds(['ls', 'gdp://vision'], '', other), /theirs-2/);
+  assert.match(await line.succeeds(['ls', 'gdp://vision'], { home: other }), /theirs-2/);
 });
 
 test('a command remembers what it has changed itself, and only ever advances', async () => {
   const before = await remembered();
-  await succeeds(['mkdir', 'gdp://vision/a', 'gdp://vision/b']);
+  await line.succeeds(['mkdir', 'gdp://vision/a', 'gdp://vision/b']);
   assert.equal(await remembered(), before + 2);
-  await succeeds(['ls', 'gdp://vision']);
+  await line.succeeds(['ls', 'gdp://vision']);
   assert.equal(await remembered(), before + 2);
   assert.deepEqual(await notes(), [`${before + 2}.note`]);
 });
 
 test('parallel commands lose none of what they have seen', async () => {
   const names = Array.from({ length: 6 }, (_, index) => `gdp://vision/p${index}`);
-  await Promise.all(names.map((name) => succeeds(['mkdir', name])));
-  await succeeds(['ls', 'gdp://vision']);
+  await Promise.all(names.map((name) => line.succeeds(['mkdir', name])));
+  await line.succeeds(['ls', 'gdp://vision']);
   assert.deepEqual(await notes(), [`${3 + names.length}.note`]);
 });
 
 test('a folder that cannot be written keeps what it came with, and holds the server to that', async (context) => {
   // Not in `folder`, which goes before the test's mounts do.
   const { path: mounted, ...made } = await temporaryDirectory();
-  await cp(home, mounted, { recursive: true });
+  await cp(line.home, mounted, { recursive: true });
   const isMounted = mountReadOnly(context, mounted);
   context.after(() => made[Symbol.asyncDispose]());
   if (!isMounted) return;
   const before = await remembered(mounted);
-  await succeeds(['mkdir', 'gdp://vision/second']);
-  assert.equal(await succeeds(['ls', 'gdp://vision'], '', mounted), 'first/\nsecond/\n');
-  await succeeds(['mkdir', 'gdp://vision/third'], '', mounted);
+  await line.succeeds(['mkdir', 'gdp://vision/second']);
+  assert.equal(await line.succeeds(['ls', 'gdp://vision'], { home: mounted }), 'first/\nsecond/\n');
+  await line.succeeds(['mkdir', 'gdp://vision/third'], { home: mounted });
   assert.equal(await remembered(mounted), before);
 });
 
 test('a server that showed two parallel commands two histories is caught by the next command', async () => {
   await backUp('fork');
-  const other = join(folder, 'other');
-  await cp(home, other, { recursive: true });
-  await succeeds(['mkdir', 'gdp://vision/ours']);
-  await start('fork', [home, other]);
-  await succeeds(['mkdir', 'gdp://vision/theirs', 'gdp://vision/theirs/too'], '', other);
+  const other = line.path('other');
+  await cp(line.home, other, { recursive: true });
+  await line.succeeds(['mkdir', 'gdp://vision/ours']);
+  await line.startServer('fork', [line.home, other]);
+  await line.succeeds(['mkdir', 'gdp://vision/theirs', 'gdp://vision/theirs/too'], { home: other });
   // Two processes with one home, each of which has seen one of the histories.
-  const [volume = ''] = await readdir(join(home, 'checkpoints'));
-  await cp(join(other, 'checkpoints', volume), join(home, 'checkpoints', volume), {
+  const [volume = ''] = await readdir(join(line.home, 'checkpoints'));
+  await cp(join(other, 'checkpoints', volume), join(line.home, 'checkpoints', volume), {
     recursive: true,
   });
   assert.deepEqual((await notes()).sort(), ['4.note', '5.note']);
@@ -160,14 +128,14 @@ test('a server that showed two parallel commands two histories is caught by the 
 });
 
 test('an alias that the server gives to another volume is refused, until trust is reset', async () => {
-  await succeeds(['volume', 'create', 'other']);
-  const listed = (await succeeds(['volume', 'ls', '--json'])).trimEnd().split('\n');
+  await line.succeeds(['volume', 'create', 'other']);
+  const listed = (await line.succeeds(['volume', 'ls', '--json'])).trimEnd().split('\n');
   const volumes = listed.map((line) => JSON.parse(line) as { alias: string; name: string });
   const other = volumes.find(({ alias }) => alias === 'other')?.name ?? '';
-  await stop();
+  await line.stopServer();
   const store = await openFileSystem({
-    directory: join(folder, 'data', 'store'),
-    keysDirectory: join(folder, 'data', 'keys'),
+    directory: line.path('data', 'store'),
+    keysDirectory: line.path('data', 'keys'),
     clock: systemClock,
     warn: (message) => assert.fail(message),
   });
@@ -177,29 +145,29 @@ test('an alias that the server gives to another volume is refused, until trust i
   const records = [{ body: { case: 'volume' as const, value } }];
   await store.system.change(() => ({ records, result: undefined }));
   await store[Symbol.asyncDispose]();
-  await start('data');
+  await line.startServer();
   await isRefused(['ls', 'gdp://vision'], /the server has another volume there now/);
-  await succeeds(['volume', 'trust', '--reset', 'gdp://vision']);
-  assert.equal(await succeeds(['ls', 'gdp://vision']), '');
+  await line.succeeds(['volume', 'trust', '--reset', 'gdp://vision']);
+  assert.equal(await line.succeeds(['ls', 'gdp://vision']), '');
 });
 
 test('a volume that is named by its self-certifying name is held to the same checkpoints', async () => {
   await backUp('old');
-  const [name = ''] = await readdir(join(home, 'checkpoints'));
-  await succeeds(['mkdir', `gdp://${name}/second`]);
+  const [name = ''] = await readdir(join(line.home, 'checkpoints'));
+  await line.succeeds(['mkdir', `gdp://${name}/second`]);
   assert.equal(await remembered(), 4);
-  await start('old');
-  const { code, stderr } = await run(['ls', `gdp://${name}`]);
+  await line.startServer('old');
+  const { code, stderr } = await line.run(['ls', `gdp://${name}`]);
   assert.equal(code, 76);
   assert.match(stderr, /it has 3 records, and 4 were seen before/);
 });
 
 test('a remembered checkpoint that is damaged, or of which a bit was flipped, is never taken for none', async () => {
-  const [volume = ''] = await readdir(join(home, 'checkpoints'));
-  const path = join(home, 'checkpoints', volume, '3.note');
+  const [volume = ''] = await readdir(join(line.home, 'checkpoints'));
+  const path = join(line.home, 'checkpoints', volume, '3.note');
   const note = await readFile(path);
   await writeFile(path, note.subarray(0, 20));
-  const cut = await run(['ls', 'gdp://vision']);
+  const cut = await line.run(['ls', 'gdp://vision']);
   assert.equal(cut.code, 74);
   assert.match(cut.stderr, /it is damaged\n.*gdpfs volume trust --reset/);
   const [origin = '', count = '', root = '', ...rest] = note.toString().split('\n');
@@ -210,23 +178,23 @@ test('a remembered checkpoint that is damaged, or of which a bit was flipped, is
 });
 
 test('a folder that holds unfinished files of killed commands is read as if they were not there', async () => {
-  const [volume = ''] = await readdir(join(home, 'checkpoints'));
-  const path = join(home, 'checkpoints', volume, '9.note.1-1.tmp');
+  const [volume = ''] = await readdir(join(line.home, 'checkpoints'));
+  const path = join(line.home, 'checkpoints', volume, '9.note.1-1.tmp');
   await writeFile(path, '');
-  await succeeds(['ls', 'gdp://vision']);
+  await line.succeeds(['ls', 'gdp://vision']);
   assert.equal(await remembered(), 3);
 });
 
 test('what was seen through one profile holds for all: the name says whose the volume is', async () => {
   await backUp('old');
-  await succeeds(['mkdir', 'gdp://vision/second']);
-  await start('old');
-  const config = JSON.parse(await readFile(join(home, 'config.json'), 'utf8'));
+  await line.succeeds(['mkdir', 'gdp://vision/second']);
+  await line.startServer('old');
+  const config = JSON.parse(await readFile(join(line.home, 'config.json'), 'utf8'));
   config.profiles.second = { ...config.profiles.default, volumes: {} };
-  await writeFile(join(home, 'config.json'), JSON.stringify(config));
-  const { code, stderr } = await run(['--profile', 'second', 'ls', 'gdp://vision']);
+  await writeFile(join(line.home, 'config.json'), JSON.stringify(config));
+  const { code, stderr } = await line.run(['--profile', 'second', 'ls', 'gdp://vision']);
   assert.equal(code, 76);
   assert.match(stderr, /it has 3 records, and 4 were seen before/);
   // Nor does it learn an alias from such a server.
-  assert.deepEqual((await openHome(home).profile('second')).volumes, {});
+  assert.deepEqual((await openHome(line.home).profile('second')).volumes, {});
 });

@@ -6,41 +6,28 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readPolicy } from '../src/format/policy.ts';
 import { runCli } from './support/cli.ts';
-import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
+import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** Runs the lines of docs/verify.md, as they stand there. */
 
 const DOCUMENT = join(import.meta.dirname, '../docs/verify.md');
 
-let stack: AsyncDisposableStack;
-let folder: string;
-let home: string;
+let line: CommandLine;
 let name: string;
-let server: ServerProcess;
 
 before(async () => {
-  stack = new AsyncDisposableStack();
-  folder = stack.use(await temporaryDirectory()).path;
-  home = join(folder, 'home');
-  server = stack.use(await startServerProcess(join(folder, 'data')));
-  await gdpfs(['login', server.url, '-'], `${server.adminToken}\n`);
-  await gdpfs(['volume', 'create', 'vision']);
-  await mkdir(join(folder, 'train', 'deep'), { recursive: true });
-  await writeFile(join(folder, 'train', 'deep', 'part-0'), randomBytes(700_000));
-  await writeFile(join(folder, 'train', 'deep', 'part-1'), 'short');
-  await writeFile(join(folder, 'train', 'empty'), '');
-  await writeFile(join(folder, 'train', 'holes'), randomBytes(1000));
-  await truncate(join(folder, 'train', 'holes'), 3_000_000);
-  await gdpfs(['cp', '-r', join(folder, 'train'), 'gdp://vision/train']);
-  name = (await gdpfs(['prove', 'gdp://vision/train/empty', join(folder, 'once')])).trim();
+  line = await startCommandLine();
+  await line.succeeds(['volume', 'create', 'vision']);
+  await mkdir(line.path('train', 'deep'), { recursive: true });
+  await writeFile(line.path('train', 'deep', 'part-0'), randomBytes(700_000));
+  await writeFile(line.path('train', 'deep', 'part-1'), 'short');
+  await writeFile(line.path('train', 'empty'), '');
+  await writeFile(line.path('train', 'holes'), randomBytes(1000));
+  await truncate(line.path('train', 'holes'), 3_000_000);
+  await line.succeeds(['cp', '-r', line.path('train'), 'gdp://vision/train']);
+  name = (await line.succeeds(['prove', 'gdp://vision/train/empty', line.path('once')])).trim();
 });
-after(() => stack.disposeAsync());
-
-async function gdpfs(args: readonly string[], input = ''): Promise<string> {
-  const { code, stdout, stderr } = await runCli(args, { home, cwd: folder, input });
-  assert.equal(code, 0, stderr);
-  return stdout;
-}
+after(() => line[Symbol.asyncDispose]());
 
 interface Proof {
   readonly directory: string;
@@ -49,9 +36,9 @@ interface Proof {
 }
 
 async function prove(path: string): Promise<Proof> {
-  const directory = join(folder, `proof-${path.replaceAll('/', '-')}`);
-  await gdpfs(['prove', `gdp://vision/${path}`, directory]);
-  return { directory, path, file: join(folder, path) };
+  const directory = line.path(`proof-${path.replaceAll('/', '-')}`);
+  await line.succeeds(['prove', `gdp://vision/${path}`, directory]);
+  return { directory, path, file: line.path(path) };
 }
 
 /** The document's Python files and shell lines, run where the proof is. */
@@ -86,17 +73,17 @@ for (const path of ['train/deep/part-0', 'train/deep/part-1', 'train/empty', 'tr
 }
 
 test('they find a file of somebody who may see a part of the volume to be what was signed, and a changed view', async () => {
-  const { token } = JSON.parse(await gdpfs(['admin', 'invite', 'bob', '--json'])) as {
+  const { token } = JSON.parse(await line.succeeds(['admin', 'invite', 'bob', '--json'])) as {
     token: string;
   };
-  const bob = { home: join(folder, 'bob'), cwd: folder };
-  await runCli(['login', server.url, token], bob);
-  await gdpfs(['admin', 'grant', 'read', 'bob', 'gdp://vision/train/deep']);
+  const bob = { home: line.path('bob'), cwd: line.folder };
+  await runCli(['login', line.server.url, token], bob);
+  await line.succeeds(['admin', 'grant', 'read', 'bob', 'gdp://vision/train/deep']);
   const path = 'train/deep/part-1';
-  const directory = join(folder, 'part');
+  const directory = line.path('part');
   const { code, stderr } = await runCli(['prove', `gdp://vision/${path}`, directory], bob);
   assert.equal(code, 0, stderr);
-  const proof = { directory, path, file: join(folder, path) };
+  const proof = { directory, path, file: line.path(path) };
   const { status, stdout, stderr: errors } = await follow(proof);
   assert.equal(status, 0, errors);
   assert.equal(stdout.match(/Signature Verified Successfully/g)?.length, 3);
@@ -117,7 +104,7 @@ test('they find a file of somebody who may see a part of the volume to be what w
 
 test('they find a changed byte of the file, and bytes behind its end', async () => {
   const proof = await prove('train/deep/part-0');
-  const file = join(folder, 'changed');
+  const file = line.path('changed');
   await copyFile(proof.file, file);
   const bytes = await readFile(file);
   bytes.writeUInt8(bytes.readUInt8(300_000) ^ 1, 300_000);
@@ -159,12 +146,14 @@ test('they do not take the proof of one path for another', async () => {
 });
 
 test('gdpfs verify looks as deep as it is told, and gdpfs volume checkpoint prints the signed note', async () => {
-  const note = await gdpfs(['volume', 'checkpoint', 'gdp://vision']);
-  assert.equal(note, await readFile(join(folder, 'once', 'checkpoint'), 'utf8'));
+  const note = await line.succeeds(['volume', 'checkpoint', 'gdp://vision']);
+  assert.equal(note, await readFile(line.path('once', 'checkpoint'), 'utf8'));
   const records = Number(note.split('\n')[1]);
   const reports = [];
   for (const depth of ['checkpoint', 'records', 'chunks']) {
-    reports.push(JSON.parse(await gdpfs(['verify', '--json', '--depth', depth, 'gdp://vision'])));
+    reports.push(
+      JSON.parse(await line.succeeds(['verify', '--json', '--depth', depth, 'gdp://vision'])),
+    );
   }
   assert.deepEqual(
     reports.map((report) => report.records),
@@ -176,14 +165,14 @@ test('gdpfs verify looks as deep as it is told, and gdpfs volume checkpoint prin
   );
   assert(reports[0].checkpoints === 1 && reports[1].checkpoints > 1);
   const both = await runCli(['verify', '--depth', 'records', '--no-data', 'gdp://vision'], {
-    home,
+    home: line.home,
   });
   assert.equal(both.code, 64);
 });
 
 test('they follow the owner through rotations of its key, and find a changed byte of each', async () => {
   for (let count = 0; count < 2; count += 1) {
-    await gdpfs(['volume', 'key', 'rotate', '--owner', 'gdp://vision']);
+    await line.succeeds(['volume', 'key', 'rotate', '--owner', 'gdp://vision']);
   }
   const proof = await prove('train/deep/part-1');
   const { status, stdout, stderr } = await follow(proof);

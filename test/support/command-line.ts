@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CliResult, runCli } from './cli.ts';
+import { type CliOptions, type CliResult, runCli } from './cli.ts';
 import { type ServerProcess, startServerProcess, temporaryDirectory } from './server.ts';
 
 export interface TypedOptions {
@@ -34,8 +34,11 @@ export class CommandLine implements AsyncDisposable {
     return this.#server;
   }
 
-  /** Starts it over the data in a folder; the profiles of `homes` find it where it is now. */
-  async startServer(data = 'data', homes: readonly string[] = []): Promise<void> {
+  /**
+   * Starts it, over the data in a folder; one that runs is stopped. The profiles of `homes` find it where it
+   * is now.
+   */
+  async startServer(data = 'data', homes: readonly string[] = [this.home]): Promise<void> {
     await this.stopServer();
     this.#server = await startServerProcess(this.path(data));
     for (const home of homes) {
@@ -51,13 +54,18 @@ export class CommandLine implements AsyncDisposable {
     await server?.[Symbol.asyncDispose]();
   }
 
+  /** For what is started in another way than by `run`. */
+  get options(): CliOptions {
+    return { home: this.home, cwd: this.folder };
+  }
+
   /** A path in the folder. */
   path(...names: string[]): string {
     return join(this.folder, ...names);
   }
 
   async run(args: readonly string[], options: TypedOptions = {}): Promise<CliResult> {
-    return await runCli(args, { home: this.home, cwd: this.folder, ...options });
+    return await runCli(args, { ...this.options, ...options });
   }
 
   /** Standard output of a command that must end with 0. */
@@ -85,7 +93,7 @@ export async function startCommandLine(): Promise<CommandLine> {
   const stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
   const line = new CommandLine(path, stack);
-  await line.startServer();
+  await line.startServer('data', []);
   const { url, adminToken } = line.server;
   await line.succeeds(['login', url, '-'], { input: `${adminToken}\n` });
   return line;
