@@ -64,7 +64,8 @@ function readCode(path: string, subject: string): Buffer | undefined {
 
 /** Where it cannot be written, every run compiles. */
 function writeCode(path: string, subject: string, code: Buffer): void {
-  const part = `${path}.${process.pid}`;
+  // Of all who write it: what two have mixed has another digest.
+  const part = `${path}.part`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(part, Buffer.concat([digestOf(subject, code), code]), { mode: 0o600 });

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { COMPILE_CACHE, PROGRAM } from './program.ts';
+import { CACHES, COMPILE_CACHE, PROGRAM } from './program.ts';
 
 export interface CliResult {
   readonly code: number | null;
@@ -72,5 +72,6 @@ export async function runOnTerminal(
 
 function environment(home: string): NodeJS.ProcessEnv {
   const { PATH } = process.env;
-  return { PATH, HOME: home, GDPFS_HOME: home, TZ: 'UTC', NODE_COMPILE_CACHE: COMPILE_CACHE };
+  const caches = { NODE_COMPILE_CACHE: COMPILE_CACHE, XDG_CACHE_HOME: CACHES };
+  return { PATH, HOME: home, GDPFS_HOME: home, TZ: 'UTC', ...caches };
 }

@@ -12,3 +12,5 @@ export const PROGRAM: string =
 
 /** Node's cache of compiled code, for processes whose home is new each time. */
 export const COMPILE_CACHE: string = join(PROJECT, 'node_modules/.cache/gdpfs-compile');
+/** XDG_CACHE_HOME: the same for the bundle. */
+export const CACHES: string = join(PROJECT, 'node_modules/.cache/gdpfs-test');
