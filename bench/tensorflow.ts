@@ -21,23 +21,15 @@ const WARM_GOAL = 0.9;
 const FIRST_GOAL = 0.5;
 const CHECKPOINT_GOAL = 2;
 
-interface ReadFigures {
-  readonly bytes: number;
-  readonly cold: number;
-  readonly first: number;
-  readonly local: number;
-  readonly warm: number;
-}
+/** Seconds, and those of CPU time that the process with TensorFlow took. */
+type Timed<Name extends string> = { readonly [Key in Name | `${Name}Cpu`]: number };
 
-interface RestoreFigures {
-  readonly localRestore: number;
-  readonly restore: number;
-}
+type ReadFigures = Timed<'cold' | 'first' | 'local' | 'warm'> & { readonly bytes: number };
 
-interface SaveFigures extends RestoreFigures {
+type RestoreFigures = Timed<'localRestore' | 'restore'>;
+
+interface SaveFigures extends RestoreFigures, Timed<'localSave' | 'save'> {
   readonly bytes: number;
-  readonly localSave: number;
-  readonly save: number;
   /** By a process that did not save it. */
   readonly elsewhere: RestoreFigures;
 }
@@ -68,7 +60,7 @@ export async function tensorflow(conditions: Conditions): Promise<void> {
     'A first epoch reads what no cache has, also not that of the system; warm ones follow it, and read from the ' +
       "system's cache what is on a disk: the local files, and those of the cache on disk. A checkpoint is restored from " +
       'memory by the process that saved it: from that of the system, and from its own. ' +
-      'Client and server share the processors.',
+      'Client and server share the processors. CPU: seconds of the process with TensorFlow, through gdpfs + from the disk.',
     [
       ...epochRows('fits into memory', inMemory, mounted),
       ...epochRows('fits into the cache on disk only', onDisk, undefined),
@@ -129,9 +121,15 @@ function medians<Figures extends object>(rounds: readonly Figures[]): Figures {
 }
 
 function epochRows(what: string, figures: ReadFigures, mounted: ReadFigures | undefined): Row[] {
-  const { bytes, cold, first, local, warm } = figures;
+  const { bytes } = figures;
   const rate = (seconds: number): string => `${count(bytes / seconds / 1e6)} MB/s`;
-  const row = (title: string, ours: number, theirs: number, goal: number): Row => {
+  const row = (
+    title: string,
+    measured: 'first' | 'warm',
+    beside: 'cold' | 'local',
+    goal: number,
+  ): Row => {
+    const { [measured]: ours, [beside]: theirs } = figures;
     const value = theirs / ours;
     return {
       what: `${title}, ${mebibytes(bytes)} of TFRecords, ${what}`,
@@ -139,13 +137,15 @@ function epochRows(what: string, figures: ReadFigures, mounted: ReadFigures | un
       beside: `local disk ${rate(theirs)}`,
       ratio: { key: `TensorFlow, ${title}, ${what}`, value, range: [value, value] },
       goal: { text: `≥ ${goal}×`, isReached: value >= goal },
+      cpu: cpuOf(figures[`${measured}Cpu`], figures[`${beside}Cpu`]),
     };
   };
   const rows = [
-    row('first epoch', first, cold, FIRST_GOAL),
-    row('warm epoch', warm, local, WARM_GOAL),
+    row('first epoch', 'first', 'cold', FIRST_GOAL),
+    row('warm epoch', 'warm', 'local', WARM_GOAL),
   ];
   if (mounted === undefined) return rows;
+  const { first } = figures;
   const value = mounted.first / first;
   const besideMount = {
     what: 'the first epoch beside an rclone mount of WebDAV over HTTPS',
@@ -157,8 +157,13 @@ function epochRows(what: string, figures: ReadFigures, mounted: ReadFigures | un
   return [...rows, besideMount];
 }
 
+function cpuOf(ours: number, theirs: number): string {
+  return `${ours.toFixed(2)} + ${theirs.toFixed(2)}`;
+}
+
 function saveRows({ bytes, localSave, save, elsewhere, ...same }: SaveFigures): Row[] {
-  const row = (by: string, { localRestore, restore }: RestoreFigures): Row => {
+  const row = (by: string, restored: RestoreFigures): Row => {
+    const { localRestore, restore } = restored;
     const ratio = (save + restore) / (localSave + localRestore);
     return {
       what: `a checkpoint of ${count(bytes / 1e6)} MB is saved, and restored by ${by}`,
@@ -170,6 +175,7 @@ function saveRows({ bytes, localSave, save, elsewhere, ...same }: SaveFigures): 
         range: [1 / ratio, 1 / ratio],
       },
       goal: { text: `within ${CHECKPOINT_GOAL}×`, isReached: ratio <= CHECKPOINT_GOAL },
+      cpu: cpuOf(same.saveCpu + restored.restoreCpu, same.localSaveCpu + restored.localRestoreCpu),
     };
   };
   return [row('the same process', same), row('another process', elsewhere)];

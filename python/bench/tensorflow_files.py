@@ -1,7 +1,8 @@
 """Measures TensorFlow over gdp:// beside the local disk; `npm run bench -- --only tensorflow` runs it.
 
 `tensorflow_files.py STEP VOLUME FOLDER`, each step in a process of its own, so that nothing is in
-memory that it did not put there itself. Prints JSON: seconds by name.
+memory that it did not put there itself. Prints JSON: seconds by name, those of this process's CPU
+time by the name and `Cpu`.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ RECORD_BYTES = 100_000
 CHECKPOINT_BYTES = 200_000_000
 
 
-def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def measure(name: str, action: Callable[[], object]) -> dict[str, float]:
+    start, cpu_start = time.perf_counter(), time.process_time()
     action()
-    return time.perf_counter() - start
+    return {name: time.perf_counter() - start, f"{name}Cpu": time.process_time() - cpu_start}
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {name: sorted(one[name] for one in rounds)[len(rounds) // 2] for name in rounds[0]}
 
 
 def epoch(files: list[str], expected: int) -> None:
@@ -68,14 +73,14 @@ def read(url: str, folder: Path, stores: list[Path]) -> dict[str, float]:
     epoch(local[:1], expected // len(names))
     for place in [folder, *stores]:
         forget_cached(place)
-    cold = seconds(lambda: epoch(local, expected))
-    first = seconds(lambda: epoch(remote, expected))
+    cold = measure("cold", lambda: epoch(local, expected))
+    first = measure("first", lambda: epoch(remote, expected))
     pairs = [
-        (seconds(lambda: epoch(local, expected)), seconds(lambda: epoch(remote, expected)))
+        measure("local", lambda: epoch(local, expected))
+        | measure("warm", lambda: epoch(remote, expected))
         for _ in range(3)
     ]
-    warm_local, warm = (sorted(column)[1] for column in zip(*pairs, strict=True))
-    return {"cold": cold, "first": first, "local": warm_local, "warm": warm, "bytes": expected}
+    return cold | first | medians(pairs) | {"bytes": expected}
 
 
 def checkpoint_of(value: np.ndarray[Any, Any]) -> tf.train.Checkpoint:
@@ -96,23 +101,22 @@ def save(url: str, folder: Path) -> dict[str, float]:
             os.close(descriptor)
 
     tf.train.Checkpoint(small=tf.Variable(1)).write(f"{url}/small")
-    return {
-        "localSave": seconds(durable),
-        "save": seconds(lambda: checkpoint.write(f"{url}/checkpoint")),
-        "localRestore": seconds(lambda: checkpoint.read(str(folder / "local"))),
-        "restore": seconds(lambda: checkpoint.read(f"{url}/checkpoint")),
-        "bytes": CHECKPOINT_BYTES,
-    }
+    return (
+        measure("localSave", durable)
+        | measure("save", lambda: checkpoint.write(f"{url}/checkpoint"))
+        | measure("localRestore", lambda: checkpoint.read(str(folder / "local")))
+        | measure("restore", lambda: checkpoint.read(f"{url}/checkpoint"))
+        | {"bytes": CHECKPOINT_BYTES}
+    )
 
 
 def restore(url: str, folder: Path) -> dict[str, float]:
     """What `save` has left, in a process that has none of it. The system has the local files in its cache."""
     checkpoint = checkpoint_of(np.zeros(CHECKPOINT_BYTES // 8))
     tf.train.Checkpoint(small=tf.Variable(1)).read(f"{url}/small")
-    return {
-        "localRestore": seconds(lambda: checkpoint.read(str(folder / "local"))),
-        "restore": seconds(lambda: checkpoint.read(f"{url}/checkpoint")),
-    }
+    return measure("localRestore", lambda: checkpoint.read(str(folder / "local"))) | measure(
+        "restore", lambda: checkpoint.read(f"{url}/checkpoint")
+    )
 
 
 def main() -> None:
