@@ -66,6 +66,12 @@ test('gdpfs says that its output cannot be written, with exit code 73', async ()
   }
 });
 
+test('gdpfs verify says no more than what it has checked', async () => {
+  const depth = (what: string) => line.succeeds(['verify', '--depth', what, 'gdp://v']);
+  assert.match(await depth('checkpoint'), /^gdp:\/\/v\/: good, the checkpoint over \d+ records\n$/);
+  assert.match(await depth('chunks'), / \d+ signatures, 1 file, 7 B\n$/);
+});
+
 test('a transfer that is stopped says so to programs, and is no fault of gdpfs', async () => {
   await writeFile(line.path('large'), Buffer.alloc(3_000_000, 'x'));
   const args = ['cp', '--json', '--bwlimit', '100K', 'large', 'gdp://v/large'];

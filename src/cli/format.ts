@@ -37,3 +37,8 @@ export function formatMode(kind: keyof typeof KIND_LETTERS, mode: number): strin
     triple(mode, (mode & 0o1000) !== 0, 't')
   );
 }
+
+/** `1 file`, `2 files`. */
+export function formatCount(value: number, unit: string): string {
+  return `${value} ${unit}${value === 1 ? '' : 's'}`;
+}

@@ -1,5 +1,5 @@
 import type { Action } from '../client/sync/action.ts';
-import { formatSize } from './format.ts';
+import { formatCount, formatSize } from './format.ts';
 
 /** What an action of a plan would do, for people. */
 export function formatAction(action: Action): string {
@@ -42,10 +42,8 @@ export function countActions(counts: PlanCounts, actions: readonly Action[]): vo
 
 /** One line: `would copy 3 files (1.20 MB), change 2 other names, remove 1 name`. */
 export function formatPlanSummary({ files, bytes, others, removed }: PlanCounts): string {
-  const plural = (count: number, noun: string): string =>
-    `${count} ${noun}${count === 1 ? '' : 's'}`;
-  const parts = [`copy ${plural(files, 'file')} (${formatSize(bytes)})`];
-  if (others > 0) parts.push(`change ${plural(others, 'other name')}`);
-  if (removed > 0) parts.push(`remove ${plural(removed, 'name')}`);
+  const parts = [`copy ${formatCount(files, 'file')} (${formatSize(bytes)})`];
+  if (others > 0) parts.push(`change ${formatCount(others, 'other name')}`);
+  if (removed > 0) parts.push(`remove ${formatCount(removed, 'name')}`);
   return `would ${parts.join(', ')}`;
 }

@@ -1,5 +1,5 @@
 import { countsOf, type TransferResult } from '../client/tally.ts';
-import { formatSize } from './format.ts';
+import { formatCount, formatSize } from './format.ts';
 import type { Standstill, TransferView } from './transfer-meter.ts';
 
 /** What a transfer says to people. */
@@ -122,18 +122,14 @@ function verificationText({ files, md5Compared }: TransferResult): string {
 }
 
 const NAMES = {
-  files: (value: number) => count(value, 'file'),
+  files: (value: number) => formatCount(value, 'file'),
   directories: (value: number) => (value === 1 ? '1 directory' : `${value} directories`),
-  links: (value: number) => count(value, 'link'),
-  renamed: (value: number) => count(value, 'name'),
+  links: (value: number) => formatCount(value, 'link'),
+  renamed: (value: number) => formatCount(value, 'name'),
   removed: (value: number) => `${value} removed`,
   skipped: (value: number) => `${value} left as ${value === 1 ? 'it was' : 'they were'}`,
 } as const;
 
 function counted(result: TransferResult, names: readonly (keyof typeof NAMES)[]): string[] {
   return names.filter((name) => result[name] > 0).map((name) => NAMES[name](result[name]));
-}
-
-function count(value: number, unit: string): string {
-  return `${value} ${unit}${value === 1 ? '' : 's'}`;
 }

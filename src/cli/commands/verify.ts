@@ -9,7 +9,7 @@ import { parseWitnessKey } from '../../format/cosignature.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
-import { formatSize } from '../format.ts';
+import { formatCount, formatSize } from '../format.ts';
 import { withoutControls } from '../output.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
 
@@ -70,7 +70,11 @@ async function verify(context: Context, file: RemoteFile, options: VerifyOptions
     await context.report.error(error, path === undefined ? text : `${text}/${path}`);
   }
   if (options.json || report.problems.length > 0) return;
-  await context.stdout.write(`${text}: good, ${counts(report)}\n`);
+  const checked =
+    depth === 'checkpoint'
+      ? `the checkpoint over ${formatCount(report.records, 'record')}`
+      : counts(report);
+  await context.stdout.write(`${text}: good, ${checked}\n`);
 }
 
 async function checkWitness(
@@ -92,7 +96,12 @@ async function checkWitness(
 }
 
 function counts({ records, checkpoints, files, bytes }: VerifyReport): string {
-  return `${records} records, ${checkpoints} signatures, ${files} files, ${formatSize(bytes)}`;
+  return [
+    formatCount(records, 'record'),
+    formatCount(checkpoints, 'signature'),
+    formatCount(files, 'file'),
+    formatSize(bytes),
+  ].join(', ');
 }
 
 function reportJson({ remote }: RemoteFile, report: VerifyReport): object {
