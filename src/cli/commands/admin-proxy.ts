@@ -6,7 +6,7 @@ import { formatTime } from '../format.ts';
 
 interface ProxyOptions {
   readonly data: string;
-  readonly name: readonly string[];
+  readonly name?: readonly string[];
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -21,10 +21,10 @@ export function adminProxyCommand(context: Context): Command {
     )
     .argument('<proxy>', 'what --trusted-proxy calls it')
     .option('--data <folder>', 'the folder of the server', parseDataFolder, DATA_FOLDER_DEFAULT)
-    .option('--name <name...>', 'DNS names and IP addresses that clients reach it by', [])
+    .option('--name <name...>', 'DNS names and IP addresses that clients reach it by')
     .option('--out <folder>', 'where the files go (default: a folder called like the proxy)')
     .option('--json', 'as a JSON object: name, directory, expiresMs')
-    .action(async (proxy: string, { data, name: names, out, json }: ProxyOptions) => {
+    .action(async (proxy: string, { data, name: names = [], out, json }: ProxyOptions) => {
       const { makeProxyBundle } = await import('../../server/proxy-bundle.ts');
       const { keys, audit } = requireDataFolder(data);
       const bundle = await makeProxyBundle({

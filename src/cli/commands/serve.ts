@@ -19,8 +19,8 @@ const STDERR = 2;
 interface ServeOptions {
   readonly data: string;
   readonly listen: string;
-  readonly name: readonly string[];
-  readonly trustedProxy: readonly string[];
+  readonly name?: readonly string[];
+  readonly trustedProxy?: readonly string[];
   readonly clientCa?: string;
   readonly clientSan: string;
   readonly json?: boolean;
@@ -41,12 +41,11 @@ export function serveCommand(context: Context): Command {
       DATA_FOLDER_DEFAULT,
     )
     .option('--listen <host:port>', 'where to listen; port 0 picks one', LISTEN_DEFAULT)
-    .option('--name <name...>', 'DNS names and IP addresses that clients reach it by', [])
+    .option('--name <name...>', 'DNS names and IP addresses that clients reach it by')
     .option(
       '--trusted-proxy <name=form...>',
       'proxies that forward the certificates of their clients, and how: nginx, rfc9440 or xfcc ' +
         '("gdpfs admin proxy" makes what they need)',
-      [],
     )
     .option('--client-ca <file>', 'also take client certificates of this authority (PEM)')
     .option(
@@ -62,8 +61,8 @@ export function serveCommand(context: Context): Command {
       await using server = await startServer({
         dataDirectory: options.data,
         listen,
-        names: [...options.name, listen.host],
-        trustedProxies: parseTrustedProxies(options.trustedProxy),
+        names: [...(options.name ?? []), listen.host],
+        trustedProxies: parseTrustedProxies(options.trustedProxy ?? []),
         clientAuthority:
           options.clientCa === undefined
             ? undefined
@@ -78,7 +77,7 @@ export function serveCommand(context: Context): Command {
 
 function readyLine(server: RunningServer, host: string, { name, json }: ServeOptions): string {
   const url = new URL(server.url);
-  if (UNSPECIFIED_HOSTS.includes(host)) url.hostname = name[0] ?? 'localhost';
+  if (UNSPECIFIED_HOSTS.includes(host)) url.hostname = name?.[0] ?? 'localhost';
   const token = server.adminToken;
   const ready = { url: url.origin, ca: server.caFile, ...(token === undefined ? {} : { token }) };
   if (json) return JSON.stringify(ready);
