@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { lstatSync, readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import fs, { lstatSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { mock, test } from 'node:test';
 import { sha256 } from '../base/digest.ts';
+import { Scratch } from '../../test/support/scratch.ts';
 import { decodeTar } from '../wire/tar.ts';
 import { TarWriter } from '../wire/tar-writer.ts';
 import { attributesOf } from './local-attributes.ts';
@@ -12,8 +15,8 @@ import type { TreeEntry } from './sync/action.ts';
 const PATH = import.meta.filename;
 const CONTENT = readFileSync(PATH);
 
-function listed(): TreeEntry {
-  const stats = lstatSync(PATH, { bigint: true });
+function listed(path = PATH): TreeEntry {
+  const stats = lstatSync(path, { bigint: true });
   return { kind: 'file', relative: 'f', size: Number(stats.size), ...attributesOf(stats) };
 }
 
@@ -46,4 +49,32 @@ test('packSmallFile() leaves nothing of a file that it cannot pack in the tar', 
     code: 'source_changed',
   });
   assert.equal(tar.length, 0);
+});
+
+test('packSmallFile() mixes no two contents, even if the file gets its old time back', () => {
+  using folder = new Scratch();
+  const path = join(folder.path, 'f');
+  const [older, newer] = [Buffer.alloc(1000, 'a'), Buffer.alloc(1000, 'b')];
+  writeFileSync(path, older);
+  utimesSync(path, 1, 1);
+  const entry = listed(path);
+  const { readSync } = fs;
+  // The first read gets a half, and then somebody writes the file.
+  const read = mock.method(fs, 'readSync', (file: number, bytes: Uint8Array, offset: number) => {
+    if (read.mock.callCount() > 0)
+      return readSync(file, bytes, offset, bytes.length - offset, offset);
+    const length = readSync(file, bytes, 0, 500, 0);
+    writeFileSync(path, newer);
+    utimesSync(path, 1, 1);
+    return length;
+  });
+  syncBuiltinESMExports();
+  try {
+    const packed = packSmallFile(path, entry, new TarWriter());
+    assert.deepEqual(Buffer.from(packed.data), newer);
+    assert.deepEqual(packed.digest, sha256(newer));
+  } finally {
+    read.mock.restore();
+    syncBuiltinESMExports();
+  }
 });
