@@ -22,7 +22,8 @@ Written by \`${command}\` on ${date}, in ${minutes} minutes, on ${machine()}. \`
 share the machine; every program is the real one, its start included; gdpfs talks TLS 1.3 with client
 certificates. Figures are medians of ${runs} rounds in which all contenders take turns with new random
 data, from a warm page cache to a place where there was nothing, and after each round what came back
-is compared with what was sent. A ratio is our rate divided by the peer's: above 1 gdpfs is faster; in
+is compared with what was sent. With small files one round more comes first and is not counted: all servers have run
+for a while. A ratio is our rate divided by the peer's: above 1 gdpfs is faster; in
 brackets the lowest and the highest of single rounds. Absolute figures move between machines; ratios of
 one run are what to keep. CPU is seconds of client + server: ours; theirs.
 

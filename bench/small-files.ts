@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { run } from '../tools/gdpfs-process.ts';
 import type { Conditions } from './benchmark.ts';
 import type { PeerName } from './contender.ts';
-import { compete, type Source } from './contest.ts';
+import { compete, ROUNDS_BEFORE, type Source } from './contest.ts';
 import { contestRows, FILES, type RatioGoal } from './contest-rows.ts';
 import { count } from './figures.ts';
 import { gdpfs } from './gdpfs.ts';
@@ -45,7 +45,7 @@ export async function smallFiles(conditions: Conditions): Promise<void> {
   const remarks = remarksOn(SLOW, files);
   const goal = (peer: PeerName): RatioGoal | undefined => SMALL_GOALS[peer];
   const rows = contestRows(results, { what, key: 'small', unit: FILES, goal, remarks });
-  const commits = ((await countCommits(stage)) - commitsBefore) / runs;
+  const commits = ((await countCommits(stage)) - commitsBefore) / (ROUNDS_BEFORE.tree + runs);
   const most = Math.ceil(files / FILES_PER_COMMIT) + COMMITS_BESIDE;
   rows.push({
     what: `${what}, commits`,
