@@ -63,6 +63,29 @@ test('gdpfs prove, volume checkpoint and witness write what others can check', a
   await line.succeeds(['verify', 'gdp://vision', '--cosigned', 'cosigned', '--witness', witness]);
 });
 
+test('what volume checkpoint and witness print is in their JSON, too', async () => {
+  const note = await line.succeeds(['volume', 'checkpoint', 'gdp://vision']);
+  const [origin = '', records] = note.split('\n');
+  const volume = origin.slice(origin.indexOf('/') + 1);
+  const checkpoint = JSON.parse(
+    await line.succeeds(['volume', 'checkpoint', '--json', 'gdp://vision']),
+  );
+  const { epoch, timeMs } = checkpoint;
+  assert.deepEqual(checkpoint, { volume, records: Number(records), epoch, timeMs, note });
+  assert(note.includes(`\ntime ${timeMs}\nepoch ${epoch}\n`), note);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  await writeFile(line.path('other.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }));
+  const by = ['--key', 'other.pem', '--name', 'witness.example.org/2'];
+  const publicKey = (await line.succeeds(['witness', ...by])).trim();
+  assert.deepEqual(JSON.parse(await line.succeeds(['witness', '--json', ...by])), { publicKey });
+  const cosigned = JSON.parse(await line.succeeds(['witness', 'gdp://vision', '--json', ...by]));
+  assert.deepEqual(
+    { ...cosigned, note: cosigned.note.slice(0, note.length) },
+    { publicKey, volume, records: Number(records), note },
+  );
+  assert(cosigned.note.length > note.length);
+});
+
 test('gdpfs volume trust shows what was seen', async () => {
   const { count } = JSON.parse(
     await line.succeeds(['volume', 'trust', '--json', 'gdp://vision']),

@@ -104,11 +104,17 @@ test('without the key every change is refused before anything is sent, and readi
 test('the writer key goes to another machine through a file that only its owner can read', async () => {
   const other = await otherMachine('second');
   const file = line.path('own.key');
-  await line.succeeds(['volume', 'key', 'export', 'gdp://own', file]);
+  const exported = JSON.parse(
+    await line.succeeds(['volume', 'key', 'export', '--json', 'gdp://own', file]),
+  );
+  assert.deepEqual([exported.role, exported.file], ['writer', file]);
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   const again = await line.run(['volume', 'key', 'export', 'gdp://own', file]);
   assert.match(again.stderr, /it exists/);
-  await line.succeeds(['volume', 'key', 'import', 'gdp://own', file], { home: other });
+  const imported = await line.succeeds(['volume', 'key', 'import', '--json', 'gdp://own', file], {
+    home: other,
+  });
+  assert.deepEqual(JSON.parse(imported), exported);
   await line.succeeds(['mkdir', 'gdp://own/from-there'], { home: other });
   await line.succeeds(['mkdir', 'gdp://own/from-here']);
   const none = await line.run(['volume', 'key', 'export', 'gdp://own', line.path('x')], {

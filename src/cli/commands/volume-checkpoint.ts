@@ -3,6 +3,10 @@ import { utf8Decode } from '../../base/bytes.ts';
 import { Servers } from '../../client/servers.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 
+interface CheckpointOptions extends GlobalOptions {
+  readonly json?: boolean;
+}
+
 export function volumeCheckpointCommand(context: Context): Command {
   return new Command('checkpoint')
     .summary('print the newest checkpoint')
@@ -10,10 +14,14 @@ export function volumeCheckpointCommand(context: Context): Command {
       "Print the volume's newest checkpoint, a signed note, once it is verified and held to what was seen before.",
     )
     .argument('<volume>', 'gdp://VOLUME')
+    .option('--json', 'as a JSON object: volume, records, epoch, timeMs, note')
     .action(async (text: string, _: object, command: Command) => {
-      const { profile } = command.optsWithGlobals<GlobalOptions>();
+      const { profile, json } = command.optsWithGlobals<CheckpointOptions>();
       await using servers = new Servers(context.home, profile);
       const { trusted } = await servers.locateText(text);
-      await context.stdout.write(utf8Decode(trusted.note));
+      const note = utf8Decode(trusted.note);
+      const { count: records, epoch, timeMs } = trusted.checkpoint;
+      const fields = { volume: trusted.name, records, epoch, timeMs, note };
+      await context.stdout.write(json === true ? `${JSON.stringify(fields)}\n` : note);
     });
 }

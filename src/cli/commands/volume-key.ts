@@ -73,8 +73,9 @@ function exportCommand(context: Context): Command {
     .argument('<volume>', 'gdp://VOLUME')
     .argument('<file>', 'must not exist')
     .option('--owner', "the owner's key")
+    .option('--json', 'as a JSON object: volume, role, file')
     .action(async (text: string, path: string, _: object, command: Command) => {
-      const { profile, owner } = command.optsWithGlobals<KeyOptions>();
+      const { profile, owner, json } = command.optsWithGlobals<KeyOptions>();
       const role = roleOf(owner);
       await using servers = new Servers(context.home, profile);
       const { trusted } = await servers.locateText(text);
@@ -87,7 +88,9 @@ function exportCommand(context: Context): Command {
         );
       }
       await exportKey(path, key);
-      await context.stdout.write(`${text}: its ${role} key is in ${path}\n`);
+      const done =
+        json === true ? describeKey(trusted, role, path) : `${text}: its ${role} key is in ${path}`;
+      await context.stdout.write(`${done}\n`);
     });
 }
 
@@ -100,8 +103,9 @@ function importCommand(context: Context): Command {
     .argument('<volume>', 'gdp://VOLUME')
     .argument('<file>', 'made by "gdpfs volume key export"')
     .option('--owner', "the owner's key")
+    .option('--json', 'as a JSON object: volume, role, file')
     .action(async (text: string, path: string, _: object, command: Command) => {
-      const { profile, owner } = command.optsWithGlobals<KeyOptions>();
+      const { profile, owner, json } = command.optsWithGlobals<KeyOptions>();
       const role = roleOf(owner);
       await using servers = new Servers(context.home, profile);
       const { trusted } = await servers.locateText(text);
@@ -109,12 +113,17 @@ function importCommand(context: Context): Command {
       const key = await importKey(path, publicKeyOf(trusted, role));
       await context.home.keys.save(trusted.name, role, key);
       const state = role === 'owner' ? 'its keys can be replaced' : 'can be changed';
-      await context.stdout.write(`${text}: ${state} from here\n`);
+      const done = json === true ? describeKey(trusted, role, path) : `${text}: ${state} from here`;
+      await context.stdout.write(`${done}\n`);
     });
 }
 
 function roleOf(owner: boolean | undefined): KeyRole {
   return owner === true ? 'owner' : 'writer';
+}
+
+function describeKey({ name }: RemoteFile['trusted'], role: KeyRole, file: string): string {
+  return JSON.stringify({ volume: name, role, file });
 }
 
 /** The one in force. */

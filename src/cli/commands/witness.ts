@@ -14,6 +14,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 interface WitnessOptions extends GlobalOptions {
   readonly key: string;
   readonly name: string;
+  readonly json?: boolean;
 }
 
 export function witnessCommand(context: Context): Command {
@@ -25,8 +26,9 @@ export function witnessCommand(context: Context): Command {
     .argument('[volume]', 'gdp://VOLUME')
     .requiredOption('--key <file>', 'an Ed25519 key, PEM: openssl genpkey -algorithm ed25519')
     .requiredOption('--name <name>', 'of the witness, such as witness.example.org/1')
+    .option('--json', 'as a JSON object: publicKey; with a volume, also volume, records and note')
     .action(async (text: string | undefined, _: object, command: Command) => {
-      const { key, name, profile } = command.optsWithGlobals<WitnessOptions>();
+      const { key, name, profile, json } = command.optsWithGlobals<WitnessOptions>();
       const privateKey = await readKey(key);
       if (!isKeyName(name)) {
         throw new GdpfsError(
@@ -35,11 +37,17 @@ export function witnessCommand(context: Context): Command {
         );
       }
       const publicKey = formatWitnessKey({ name, publicKey: rawPublicKey(privateKey) });
-      if (text === undefined) return await context.stdout.write(`${publicKey}\n`);
+      if (text === undefined) {
+        const line = json === true ? JSON.stringify({ publicKey }) : publicKey;
+        return await context.stdout.write(`${line}\n`);
+      }
       await using servers = new Servers(context.home, profile);
       const { trusted } = await servers.locateText(text);
       const timeS = Math.floor(systemClock.now() / 1000);
-      await context.stdout.write(utf8Decode(cosignNote(trusted.note, { name, privateKey, timeS })));
+      const note = utf8Decode(cosignNote(trusted.note, { name, privateKey, timeS }));
+      const records = trusted.checkpoint.count;
+      const fields = { publicKey, volume: trusted.name, records, note };
+      await context.stdout.write(json === true ? `${JSON.stringify(fields)}\n` : note);
     });
 }
 
