@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { EMPTY_BYTES } from '../src/base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../src/base/errors.ts';
 import { checkPrepared, type ToCheck } from '../src/client/custody/prepared-check.ts';
 import { askedChanges } from '../src/client/custody/asked-change.ts';
@@ -13,7 +14,12 @@ import {
   encodePreparedCommit,
   type PreparedCommit,
 } from '../src/format/prepared-commit.ts';
-import { decodeRecord, type DentryInit, encodeRecord } from '../src/format/records.ts';
+import {
+  decodeRecord,
+  type DentryInit,
+  encodeFchunk,
+  encodeRecord,
+} from '../src/format/records.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import { createOwn, openWriter, type OwnVolume, type Writer } from './support/own-volume.ts';
@@ -150,6 +156,39 @@ test('a file with another root, content, size or log than that of the bytes that
     parts: [...prepared.parts, ...prepared.parts],
   });
   await isRefused(sendTar, twice, /it has file logs that nothing names/);
+});
+
+test('a file of which the server leaves bytes out, so that they read as zeros, is not signed', async () => {
+  const data = new Uint8Array(randomBytes(300 * 1024));
+  const request = tarRequest(
+    encodeTar([{ kind: 'file', path: 'whole', mode: 0o644, mtimeUs: 1, data }]),
+  );
+  const send = (): Promise<ApiAnswer> => writer.session.request(request);
+  const keep = (kept: (fchunks: readonly Uint8Array[]) => readonly Uint8Array[]): Doctor => {
+    return (prepared) => {
+      const [part] = prepared.parts;
+      assert(part !== undefined);
+      const [meta, ...fchunks] = part.records;
+      assert(meta !== undefined && fchunks.length === 2);
+      return { ...prepared, parts: [{ ...part, records: [meta, ...kept(fchunks)] }] };
+    };
+  };
+  const end = encodeFchunk({ offset: data.length, length: 0, checksum: 0, digest: EMPTY_BYTES });
+  await isRefused(
+    send,
+    keep(([, second = end]) => [second]),
+    /the bytes at 0 are left out/,
+  );
+  await isRefused(
+    send,
+    keep(([first = end]) => [first, end]),
+    /the bytes at 262144 are left out/,
+  );
+  await isRefused(
+    send,
+    keep(() => [end]),
+    /the bytes at 0 are left out/,
+  );
 });
 
 test('a record more, a record less and other orders are not signed', async () => {

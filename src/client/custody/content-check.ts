@@ -4,7 +4,7 @@ import { isGdpfsError } from '../../base/errors.ts';
 import { ContentFold, contentRoot } from '../../format/content.ts';
 import type { FilePin } from '../../format/dentry.ts';
 import { LogKind } from '../../format/generated/gdpfs_pb.js';
-import type { Chunk } from '../../format/manifest.ts';
+import type { Chunk, Manifest } from '../../format/manifest.ts';
 import { leafHash, MerkleFrontier } from '../../format/merkle.ts';
 import type { PreparedPart } from '../../format/prepared-commit.ts';
 import { decodeFchunk, decodeMeta, encodeFchunk, logName } from '../../format/records.ts';
@@ -62,6 +62,7 @@ export class ContentCheck {
     const manifest = fold.manifest();
     if (manifest.size !== size) throw elsewise(`a file has ${manifest.size} bytes, need ${size}`);
     if (asked.from === 'zeros' && manifest.chunks.length > 0) throw elsewise('a file is not empty');
+    if (asked.from === 'data') checkHoles(manifest, asked.data);
     const pin = { log, logCount: records.length, root: frontier.root() };
     return { pin: { ...pin, content: contentRoot(manifest) }, size };
   }
@@ -154,6 +155,21 @@ function checkChunk({ offset, length, checksum, digest }: Chunk, data: Uint8Arra
   const isOf = length === 0 ? bytesEqual(digest, EMPTY_BYTES) : bytesEqual(sha256(bytes), digest);
   if (bytes.length === length && isOf && (length === 0 || crc32(bytes) === checksum)) return;
   throw elsewise(`a chunk at ${offset} is not of the bytes that were sent`);
+}
+
+/** What no chunk covers reads as zeros, so it must be zeros. */
+function checkHoles({ chunks }: Manifest, data: Uint8Array): void {
+  let end = 0;
+  const check = (next: number): void => {
+    if (data.subarray(end, next).some((byte) => byte !== 0)) {
+      throw elsewise(`the bytes at ${end} are left out`);
+    }
+  };
+  for (const { offset, length } of chunks) {
+    check(offset);
+    end = offset + length;
+  }
+  check(data.length);
 }
 
 function sameRecords(left: readonly Uint8Array[], right: readonly Uint8Array[]): boolean {
