@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from custody_lab import Offer, Own, own_volume
+from gdpfs import signing
+from gdpfs.asked import Asked
+from gdpfs.client import Client
 from gdpfs.filesystem import GdpFileSystem
+from gdpfs.prepared import Signable, check_prepared
 from harness import Server
 
 _numbers = itertools.count(1)
@@ -58,3 +64,27 @@ def any_volume(request: pytest.FixtureRequest, home: Server) -> str:
 @pytest.fixture
 def fs(home: Server) -> GdpFileSystem:
     return GdpFileSystem()
+
+
+@pytest.fixture(scope="session")
+def signed_volume(server: Server) -> str:
+    """URL of a volume whose changes are signed here, with `dir/inner`, `other` and a `file`."""
+    url = own_volume(server, "signed")
+    fs = GdpFileSystem(home=server.admin.home)
+    fs.makedirs(f"{url}/dir/inner")
+    fs.makedirs(f"{url}/other")
+    fs.pipe_file(f"{url}/file", b"content")
+    return url
+
+
+@pytest.fixture
+def own(signed_volume: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> Own:
+    """The same, with what the server prepares for it."""
+    offers: list[Offer] = []
+
+    def keep(body: bytes, asked: Asked, **options: Any) -> Signable:
+        offers.append(Offer(body, asked, options))
+        return check_prepared(body, asked, **options)
+
+    monkeypatch.setattr(signing, "check_prepared", keep)
+    return Own(signed_volume, Client(home=server.admin.home), offers)

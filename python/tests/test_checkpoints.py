@@ -166,7 +166,7 @@ def rotated(policy: bytes | None = None, note: bytes | None = None) -> Proof:
 
 
 def test_the_name_leads_through_the_owners_to_the_checkpoint() -> None:
-    checkpoint, owners = verify_proof(VOLUME, rotated())
+    checkpoint, owners, _ = verify_proof(VOLUME, rotated())
     assert (checkpoint.count, checkpoint.epoch, len(owners)) == (6, 2, 2)
     assert checkpoint.owner == (2, owners[1])
     assert owners[0].hex().startswith("fc51cd8e6218a1a3")

@@ -198,27 +198,6 @@ def test_who_may_only_read_reads_and_is_told_so_when_writing(
     assert fs.find(f"{volume}/data", detail=True)[f"{volume[6:]}/data/file"]["size"] == 3 * MIB
 
 
-def test_a_volume_whose_changes_its_writers_sign_is_read_and_not_written(
-    server: Server, fs: GdpFileSystem, tmp_path: Path
-) -> None:
-    local = tmp_path / "file"
-    local.write_bytes(b"signed")
-    server.admin("volume", "create", "own", "--custody", "client")
-    server.admin("cp", str(local), "gdp://own/file")
-    assert fs.cat_file("gdp://own/file") == b"signed"
-    changes = (
-        lambda: fs.pipe_file("gdp://own/new", b"x"),
-        lambda: fs.rm("gdp://own/file"),
-        lambda: fs.mv("gdp://own/file", "gdp://own/moved"),
-        lambda: fs.mkdir("gdp://own/dir"),
-        lambda: write_through(fs, "gdp://own/file", bytes(20 * MIB)),
-    )
-    for change in changes:
-        with pytest.raises(PermissionError, match="signed by those who have its writer key"):
-            change()
-    assert fs.find("gdp://own") == ["own/file"]
-
-
 def write_through(fs: GdpFileSystem, path: str, data: bytes) -> None:
     with fs.open(path, "wb") as file:
         file.write(data)

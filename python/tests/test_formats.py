@@ -8,7 +8,8 @@ import os
 import pytest
 
 from gdpfs.errors import Corrupt
-from gdpfs.formats import Chunk, Manifest, MerkleTree, chunk_of, encode_entry, encode_fchunk
+from gdpfs.formats import Chunk, Manifest, MerkleTree, chunk_of, encode_entry
+from gdpfs.records import encode_fchunk
 
 
 def test_the_root_of_nothing_and_of_one_leaf_are_those_of_rfc_6962() -> None:

@@ -6,10 +6,11 @@ import contextlib
 import os
 import time
 
+from .asked import AppendFile, Continued
 from .client import FILES, Client
 from .connections import Buffer
 from .errors import GdpfsError, make_error, shown
-from .formats import Chunk, Manifest, encode_fchunk, frame_record
+from .formats import Chunk, Manifest, digest_of_text
 from .limits import (
     APPEND_SECONDS_MIN,
     CHUNK_BYTES_DEFAULT,
@@ -19,8 +20,10 @@ from .limits import (
 )
 from .paths import Path
 from .receiving import Version
+from .records import encode_fchunk, frame_records
 from .sending import ChunkSender
 from .session import RECORDS
+from .signing import Request
 from .writing import write_whole
 
 
@@ -78,12 +81,7 @@ class FileAppender:
             return
         size = version.size + len(data)
         body = {"kind": "append", "content": version.etag, "size": size}
-        upload = self._client.session.json(
-            "POST",
-            FILES,
-            json_body={**body, "path": self._client.api_path(self._path)},
-            changes=True,
-        )
+        upload = self._client.open_upload(self._path, body)
         chunking = upload["chunking"]
         chunk_size = int(chunking.get("chunkSize", CHUNK_BYTES_DEFAULT))
         # In a volume that is cut by content only chunks that none would be as small as are made longer.
@@ -114,19 +112,15 @@ class FileAppender:
         added: list[Chunk],
         size: int,
     ) -> None:
-        records = b"".join(frame_record(encode_fchunk(chunk)) for chunk in added)
-        content = Manifest.of(chunks, size).root
+        records = [encode_fchunk(chunk) for chunk in added]
+        manifest = Manifest.of(chunks, size)
         query = {
             **sender.query,
             "path": self._client.api_path(self._path),
             "size": size,
-            "content": content,
+            "content": manifest.root,
         }
-        self._client.session.request(
-            "PATCH",
-            FILES,
-            query=query,
-            body=(RECORDS, (records,)),
-            if_match=version.etag,
-            changes=True,
-        )
+        options = {"body": (RECORDS, (frame_records(records),)), "if_match": version.etag}
+        content = Continued(digest_of_text(version.etag), records, manifest)
+        asked = AppendFile(self._path.path, content)
+        self._client.change(self._path, asked, Request("PATCH", FILES, query, options))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from . import ed25519
 from .errors import GdpfsError, make_error
 from .formats import DIGEST_BYTES, NONCE_BYTES
 from .limits import CHECKPOINT_BYTES_MAX, OWNER_ROTATIONS_MAX
+from .protobuf import Value, read_fields
 
 _ORIGIN = "gdpfs.v1/"
 _POLICY_DOMAIN = b"gdpfs/v1 volume policy\n"
@@ -23,12 +24,8 @@ _OWNER_DOMAIN = b"gdpfs/v1 volume owner\n"
 _SIGNATURE_MARK = "\u2014 "
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 _SAFE_INTEGER_MAX = 2**53 - 1
-_KEY_ID_BYTES = 4
-_ED25519 = b"\x01"
-_VERSION, _DIRECTORY, _SHA256 = 1, 1, 1
-#: Wire types of Protocol Buffers, and how many bytes those of a fixed length have.
-_VARINT, _BYTES = 0, 2
-_FIXED = {1: 8, 5: 4}
+_KEY_ID_BYTES, _ED25519 = 4, b"\x01"
+_VERSION, _DIRECTORY, _SHA256, _CUSTODY_CLIENT = 1, 1, 1, 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,8 @@ class Proven(NamedTuple):
     checkpoint: Checkpoint
     #: The owner keys that follow the first one.
     owner_keys: Sequence[bytes]
+    #: Public key of who has signed it.
+    writer_key: bytes
 
 
 class Proof(NamedTuple):
@@ -105,7 +104,28 @@ def verify_proof(volume: str, proof: Proof) -> Proven:
         raise untrusted(f"its epoch is {checkpoint.epoch}, need {epoch}")
     if checkpoint.owner != ((len(owner_keys), owner_keys[-1]) if owner_keys else None):
         raise untrusted("it says another owner than the one that has named its writer")
-    return Proven(checkpoint, owner_keys)
+    return Proven(checkpoint, owner_keys, key)
+
+
+def is_signed_by_clients(volume: str, meta: bytes) -> bool:
+    """Who has the writer key of the volume, as record 0 says, and so its name. `untrusted` if `meta` is not that."""
+    _require_name(volume, meta)
+    return _message(_message(meta).get(1)).get(7) == _CUSTODY_CLIENT
+
+
+def sign_checkpoint(checkpoint: Checkpoint, key: ed25519.PrivateKey) -> bytes:
+    """The note by which the holder of the key says it."""
+    origin = checkpoint.origin
+    lines = [origin, str(checkpoint.count), _base64(checkpoint.root)]
+    lines += [f"time {checkpoint.time_ms}", f"epoch {checkpoint.epoch}"]
+    if checkpoint.state is not None:
+        lines.append(f"state {_base64(checkpoint.state)}")
+    if checkpoint.owner is not None:
+        rotations, owner_key = checkpoint.owner
+        lines.append(f"owner {rotations} {_base64(owner_key)}")
+    text = "".join(f"{line}\n" for line in lines)
+    signature = _key_id(origin, key.public) + key.sign(text.encode())
+    return f"{text}\n{_SIGNATURE_MARK}{origin} {_base64(signature)}\n".encode()
 
 
 class View(NamedTuple):
@@ -138,7 +158,7 @@ def verify_continuation(older: Checkpoint, proven: Proven, consistency: Sequence
     Whether what is proven goes on where `older`, verified, was, under the same owner or one that this one has named;
     `untrusted` says how it does not.
     """
-    newer, owner_keys = proven
+    newer, owner_keys, _ = proven
     if newer.count < older.count:
         raise untrusted(f"it has {newer.count} records, and {older.count} were seen before")
     if not is_consistent(older.count, older.root, newer.count, newer.root, consistency):
@@ -197,22 +217,29 @@ def _node(left: bytes, right: bytes) -> bytes:
 
 def _writer(volume: str, proof: Proof) -> tuple[bytes, int, list[bytes]]:
     """Key and epoch of who signs the volume's checkpoints, and the owner keys that follow the first one."""
-    name = name_bytes(volume)
-    if hashlib.sha256(proof.meta).digest() != name:
+    _require_name(volume, proof.meta)
+    return _writer_of(name_bytes(volume), _owner_key(proof.meta), proof.policy)
+
+
+def _require_name(volume: str, meta: bytes) -> None:
+    if hashlib.sha256(meta).digest() != name_bytes(volume):
         raise untrusted("it is of another volume")
-    return _writer_of(name, _owner_key(proof.meta), proof.policy)
 
 
 def _signed_text(volume: str, key: bytes, note: bytes) -> bytes:
     origin = f"{_ORIGIN}{volume}"
     text, signatures = _split(note)
-    key_id = hashlib.sha256(f"{origin}\n".encode() + _ED25519 + key).digest()[:_KEY_ID_BYTES]
+    key_id = _key_id(origin, key)
     own = [signed for signed in signatures if signed[:2] == (origin, key_id)]
     if not own:
         raise untrusted("its writer has not signed it")
     if not all(ed25519.verify(key, text, signature) for *_, signature in own):
         raise untrusted("its signature is wrong")
     return text
+
+
+def _key_id(origin: str, key: bytes) -> bytes:
+    return hashlib.sha256(f"{origin}\n".encode() + _ED25519 + key).digest()[:_KEY_ID_BYTES]
 
 
 _Signature = tuple[str, bytes, bytes]
@@ -288,6 +315,10 @@ def _root(text: str) -> bytes:
     return root
 
 
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 def _malformed(what: str) -> GdpfsError:
     return make_error("corrupt", f"cannot read checkpoint: malformed {what}")
 
@@ -304,10 +335,10 @@ def created_ms_of(meta: bytes) -> int:
 def _owner_key(meta: bytes) -> bytes:
     fields = _message(_message(meta).get(1))
     is_ours = (fields.get(1), fields.get(2), fields.get(4)) == (_VERSION, _DIRECTORY, _SHA256)
-    key, nonce = fields.get(6), fields.get(3)
+    nonce = fields.get(3)
     if not is_ours or not isinstance(nonce, bytes) or len(nonce) != NONCE_BYTES:
         raise untrusted("the volume's first record is none")
-    return _key(key)
+    return _key(fields.get(6))
 
 
 def _writer_of(name: bytes, first_key: bytes, record: bytes) -> tuple[bytes, int, list[bytes]]:
@@ -350,50 +381,20 @@ def _key(value: bytes | int | None) -> bytes:
     return value
 
 
-def _message(data: bytes | int | None) -> dict[int, bytes | int]:
-    """The fields of a Protocol Buffers message by their numbers, numbers and bytes; `untrusted` for what is none."""
-    if not isinstance(data, bytes):
-        raise untrusted("a record is malformed")
-    try:
-        return dict(_fields(data))
-    except (IndexError, ValueError) as cause:
-        raise untrusted("a record is malformed") from cause
+def _message(data: bytes | int | None) -> dict[int, Value]:
+    """The fields of a Protocol Buffers message by their numbers; `untrusted` for what is none."""
+    return dict(_all_fields(data))
 
 
-def _repeated(data: bytes, number: int) -> list[bytes | int]:
+def _repeated(data: bytes, number: int) -> list[Value]:
     """All fields of a message with this number; `untrusted` for what is none."""
+    return [value for field, value in _all_fields(data) if field == number]
+
+
+def _all_fields(data: Value | None) -> list[tuple[int, Value]]:
     try:
-        return [value for field, value in _fields(data) if field == number]
-    except (IndexError, ValueError) as cause:
+        if isinstance(data, bytes):
+            return list(read_fields(data))
+    except ValueError as cause:
         raise untrusted("a record is malformed") from cause
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        kind = tag & 7
-        if kind == _VARINT:
-            value, at = _varint(data, at)
-            yield tag >> 3, value
-            continue
-        if kind == _BYTES:
-            length, at = _varint(data, at)
-        else:
-            length = _FIXED.get(kind, len(data))
-        if at + length > len(data):
-            raise ValueError("it ends early")
-        yield tag >> 3, data[at : at + length]
-        at += length
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("it is too long")
+    raise untrusted("a record is malformed")

@@ -13,11 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote, unquote
 
+from .asked import Asked, Copy, MakeDirectory, Remove, Rename, SetTime
 from .caches import BoundedCache
 from .config import Home
+from .connections import Answer
 from .errors import make_error, naming, shown
 from .forks import ForkSafe
-from .formats import NONCE_BYTES, Chunk, Manifest, new_file_log
+from .formats import NONCE_BYTES, Chunk, Manifest
+from .keys import VolumeKeys
 from .limits import (
     BODY_THREADS,
     CALL_THREADS,
@@ -29,7 +32,9 @@ from .limits import (
 from .paths import Path, require_volume
 from .proofs import Proofs, ProvenEntry
 from .receiving import ChunkReceiver, Version
-from .session import MANIFEST, Session
+from .records import FileLog, new_file_log
+from .session import MANIFEST, Session, json_of
+from .signing import Changes, Request
 from .trust import TrustedVolumes
 
 FILES = "/api/v1/files"
@@ -55,9 +60,11 @@ class Client(ForkSafe):
         self._profile = self._home.profile(profile)
         self.session = Session(self._home, self._profile)
         self._trust = TrustedVolumes(self._home, self._profile, self.session)
-        self._proofs: Proofs | None = None
-        if prove or self._profile.prove:
-            self._proofs = Proofs(self.session, self._trust)
+        self._prover = Proofs(self.session, self._trust)
+        #: If all that the server says of paths must be proven.
+        self._proofs = self._prover if prove or self._profile.prove else None
+        keys = VolumeKeys(self._home.directory / "keys")
+        self._changes = Changes(self.session, self._trust, keys, self._profile.principal)
         self._manifests: BoundedCache[str, Manifest] = BoundedCache(
             MANIFEST_CACHE_BYTES, lambda manifest: manifest.memory_bytes
         )
@@ -143,35 +150,71 @@ class Client(ForkSafe):
                 return
             query.update(cursor=page["cursor"], at=page["seq"])
 
+    # Changes
+
+    def change(self, path: Path, asked: Asked, request: Request) -> Answer:
+        """
+        Makes the change that `request` asks for, which is `asked`. In a volume with custody `client` it is signed here:
+        `read_only` if the writer key is not here, `untrusted` if the server prepares something else.
+        """
+        require_volume(path, "change")
+        with naming(path):
+            return self._changes.make(path.volume, asked, request)
+
+    def open_upload(self, path: Path, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """An `Upload` of the API. What it brings is nowhere until a change names it."""
+        json_body = {**body, "path": self.api_path(path)}
+        request = Request("POST", FILES, options={"json_body": json_body, **options})
+        with naming(path):
+            return json_of(self._changes.pass_on(path.volume, request))
+
     def make_directory(self, path: Path, *, parents: bool) -> None:
         """With `parents` missing ones are made too, and it may exist."""
         body = {"kind": "directory", "path": self.api_path(path), "parents": parents}
-        with naming(path):
-            self.session.request("POST", FILES, json_body=body, changes=True)
+        request = Request("POST", FILES, options={"json_body": body})
+        self.change(path, MakeDirectory(path.path, parents), request)
 
     def remove(self, path: Path, *, recursive: bool = False, only: str | None = None) -> None:
         """`only` is `file` or `directory`. With everything below it, atomically, if `recursive`."""
         query = {"path": self.api_path(path), "recursive": recursive or None, "only": only}
-        with naming(path):
-            self.session.request("DELETE", FILES, query=query, changes=True)
+        asked = Remove(path.path, recursive=recursive, only=only)
+        self.change(path, asked, Request("DELETE", FILES, query))
 
     def rename(self, path: Path, to: Path) -> None:
         """A file that is there is replaced. One change, whatever is below."""
-        self._change(path, {"op": "rename", "to": self.api_path(to)})
+        body = {"op": "rename", "to": self._inside(path, to)}
+        self._patch(path, Rename(path.path, to.path), body)
 
     def copy(self, path: Path, to: Path, *, at: str | None = None) -> None:
         """A second name for the same content, in the same volume; no bytes move."""
-        body = {"op": "copy", "to": self.api_path(to)}
-        self._change(path, body if at is None else {**body, "at": at})
+        body = {"op": "copy", "to": self._inside(path, to)}
+        if at is None:
+            self._patch(path, Copy(path.path, to.path, None), body)
+            return
+        past = None
+        if self._trust.trusted(path.volume).writer_key is not None:
+            past = self._prover.look(path, at)
+            # A time may mean another state when the server comes to it.
+            at = str(past.seq)
+        asked = Copy(path.path, to.path, past and past.leaf)
+        self._patch(path, asked, {**body, "at": at})
 
     def set_time(self, path: Path) -> None:
         """The time of its last change becomes the present one."""
-        self._change(path, {"op": "set", "mtimeUs": time.time_ns() // 1000})
+        now_us = time.time_ns() // 1000
+        self._patch(path, SetTime(path.path, now_us), {"op": "set", "mtimeUs": now_us})
 
-    def _change(self, path: Path, body: dict[str, Any]) -> None:
+    def _patch(self, path: Path, asked: Asked, body: dict[str, Any]) -> None:
         query = {"path": self.api_path(path)}
-        with naming(path):
-            self.session.request("PATCH", FILES, query=query, json_body=body, changes=True)
+        self.change(path, asked, Request("PATCH", FILES, query, {"json_body": body}))
+
+    def _inside(self, path: Path, to: Path) -> str:
+        """The path of the API of `to`, which must be in the same volume."""
+        require_volume(to, "change")
+        if self._trust.name_of(to.volume) == self._trust.name_of(path.volume):
+            return self.api_path(to)
+        state = f"it is in another volume than {shown(path)}"
+        raise make_error("bad_request", f"cannot change {shown(to)}: {state}")
 
     # Versions of files
 
@@ -285,7 +328,7 @@ def moment_of(at: Moment | None) -> str | None:
     return None if at is None else str(at)
 
 
-def file_log_of(chunks: list[Chunk], *, size: int, chunk_size: int) -> Any:
+def file_log_of(chunks: list[Chunk], *, size: int, chunk_size: int) -> FileLog:
     """A new log, which no other has the name of."""
     return new_file_log(
         chunks,

@@ -32,10 +32,7 @@ from .state_map import (
     Bytes,
     StateEntry,
     StateProof,
-    decode_entry,
     directory_range,
-    hash_entry,
-    state_key,
     unproven,
 )
 
@@ -70,7 +67,7 @@ def decode_evidence(body: bytes) -> Evidence:
     policy = fields.sized(4, RECORD_BYTES_MAX)
     newest = Proof(note, meta, policy, _hashes(fields))
     nodes, entries = (
-        [fields.sized(4, 2 * RECORD_BYTES_MAX) for _ in range(_count(fields, EVIDENCE_PARTS_MAX))]
+        [fields.sized(4, 2 * RECORD_BYTES_MAX) for _ in range(fields.count(EVIDENCE_PARTS_MAX))]
         for _ in range(2)
     )
     last = fields.text(4, NAME_BYTES_MAX)
@@ -86,15 +83,8 @@ def decode_evidence(body: bytes) -> Evidence:
     return Evidence(newest, nodes, entries, last, view, past)
 
 
-def _count(fields: Bytes, count_max: int) -> int:
-    count = fields.number(4)
-    if count > count_max:
-        raise fields.malformed(f"{count} parts")
-    return count
-
-
 def _hashes(fields: Bytes) -> list[bytes]:
-    return [fields.take(DIGEST_BYTES) for _ in range(_count(fields, LOG_PROOF_HASHES_MAX))]
+    return [fields.take(DIGEST_BYTES) for _ in range(fields.count(LOG_PROOF_HASHES_MAX))]
 
 
 class Place(NamedTuple):
@@ -105,6 +95,8 @@ class Place(NamedTuple):
     node: int
     #: An `Entry` of the API.
     entry: dict[str, Any]
+    #: The same as the map has it; None for the root directory.
+    leaf: StateEntry | None
 
 
 class ProvenTree:
@@ -134,9 +126,8 @@ class ProvenTree:
                 "its checkpoint says nothing of the state: nothing was changed in it yet"
             )
         self._created_us = created_ms_of(evidence.newest.meta) * 1000
-        self._proof = StateProof(state, evidence.nodes)
+        self._proof = StateProof(state, evidence.nodes, evidence.entries)
         self._last = evidence.last
-        self._entries = {hash_entry(data): data for data in evidence.entries}
 
     @property
     def is_part(self) -> bool:
@@ -150,18 +141,17 @@ class ProvenTree:
 
     def walk(self, path: str) -> Place:
         """Each step of the way is proven, also that it ends: then `not_found` or `not_a_directory`."""
-        place = Place("", 0, self._root())
+        place = Place("", 0, self._root(), None)
         for name in path.split("/") if path else []:
             if place.entry["kind"] != "directory":
                 state = f"{shown(place.path)} is not a directory"
                 raise self._refusal("not_a_directory", path, state)
-            leaf = self._proof.leaf(place.node, name)
+            leaf = self._proof.entry(place.node, name)
             if leaf is None:
                 self._require_view(place.node, whole=True)
                 raise self._refusal("not_found", path, "it does not exist")
-            entry = self._entry(leaf, state_key(place.node, name))
             walked = f"{place.path}/{name}".lstrip("/")
-            place = Place(walked, entry.node, self._json(walked, entry))
+            place = Place(walked, leaf.node, self._json(walked, leaf), leaf)
         return place
 
     def list(self, place: Place, after: str) -> tuple[list[dict[str, Any]], str]:
@@ -170,23 +160,12 @@ class ProvenTree:
             state = f"it is a {place.entry['kind']}"
             raise self._refusal("not_a_directory", place.path, state)
         self._require_view(place.node, whole=False)
-        found = self._proof.range(directory_range(place.node, after, self._last))
-        entries = [self._entry(leaf, key) for key, leaf in found]
+        entries = self._proof.entries(directory_range(place.node, after, self._last))
         if self._last and (not entries or entries[-1].name != self._last):
             raise unproven("the page does not end where it says")
         return [
             self._json(f"{place.path}/{entry.name}".lstrip("/"), entry) for entry in entries
         ], self._last
-
-    def _entry(self, leaf: bytes, key: bytes) -> StateEntry:
-        data = self._entries.get(leaf)
-        if data is None:
-            raise unproven("an entry is missing")
-        entry = decode_entry(data)
-        # Its writer has put it there; that it names its own place is what makes it an entry.
-        if state_key(entry.parent, entry.name) != key:
-            raise unproven("an entry is not at its place")
-        return entry
 
     def _require_view(self, directory: int, *, whole: bool) -> None:
         """What is not in a part of the map may be there all the same, unless the writer says that it is not."""

@@ -19,16 +19,8 @@ FRAME_HEADER = struct.Struct(">QII")
 _ENTRY = struct.Struct(">QII32s")
 _LEAF = struct.Struct(">QI32s")
 _NO_DIGEST = bytes(DIGEST_BYTES)
-_SAFE_INTEGER_MAX = 2**53 - 1
-
-# GDPfsMsg, GDPfsMeta and GDPfsFchunk: tags of fields, which are number << 3 | wire type.
-_MSG_META, _MSG_FCHUNK = b"\x0a", b"\x12"
-_META_VERSION, _META_KIND, _META_NONCE, _META_HASH = b"\x08", b"\x10", b"\x1a", b"\x20"
-_META_CREATED, _META_CHUNK_SIZE = b"\x28", b"\x48"
-_FCHUNK_OFFSET, _FCHUNK_LENGTH = b"\x08", b"\x10"
-_FCHUNK_CHECKSUM, _FCHUNK_DIGEST = b"\x1d", b"\x22"
-_KIND_FILE = 2
-_SHA256 = 1
+#: Of the count at the start of a frontier.
+_COUNT_BYTES = 8
 
 
 class Chunk(NamedTuple):
@@ -115,18 +107,32 @@ class MerkleTree:
     """The root of RFC 6962 over leaves that come one by one."""
 
     def __init__(self) -> None:
-        self._count = 0
+        #: Leaves.
+        self.count = 0
         #: Of the perfect subtrees, the largest first.
         self._hashes: list[bytes] = []
 
+    @staticmethod
+    def decode(frontier: bytes) -> MerkleTree:
+        """A tree that goes on behind leaves of which only the frontier is known. `corrupt` for what is none."""
+        tree = MerkleTree()
+        tree.count = int.from_bytes(frontier[:_COUNT_BYTES], "big")
+        hashes = frontier[_COUNT_BYTES:]
+        if len(frontier) < _COUNT_BYTES or len(hashes) != tree.count.bit_count() * DIGEST_BYTES:
+            raise make_error("corrupt", "cannot decode Merkle frontier: its length")
+        tree._hashes = [
+            hashes[at : at + DIGEST_BYTES] for at in range(0, len(hashes), DIGEST_BYTES)
+        ]
+        return tree
+
     def add(self, leaf: bytes) -> None:
         node = hashlib.sha256(b"\x00" + leaf).digest()
-        count = self._count
+        count = self.count
         while count & 1:
             node = hashlib.sha256(b"\x01" + self._hashes.pop() + node).digest()
             count >>= 1
         self._hashes.append(node)
-        self._count += 1
+        self.count += 1
 
     def root(self) -> bytes:
         if not self._hashes:
@@ -141,69 +147,6 @@ def text_of_digest(digest: bytes) -> str:
     return f"sha256:{digest.hex()}"
 
 
-class FileLog(NamedTuple):
-    """What a commit says of a new file."""
-
-    #: In records framing.
-    records: bytes
-    #: Root of the log, `sha256:…`
-    root: str
-    manifest: Manifest
-
-
-def new_file_log(
-    chunks: list[Chunk], *, size: int, chunk_size: int, created_ms: int, nonce: bytes
-) -> FileLog:
-    """The log of a new file: its meta record and an fchunk for each chunk."""
-    tree = MerkleTree()
-    framed = bytearray()
-    records = [encode_meta(nonce=nonce, created_ms=created_ms, chunk_size=chunk_size)]
-    records += [encode_fchunk(chunk) for chunk in chunks]
-    if (chunks[-1].end if chunks else 0) < size:
-        records.append(encode_fchunk(Chunk(size, 0, 0, b"")))
-    for record in records:
-        tree.add(record)
-        framed += frame_record(record)
-    return FileLog(bytes(framed), text_of_digest(tree.root()), Manifest.of(chunks, size))
-
-
-def frame_record(record: bytes) -> bytes:
-    return struct.pack(">I", len(record)) + record
-
-
-def encode_meta(*, nonce: bytes, created_ms: int, chunk_size: int) -> bytes:
-    """Record 0 of a file log."""
-    body = b"".join(
-        [
-            _META_VERSION + _varint(1),
-            _META_KIND + _varint(_KIND_FILE),
-            _META_NONCE + _varint(len(nonce)) + nonce,
-            _META_HASH + _varint(_SHA256),
-            _META_CREATED + _varint(created_ms),
-            _META_CHUNK_SIZE + _varint(chunk_size),
-        ]
-    )
-    return _MSG_META + _varint(len(body)) + body
-
-
-def encode_fchunk(chunk: Chunk) -> bytes:
-    """From `chunk.offset` on the file is this chunk; of length 0, it ends there."""
-    offset, length, checksum, digest = chunk
-    body = b"" if offset == 0 else _FCHUNK_OFFSET + _varint(offset)
-    if length > 0:
-        body += _FCHUNK_LENGTH + _varint(length)
-        if checksum != 0:
-            body += _FCHUNK_CHECKSUM + struct.pack("<I", checksum)
-        body += _FCHUNK_DIGEST + _varint(len(digest)) + digest
-    return _MSG_FCHUNK + _varint(len(body)) + body
-
-
-def _varint(value: int) -> bytes:
-    if not 0 <= value <= _SAFE_INTEGER_MAX:
-        raise make_error("bad_request", f"cannot encode {value}: need 0 to 2^53 - 1")
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+def digest_of_text(text: str) -> bytes:
+    """The inverse, of what was made so."""
+    return bytes.fromhex(text.removeprefix("sha256:"))

@@ -93,3 +93,16 @@ REMEMBERED_CHECKPOINTS_MAX = 64
 SIGNATURES_MAX = 64
 #: How often a volume that is in use must show that it goes on from what was seen.
 TRUST_CHECK_SECONDS = 60.0
+
+# Signing: changes of volumes whose writer key is here.
+#: How often a change is checked and signed anew because others were faster.
+SIGNING_ATTEMPTS_MAX = 16
+#: Changes of a client that are prepared or signed at the same time. The server makes those of a volume one by one.
+SIGNING_CHANGES_MAX = 8
+#: Times that a server chooses, and that are signed, are no farther from ours.
+SIGNING_CLOCK_SKEW_SECONDS = 3600
+#: Records of one change, and file logs; records of one file log.
+COMMIT_RECORDS_MAX = 65_536
+FILE_RECORDS_MAX = 1_048_576
+#: A count, and a hash for each of its bits.
+FRONTIER_BYTES_MAX = 8 + 53 * 32

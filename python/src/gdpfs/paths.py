@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from .errors import make_error, shown
+from .limits import NAME_BYTES_MAX
 
 SCHEME = "gdp://"
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -46,3 +47,13 @@ def require_volume(path: Path, verb: str) -> None:
 def is_volume_name(text: str) -> bool:
     """Is it the name itself, and no alias? An alias has no more than 32 characters."""
     return _VOLUME_NAME.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """May something in a directory be called that?"""
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    is_plain = text not in ("", ".", "..") and "/" not in text and "\0" not in text
+    return is_plain and length <= NAME_BYTES_MAX

@@ -10,6 +10,7 @@ from .evidence import Place, ProvenTree
 from .limits import LIST_PAGE_MAX
 from .paths import Path
 from .session import EVIDENCE, Session
+from .state_map import StateEntry
 from .trust import TrustedVolumes
 
 
@@ -18,6 +19,8 @@ class ProvenEntry(NamedTuple):
 
     #: An `Entry` of the API.
     entry: dict[str, Any]
+    #: The same as the state map has it; None for the root directory.
+    leaf: StateEntry | None
     #: Of the state that has it, which can be asked for again.
     seq: int
 
@@ -35,7 +38,8 @@ class Proofs:
     def look(self, path: Path, at: str | None = None) -> ProvenEntry:
         with naming(path):
             tree = self._ask(path, at)
-            return ProvenEntry(self._walk(path, tree).entry, tree.seq)
+            place = self._walk(path, tree)
+            return ProvenEntry(place.entry, place.leaf, tree.seq)
 
     def entries(self, path: Path, *, recursive: bool, at: str | None) -> Iterator[dict[str, Any]]:
         """What is in a directory or, directory by directory, below it, all of one state."""
@@ -75,7 +79,7 @@ class Proofs:
             trusted.name, trusted.checkpoint, answer.body, reference=path.volume, at=at
         )
         self._require_sight(path.volume, tree)
-        self._trust.advance(path.volume, tree.newest)
+        self._trust.advance(trusted.name, tree.newest)
         return tree
 
     def _require_sight(self, volume: str, tree: ProvenTree) -> None:

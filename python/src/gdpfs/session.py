@@ -35,6 +35,8 @@ CHUNKS = "application/vnd.gdpfs.chunks"
 DIGESTS = "application/vnd.gdpfs.digests"
 RECORDS = "application/vnd.gdpfs.records"
 EVIDENCE = "application/vnd.gdpfs.evidence"
+PREPARED = "application/vnd.gdpfs.prepared"
+SIGNED = "application/vnd.gdpfs.signed"
 BYTES = "application/octet-stream"
 
 
@@ -64,11 +66,12 @@ class Session(ForkSafe):
         if_match: str | None = None,
         if_absent: bool = False,
         changes: bool = False,
+        request_id: str | None = None,
         receive: Callable[[http.client.HTTPResponse], None] | None = None,
     ) -> Answer:
         """
         The successful answer. Raises what the server answered, or `unavailable` or `untrusted` for the network. With
-        `changes` the request has a name, so that a repeat has no second effect.
+        `changes` the request has a name, `request_id` or a new one, so that a repeat has no second effect.
         """
         headers = {"Accept": accept}
         if json_body is not None:
@@ -76,7 +79,7 @@ class Session(ForkSafe):
         if body is not None:
             headers["Content-Type"] = body[0]
         if changes:
-            headers["Idempotency-Key"] = uuid.uuid4().hex
+            headers["Idempotency-Key"] = request_id or new_request_id()
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
         if if_absent:
@@ -88,14 +91,7 @@ class Session(ForkSafe):
 
     def json(self, method: str, route: str, **options: Any) -> dict[str, Any]:
         """The same, and the body of the answer."""
-        answer = self.request(method, route, **options)
-        try:
-            value = json.loads(answer.body)
-        except ValueError as cause:
-            raise make_error("corrupt", "cannot use response: it is not JSON") from cause
-        if not isinstance(value, dict):
-            raise make_error("corrupt", "cannot use response: it is not a JSON object")
-        return value
+        return json_of(self.request(method, route, **options))
 
     def _with_retries(self, exchange: Exchange) -> Answer:
         first_failure: float | None = None
@@ -173,6 +169,22 @@ class Session(ForkSafe):
         if answer.status != 200:
             raise _error_of(answer)
         self._credentials.accept(str(json.loads(answer.body)["certificate"]))
+
+
+def json_of(answer: Answer) -> dict[str, Any]:
+    """The body of an answer; `corrupt` for what is none."""
+    try:
+        value = json.loads(answer.body)
+    except ValueError as cause:
+        raise make_error("corrupt", "cannot use response: it is not JSON") from cause
+    if not isinstance(value, dict):
+        raise make_error("corrupt", "cannot use response: it is not a JSON object")
+    return value
+
+
+def new_request_id() -> str:
+    """The name of a changing request."""
+    return uuid.uuid4().hex
 
 
 def _target(route: str, query: Mapping[str, Any] | None) -> str:

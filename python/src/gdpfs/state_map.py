@@ -10,9 +10,11 @@ from typing import NamedTuple
 from .errors import GdpfsError, make_error
 from .formats import DIGEST_BYTES
 from .limits import NAME_BYTES_MAX
+from .paths import is_name
 
 _LEAF_PREFIX, _NODE_PREFIX = b"\x02", b"\x03"
 _PARENT = struct.Struct(">Q")
+_SIZE = struct.Struct(">H")
 _KEY_BYTES_MAX = _PARENT.size + NAME_BYTES_MAX + 1
 _SAFE_INTEGER_MAX = 2**53 - 1
 
@@ -51,6 +53,13 @@ class Bytes:
         if length > length_max:
             raise self.malformed(f"a part of {length} bytes")
         return self.take(length)
+
+    def count(self, count_max: int) -> int:
+        """Of parts that follow, four bytes."""
+        count = self.number(4)
+        if count > count_max:
+            raise self.malformed(f"{count} parts")
+        return count
 
     def text(self, size_bytes: int, length_max: int) -> str:
         try:
@@ -101,7 +110,7 @@ def decode_entry(data: bytes) -> StateEntry:
         mtime_us=int.from_bytes(fields.take(8), "big", signed=True),
         author=fields.text(2, len(data)),
     )
-    if entry.name in ("", ".", "..") or "/" in entry.name or "\0" in entry.name:
+    if not is_name(entry.name):
         raise fields.malformed("a name that is none")
     if entry.kind == FILE:
         entry = entry._replace(
@@ -118,6 +127,23 @@ def decode_entry(data: bytes) -> StateEntry:
     if fields.left:
         raise fields.malformed("there is more behind it")
     return entry
+
+
+def encode_entry(entry: StateEntry) -> bytes:
+    """What `decode_entry` reads."""
+    name, author = entry.name.encode(), entry.author.encode()
+    parts = [
+        _PARENT.pack(entry.parent) + _SIZE.pack(len(name)) + name,
+        struct.pack(">QQBHq", entry.node, entry.seq, entry.kind, entry.mode, entry.mtime_us),
+        _SIZE.pack(len(author)) + author,
+    ]
+    if entry.kind == FILE:
+        parts.append(struct.pack(">Q", entry.size) + entry.log)
+        parts.append(struct.pack(">Q", entry.log_count) + entry.root + entry.content)
+    elif entry.kind == SYMLINK:
+        target = entry.target.encode()
+        parts.append(_SIZE.pack(len(target)) + target)
+    return b"".join(parts)
 
 
 def hash_entry(data: bytes) -> bytes:
@@ -157,31 +183,58 @@ def directory_range(parent: int, after: str, last: str) -> KeyRange:
     )
 
 
+class Child(NamedTuple):
+    """Below a node: a leaf, or another node."""
+
+    #: What keys below it have behind the path of the node.
+    label: bytes
+    is_leaf: bool
+    hash: bytes
+
+
 class StateProof:
-    """Nodes of a map. Who knows its root finds each by its hash, so that nothing else need be believed."""
+    """
+    Nodes of a map, and entries that are its leaves. Who knows its root finds each by its hash, so that nothing else
+    need be believed.
+    """
 
-    def __init__(self, root: bytes, nodes: Sequence[bytes]) -> None:
-        self._root = root
-        self._nodes = {hashlib.sha256(_NODE_PREFIX + node).digest(): node for node in nodes}
+    def __init__(self, root: bytes, nodes: Sequence[bytes], entries: Sequence[bytes]) -> None:
+        self.root = root
+        # The node of a map that has nothing in it is sent by nobody.
+        self._nodes = {_hash_node(node): node for node in (b"", *nodes)}
+        self._entries = {hash_entry(data): data for data in entries}
 
-    def range(self, keys: KeyRange) -> list[tuple[bytes, bytes]]:
+    def children(self, digest: bytes) -> list[Child]:
+        """Of the node with this hash. `untrusted` if it is missing, `corrupt` if it is malformed."""
+        node = self._nodes.get(digest)
+        if node is None:
+            raise unproven("a node is missing")
+        return list(_decode_node(node))
+
+    def entry(self, parent: int, name: str) -> StateEntry | None:
+        """What is there; None if it is proven that nothing is. Throws as `entries` does."""
+        found = self.entries(key_range(parent, name))
+        return found[0] if found else None
+
+    def entries(self, keys: KeyRange) -> list[StateEntry]:
         """
-        All keys of the range in their order, and the hashes of their leaves. `untrusted` if a node that may hold one is
-        missing, `corrupt` if one is malformed.
+        All entries of the range in the order of their keys. `untrusted` if a node that may hold one is missing, or one
+        itself, `corrupt` if one is malformed.
         """
+        return [self._entry(key, leaf) for key, leaf in self._leaves(keys)]
+
+    def _leaves(self, keys: KeyRange) -> list[tuple[bytes, bytes]]:
         found: list[tuple[bytes, bytes]] = []
         # In a true map no node stands at two places; a false one could make a walk without end.
         visited: set[bytes] = set()
-        waiting = [(b"", self._root)]
+        waiting = [(b"", self.root)]
         while waiting:
             path, digest = waiting.pop()
-            node = self._nodes.get(digest)
-            if node is None:
-                raise unproven("a node is missing")
+            children = self.children(digest)
             if digest in visited:
                 raise unproven("a node stands at two places")
             visited.add(digest)
-            for label, is_leaf, child in _children(node):
+            for label, is_leaf, child in children:
                 place = path + label
                 if len(place) > _KEY_BYTES_MAX:
                     raise unproven("a key is too long")
@@ -191,14 +244,32 @@ class StateProof:
                     waiting.append((place, child))
         return sorted(found)
 
-    def leaf(self, parent: int, name: str) -> bytes | None:
-        """The hash of the key's leaf; None if it is proven not to be there."""
-        found = self.range(key_range(parent, name))
-        return found[0][1] if found else None
+    def _entry(self, key: bytes, leaf: bytes) -> StateEntry:
+        data = self._entries.get(leaf)
+        if data is None:
+            raise unproven("an entry is missing")
+        entry = decode_entry(data)
+        # Its writer has put it there; that it names its own place is what makes it an entry.
+        if state_key(entry.parent, entry.name) != key:
+            raise unproven("an entry is not at its place")
+        return entry
 
 
-def _children(node: bytes) -> Iterator[tuple[bytes, bool, bytes]]:
-    """Label, whether it is a leaf, and hash."""
+def hash_of_node(children: Sequence[Child]) -> bytes:
+    """Of the node that has these below it, in the order of their labels."""
+    return _hash_node(
+        b"".join(
+            _SIZE.pack(len(label)) + label + (b"\0" if is_leaf else b"\1") + digest
+            for label, is_leaf, digest in children
+        )
+    )
+
+
+def _hash_node(node: bytes) -> bytes:
+    return hashlib.sha256(_NODE_PREFIX + node).digest()
+
+
+def _decode_node(node: bytes) -> Iterator[Child]:
     fields = Bytes(node, "node of the state map")
     before = -1
     while fields.left:
@@ -207,4 +278,4 @@ def _children(node: bytes) -> Iterator[tuple[bytes, bool, bytes]]:
         if not label or kind > 1 or label[0] <= before:
             raise fields.malformed("its children are none, or out of order")
         before = label[0]
-        yield label, kind == 0, fields.take(DIGEST_BYTES)
+        yield Child(label, kind == 0, fields.take(DIGEST_BYTES))

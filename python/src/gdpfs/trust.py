@@ -19,7 +19,9 @@ from urllib.parse import quote
 from .checkpoints import (
     Checkpoint,
     Proof,
+    Proven,
     decode_base64,
+    is_signed_by_clients,
     parse_checkpoint,
     untrusted,
     verify_continuation,
@@ -131,6 +133,8 @@ class Trusted(NamedTuple):
     name: str
     #: The newest one that the server has shown.
     checkpoint: Checkpoint
+    #: Public key of the clients who sign its changes; None: the server does.
+    writer_key: bytes | None
     #: Monotonic seconds.
     next_check: float
 
@@ -175,12 +179,24 @@ class TrustedVolumes(ForkSafe):
                 self._known[reference] = latest
             return latest
 
-    def advance(self, reference: str, checkpoint: Checkpoint) -> None:
+    def advance(self, name: str, checkpoint: Checkpoint) -> None:
         """A newer one that was proven to continue what was seen; the next look stores what is shown then."""
         with self._lock:
-            known = self._known.get(reference)
-            if known is not None and checkpoint.count > known.checkpoint.count:
-                self._known[reference] = known._replace(checkpoint=checkpoint)
+            for reference, known in self._known.items():
+                if known.name == name and checkpoint.count > known.checkpoint.count:
+                    self._known[reference] = known._replace(checkpoint=checkpoint)
+
+    def remember(self, name: str, checkpoint: Checkpoint, note: bytes) -> None:
+        """The same of one that was signed here. `note` says it, and is stored."""
+        self.advance(name, checkpoint)
+        before = self._store.read(name)
+        if self._store.add(name, note):
+            self._drop_older(name, before, checkpoint)
+
+    def require_continuation(self, name: str, older: Checkpoint, newer: Proven) -> None:
+        """Has the server prove that one goes on from the other; `untrusted` if it does not."""
+        between = _proof_of(self._ask(name, [older], newer.checkpoint))
+        verify_continuation(older, newer, between.consistency)
 
     def has_seen_whole(self, reference: str) -> bool:
         """Were we ever shown a proof from the volume's whole tree?"""
@@ -195,7 +211,7 @@ class TrustedVolumes(ForkSafe):
 
     def _look(self, reference: str, known: Trusted | None) -> Trusted:
         name = known.name if known is not None else self._name_known_for(reference)
-        seen = [] if name is None else self._store.read(name)
+        seen = [] if name is None else self._seen_of(name)
         volume = self._ask(reference, seen)
         found = str(volume["name"])
         if is_volume_name(reference):
@@ -205,11 +221,19 @@ class TrustedVolumes(ForkSafe):
         else:
             self._home.remember_volume(self._profile, reference, found)
         if found != name:
-            seen = self._store.read(found)
+            seen = self._seen_of(found)
             if seen:
                 volume = self._ask(found, seen)
-        checkpoint = self._hold(reference, found, seen, volume)
-        return Trusted(found, checkpoint, time.monotonic() + TRUST_CHECK_SECONDS)
+        checkpoint, writer_key = self._hold(reference, found, seen, volume)
+        return Trusted(found, checkpoint, writer_key, time.monotonic() + TRUST_CHECK_SECONDS)
+
+    def _seen_of(self, name: str) -> list[Checkpoint]:
+        """What is stored, and what this process has seen beside that."""
+        seen = self._store.read(name)
+        for known in list(self._known.values()):
+            if known.name == name and known.checkpoint.count > (seen[-1].count if seen else 0):
+                seen.append(known.checkpoint)
+        return seen
 
     def _name_known_for(self, reference: str) -> str | None:
         return reference if is_volume_name(reference) else self._profile.volumes.get(reference)
@@ -223,26 +247,27 @@ class TrustedVolumes(ForkSafe):
 
     def _hold(
         self, reference: str, name: str, seen: list[Checkpoint], volume: dict[str, Any]
-    ) -> Checkpoint:
+    ) -> tuple[Checkpoint, bytes | None]:
         """
-        What is shown, which is remembered if it goes on from all that was seen. `untrusted` if it does not.
+        What is shown, which is remembered if it goes on from all that was seen, and whose key signs changes, if that is
+        not the server's. `untrusted` if it does not.
         """
         try:
             proof = _proof_of(volume)
+            is_of_clients = is_signed_by_clients(name, proof.meta)
             # Whoever stored it has verified it.
-            if seen == [parse_checkpoint(proof.note)]:
-                return seen[0]
+            if seen == [parse_checkpoint(proof.note)] and not is_of_clients:
+                return seen[0], None
             proven = verify_proof(name, proof)
             checkpoint = proven.checkpoint
             if seen:
                 verify_continuation(seen[-1], proven, proof.consistency)
             # Two processes have seen one each: both must have been shown one history.
             for older in seen[:-1]:
-                between = _proof_of(self._ask(name, [older], checkpoint))
-                verify_continuation(older, proven, between.consistency)
-            is_new = not seen or checkpoint.count > seen[-1].count
-            if is_new and not self._store.add(name, proof.note):
-                return checkpoint
+                self.require_continuation(name, older, proven)
+            if self._store.add(name, proof.note):
+                self._drop_older(name, seen, checkpoint)
+            return checkpoint, proven.writer_key if is_of_clients else None
         except GdpfsError as cause:
             if cause.code not in ("untrusted", "corrupt"):
                 raise
@@ -252,10 +277,11 @@ class TrustedVolumes(ForkSafe):
             )
             detail = f"cannot use volume {shown(reference)}: {cause.detail}"
             raise make_error("untrusted", detail, hint) from cause
+
+    def _drop_older(self, name: str, seen: list[Checkpoint], newest: Checkpoint) -> None:
         for older in seen:
-            if older.count < checkpoint.count:
+            if older.count < newest.count:
                 self._store.drop(name, older)
-        return checkpoint
 
 
 def _proof_of(volume: dict[str, Any]) -> Proof:

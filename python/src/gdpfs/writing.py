@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from .asked import PutFile, SentBytes, SentLog
 from .client import FILES, Client, file_log_of
-from .connections import Buffer
+from .connections import Buffer, Parts
 from .errors import GdpfsError, make_error, shown
-from .formats import Chunk, Manifest, chunk_of
+from .formats import Chunk, Manifest, chunk_of, text_of_digest
 from .limits import (
     BODY_BYTES,
     CHUNK_BYTES_DEFAULT,
@@ -19,8 +20,10 @@ from .limits import (
     WHOLE_FILE_BYTES,
 )
 from .paths import Path
+from .records import frame_records
 from .sending import ChunkSender
-from .session import BYTES, RECORDS
+from .session import BYTES, RECORDS, json_of
+from .signing import Request
 
 STORAGE = "/api/v1/storage/files"
 
@@ -28,15 +31,17 @@ STORAGE = "/api/v1/storage/files"
 def write_whole(client: Client, path: Path, data: Buffer, *, exclusive: bool = False) -> None:
     """A file in one request. Its server's word for what it is is compared with `data`."""
     with memoryview(data).cast("B") as view:
-        answer = client.session.json(
-            "POST",
-            STORAGE,
-            query={"path": client.api_path(path), "parents": True},
-            body=(BYTES, (view,)),
-            if_absent=exclusive,
-            changes=True,
-        )
+        content = SentBytes(len(view), lambda offset, length: view[offset : offset + length])
+        answer = _send_bytes(client, PutFile(path.path, content, exclusive), path, (view,))
         _confirm(client, path, view, answer)
+
+
+def _send_bytes(
+    client: Client, asked: PutFile, path: Path, body: Parts | tuple[Buffer, ...]
+) -> dict[str, Any]:
+    query = {"path": client.api_path(path), "parents": True}
+    options = {"body": (BYTES, body), "if_absent": asked.exclusive}
+    return json_of(client.change(path, asked, Request("POST", STORAGE, query, options)))
 
 
 def _confirm(client: Client, path: Path, data: memoryview, answer: dict[str, Any]) -> None:
@@ -124,11 +129,9 @@ class FileWriter:
             raise make_error("usage", detail, "open it again after the fork")
 
     def _open(self) -> None:
-        body = {"kind": "upload", "path": self._client.api_path(self._path), "size": self._size}
+        body = {"kind": "upload", "size": self._size}
         known = {name: value for name, value in body.items() if value is not None}
-        upload = self._client.session.json(
-            "POST", FILES, json_body=known, if_absent=self._exclusive, changes=True
-        )
+        upload = self._client.open_upload(self._path, known, if_absent=self._exclusive)
         chunking = upload["chunking"]
         if chunking["mode"] == "fixed":
             self._sender = ChunkSender(self._client, upload, int(chunking["chunkSize"]))
@@ -142,18 +145,16 @@ class FileWriter:
             **sender.query,
             "path": client.api_path(self._path),
             "size": size,
-            "root": log.root,
+            "root": text_of_digest(log.root),
             "content": log.manifest.root,
             "parents": True,
         }
+        options = {"body": (RECORDS, (frame_records(log.records),)), "if_absent": self._exclusive}
+        content = SentLog(log.name, len(log.records), log.root, log.manifest)
+        asked = PutFile(self._path.path, content, self._exclusive)
         try:
-            answer = client.session.json(
-                "PATCH",
-                FILES,
-                query=query,
-                body=(RECORDS, (log.records,)),
-                if_absent=self._exclusive,
-                changes=True,
+            answer = json_of(
+                client.change(self._path, asked, Request("PATCH", FILES, query, options))
             )
         except GdpfsError as error:
             if error.code != "chunk_missing":
@@ -172,19 +173,17 @@ class FileWriter:
 def send_file(client: Client, path: Path, file: BinaryIO, *, exclusive: bool = False) -> None:
     """A local file in one request, cut by the server; afterwards both are compared chunk by chunk."""
     size = file.seek(0, io.SEEK_END)
-    answer = client.session.json(
-        "POST",
-        STORAGE,
-        query={"path": client.api_path(path), "parents": True},
-        body=(BYTES, FileParts(file, size)),
-        if_absent=exclusive,
-        changes=True,
-    )
+
+    def read(offset: int, length: int) -> bytes:
+        file.seek(offset)
+        return file.read(length)
+
+    asked = PutFile(path.path, SentBytes(size, read), exclusive)
+    answer = _send_bytes(client, asked, path, FileParts(file, size))
     version = client.version_written(path, str(answer["seq"]))
     position = 0
     for chunk in version.manifest:
-        file.seek(chunk.offset)
-        data = file.read(chunk.length)
+        data = read(chunk.offset, chunk.length)
         if chunk.offset != position or chunk_of(chunk.offset, data).digest != chunk.digest:
             detail = f"cannot confirm {shown(path)}: the server has other bytes at {chunk.offset}"
             raise make_error("corrupt", detail, "did the local file change meanwhile?")

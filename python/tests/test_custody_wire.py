@@ -1,0 +1,147 @@
+"""A real server of volumes that are signed here, and somebody in between who lies: it is not believed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from custody_lab import directory, own_volume, with_records
+from gdpfs import session
+from gdpfs.client import Client
+from gdpfs.connections import Answer
+from gdpfs.errors import NotPermitted, make_error
+from gdpfs.paths import parse_path
+from gdpfs.prepared import decode_prepared
+from gdpfs.records import encode_removal
+from gdpfs.session import PREPARED
+from harness import Server
+from prepared_forms import encode_prepared
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def own_url(server: Server) -> str:
+    return own_volume(server, f"wire{next(_numbers)}")
+
+
+class Wire:
+    """What is between this process and the server."""
+
+    def __init__(self) -> None:
+        #: What is answered to a request for a route; the second argument is the honest answer. None: that.
+        self.answer: Callable[[str, Callable[[], Answer]], Answer] | None = None
+        self.signed = 0
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    ask = session.Session.request
+    wire = Wire()
+
+    def request(self: Any, method: str, route: str, **options: Any) -> Answer:
+        def honest() -> Answer:
+            return ask(self, method, route, **options)
+
+        wire.signed += route.endswith("/commits")
+        return honest() if wire.answer is None else wire.answer(route, honest)
+
+    monkeypatch.setattr(session.Session, "request", request)
+    yield wire
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("lie", ["another change", "a replay"])
+def test_what_is_refused_is_not_signed_and_what_is_really_prepared_can_be_after_that(
+    server: Server, own_url: str, wire: Wire, lie: str
+) -> None:
+    path = parse_path(f"{own_url}/made")
+    client = Client(home=server.admin.home)
+    bodies: list[bytes] = []
+
+    def answer(_: str, honest: Callable[[], Answer]) -> Answer:
+        given = honest()
+        if given.headers.get("content-type") != PREPARED:
+            return given
+        bodies.append(given.body)
+        if len(bodies) == 1:
+            return given
+        removal = with_records(lambda _: [encode_removal(directory("first", node=1), "admin")])
+        other = encode_prepared(removal(decode_prepared(given.body)))
+        return Answer(given.status, given.headers, bodies[0] if lie == "a replay" else other)
+
+    wire.answer = answer
+    client.make_directory(parse_path(f"gdp://{path.volume}/first"), parents=False)
+    count, signed = client.volume(path.volume)["count"], wire.signed
+    with pytest.raises(NotPermitted, match=r"cannot sign change|cannot trust checkpoint"):
+        client.make_directory(path, parents=False)
+    assert (client.volume(path.volume)["count"], wire.signed) == (count, signed)
+    wire.answer = None
+    client.make_directory(path, parents=False)
+    assert client.stat(path)["kind"] == "directory"
+
+
+def test_a_change_that_nobody_has_signed_is_not_believed_to_be_made(
+    server: Server, own_url: str, wire: Wire
+) -> None:
+
+    def answer(route: str, honest: Callable[[], Answer]) -> Answer:
+        if route != "/api/v1/files":
+            return honest()
+        return Answer(200, {"content-type": session.JSON}, b'{"seq":9,"node":1,"count":1}')
+
+    wire.answer = answer
+    with pytest.raises(NotPermitted, match="nobody has signed it"):
+        Client(home=server.admin.home).make_directory(
+            parse_path(f"{own_url}/believed"), parents=False
+        )
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["answered", "answer lost"])
+def test_a_server_that_drops_what_was_signed_is_caught_by_the_next_change_and_program(
+    server: Server, own_url: str, wire: Wire, is_lost: bool
+) -> None:
+    client = Client(home=server.admin.home)
+    dropped = False
+
+    def answer(route: str, honest: Callable[[], Answer]) -> Answer:
+        nonlocal dropped
+        if route.endswith("/commits") and is_lost:
+            dropped = True
+            raise make_error("not_found", "cannot commit: nothing is prepared under that id")
+        if route.endswith("/commits") or dropped:
+            return Answer(200, {"content-type": session.JSON}, b"{}")
+        return honest()
+
+    wire.answer = answer
+    client.make_directory(parse_path(f"{own_url}/dropped"), parents=False)
+    wire.answer = None
+    with pytest.raises(NotPermitted, match="volume trust --reset"):
+        Client(home=server.admin.home).stat(parse_path(own_url))
+    if not is_lost:
+        with pytest.raises(NotPermitted, match=r"records, and \d+ were seen"):
+            client.make_directory(parse_path(f"{own_url}/next"), parents=False)
+
+
+def test_a_lost_answer_is_asked_for_again_and_nothing_happens_twice(
+    server: Server, own_url: str, wire: Wire
+) -> None:
+    client = Client(home=server.admin.home)
+    lost = 0
+
+    def answer(route: str, honest: Callable[[], Answer]) -> Answer:
+        nonlocal lost
+        given = honest()
+        if route.endswith("/commits") and lost == 0:
+            lost += 1
+            raise make_error("not_found", "cannot commit: nothing is prepared under that id")
+        return given
+
+    wire.answer = answer
+    before = client.volume(own_url[6:])["count"]
+    client.make_directory(parse_path(f"{own_url}/once"), parents=False)
+    assert (lost, client.volume(own_url[6:])["count"]) == (1, before + 1)
+    client.make_directory(parse_path(f"{own_url}/once/more"), parents=False)
