@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { fc } from '../../test/support/property.ts';
+import { Random } from '../../test/support/random.ts';
 import { crc32 } from './digest.ts';
 import { findByChecksum } from './rolling-checksum.ts';
 
@@ -23,8 +23,9 @@ test('findByChecksum() finds the first place with the bytes of a checksum, where
 });
 
 test('findByChecksum() finds nothing where there is nothing', () => {
-  const bytes = randomBytes(10_000);
-  assert.equal(findByChecksum(bytes, 100, crc32(randomBytes(100))), undefined);
+  // Always the same bytes: of others, some have the checksum by chance.
+  const bytes = new Random(1).bytes(10_000);
+  assert.equal(findByChecksum(bytes, 100, crc32(new Random(2).bytes(100))), undefined);
   assert.equal(
     findByChecksum(bytes.subarray(0, 99), 100, crc32(bytes.subarray(0, 100))),
     undefined,

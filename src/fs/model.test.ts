@@ -3,7 +3,7 @@
  * answer to each, the same tree after each, and at the end every past state is what it was, also
  * after a restart and after the index was lost.
  *
- * `GDPFS_SEED=<number>` repeats a run; a failure prints its seed, and the shrunk commands.
+ * A failure prints its seed, which `GDPFS_TEST_SEED` repeats, and the shrunk commands.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { Agent, createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -8,13 +8,15 @@ import { fc } from '../../test/support/property.ts';
 import { concatBytes } from '../base/bytes.ts';
 import { PromptRequest } from './prompt-request.ts';
 
-/** Has a server read each body with `read`; resolves with what it made of them. */
+/** Has a server read each body with `read`, on one connection; resolves with what it made of them. */
 async function reading<T>(
   bodies: readonly (readonly Uint8Array[])[],
   read: (request: IncomingMessage) => Promise<T>,
 ): Promise<T[]> {
   const results: T[] = [];
-  const server = createServer({ IncomingMessage: PromptRequest }, (incoming, response) => {
+  // The connection stays, however long it waits for the next body.
+  const options = { IncomingMessage: PromptRequest, keepAliveTimeout: 0 };
+  const server = createServer(options, (incoming, response) => {
     void read(incoming).then((result) => {
       results.push(result);
       response.end();
@@ -23,9 +25,10 @@ async function reading<T>(
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  const agent = new Agent({ keepAlive: true });
   try {
     for (const body of bodies) {
-      const outgoing = request({ port, host: '127.0.0.1', method: 'POST' });
+      const outgoing = request({ agent, port, host: '127.0.0.1', method: 'POST' });
       for (const piece of body) {
         outgoing.write(piece);
         await turn();
@@ -36,6 +39,7 @@ async function reading<T>(
     }
     return results;
   } finally {
+    agent.destroy();
     server.close();
     server.closeAllConnections();
   }

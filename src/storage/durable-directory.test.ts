@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Scratch } from '../../test/support/scratch.ts';
@@ -13,7 +13,8 @@ describe('makeDurableDirectory()', () => {
     for (const each of ['a', 'a/b', 'a/b/c']) {
       assert.equal(statSync(join(scratch.path, each)).mode & 0o777, 0o700);
     }
-    mkdirSync(join(scratch.path, 'open'), { mode: 0o755 });
+    mkdirSync(join(scratch.path, 'open'));
+    chmodSync(join(scratch.path, 'open'), 0o755);
     makeDurableDirectory(join(scratch.path, 'open/d'));
     assert.equal(statSync(join(scratch.path, 'open')).mode & 0o777, 0o755);
   });

@@ -1,6 +1,9 @@
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+/** More than the tests that run at once have in such folders: containers often have 64 MiB of it. */
+const ROOM_BYTES = 1024 ** 3;
 
 /** A new folder that goes with the test. In memory where that is possible: syncs cost nothing there. */
 export class Scratch implements Disposable {
@@ -18,7 +21,8 @@ export class Scratch implements Disposable {
 function memoryFolder(): string | undefined {
   try {
     accessSync('/dev/shm', constants.W_OK);
-    return '/dev/shm';
+    const { bavail, bsize } = statfsSync('/dev/shm');
+    return bavail * bsize >= ROOM_BYTES ? '/dev/shm' : undefined;
   } catch {
     return undefined;
   }

@@ -55,7 +55,9 @@ export async function startTamperingProxy(
     const url = new URL(incoming.url ?? '', server.url);
     const { method = 'GET', headers } = incoming;
     const { host: _host, connection: _connection, ...rest } = headers;
-    const sent = await buffer(incoming);
+    const sent = await buffer(incoming).catch(() => undefined);
+    // The client is gone: nobody waits for an answer.
+    if (sent === undefined) return;
     await proxy.before({ method, url });
     const answer = await forward(url, {
       dispatcher: agent,
