@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +22,24 @@ PROJECT = Path(__file__).resolve().parents[2]
 MAIN = os.environ.get("GDPFS_TEST_PROGRAM") or str(PROJECT / "src/cli/main.ts")
 #: Code is compiled once for all processes.
 COMPILE_CACHE = PROJECT / "node_modules/.cache/gdpfs-compile"
+
+#: Ports of the servers: outside of the range that the system hands out, a part of them for each worker.
+PORTS_FIRST = 20_000
+PORTS_PER_WORKER = 1000
+_ports = itertools.count(random.randrange(PORTS_PER_WORKER))
+
+
+def new_port() -> int:
+    """One that nobody takes while its server is down."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = PORTS_FIRST + worker * PORTS_PER_WORKER
+    ports = (first + number % PORTS_PER_WORKER for number in _ports)
+    return next(port for port in ports if not _answers(port))
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Cli:
@@ -62,10 +83,9 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.admin = Cli(folder / "admin")
-        self._port = 0
+        self._port = new_port()
         ready = self.start()
         self.url = str(ready["url"])
-        self._port = int(self.url.rsplit(":", 1)[1])
         self.admin("login", self.url, str(ready["token"]))
         self._users = 0
         self._folder = folder

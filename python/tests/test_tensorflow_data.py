@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import random
@@ -229,7 +230,12 @@ def cached_files(folder: Path) -> list[Path]:
 
 
 def cached_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in cached_files(folder))
+    sizes = 0
+    for file in cached_files(folder):
+        # The plugin may remove it meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            sizes += file.stat().st_size
+    return sizes
 
 
 def damage(files: list[Path]) -> None:

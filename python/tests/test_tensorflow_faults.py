@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 import gdpfs.tensorflow  # noqa: F401
+from gdpfs import renewal
 from gdpfs.config import Home
 from gdpfs.renewal import renew_if_due
 from harness import Server, sign
@@ -141,10 +142,12 @@ def test_an_expired_certificate_is_unauthenticated_and_a_renewed_one_is_picked_u
 
 
 def test_a_certificate_that_ends_soon_is_renewed_while_the_process_runs(
-    home: Server, volume: str, home_copy: Path
+    home: Server, volume: str, home_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(f"{volume}/file", b"content")
     assert "gdpfs-renewal" in {thread.name for thread in threading.enumerate()}
+    # The thread shall not be faster than the test.
+    monkeypatch.setattr(renewal, "renew_if_due", lambda: None)
     soon = time.gmtime(time.time() + 24 * 3600)
     sign(home, home_copy, start="20200101000000Z", end=time.strftime("%Y%m%d%H%M%SZ", soon))
     certificate = Home(home_copy).profile().certificate

@@ -12,7 +12,7 @@ import pytest
 
 from gdpfs import connections
 from gdpfs.filesystem import GdpFileSystem
-from gdpfs.limits import CHUNK_BYTES_MAX, WHOLE_FILE_BYTES
+from gdpfs.limits import CHUNK_BYTES_MAX, CONFLICT_RETRIES_MAX, WHOLE_FILE_BYTES
 from gdpfs.paths import parse_path
 from harness import Server
 
@@ -81,10 +81,12 @@ def test_what_the_volume_has_is_not_sent_again(
 def test_appends_of_several_processes_all_arrive_whole(
     home: Server, fs: GdpFileSystem, volume: str
 ) -> None:
+    # An append is tried again as often as others were faster, but not more than CONFLICT_RETRIES_MAX times.
+    appends = (CONFLICT_RETRIES_MAX - 1) // 2
     program = (
         "import sys, gdpfs.filesystem\n"
         "fs = gdpfs.filesystem.GdpFileSystem()\n"
-        "for number in range(8):\n"
+        f"for number in range({appends}):\n"
         "    with fs.open(sys.argv[1], 'ab') as file: file.write(sys.argv[2].encode() * 1000)\n"
     )
     environment = {**os.environ, "GDPFS_HOME": str(home.admin.home)}
@@ -95,7 +97,7 @@ def test_appends_of_several_processes_all_arrive_whole(
     assert [worker.wait() for worker in workers] == [0, 0, 0]
     content = fs.cat_file(f"{volume}/log").decode()
     parts = [content[start : start + 1000] for start in range(0, len(content), 1000)]
-    assert sorted(parts) == sorted(name * 1000 for name in "abc" for _ in range(8))
+    assert sorted(parts) == sorted(name * 1000 for name in "abc" for _ in range(appends))
 
 
 def test_a_flush_of_an_append_is_seen_by_others_before_the_file_is_closed(
