@@ -5,6 +5,7 @@ import { sha256 } from '../src/base/digest.ts';
 import { LIMITS } from '../src/base/limits.ts';
 import type { WriteResult } from '../src/wire/generated/api.ts';
 import { decodeTar, type TarEntry } from '../src/wire/tar.ts';
+import { decodePack } from '../src/wire/file-pack.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import type { HttpAnswer, HttpClient } from './support/http-client.ts';
 import { startWithUsers } from './support/users.ts';
@@ -159,6 +160,43 @@ test('a tar of named files has those that are there, small, and of that moment',
     assert.equal((await ask(paths)).code, 'bad_request');
   }
   assert.equal((await ask(['z'], { path: '/alice/chosen/z' })).code, 'not_a_directory');
+});
+
+test('named files come without names to one who asks so, of any shape, and nothing else with them', async () => {
+  const holed = new Uint8Array(1000);
+  holed.set(small.subarray(0, 10), 500);
+  const paths = ['none', 'a', 'empty', 'holed', 'b'];
+  const other = new Uint8Array(randomBytes(1000));
+  const secret = new Uint8Array(randomBytes(1000));
+  await putTar(
+    '/alice/packed',
+    [
+      file('a', small),
+      file('secret', secret),
+      file('b', other),
+      file('empty', new Uint8Array(0)),
+      file('holed', holed),
+    ],
+    { parents: true },
+  );
+  const answer = await alice.send('POST', '/api/v1/storage/tar', {
+    query: { path: '/alice/packed' },
+    json: { paths },
+    headers: { Accept: 'application/vnd.gdpfs.files' },
+  });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.headers['content-type'], 'application/vnd.gdpfs.files');
+  const found = decodePack(answer.bytes, paths.length);
+  assert.deepEqual(
+    found.map(({ index, data }) => [paths[index], Buffer.from(data)]),
+    [
+      ['a', Buffer.from(small)],
+      ['empty', Buffer.alloc(0)],
+      ['holed', Buffer.from(holed)],
+      ['b', Buffer.from(other)],
+    ],
+  );
+  assert(!Buffer.from(answer.bytes).includes(Buffer.from(secret.subarray(0, 32))));
 });
 
 test('a tar replaces files, twice the same way', async () => {

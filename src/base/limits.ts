@@ -113,6 +113,8 @@ export const LIMITS = {
   uploadsPerPrincipalMax: 10_000,
   uploadIdleMs: 7 * 24 * 3600 * 1000,
   tarFilesMax: 1000,
+  /** A small file of more chunks does not travel with others. */
+  packedFilePiecesMax: 64,
   tarBytesMax: 16 * MIB,
   /** Files up to this size travel in tar streams, larger ones chunk by chunk. */
   smallFileBytesMax: 256 * KIB,

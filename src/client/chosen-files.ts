@@ -25,13 +25,13 @@ export class ChosenFiles {
   }
 
   /**
-   * Passes a tar body with what is there of the files to `use`, which must not keep it: it lies in
-   * shared memory that is used again. At most `LIMITS.tarFilesMax` files. `use` gets nothing if the
-   * body cannot be had whole, perhaps because of one of them. Throws what concerns them all.
+   * Passes a pack (`decodePack`) with what is there of the files to `use`, which must not keep it: it
+   * lies in shared memory that is used again. At most `LIMITS.tarFilesMax` files. `use` gets nothing if
+   * the body cannot be had whole, perhaps because of one of them. Throws what concerns them all.
    */
   async with<T>(
     relatives: readonly string[],
-    use: (tar: Uint8Array | undefined) => Promise<T>,
+    use: (pack: Uint8Array | undefined) => Promise<T>,
   ): Promise<T> {
     return await this.#room.pass(async () => {
       const body = this.#bodies.pop() ?? sharedBytes(LIMITS.tarBodyBytesMax);
@@ -53,7 +53,7 @@ export class ChosenFiles {
         route: '/api/v1/storage/tar',
         query,
         json,
-        accept: MEDIA_TYPES.tar,
+        accept: MEDIA_TYPES.files,
         into: [into],
         signal,
       });

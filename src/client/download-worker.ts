@@ -1,159 +1,132 @@
+import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
 import { assert, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { type Fault, faultOf } from '../base/fault.ts';
 import { LIMITS } from '../base/limits.ts';
-import { type LocalAttributes, receivedMode } from './local-attributes.ts';
+import { decodeListing, type ListingRow } from '../wire/listing.ts';
+import { receivedMode } from './local-attributes.ts';
 import { quote } from './local-error.ts';
 import { LocalTree } from './local-tree.ts';
-import { hasContent, unpackFiles } from './received-files.ts';
+import { rootOf, rootOfWhole, unpackFiles } from './packed-files.ts';
 import { leadsOut } from './safe-link.ts';
 import { serveTreeWorker } from './tree-worker.ts';
+import { OUTCOME, type Outcomes, STEP, type WriteRequest } from './write-requests.ts';
 
 /** Does what a received tree needs in the local one, in a thread of its own. */
 
-/** Where it works. */
-interface Place {
-  /** Local directory that exists. */
-  readonly target: string;
-  /** Also make links that lead out of it. */
-  readonly unsafeLinks: boolean;
-}
-
-/** A name in the tree and what the volume says of it. Paths are relative and may be hostile. */
-interface Named extends LocalAttributes {
-  readonly relative: string;
-}
-
-export interface WantedFile extends Named {
-  readonly size: number;
-  readonly etag: string;
-}
-
-export type Step =
-  | (Named & { readonly kind: 'directory' | 'attributes' })
-  | (Named & { readonly kind: 'symlink'; readonly target: string })
-  | { readonly kind: 'remove'; readonly relative: string }
-  /** A file that will be fetched, unless it may be there, and is. */
-  | (WantedFile & { readonly kind: 'file'; readonly mayBeThere: boolean });
-
-export type WriteRequest =
-  /** Before all others, once. Throws if the directory cannot be read. */
-  | (Place & { readonly kind: 'open' })
-  /** In order, everything but the content of files. */
-  | { readonly kind: 'steps'; readonly steps: readonly Step[] }
-  /** Files that should be in `tar`. */
-  | { readonly kind: 'files'; readonly files: readonly WantedFile[]; readonly tar: Uint8Array }
-  /** Directories whose content is complete, the deepest first. */
-  | {
-      readonly kind: 'finish';
-      readonly directories: readonly {
-        readonly relative: string;
-        readonly attributes?: LocalAttributes;
-      }[];
-    };
-
-/** For each step, file or directory of the request, by its index. */
-export type Outcome =
-  | { readonly kind: 'done' }
-  /** The content is there already. */
-  | { readonly kind: 'same' }
-  /**
-   * The file must be fetched, to this local path, whose directory exists. `isAlike`: what is there
-   * has its size and its time.
-   */
-  | { readonly kind: 'pending'; readonly path: string; readonly isAlike: boolean }
-  | { readonly kind: 'fault'; readonly fault: Fault };
-
 let opened: { readonly tree: LocalTree; readonly unsafeLinks: boolean } | undefined;
+/** Rows of batches that are not done. */
+const batches = new Map<number, readonly ListingRow[]>();
 const scratch = new Uint8Array(LIMITS.smallFileBytesMax);
-const DONE: Outcome = { kind: 'done' };
-const SAME: Outcome = { kind: 'same' };
 
-function answer(request: WriteRequest): Promise<readonly Outcome[]> {
+function answer(request: WriteRequest): Promise<Outcomes> {
   return Promise.resolve(work(request));
 }
 
-function work(request: WriteRequest): Outcome[] {
+function work(request: WriteRequest): Outcomes {
   if (request.kind === 'open') {
     const { target, unsafeLinks } = request;
     opened = { tree: new LocalTree(target), unsafeLinks };
-    return [];
+    return outcomesOf([], () => OUTCOME.done);
   }
   assert(opened !== undefined, 'it was said where to work');
   const { tree, unsafeLinks } = opened;
   switch (request.kind) {
-    case 'steps':
-      return request.steps.map((step) => attempt(() => take(tree, step, unsafeLinks)));
-    case 'files': {
-      const received = unpackFiles(request.tar);
-      return request.files.map((file) =>
-        attempt(() => {
-          const entry = received.get(file.relative);
-          if (entry === undefined || !hasContent(entry, file)) return pending(tree, file);
-          tree.writeFile(file.relative, entry.data, file);
-          return DONE;
-        }),
-      );
+    case 'steps': {
+      const rows = decodeListing(request.rows);
+      batches.set(request.batch, rows);
+      return outcomesOf(rows, (row, index) => take(tree, row, request.steps[index], unsafeLinks));
     }
+    case 'files':
+      return writeFiles(tree, request);
     case 'finish':
-      return request.directories.map(({ relative, attributes }) =>
-        attempt(() => {
-          tree.finishDirectory(relative, attributes);
-          return DONE;
-        }),
-      );
+      for (const batch of request.batches) batches.delete(batch);
+      return outcomesOf(request.directories, ({ relative, attributes }) => {
+        tree.finishDirectory(relative, attributes);
+        return OUTCOME.done;
+      });
   }
 }
 
 /** The failure of one does not concern the others. */
-function attempt(act: () => Outcome): Outcome {
-  try {
-    return act();
-  } catch (error) {
-    if (!isGdpfsError(error)) throw error;
-    return { kind: 'fault', fault: faultOf(error) };
+function outcomesOf<T>(items: readonly T[], act: (item: T, index: number) => number): Outcomes {
+  const codes = new Uint8Array(items.length);
+  const faults = new Map<number, Fault>();
+  for (const [index, item] of items.entries()) {
+    try {
+      codes[index] = act(item, index);
+    } catch (error) {
+      if (!isGdpfsError(error)) throw error;
+      codes[index] = OUTCOME.fault;
+      faults.set(index, faultOf(error));
+    }
   }
+  return { codes, faults };
 }
 
-function take(tree: LocalTree, step: Step, unsafeLinks: boolean): Outcome {
-  switch (step.kind) {
-    case 'directory':
-      tree.makeDirectory(step.relative);
-      return DONE;
-    case 'symlink':
-      if (!unsafeLinks) requireInside(step.relative, step.target);
-      tree.writeLink(step.relative, step.target, step);
-      return DONE;
-    case 'attributes':
-      tree.setAttributes(step.relative, step);
-      return DONE;
-    case 'remove':
-      tree.remove(step.relative);
-      return DONE;
-    case 'file':
-      return takeFile(tree, step);
+function writeFiles(tree: LocalTree, request: WriteRequest & { readonly kind: 'files' }): Outcomes {
+  const { rows, pack } = request;
+  const batch = batches.get(request.batch);
+  assert(batch !== undefined, 'the batch is not done');
+  const received = unpackFiles(pack, rows.length);
+  let next = 0;
+  return outcomesOf(Array.from(rows), (rowIndex, index) => {
+    const row = batch[rowIndex];
+    assert(row !== undefined, 'a file is one of its batch');
+    const file = received[next];
+    if (file?.index !== index) return OUTCOME.pending;
+    next += 1;
+    const { relative, size, content = EMPTY_BYTES } = row;
+    const isWhole = file.data.length === size && bytesEqual(rootOf(file), content);
+    if (!isWhole) return OUTCOME.pending;
+    tree.writeFile(relative, file.data, row);
+    return OUTCOME.done;
+  });
+}
+
+function take(
+  tree: LocalTree,
+  row: ListingRow,
+  step: number | undefined,
+  unsafeLinks: boolean,
+): number {
+  const { relative, target = '' } = row;
+  switch (step) {
+    case STEP.directory:
+      tree.makeDirectory(relative);
+      return OUTCOME.done;
+    case STEP.symlink:
+      if (!unsafeLinks) requireInside(relative, target);
+      tree.writeLink(relative, target, row);
+      return OUTCOME.done;
+    case STEP.attributes:
+      tree.setAttributes(relative, row);
+      return OUTCOME.done;
+    case STEP.remove:
+      tree.remove(relative);
+      return OUTCOME.done;
+    case STEP.file:
+      tree.prepare(relative);
+      return OUTCOME.pending;
+    case STEP.fileUnlessThere:
+      return takeFile(tree, row);
+    default:
+      throw new Error(`bug: there is no step ${step}`);
   }
 }
 
 /** Has what is there the content? Then it gets its attributes. Large files are compared elsewhere. */
-function takeFile(tree: LocalTree, file: Step & { readonly kind: 'file' }): Outcome {
-  const { relative, size, mtimeUs, mayBeThere } = file;
+function takeFile(tree: LocalTree, row: ListingRow): number {
+  const { relative, size, mtimeUs, content = EMPTY_BYTES } = row;
   const found =
-    mayBeThere && size <= LIMITS.smallFileBytesMax
-      ? tree.readFile(relative, size, scratch)
-      : undefined;
-  if (found === undefined) return pending(tree, file);
-  const { attributes } = found;
-  const isAlike = attributes.mtimeUs === mtimeUs;
-  if (!hasContent(found, file)) return { ...pending(tree, file), isAlike };
-  if (!isAlike || attributes.mode !== receivedMode(file)) tree.setAttributes(relative, file);
-  return SAME;
-}
-
-function pending(
-  tree: LocalTree,
-  { relative }: WantedFile,
-): Outcome & { readonly kind: 'pending' } {
-  return { kind: 'pending', path: tree.prepare(relative), isAlike: false };
+    size <= LIMITS.smallFileBytesMax ? tree.readFile(relative, size, scratch) : undefined;
+  const isAlike = found?.attributes.mtimeUs === mtimeUs;
+  if (found === undefined || !bytesEqual(rootOfWhole(found.data), content)) {
+    tree.prepare(relative);
+    return isAlike ? OUTCOME.pendingAlike : OUTCOME.pending;
+  }
+  const isSame = isAlike && found.attributes.mode === receivedMode(row);
+  if (!isSame) tree.setAttributes(relative, row);
+  return OUTCOME.same;
 }
 
 function requireInside(relative: string, linkTarget: string): void {

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
-import type { ReadChunkOptions } from '../log/chunk-reader.ts';
+import type { ChunkSpans, ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { reading } from '../storage/index-db.ts';
@@ -199,6 +199,15 @@ export class FileSystem {
   /** The bytes of many chunks, in their order, all in memory. Throws `corrupt`. */
   async readChunks(volume: Uint8Array, chunks: readonly Chunk[]): Promise<Uint8Array[]> {
     return await this.#engine.chunkReader.readMany(this.#volumes.id(volume), chunks);
+  }
+
+  /** The same as they lie in the store, unchecked, in memory that `take` gives. */
+  async readSpans(
+    volume: Uint8Array,
+    chunks: readonly Chunk[],
+    take: (length: number) => Uint8Array,
+  ): Promise<ChunkSpans> {
+    return await this.#engine.chunkReader.readSpans(this.#volumes.id(volume), chunks, take);
   }
 
   /** `Changer.apply`. */

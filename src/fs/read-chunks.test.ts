@@ -40,6 +40,39 @@ describe('readChunks()', () => {
     assert.deepEqual(await opened.fs.readChunks(opened.volume, []), []);
   });
 
+  it('gives them as they lie in the store, with nothing of any other chunk between them', async () => {
+    await using opened = await openTestStore();
+    const chunks: { chunk: Chunk; data: Uint8Array }[] = [];
+    for (let count = 1; count <= 30; count += 1) {
+      const data = new Uint8Array(1000 + count).fill(count);
+      chunks.push({ chunk: await store(opened, data), data });
+    }
+    // Two that are neighbors, one alone, and the same once more.
+    const wanted = [4, 5, 20, 4].map((index) => chunks[index]).filter((each) => each !== undefined);
+    const taken: number[] = [];
+    const { pieces, places } = await opened.fs.readSpans(
+      opened.volume,
+      wanted.map(({ chunk }) => chunk),
+      (length) => {
+        taken.push(length);
+        return new Uint8Array(length);
+      },
+    );
+    const bytes = Buffer.concat(pieces);
+    for (const [index, { data }] of wanted.entries()) {
+      const place = places[index] ?? 0;
+      assert.deepEqual(bytes.subarray(place, place + data.length), Buffer.from(data));
+    }
+    for (const { data } of chunks.filter((each) => !wanted.includes(each))) {
+      assert(!bytes.includes(Buffer.from(data.subarray(0, 100))));
+    }
+    assert(taken.length > 0);
+    assert.deepEqual(
+      await opened.fs.readSpans(opened.volume, [], (length) => new Uint8Array(length)),
+      { pieces: [], places: [] },
+    );
+  });
+
   it('fails as a whole if one of them is not there or not what it should be', async () => {
     await using opened = await openTestStore();
     const good = await store(opened, new Uint8Array(100).fill(1));

@@ -1,4 +1,4 @@
-import { bytesEqual } from '../base/bytes.ts';
+import { bytesEqual, EMPTY_BYTES } from '../base/bytes.ts';
 import { crc32, formatDigest, sha256, sha256Async } from '../base/digest.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -27,6 +27,17 @@ export interface ReadChunkOptions {
    */
   readonly check?: 'length' | 'checksum' | 'digest';
 }
+
+/** Chunks as they lie in the store, for one who takes what is between them, too. */
+export interface ChunkSpans {
+  /** Together they hold all the chunks, and between two of them at most what frames begin with. */
+  readonly pieces: readonly Uint8Array[];
+  /** For each chunk, where it begins in the pieces, one behind the other. */
+  readonly places: readonly number[];
+}
+
+/** What lies between the data of two chunks that came one after the other. */
+const BETWEEN_CHUNKS_BYTES = FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
 
 /** Reads chunks of a volume (by index id) from the segments. */
 export class ChunkReader {
@@ -61,24 +72,14 @@ export class ChunkReader {
    * `corrupt`.
    */
   async readMany(volume: number, chunks: readonly Chunk[]): Promise<Uint8Array[]> {
-    const wanted = this.#chunks.reading(() =>
-      chunks.map((chunk, index): Wanted => {
-        const { segment, offset } = this.#locate(volume, chunk);
-        const start = offset + FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
-        return { index, chunk, segment, start };
-      }),
-    );
     const found: Uint8Array[] = Array.from(chunks, () => new Uint8Array(0));
-    const reading = spansOf(wanted).map(async (span) => {
-      const [first] = span;
-      const last = span.at(-1);
-      assert(first !== undefined && last !== undefined, 'a span has chunks');
-      const { segment, start } = first;
-      const length = last.start + last.chunk.length - start;
-      const bytes = await this.#segments.readBytes({ segment, offset: start, length });
+    const reading = spansOf(this.#locateAll(volume, chunks)).map(async (span) => {
+      const place = placeOf(span);
+      const { segment, offset: start } = place;
+      const bytes = await this.#segments.readBytes(place);
       for (const { index, chunk, start: from } of span) {
         const data = bytes.subarray(from - start, from - start + chunk.length);
-        const offset = from - FRAME_HEADER_BYTES - CHUNK_PREFIX_BYTES;
+        const offset = from - BETWEEN_CHUNKS_BYTES;
         const location = { segment, offset, length: CHUNK_PREFIX_BYTES + chunk.length };
         this.#check(volume, chunk, { data, location });
         found[index] = data;
@@ -86,6 +87,47 @@ export class ChunkReader {
     });
     await Promise.all(reading);
     return found;
+  }
+
+  /**
+   * The same without a copy or a check, in memory that `take` gives, for one whose receiver compares
+   * digests. Nothing of any other chunk is in there.
+   */
+  async readSpans(
+    volume: number,
+    chunks: readonly Chunk[],
+    take: (length: number) => Uint8Array,
+  ): Promise<ChunkSpans> {
+    const spans = spansOf(this.#locateAll(volume, chunks));
+    const read = await Promise.all(
+      spans.map(async (span) => {
+        const place = placeOf(span);
+        return await this.#segments.readBytes(place, take(place.length));
+      }),
+    );
+    const pieces: Uint8Array[] = [];
+    const places: number[] = chunks.map(() => 0);
+    let length = 0;
+    for (const [which, span] of spans.entries()) {
+      const bytes = read[which] ?? EMPTY_BYTES;
+      const spanStart = placeOf(span).offset;
+      for (const run of runsIn(span)) {
+        const { offset, length: runLength } = placeOf(run);
+        pieces.push(bytes.subarray(offset - spanStart, offset - spanStart + runLength));
+        for (const { index, start } of run) places[index] = length + start - offset;
+        length += runLength;
+      }
+    }
+    return { pieces, places };
+  }
+
+  #locateAll(volume: number, chunks: readonly Chunk[]): Wanted[] {
+    return this.#chunks.reading(() =>
+      chunks.map((chunk, index) => {
+        const { segment, offset } = this.#locate(volume, chunk);
+        return { index, chunk, segment, start: offset + BETWEEN_CHUNKS_BYTES };
+      }),
+    );
   }
 
   #locate(volume: number, chunk: Chunk): FrameLocation {
@@ -124,6 +166,32 @@ function spansOf(wanted: readonly Wanted[]): Wanted[][] {
     span.push(each);
   }
   return spans;
+}
+
+/** Parts of a span in which only frames' beginnings are between the chunks. */
+function runsIn(span: readonly Wanted[]): Wanted[][] {
+  const runs: Wanted[][] = [];
+  let run: Wanted[] = [];
+  let end = 0;
+  for (const each of span) {
+    if (run.length > 0 && each.start - end > BETWEEN_CHUNKS_BYTES) {
+      runs.push(run);
+      run = [];
+    }
+    run.push(each);
+    end = Math.max(end, each.start + each.chunk.length);
+  }
+  runs.push(run);
+  return runs;
+}
+
+/** The bytes from the first of ascending chunks to the end of the last. */
+function placeOf(span: readonly Wanted[]): FrameLocation {
+  const [first] = span;
+  const last = span.at(-1);
+  assert(first !== undefined && last !== undefined, 'a span has chunks');
+  const { segment, start } = first;
+  return { segment, offset: start, length: last.start + last.chunk.length - start };
 }
 
 function joins(span: readonly Wanted[], next: Wanted): boolean {

@@ -7,7 +7,8 @@ import type { Exchange } from './exchange.ts';
 
 type Channel = Pick<Exchange, 'request' | 'response'>;
 
-const LONG_BODY_BYTES = 64 * 1024;
+/** Worth a write of its own. */
+export const LONG_BODY_BYTES: number = 64 * 1024;
 
 interface Head {
   readonly status: number;

@@ -126,7 +126,8 @@ function listBelow(
   return exchange.services.fs.list(volume.name, path, { recursive: true, rights, ...options });
 }
 
-function relativePath(target: Target, entry: Entry): string {
+/** Of what is below the target. */
+export function relativePath(target: Target, entry: Entry): string {
   return target.path === '' ? entry.path : entry.path.slice(target.path.length + 1);
 }
 

@@ -76,8 +76,8 @@ export interface SegmentStore {
    * `room`; the CRC is not checked.
    */
   read(location: FrameLocation, range: PayloadRange): Promise<Uint8Array>;
-  /** Any bytes of a segment: for what a frame holds at a place known from elsewhere. */
-  readBytes(place: FrameLocation): Promise<Uint8Array>;
+  /** Any bytes of a segment, in `target` if given: for what frames hold at places known from elsewhere. */
+  readBytes(place: FrameLocation, target?: Uint8Array): Promise<Uint8Array>;
   /** The end of what is durable. */
   readonly position: Position;
   close(): Promise<void>;
@@ -131,7 +131,7 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
       if (range.room !== undefined) return await reader.readAside(place, range.room);
       return await reader.read(place, range.target);
     },
-    readBytes: async (place) => reader.read(place),
+    readBytes: async (place, target) => reader.read(place, target),
     get position() {
       return writer.position;
     },

@@ -14,6 +14,8 @@ export const MEDIA_TYPES = {
   manifest: 'application/vnd.gdpfs.manifest',
   /** Rows of a listing. */
   listing: 'application/vnd.gdpfs.listing',
+  /** Some small files: where the content of each lies, and the content. */
+  files: 'application/vnd.gdpfs.files',
   /** Records, each as uint32 length | bytes. */
   records: 'application/vnd.gdpfs.records',
   /** Commits, each as uint32 length | bytes. */

@@ -6,7 +6,6 @@ import { LIMITS } from '../../base/limits.ts';
 import { ChosenFiles } from '../chosen-files.ts';
 import { concurrently } from '../concurrently.ts';
 import { downloadFile } from '../download.ts';
-import type { Outcome, Step, WantedFile } from '../download-worker.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
 import type { StatOptions } from '../files.ts';
 import type { LocalAttributes } from '../local-attributes.ts';
@@ -16,7 +15,9 @@ import { compareMd5 } from '../md5.ts';
 import type { Session } from '../session.ts';
 import type { Tally } from '../tally.ts';
 import type { TransferOptions } from '../transfer-options.ts';
-import type { Action, ActionPages } from './action.ts';
+import { OUTCOME, type Outcomes, STEP } from '../write-requests.ts';
+import { ListingWriter } from '../../wire/listing.ts';
+import type { Action, ActionPages, TreeEntry } from './action.ts';
 import {
   type Batch,
   type ClosedDirectory,
@@ -59,11 +60,11 @@ export async function executeLocally(
   tally.report();
 }
 
-/** A file that is to be fetched, and where to. */
+/** A file that is to be fetched. Its directory exists. */
 interface Pending {
-  readonly file: WantedFile;
-  /** Local path; its directory exists. */
-  readonly target: string;
+  readonly entry: TreeEntry;
+  /** Its index among what the thread was told of the batch. */
+  readonly row: number;
 }
 
 class LocalExecution {
@@ -97,23 +98,23 @@ class LocalExecution {
 
   async run(batch: Batch): Promise<void> {
     const actions = batch.actions.filter((action) => this.#isPossible(action));
-    const steps = actions.map(stepOf);
-    const outcomes = await this.#options.writer.ask({ kind: 'steps', steps });
+    const { writer, transfer } = this.#options;
+    const outcomes = await writer.ask({ kind: 'steps', batch: batch.index, ...stepsOf(actions) });
     const small: Pending[] = [];
-    const large: Pending[] = [];
-    for (const [index, outcome] of outcomes.entries()) {
-      const step = steps[index];
-      const action = actions[index];
-      assert(step !== undefined && action !== undefined, 'each outcome belongs to a step');
-      if (outcome.kind !== 'pending') this.#count(action, outcome);
-      else if (step.kind === 'file') {
+    const large: TreeEntry[] = [];
+    for (const [row, action] of actions.entries()) {
+      const { entry } = action;
+      const code = outcomes.codes[row];
+      if (code === OUTCOME.fault) this.#failRow(entry, outcomes, row);
+      else if (code !== OUTCOME.pending && code !== OUTCOME.pendingAlike) this.#count(action);
+      else {
         // What is alike but not the same may have other chunks: those are compared one by one.
-        const isAlone = outcome.isAlike || this.#options.transfer.md5 === true;
-        const travels = isSmallFile(step) && !isAlone ? small : large;
-        travels.push({ file: step, target: outcome.path });
+        const isAlone = code === OUTCOME.pendingAlike || transfer.md5 === true;
+        if (isSmallFile(entry) && !isAlone) small.push({ entry, row });
+        else large.push(entry);
       }
     }
-    large.push(...(await this.#receiveSmall(small)));
+    large.push(...(await this.#receiveSmall(batch, small)));
     await concurrently(large, LIMITS.largeFilesInFlight, (each) => this.#download(each));
     await this.#close(batch);
   }
@@ -121,7 +122,7 @@ class LocalExecution {
   async finishRoot(): Promise<void> {
     const { root } = this.#options;
     if (root === undefined) return;
-    await this.#finish([{ relative: '', attributes: root }]);
+    await this.#finish([], [{ relative: '', attributes: root }]);
   }
 
   #isPossible(action: Action): boolean {
@@ -137,11 +138,10 @@ class LocalExecution {
   }
 
   /** Counts what needs nothing more. */
-  #count(action: Action, outcome: Exclude<Outcome, { readonly kind: 'pending' }>): void {
+  #count(action: Action): void {
     const { tally } = this.#options;
     const { relative, size } = action.entry;
     const path = this.#localPath(relative);
-    if (outcome.kind === 'fault') return this.#fail(path, errorOfFault(outcome.fault));
     switch (action.kind) {
       case 'file':
         this.#fileDone(path, { size, bytesSent: 0, bytesReused: size });
@@ -177,6 +177,12 @@ class LocalExecution {
     tally.fileDone({ path, ...done });
   }
 
+  #failRow({ relative }: TreeEntry, { faults }: Outcomes, row: number): void {
+    const fault = faults.get(row);
+    assert(fault !== undefined, 'it is said what failed');
+    this.#fail(this.#localPath(relative), errorOfFault(fault));
+  }
+
   /** Throws what ends it all. */
   #fail(path: string, error: unknown): void {
     if (!isFaultOfOne(error)) throw error;
@@ -184,50 +190,56 @@ class LocalExecution {
   }
 
   /** Fetches and writes small files. Returns those that must come another way. */
-  async #receiveSmall(small: readonly Pending[]): Promise<readonly Pending[]> {
+  async #receiveSmall(batch: Batch, small: readonly Pending[]): Promise<readonly TreeEntry[]> {
     if (small.length === 0) return [];
-    const files = small.map(({ file }) => file);
-    const relatives = files.map(({ relative }) => relative);
-    const left = await this.#files.with(relatives, async (tar) => {
-      if (tar === undefined) return undefined;
-      const outcomes = await this.#options.writer.ask({ kind: 'files', files, tar });
-      return small.filter((each, index) => this.#isLeft(each, outcomes[index]));
+    const relatives = small.map(({ entry }) => entry.relative);
+    const left = await this.#files.with(relatives, async (pack) => {
+      if (pack === undefined) return undefined;
+      const rows = Uint32Array.from(small, ({ row }) => row);
+      const request = { kind: 'files', batch: batch.index, rows, pack } as const;
+      const outcomes = await this.#options.writer.ask(request);
+      return small.filter(({ entry }, index) => this.#isLeft(entry, outcomes, index));
     });
-    if (left !== undefined) return left;
-    if (small.length === 1) return small;
+    if (left !== undefined) return left.map(({ entry }) => entry);
+    if (small.length === 1) return small.map(({ entry }) => entry);
     // One of them cannot be had: the others can.
     const middle = Math.ceil(small.length / 2);
     return [
-      ...(await this.#receiveSmall(small.slice(0, middle))),
-      ...(await this.#receiveSmall(small.slice(middle))),
+      ...(await this.#receiveSmall(batch, small.slice(0, middle))),
+      ...(await this.#receiveSmall(batch, small.slice(middle))),
     ];
   }
 
-  /** Counts what was done with a file of a tar; true if nothing was. */
-  #isLeft({ file, target }: Pending, outcome: Outcome | undefined): boolean {
-    if (outcome?.kind === 'pending') return true;
-    if (outcome?.kind === 'fault') this.#fail(target, errorOfFault(outcome.fault));
-    else this.#fileDone(target, { size: file.size, bytesSent: file.size, bytesReused: 0 });
+  /** Counts what was done with a file of a pack; true if nothing was. */
+  #isLeft(entry: TreeEntry, outcomes: Outcomes, index: number): boolean {
+    const { relative, size } = entry;
+    const code = outcomes.codes[index];
+    if (code === OUTCOME.pending) return true;
+    if (code === OUTCOME.fault) this.#failRow(entry, outcomes, index);
+    else this.#fileDone(this.#localPath(relative), { size, bytesSent: size, bytesReused: 0 });
     return false;
   }
 
-  async #download({ file, target }: Pending): Promise<void> {
+  async #download({ relative, size, mode, mtimeUs, content }: TreeEntry): Promise<void> {
     const { tally, transfer, signal, path: root, at } = this.#options;
-    const path = `${root}/${file.relative}`;
+    const path = `${root}/${relative}`;
+    const target = this.#localPath(relative);
+    const wanted = { size, mode, mtimeUs, etag: formatDigest(content ?? EMPTY_BYTES) };
     const moving = tally.beginFile();
     try {
       const result = await downloadFile(this.#session, {
         path,
         target,
-        version: { ...file, path, at },
+        version: { ...wanted, path, at },
         transfer,
         onProgress: moving.onProgress,
         signal,
       });
-      const { size, etag, bytesReceived, bytesReused } = result;
+      const { etag, bytesReceived, bytesReused } = result;
       const copies = { local: target, path, at, etag, signal };
       const md5 = await compareMd5(this.#session, transfer, copies);
-      moving.done({ path: target, size, bytesSent: bytesReceived, bytesReused, md5 });
+      const bytes = { size: result.size, bytesSent: bytesReceived, bytesReused };
+      moving.done({ path: target, ...bytes, md5 });
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       moving.failed();
@@ -239,24 +251,29 @@ class LocalExecution {
   async #close({ index, closed }: Batch): Promise<void> {
     this.#done.set(index, closed);
     const complete: ClosedDirectory[] = [];
+    const batches: number[] = [];
     for (;;) {
       const next = this.#done.get(this.#low);
       if (next === undefined) break;
       this.#done.delete(this.#low);
+      batches.push(this.#low);
       this.#low += 1;
       complete.push(...next);
     }
     this.#advanced.resolve();
     this.#advanced = Promise.withResolvers<void>();
-    await this.#finish(complete);
+    await this.#finish(batches, complete);
   }
 
-  async #finish(directories: readonly ClosedDirectory[]): Promise<void> {
-    if (directories.length === 0) return;
-    const outcomes = await this.#options.writer.ask({ kind: 'finish', directories });
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.kind !== 'fault') continue;
-      this.#fail(this.#localPath(directories[index]?.relative ?? ''), errorOfFault(outcome.fault));
+  async #finish(
+    batches: readonly number[],
+    directories: readonly ClosedDirectory[],
+  ): Promise<void> {
+    if (batches.length === 0 && directories.length === 0) return;
+    const request = { kind: 'finish', batches, directories } as const;
+    const { faults } = await this.#options.writer.ask(request);
+    for (const [index, fault] of faults) {
+      this.#fail(this.#localPath(directories[index]?.relative ?? ''), errorOfFault(fault));
     }
   }
 
@@ -265,22 +282,25 @@ class LocalExecution {
   }
 }
 
-function stepOf(action: Action): Step {
-  const { kind, entry } = action;
-  const { relative, mode, mtimeUs, size, content, target = '' } = entry;
-  const named = { relative, mode, mtimeUs };
-  switch (kind) {
-    case 'file': {
-      const etag = formatDigest(content ?? EMPTY_BYTES);
-      return { ...named, kind, size, etag, mayBeThere: mayBeThere(action) };
-    }
+/** What the thread is told of actions. */
+function stepsOf(actions: readonly Action[]): {
+  readonly rows: Uint8Array<ArrayBuffer>;
+  readonly steps: Uint8Array<ArrayBuffer>;
+} {
+  const writer = new ListingWriter();
+  for (const { entry } of actions) writer.add(entry);
+  return { rows: writer.finish(), steps: Uint8Array.from(actions, stepOf) };
+}
+
+function stepOf(action: Action): number {
+  switch (action.kind) {
+    case 'file':
+      return mayBeThere(action) ? STEP.fileUnlessThere : STEP.file;
     case 'symlink':
-      return { ...named, kind, target };
     case 'remove':
-      return { kind, relative };
     case 'directory':
     case 'attributes':
-      return { ...named, kind };
+      return STEP[action.kind];
     case 'conflict':
       throw new Error('bug: a conflict cannot be done');
   }

@@ -19,7 +19,12 @@ interface Page {
   readonly rows: readonly ListingRow[];
   readonly seq: number;
   readonly cursor: string | undefined;
+  /** So many names were asked for. */
+  readonly limit: number;
 }
+
+/** Each page of a listing has so many times the names of the one before, up to the most. */
+const PAGE_GROWTH = 4;
 
 /**
  * Lists what is below the directory `path` (`/<volume>/<path>`). The first page is fetched at once,
@@ -31,7 +36,7 @@ export async function listRemoteTree(
   path: string,
   options: StatOptions = {},
 ): Promise<RemoteTree> {
-  const first = await fetchPage(session, { path, ...options });
+  const first = await fetchPage(session, { path, ...options, limit: LIMITS.firstNames });
   return { seq: first.seq, pages: pagesFrom(session, path, { ...options, first }) };
 }
 
@@ -45,8 +50,10 @@ async function* pagesFrom(
   let last = '';
   for (;;) {
     const { cursor, rows } = page;
+    // A long page would keep the server from what was asked for with it: the first files.
+    const limit = Math.min(PAGE_GROWTH * page.limit, LIMITS.listPageMax);
     const next =
-      cursor === undefined ? undefined : fetchPage(session, { path, at, cursor, signal });
+      cursor === undefined ? undefined : fetchPage(session, { path, at, cursor, limit, signal });
     // It is awaited below, unless nobody wants it any more.
     next?.catch(() => {});
     last = requireOrder(last, rows);
@@ -60,14 +67,14 @@ async function* pagesFrom(
 
 async function fetchPage(
   session: Session,
-  options: StatOptions & { readonly path: string; readonly cursor?: string },
+  options: StatOptions & {
+    readonly path: string;
+    readonly cursor?: string;
+    readonly limit: number;
+  },
 ): Promise<Page> {
   const { signal, ...where } = options;
-  const query: MaybeUndefined<FilesGetQuery> = {
-    ...where,
-    list: 'recursive',
-    limit: where.cursor === undefined ? LIMITS.firstNames : LIMITS.listPageMax,
-  };
+  const query: MaybeUndefined<FilesGetQuery> = { ...where, list: 'recursive' };
   const answer = await session.request({
     method: 'GET',
     route: '/api/v1/files',
@@ -83,6 +90,7 @@ async function fetchPage(
   return {
     rows: decodeListing(answer.body),
     seq,
+    limit: where.limit,
     cursor: typeof cursor === 'string' ? decodeCursor(cursor) : undefined,
   };
 }

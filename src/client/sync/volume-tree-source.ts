@@ -1,4 +1,4 @@
-import { EMPTY_BYTES } from '../../base/bytes.ts';
+import { bytesEqual, EMPTY_BYTES } from '../../base/bytes.ts';
 import { crc32, formatDigest, sha256 } from '../../base/digest.ts';
 import { assert, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
@@ -11,7 +11,7 @@ import { copyFile } from '../copy-file.ts';
 import type { DownloadVersion } from '../download.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
 import type { CallOptions } from '../files.ts';
-import { hasContent, unpackFiles } from '../received-files.ts';
+import { rootOfWhole, unpackFiles } from '../packed-files.ts';
 import type { OnProgress, Tally } from '../tally.ts';
 import { missingDigests } from '../uploads.ts';
 import type { TreeEntry } from './action.ts';
@@ -66,17 +66,17 @@ class VolumeTreeSource {
     const files = part.filter(({ kind }) => kind === 'file');
     if (files.length === 0) return await this.#send(part.map(({ entry }) => unloaded(entry)));
     const relatives = files.map(({ entry }) => entry.relative);
-    const others = await this.#files.with(relatives, async (tar) => {
-      const received = unpackFiles(tar);
+    const others = await this.#files.with(relatives, async (pack) => {
+      const unpacked = unpackFiles(pack, files.length);
+      const received = new Map(unpacked.map((file) => [files[file.index]?.entry, file]));
       const loaded: Loaded[] = [];
       const left: TreeEntry[] = [];
       for (const { kind, entry } of part) {
-        const file = received.get(entry.relative);
+        const data = received.get(entry)?.data;
         if (kind !== 'file') loaded.push(unloaded(entry));
         // What has several chunks keeps them.
-        else if (file?.manifest !== undefined || file === undefined) left.push(entry);
-        else if (!hasContent(file, { size: entry.size, etag: etagOf(entry) })) left.push(entry);
-        else loaded.push({ entry, data: file.data, digest: sha256(file.data) });
+        else if (data?.length !== entry.size || !isWhole(entry, data)) left.push(entry);
+        else loaded.push({ entry, data, digest: sha256(data) });
       }
       await this.#send(loaded);
       return left;
@@ -203,6 +203,11 @@ function tarEntryOf({ entry, data, digest }: Loaded, isPresent: boolean): TarEnt
   if (kind === 'symlink') return { ...base, kind, target };
   if (isPresent) return { ...base, kind: 'reference', size, checksum: crc32(data), digest };
   return { ...base, kind, data, digest };
+}
+
+/** Is it the content, in one chunk? */
+function isWhole({ content = EMPTY_BYTES }: TreeEntry, data: Uint8Array): boolean {
+  return bytesEqual(rootOfWhole(data), content);
 }
 
 /** As the server names it. */

@@ -8,13 +8,14 @@ import { authorizePath } from '../authorize.ts';
 import { readJson } from '../body.ts';
 import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
+import { loadPack, type Pack, replyPack } from '../file-pack.ts';
 import { reply } from '../reply.ts';
 import { momentOf } from '../request-values.ts';
 import { loadPage, PAGE_BYTES_MAX } from '../tar-read.ts';
 
 /** POST /api/v1/storage/tar: those of the named files that are there and small. */
 export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Promise<void> {
-  const { query, services } = exchange;
+  const { query, request, services } = exchange;
   const { value } = await readJson<TarSelection>(exchange);
   const paths = value.paths.map(parsePath);
   const { fs, bodyBudget } = services;
@@ -23,15 +24,21 @@ export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Prom
   const { rights } = target;
   requireDirectory(fs.stat(target.volume.name, target.path, moment.at));
   const found = fs.find(target.volume.name, target.path, { paths, rights, ...moment });
+  const files = smallFiles(found);
+  const isPack = request.headers.accept?.includes(MEDIA_TYPES.files) === true;
+  let pack: Pack | undefined;
   await bodyBudget.acquire(PAGE_BYTES_MAX);
   try {
-    const files = smallFiles(found);
-    const entries = await loadPage(exchange, target, files);
-    const headers = { 'Content-Type': MEDIA_TYPES.tar };
-    reply(exchange, { status: 200, headers }, encodeTar(entries));
+    if (isPack) pack = await loadPack(exchange, target, { files, paths });
+    else {
+      const entries = await loadPage(exchange, target, files);
+      const headers = { 'Content-Type': MEDIA_TYPES.tar, Vary: 'Accept' };
+      reply(exchange, { status: 200, headers }, encodeTar(entries));
+    }
   } finally {
     bodyBudget.release(PAGE_BYTES_MAX);
   }
+  if (pack !== undefined) await replyPack(exchange, pack);
 }
 
 /** As many as one answer may hold. */
