@@ -4,13 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
+import { portIsFree, reservePort } from './ports.ts';
 import { PROGRAM } from './program.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy');
@@ -71,7 +70,7 @@ export class Ingress implements AsyncDisposable {
   }
 
   static async start(options: IngressOptions): Promise<Ingress> {
-    const ingress = new Ingress(options, await freePort());
+    const ingress = new Ingress(options, await reservePort());
     await ingress.start();
     return ingress;
   }
@@ -102,6 +101,8 @@ export class Ingress implements AsyncDisposable {
     await ended;
     process.off('exit', this.#signal);
     this.#child = undefined;
+    // Its workers end when they get to it.
+    await portIsFree(this.port);
   }
 
   /** Also when the tests end without having come to that. */
@@ -236,25 +237,6 @@ function envoyConfig({ serverUrl, bundle }: IngressOptions, port: number): strin
     ['port_value: 7443', `port_value: ${server.port}`],
     ['/etc/gdpfs/proxy/', `${bundle}/`],
   ]);
-}
-
-/**
- * A port that stays free while the proxy is down: outside of the range that the system takes the
- * ports of outgoing connections from.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 30_000);
-    if (await canListen(port)) return port;
-  }
-}
-
-function canListen(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const server = createServer();
-  server.on('error', () => resolve(false));
-  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  return promise;
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -15,6 +15,7 @@ import { startServer } from '../../src/server/server.ts';
 import type { Enrollment, Invitation } from '../../src/wire/generated/api.ts';
 import { createCertificateRequest, generateKey, privateKeyPem } from '../../src/wire/x509.ts';
 import { HttpClient } from './http-client.ts';
+import { reservePort } from './ports.ts';
 import { COMPILE_CACHE, PROGRAM, PROJECT } from './program.ts';
 import { INGRESS_KINDS, startIngress, trustedAs } from './ingress.ts';
 
@@ -93,9 +94,11 @@ export async function startServerAlone(
   dataDirectory: string,
   more: readonly string[] = [],
 ): Promise<ServerProcess> {
+  // Where it was, nobody listens when it is gone.
+  const listen = ['--listen', `127.0.0.1:${await reservePort()}`];
   const child = spawn(
     process.execPath,
-    [PROGRAM, 'serve', '--json', '--data', dataDirectory, '--listen', '127.0.0.1:0', ...more],
+    [PROGRAM, 'serve', '--json', '--data', dataDirectory, ...listen, ...more],
     {
       cwd: PROJECT,
       env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },

@@ -51,22 +51,34 @@ export async function startTamperingProxy(
       await agent.destroy();
     },
   };
-  const pass = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
-    const url = new URL(incoming.url ?? '', server.url);
+  /** What the server answers; undefined if either end goes away before that. */
+  const ask = async (incoming: IncomingMessage, url: URL) => {
     const { method = 'GET', headers } = incoming;
     const { host: _host, connection: _connection, ...rest } = headers;
     const sent = await buffer(incoming).catch(() => undefined);
-    // The client is gone: nobody waits for an answer.
-    if (sent === undefined) return;
+    if (sent === undefined) return undefined;
     await proxy.before({ method, url });
-    const answer = await forward(url, {
-      dispatcher: agent,
-      method: method as 'GET',
-      headers: rest,
-      body: sent.length === 0 ? null : sent,
-    });
-    const body = Buffer.from(await answer.body.arrayBuffer());
-    const { statusCode: status } = answer;
+    try {
+      const answer = await forward(url, {
+        dispatcher: agent,
+        method: method as 'GET',
+        headers: rest,
+        body: sent.length === 0 ? null : sent,
+      });
+      return { ...answer, bytes: Buffer.from(await answer.body.arrayBuffer()) };
+    } catch {
+      return undefined;
+    }
+  };
+  const pass = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    const url = new URL(incoming.url ?? '', server.url);
+    const { method = 'GET', headers } = incoming;
+    const answer = await ask(incoming, url);
+    if (answer === undefined) {
+      incoming.socket.destroy();
+      return;
+    }
+    const { statusCode: status, bytes: body } = answer;
     const lie = proxy.tamper({ method, url, headers, status, body });
     if (lie === 'cut') {
       incoming.socket.destroy();

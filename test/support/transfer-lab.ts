@@ -11,7 +11,7 @@ import { openHome } from '../../src/client/home.ts';
 import { readFile } from '../../src/client/read.ts';
 import { openSession, type Session } from '../../src/client/session.ts';
 import { createVolume } from '../../src/client/volumes.ts';
-import { FaultProxy } from './fault-proxy.ts';
+import { type FaultKind, FaultProxy } from './fault-proxy.ts';
 import { type ServerProcess, startServerProcess, temporaryDirectory } from './server.ts';
 import { openTestSession, type TestSession } from './session.ts';
 
@@ -37,6 +37,19 @@ export interface Run {
   readonly error: Error | undefined;
   /** Bytes of content that had arrived for good. */
   readonly safe: number;
+  /** How often an exchange was made once more, or would have been. */
+  readonly waits: number;
+}
+
+/** Short, so that a stall costs a test little. Only where one is made: a busy disk may be as slow. */
+export const STALL_MS = 1500;
+
+/** Faults after which the two ends may wait for each other. */
+const STALLING: readonly (FaultKind | undefined)[] = ['stall', 'corrupt', 'duplicate'];
+
+/** What a run with these faults needs to notice that nothing moves. */
+export function stallMsFor(...kinds: readonly (FaultKind | undefined)[]): number | undefined {
+  return kinds.some((kind) => STALLING.includes(kind)) ? STALL_MS : undefined;
 }
 
 export class TransferLab implements AsyncDisposable {
@@ -163,7 +176,9 @@ export class TransferLab implements AsyncDisposable {
     let progress = 0;
     // Progress is taken back when a transfer fails; what it left stays.
     let safe = 0;
+    let waits = 0;
     const onWait: FlowOptions['onWait'] = ({ reason }) => {
+      waits += 1;
       if (!retries) controller.abort(reason);
     };
     await using session = this.open({ onWait, stallMs });
@@ -173,10 +188,10 @@ export class TransferLab implements AsyncDisposable {
     };
     try {
       await transfer(session, { signal: controller.signal, onProgress });
-      return { error: undefined, safe };
+      return { error: undefined, safe, waits };
     } catch (error) {
       assert(error instanceof Error);
-      return { error, safe };
+      return { error, safe, waits };
     }
   }
 }

@@ -141,7 +141,7 @@ function readLocal(path: string, versions: readonly Buffer[]) {
 /** Everything that the client keeps between runs, but for the checkpoints: each command moves them on. */
 function homeFiles(): string[] {
   return readdirSync(home, { recursive: true, encoding: 'utf8' })
-    .filter((name) => !name.endsWith('.note'))
+    .filter((name) => !name.startsWith('checkpoints/'))
     .sort();
 }
 

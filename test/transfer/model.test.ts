@@ -19,8 +19,8 @@ import { isGdpfsError } from '../../src/base/errors.ts';
 import { downloadFile } from '../../src/client/download.ts';
 import { stat } from '../../src/client/files.ts';
 import { uploadFile } from '../../src/client/upload.ts';
-import type { Direction } from '../support/fault-proxy.ts';
-import { content, leftovers, type Run, TransferLab } from '../support/transfer-lab.ts';
+import type { Direction, FaultKind } from '../support/fault-proxy.ts';
+import { content, leftovers, type Run, stallMsFor, TransferLab } from '../support/transfer-lab.ts';
 
 /**
  * One path in a volume, one file that is uploaded to it and one that is downloaded from it, and all
@@ -33,7 +33,6 @@ const SEED = Number(process.env['GDPFS_MODEL_SEED'] ?? 1);
 const COMMANDS_MAX = 24;
 const KIB = 1024;
 const SIZE_MAX = 3072 * KIB;
-const STALL_MS = 3000;
 
 let lab: TransferLab;
 
@@ -58,6 +57,12 @@ interface Model {
 /** What one run has damaged is no other's: nothing of their content is the same. */
 let worlds = 0;
 
+interface DownloadOptions {
+  readonly recheck?: boolean;
+  /** A fault of that kind is on the way. */
+  readonly fault?: FaultKind;
+}
+
 /** The files of one run. */
 class World {
   readonly source: string;
@@ -81,20 +86,21 @@ class World {
     return content(this.#number * 1000 + this.#changes, size);
   }
 
-  async upload(): Promise<Run> {
+  /** A fault of that kind is on the way. */
+  async upload(fault?: FaultKind): Promise<Run> {
     const { source, path } = this;
     return await lab.run((session, call) => uploadFile(session, { source, path, ...call }), {
       retries: false,
-      stallMs: STALL_MS,
+      stallMs: stallMsFor(fault),
     });
   }
 
-  async download(recheck = false): Promise<Run> {
+  async download({ recheck = false, fault }: DownloadOptions = {}): Promise<Run> {
     const { path, target } = this;
     const transfer = { recheck };
     return await lab.run(
       (session, call) => downloadFile(session, { path, target, transfer, ...call }),
-      { retries: false, stallMs: STALL_MS },
+      { retries: false, stallMs: stallMsFor(fault) },
     );
   }
 
@@ -223,7 +229,7 @@ function uploadCut(kind: 'cut' | 'stall' | 'corrupt', where: number): Command {
       const direction: Direction = 'up';
       const at = positionIn(model.source, where);
       lab.proxy.inject({ direction, at, kind, mask: 1 });
-      const { error } = await world.upload();
+      const { error } = await world.upload(kind);
       lab.proxy.clear();
       if (error === undefined) {
         model.committed = [model.source];
@@ -375,7 +381,7 @@ function downloadToTheEnd(recheck: boolean): Command {
   return command(
     `download${recheck ? ' and recheck' : ''}`,
     async (model, world) => {
-      const { error } = await world.download(recheck);
+      const { error } = await world.download({ recheck });
       if (error !== undefined) throw error;
       [model.target] = model.committed;
       assert.deepEqual(leftovers(world.directory), []);
@@ -391,7 +397,7 @@ function downloadCut(kind: 'cut' | 'stall' | 'corrupt', where: number): Command 
     async (model, world) => {
       const at = positionIn(model.committed[0], where);
       lab.proxy.inject({ direction: 'down', at, kind, mask: 1 });
-      const { error } = await world.download();
+      const { error } = await world.download({ fault: kind });
       lab.proxy.clear();
       if (error === undefined) [model.target] = model.committed;
       else note(model, 'download cut');

@@ -14,6 +14,7 @@ import {
   leftovers,
   onTheWire,
   type Run,
+  stallMsFor,
   TransferLab,
 } from '../support/transfer-lab.ts';
 
@@ -27,8 +28,6 @@ const SEEDS = Number(process.env['GDPFS_SEEDS'] ?? 4);
 const MIB = 1024 * 1024;
 const SIZE = 6 * MIB + 12_345;
 const RUNS_MAX = 6;
-/** Short, so that a stall costs a test little; long enough for a loaded machine. */
-const STALL_MS = 1500;
 
 /** Behind the first handshakes: who stalls there is given up after `LIMITS.connectTimeoutMs`. */
 const SOMEWHERE = { from: 64 * 1024, bytes: SIZE };
@@ -46,7 +45,10 @@ interface Way {
   readonly direction: Direction;
   readonly volume: string;
   readonly bytes: Buffer;
-  readonly run: (options: { readonly retries: boolean }) => Promise<Run>;
+  readonly run: (options: {
+    readonly retries: boolean;
+    readonly stallMs: number | undefined;
+  }) => Promise<Run>;
   /** At the end: the content is there, and nothing else. */
   readonly check: () => Promise<void>;
 }
@@ -62,11 +64,8 @@ async function upload(volume: string, bytes: Buffer): Promise<Way> {
     direction: 'up',
     volume,
     bytes,
-    run: ({ retries }) =>
-      lab.run((session, call) => uploadFile(session, { source, path, ...call }), {
-        retries,
-        stallMs: STALL_MS,
-      }),
+    run: (options) =>
+      lab.run((session, call) => uploadFile(session, { source, path, ...call }), options),
     check: async () => {
       assert(bytes.equals(await lab.read(path)), 'the volume has the content');
     },
@@ -86,11 +85,11 @@ async function download(volume: string, bytes: Buffer): Promise<Way> {
     direction: 'down',
     volume,
     bytes,
-    run: ({ retries }) =>
-      lab.run((session: Session, call) => downloadFile(session, { path, target, ...call }), {
-        retries,
-        stallMs: STALL_MS,
-      }),
+    run: (options) =>
+      lab.run(
+        (session: Session, call) => downloadFile(session, { path, target, ...call }),
+        options,
+      ),
     check: async () => {
       assert(bytes.equals(readFileSync(target)), 'the target has the content');
       assert.deepEqual(leftovers(directory), []);
@@ -111,7 +110,7 @@ async function runUntilDone(
     const before = bytes[way.direction];
     const fault = faults[runs - 1];
     if (fault !== undefined) lab.proxy.inject(fault);
-    const run = await way.run({ retries: false });
+    const run = await way.run({ retries: false, stallMs: stallMsFor(fault?.kind) });
     lab.proxy.clear();
     // What is still on its way to a run that has ended is not the next one's.
     lab.proxy.cutAll();
@@ -189,11 +188,14 @@ for (const chunking of ['fixed', 'cdc'] as const) {
           ];
           const before = { bytes: lab.proxy.bytes[direction], happened: lab.proxy.happened };
           lab.proxy.inject(...faults);
-          const { error } = await way.run({ retries: true });
+          const stallMs = stallMsFor(...faults.map(({ kind }) => kind));
+          const { error, waits } = await way.run({ retries: true, stallMs });
           lab.proxy.clear();
           assert.equal(error, undefined, `seed ${seed}`);
           const bytes = lab.proxy.bytes[direction] - before.bytes;
-          const most = onTheWire(SIZE) + faults.length * onTheWire(BODY_BYTES);
+          // What was taken for a stall on a slow machine costs the same.
+          const costs = Math.max(faults.length, waits);
+          const most = onTheWire(SIZE) + costs * onTheWire(BODY_BYTES);
           assert(bytes <= most, `seed ${seed}: ${bytes} bytes, ${most} at most`);
           await way.check();
           happened += lab.proxy.happened - before.happened;

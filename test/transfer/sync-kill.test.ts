@@ -15,9 +15,10 @@ const FILE_BYTES = 1000;
 const DIRECTORIES = 20;
 /**
  * Where runs are killed, one behind the other, as a part of the bytes of a whole one: before a stream
- * of the tree is there, when some are, and again with what is left.
+ * of the tree is there, when some are, and again with what is left: a tenth of it at least, as all
+ * before it have not received more than the rest.
  */
-const KILLED_AT = [0.1, 0.8, 0.15];
+const KILLED_AT = [0.1, 0.8, 0.08];
 
 let lab: TransferLab;
 let home: string;
