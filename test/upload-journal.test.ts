@@ -173,8 +173,8 @@ test('nothing is noted of a file that may still change without a new time', asyn
   const source = newSource('fresh');
   // However slow the machine is.
   const realNow = Date.now;
-  const { ctimeMs } = statSync(source);
-  mock.method(Date, 'now', () => Math.min(realNow(), ctimeMs + LIMITS.timestampStepMsMax / 2));
+  const lastMs = Math.floor(statSync(source).ctimeMs) + LIMITS.timestampStepMsMax / 2;
+  mock.method(Date, 'now', () => Math.min(realNow(), lastMs));
   const before = journals();
   await cutOff(source, `/${VOLUME}/fresh`, 4);
   assert.deepEqual(journals(), before);

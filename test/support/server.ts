@@ -63,7 +63,7 @@ export async function startServerHere(
     logLines === undefined
       ? pino({ level: 'silent' })
       : pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
-  const listen = { host: '127.0.0.1', port: 0 };
+  const listen = { host: '127.0.0.1', port: await reservePort() };
   const server = await startServer({ dataDirectory, listen, names: [], logger, clock, ...more });
   const { url, adminToken } = server;
   const ca = await readFile(server.caFile, 'utf8');
