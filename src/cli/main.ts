@@ -8,6 +8,8 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { EarlyThread } from '../client/tree-worker.ts';
 import { requireCompiled } from './compiled-code.ts';
 import type { runProcess } from './run-process.ts';
 import { readVersion } from './version.ts';
@@ -22,16 +24,32 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
 } else void run();
 
 async function run(): Promise<void> {
-  const program = await load();
-  process.exitCode = await program.runProcess(args);
+  const kind = kindOf(args);
+  const isBundle = import.meta.url.endsWith('.cjs');
+  const early = isBundle ? startReader(kind) : undefined;
+  const program = await load(kind, isBundle);
+  process.exitCode = await program.runProcess(args, early);
+}
+
+/**
+ * The thread that reads a tree is what a copy into a volume waits for longest before it sends anything:
+ * it starts while the program is being loaded. If the arguments mean something else, nobody takes it.
+ */
+function startReader(kind: string | undefined): EarlyThread | undefined {
+  const root = args.at(-2);
+  const isCopied = kind === 'cp-tree-up' || kind === 'sync-up';
+  if (!isCopied || root === undefined || isRemote(root) || root.startsWith('-')) return undefined;
+  const name = 'local-worker';
+  const workerData = { root, rules: [] };
+  const worker = new Worker(new URL(`${name}.cjs`, import.meta.url), { workerData });
+  worker.unref();
+  return { name, workerData, worker };
 }
 
 /** Code compiled by earlier runs halves the start. */
-async function load(): Promise<Program> {
+async function load(kind: string | undefined, isBundle: boolean): Promise<Program> {
   const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const folder = join(caches, 'gdpfs', 'code');
-  const isBundle = import.meta.url.endsWith('.cjs');
-  const kind = kindOf(args);
   // A server loads modules that are not in the bundle.
   if (isBundle && kind !== undefined && kind !== 'serve') {
     const path = fileURLToPath(new URL('run-process.cjs', import.meta.url));
@@ -46,6 +64,10 @@ function kindOf(words: readonly string[]): string | undefined {
   const [verb = ''] = words;
   if (!/^[a-z\d-]{1,20}$/.test(verb) || verb.startsWith('-')) return undefined;
   const isTree = words.includes('-r') || words.includes('--recursive');
-  const isUp = /^(?:gdp:\/\/|\/pfs\/)/.test(words.at(-1) ?? '');
+  const isUp = isRemote(words.at(-1) ?? '');
   return `${verb}${isTree ? '-tree' : ''}${isUp ? '-up' : ''}`;
+}
+
+function isRemote(path: string): boolean {
+  return /^(?:gdp:\/\/|\/pfs\/)/.test(path);
 }

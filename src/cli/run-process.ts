@@ -1,6 +1,7 @@
 import { ERRORS } from '../base/errors.ts';
 import { systemCode, systemErrorCode, systemState } from '../base/system-error.ts';
 import { homeDirectory, openHome } from '../client/home.ts';
+import { type EarlyThread, offerThread } from '../client/tree-worker.ts';
 import { openOutput } from './output.ts';
 import { runProgram } from './program.ts';
 import { Report } from './report.ts';
@@ -8,8 +9,12 @@ import { above, StatusLine } from './status-line.ts';
 
 const COLUMNS_DEFAULT = 80;
 
-/** Runs the command line in this process; resolves to its exit code. */
-export async function runProcess(args: readonly string[]): Promise<number> {
+/**
+ * Runs the command line in this process; resolves to its exit code. `early` is a thread that it will
+ * probably need.
+ */
+export async function runProcess(args: readonly string[], early?: EarlyThread): Promise<number> {
+  if (early !== undefined) offerThread(early);
   const status = new StatusLine({
     canRedraw: process.stderr.isTTY === true && (process.env['TERM'] ?? 'dumb') !== 'dumb',
     get columns() {

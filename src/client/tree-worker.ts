@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { parentPort, Worker } from 'node:worker_threads';
 import { assert } from '../base/errors.ts';
 import { errorOfFault, type Fault, faultOf } from '../base/fault.ts';
@@ -15,12 +16,29 @@ export interface TreeWorker<Request, Answer> extends AsyncDisposable {
 
 type Reply<Answer> = { readonly answer: Answer } | { readonly fault: Fault };
 
+/** A thread that was started before anybody asked for it: a start takes as long as that of a program. */
+export interface EarlyThread {
+  /** Of its module. */
+  readonly name: string;
+  readonly workerData: unknown;
+  /** Does not keep the process alive. */
+  readonly worker: Worker;
+}
+
+let early: EarlyThread | undefined;
+
+/** Who is the first to ask for just this thread gets it. */
+export function offerThread(thread: EarlyThread): void {
+  early = thread;
+}
+
 /** `name` is that of a module in this folder. */
 export function startTreeWorker<Request, Answer>(
   name: string,
   workerData: unknown,
 ): TreeWorker<Request, Answer> {
-  const worker = new Worker(siblingModule(import.meta.url, name), { workerData });
+  const worker =
+    takeEarly(name, workerData) ?? new Worker(siblingModule(import.meta.url, name), { workerData });
   const waiting: PromiseWithResolvers<Answer>[] = [];
   worker.on('message', (reply: Reply<Answer>) => {
     const first = waiting.shift();
@@ -44,6 +62,15 @@ export function startTreeWorker<Request, Answer>(
       await worker.terminate();
     },
   };
+}
+
+function takeEarly(name: string, workerData: unknown): Worker | undefined {
+  const offered = early;
+  const isAsked = offered?.name === name && isDeepStrictEqual(offered.workerData, workerData);
+  if (!isAsked) return undefined;
+  early = undefined;
+  offered.worker.ref();
+  return offered.worker;
 }
 
 /** Inside the worker: answers every request, one after the other. */

@@ -136,3 +136,62 @@ test('ChunkTable knows of a chunk that a file uses, whenever it came', (context)
   assert.equal(table.isEmpty(VOLUME), false);
   assert.equal(table.isEmpty(OTHER_VOLUME), true);
 });
+
+/** A transaction of the index that keeps what no file uses; returns where that begins. */
+function storeUsed({ table, index }: { table: ChunkTable; index: IndexDatabase }): unknown {
+  index.writer.exec('BEGIN');
+  const flushed = table.flush({ keepUnused: true });
+  index.writer.exec('COMMIT');
+  table.forget(flushed);
+  return flushed.waitingFrom;
+}
+
+function rows({ index }: { index: IndexDatabase }): (readonly [offset: unknown, used: unknown])[] {
+  const found = index.writer.prepare('SELECT offset, used FROM chunk ORDER BY offset').all();
+  return found.map(({ offset, used }) => [offset, used] as const);
+}
+
+test('ChunkTable lets a chunk wait for the file that uses it, and says from where on chunks wait', (context) => {
+  const opened = openTable(context);
+  const { table } = opened;
+  table.add(VOLUME, digest(3), at(30));
+  table.add(VOLUME, digest(1), at(10));
+  table.add(OTHER_VOLUME, digest(2), { segment: 2, offset: 5, length: 100 });
+  table.use(VOLUME, digest(3));
+  assert.deepEqual(storeUsed(opened), at(10));
+  assert.deepEqual(rows(opened), [[30, 1]]);
+  assert.deepEqual(table.lookUp(VOLUME, digest(1)), { location: at(10), used: false });
+  table.use(VOLUME, digest(1));
+  assert.deepEqual(storeUsed(opened), { segment: 2, offset: 5, length: 100 });
+  assert.deepEqual(rows(opened), [
+    [10, 1],
+    [30, 1],
+  ]);
+  store(opened);
+  assert.deepEqual(rows(opened), [
+    [5, 0],
+    [10, 1],
+    [30, 1],
+  ]);
+  assert.equal(storeUsed(opened), undefined);
+});
+
+test('ChunkTable lets no chunk wait for ever', (context) => {
+  const opened = openTable(context);
+  opened.table.add(VOLUME, digest(1), at(10));
+  let transactions = 0;
+  while (storeUsed(opened) !== undefined) transactions += 1;
+  assert.equal(transactions, 8);
+  assert.deepEqual(rows(opened), [[10, 0]]);
+});
+
+test('ChunkTable does not let it wait to be known that a chunk is lost', (context) => {
+  const opened = openTable(context);
+  const { table } = opened;
+  table.add(VOLUME, digest(1), at(10));
+  store(opened);
+  table.removeRotten(VOLUME, digest(1), at(10));
+  assert.equal(storeUsed(opened), undefined);
+  assert.equal(table.pendingCount, 0);
+  assert.equal(table.find(VOLUME, digest(1)), undefined);
+});

@@ -3,10 +3,14 @@ import { asBuffer } from '../base/bytes.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { type IndexDatabase, prepareAll, reading, shortKey } from '../storage/index-db.ts';
+import type { Position } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 
 /** In place of a length: what was there is not the chunk any more. */
 const LOST_LENGTH = -1;
+
+/** Transactions that a chunk may wait for the commit of the file that uses it. */
+const WAITED_TRANSACTIONS_MAX = 8;
 
 const SQL = {
   place: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND key = ? AND digest = ?',
@@ -30,6 +34,8 @@ interface Pending {
   /** The index has no row of it, for sure. */
   readonly isNew: boolean;
   used: boolean;
+  /** Transactions that have left it here. */
+  waited: number;
 }
 
 /** A chunk that is stored. */
@@ -39,8 +45,13 @@ export interface FoundChunk {
   readonly used: boolean;
 }
 
-/** What a flush has written, for `forget`. */
-export type FlushedChunks = readonly Pending[];
+/** What a flush has done. */
+export interface FlushedChunks {
+  /** For `forget`. */
+  readonly written: readonly Pending[];
+  /** Where the first of those begins that are not in the index yet; undefined if all are. */
+  readonly waitingFrom: Position | undefined;
+}
 
 /**
  * Where chunk bytes lie, by volume and digest. A chunk is found from the moment it is durable: what
@@ -102,7 +113,7 @@ export class ChunkTable {
     const isNew = this.#absent.get(volume)?.delete(name) === true;
     if (isNew) this.#absentCount -= 1;
     const { size } = pending;
-    pending.set(name, { volume, name, digest, location, isNew, used: false });
+    pending.set(name, { volume, name, digest, location, isNew, used: false, waited: 0 });
     this.#pendingCount += pending.size - size;
   }
 
@@ -172,17 +183,26 @@ export class ChunkTable {
 
   /**
    * Writes what is pending through the open transaction of the writer; `forget` afterwards, once the
-   * transaction is committed.
+   * transaction is committed. With `keepUnused`, what no file uses waits for a few transactions more,
+   * since the commit that uses it mostly comes soon: then it is one row, written once.
    */
-  flush(): FlushedChunks {
-    const flushed: Pending[] = [];
+  flush({ keepUnused = false }: { readonly keepUnused?: boolean } = {}): FlushedChunks {
+    const written: Pending[] = [];
+    let waitingFrom: Position | undefined;
     for (const pending of this.#pending.values()) {
       for (const chunk of pending.values()) {
-        this.#write(chunk);
-        flushed.push(chunk);
+        const { location, used, waited } = chunk;
+        const mayWait = keepUnused && !used && waited < WAITED_TRANSACTIONS_MAX;
+        if (mayWait && location !== undefined) {
+          chunk.waited += 1;
+          waitingFrom = earlier(waitingFrom ?? location, location);
+        } else {
+          this.#write(chunk);
+          written.push(chunk);
+        }
       }
     }
-    return flushed;
+    return { written, waitingFrom };
   }
 
   #write({ volume, digest, location, isNew, used }: Pending): void {
@@ -197,8 +217,8 @@ export class ChunkTable {
     this.#writer.insert.run(...row);
   }
 
-  forget(flushed: FlushedChunks): void {
-    for (const chunk of flushed) {
+  forget({ written }: FlushedChunks): void {
+    for (const chunk of written) {
       const pending = this.#pending.get(chunk.volume);
       // A chunk that came again meanwhile stays: the index has its old place.
       if (pending?.get(chunk.name) !== chunk) continue;
@@ -207,6 +227,12 @@ export class ChunkTable {
       if (pending.size === 0) this.#pending.delete(chunk.volume);
     }
   }
+}
+
+/** Which of two places comes first in the segments. */
+export function earlier<Place extends Position>(left: Place, right: Place): Place {
+  if (left.segment !== right.segment) return left.segment < right.segment ? left : right;
+  return left.offset <= right.offset ? left : right;
 }
 
 function nameOf(digest: Uint8Array): string {

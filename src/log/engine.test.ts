@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,9 +85,9 @@ class Fixture implements AsyncDisposable {
     return this.opened.engine;
   }
 
-  async openAgain(rebuild: boolean): Promise<OpenedLog> {
+  async openAgain(rebuild: boolean, directory = join(this.#folder, 'store')): Promise<OpenedLog> {
     return await openLog({
-      directory: join(this.#folder, 'store'),
+      directory,
       signer: this.keys,
       clock: { now: () => this.nowMs },
       fold: new NameFold(),
@@ -109,6 +109,14 @@ class Fixture implements AsyncDisposable {
     const { problems } = await fsckStore({ directory: join(this.#folder, 'store') });
     this.#opened = await this.openAgain(false);
     return problems.map(({ what }) => what);
+  }
+
+  /** The store as a process leaves it that is killed now. */
+  async openKilled(): Promise<OpenedLog> {
+    const directory = join(this.#folder, 'killed');
+    const filter = (path: string): boolean => !path.endsWith('-shm');
+    cpSync(join(this.#folder, 'store'), directory, { recursive: true, filter });
+    return await this.openAgain(false, directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -356,10 +364,11 @@ describe('file logs', () => {
 describe('chunks', () => {
   it('are there once they are durable, more than wait for the index too, also after a restart', async () => {
     await using fixture = await Fixture.open();
-    const chunks = Array.from({ length: 1500 }, (_, index) => chunkOf(`chunk ${index}`));
-    await Promise.all(
-      chunks.map(async (chunk) => fixture.engine.appendChunks(fixture.log, [chunk])),
+    const appended = Array.from({ length: 90 }, (_, part) =>
+      Array.from({ length: 100 }, (__, index) => chunkOf(`chunk ${part} ${index}`)),
     );
+    await Promise.all(appended.map((part) => fixture.engine.appendChunks(fixture.log, part)));
+    const chunks = appended.flatMap((part, index) => part.slice(index, index + 10));
     for (const rebuild of [undefined, false, true]) {
       if (rebuild !== undefined) await fixture.reopen(rebuild);
       for (const { data, digest } of chunks) {
@@ -369,6 +378,29 @@ describe('chunks', () => {
       }
       assert.equal(fixture.engine.chunks.isEmpty(fixture.id), false);
     }
+  });
+
+  it('that wait for their file while others are committed are there after a kill', async () => {
+    await using fixture = await Fixture.open();
+    const waiting = chunkOf('waiting');
+    const used = chunkOf('used');
+    await fixture.engine.appendChunks(fixture.log, [waiting]);
+    await fixture.run('a');
+    await fixture.engine.appendChunks(fixture.log, [used]);
+    await fixture.engine.run((transaction) => {
+      transaction.useChunk(fixture.id, used.digest);
+      fixture.append(transaction, 'b');
+    });
+    const place = fixture.engine.chunks.find(fixture.id, waiting.digest);
+    await using killed = await fixture.openKilled();
+    const { chunks } = killed.engine;
+    assert.deepEqual(chunks.lookUp(fixture.id, waiting.digest), { location: place, used: false });
+    assert.equal(chunks.lookUp(fixture.id, used.digest)?.used, true);
+    const names = killed.reader.prepare('SELECT name FROM name ORDER BY seq').all();
+    assert.deepEqual(
+      names.map(({ name }) => name),
+      ['a', 'b'],
+    );
   });
 
   it('that are not stored, or not what is expected, are corrupt', async () => {

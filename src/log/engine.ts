@@ -13,7 +13,7 @@ import type { SegmentStore } from '../storage/segment-store.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
 import { type Batch, runPlans } from './batch.ts';
 import { ChunkReader } from './chunk-reader.ts';
-import type { ChunkTable } from './chunk-table.ts';
+import { type ChunkTable, earlier } from './chunk-table.ts';
 import { CommitIndex, type RequestKey } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import { Growth } from './growth.ts';
@@ -25,8 +25,9 @@ import type { Signature } from './staged.ts';
 import { Transaction } from './transaction.ts';
 import { volumeDamaged, VolumeTable } from './volume-table.ts';
 
-/** Chunks or index writes waiting for a transaction that make one begin on their own account. */
-const PENDING_MAX = 1024;
+/** Chunks, and index writes, waiting for a transaction that make one begin on their own account. */
+const PENDING_CHUNKS_MAX = 8192;
+const LATER_MAX = 1024;
 /** Batches between two removals of expired request results. */
 const EXPIRY_BATCHES = 1000;
 
@@ -155,7 +156,7 @@ export class LogEngine {
   /** Does an index write that is no log's business with the next transaction. */
   later(write: (database: DatabaseSync) => void): void {
     this.#later.push(write);
-    if (this.#later.length === PENDING_MAX) void this.flush().catch(() => undefined);
+    if (this.#later.length === LATER_MAX) void this.flush().catch(() => undefined);
   }
 
   /** Resolves when everything added so far is in the index. */
@@ -178,7 +179,7 @@ export class LogEngine {
       return { kind: FRAME_KIND.chunk, volume, digest, payload, checksum: whole };
     });
     await this.#segments.append(frames);
-    if (this.chunks.pendingCount < PENDING_MAX || this.#isFlushing) return;
+    if (this.chunks.pendingCount < PENDING_CHUNKS_MAX || this.#isFlushing) return;
     this.#isFlushing = true;
     const flushed = this.flush().catch(() => undefined);
     void flushed.then(() => {
@@ -291,10 +292,11 @@ export class LogEngine {
       for (const { volume, used } of transaction.staged) {
         for (const digest of used) this.chunks.use(volume.id, digest);
       }
-      const flushed = this.chunks.flush();
+      // Without a commit it was asked for on account of what waits.
+      const flushed = this.chunks.flush({ keepUnused: transaction.staged.length > 0 });
       await this.#store(transaction, jobs[0]?.urgent === true);
       isDurable = transaction.staged.length > 0;
-      this.#commits.setPosition(position);
+      this.#commits.setPosition(earlier(position, flushed.waitingFrom ?? position));
       database.exec('COMMIT');
       this.chunks.forget(flushed);
       for (const { job, result } of batch.planned) job.resolve(result);
