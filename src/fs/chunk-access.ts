@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { asBuffer } from '../base/bytes.ts';
 import type { ChunkTable } from '../log/chunk-table.ts';
+import { DigestMap } from '../log/digest-map.ts';
 import type { StoredChunk } from '../log/engine.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { prepareAll } from '../storage/index-db.ts';
@@ -88,11 +88,11 @@ export function newChunks(
   volume: number,
   chunks: readonly StoredChunk[],
 ): StoredChunk[] {
-  const fresh = new Map<string, StoredChunk>();
+  const fresh = new DigestMap<StoredChunk>();
   table.reading(() => {
     for (const chunk of chunks) {
       if (table.dataLength(volume, chunk.digest) === chunk.data.length) continue;
-      fresh.set(asBuffer(chunk.digest).toString('latin1'), chunk);
+      fresh.set(chunk);
     }
   });
   return [...fresh.values()];

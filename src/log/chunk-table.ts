@@ -1,10 +1,11 @@
 import type { SQLOutputValue } from 'node:sqlite';
-import { asBuffer } from '../base/bytes.ts';
+import { bytesEqual } from '../base/bytes.ts';
 import { LIMITS } from '../base/limits.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { type IndexDatabase, prepareAll, reading, shortKey } from '../storage/index-db.ts';
 import type { Position } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-writer.ts';
+import { DigestMap } from './digest-map.ts';
 
 /** In place of a length: what was there is not the chunk any more. */
 const LOST_LENGTH = -1;
@@ -13,7 +14,7 @@ const LOST_LENGTH = -1;
 const WAITED_TRANSACTIONS_MAX = 8;
 
 const SQL = {
-  place: 'SELECT segment, offset, length FROM chunk WHERE volume = ? AND key = ? AND digest = ?',
+  places: 'SELECT digest, segment, offset, length FROM chunk WHERE volume = ? AND key = ?',
   used: 'SELECT used FROM chunk WHERE volume = ? AND key = ? AND digest = ?',
   any: 'SELECT 1 FROM chunk WHERE volume = ? LIMIT 1',
   insert: `INSERT INTO chunk (volume, key, digest, segment, offset, length, used)
@@ -26,8 +27,6 @@ const SQL = {
 
 interface Pending {
   readonly volume: number;
-  /** The digest, as a key of a Map. */
-  readonly name: string;
   readonly digest: Uint8Array;
   /** Undefined for a chunk that is found no more. */
   readonly location: FrameLocation | undefined;
@@ -64,14 +63,14 @@ export class ChunkTable {
   readonly #index: Pick<IndexDatabase, 'reader' | 'writer'>;
   readonly #reader: ReturnType<typeof prepareAll<keyof typeof SQL>>;
   readonly #writer: ReturnType<typeof prepareAll<keyof typeof SQL>>;
-  /** By volume and digest. */
-  readonly #pending = new Map<number, Map<string, Pending>>();
+  /** By volume. */
+  readonly #pending = new Map<number, DigestMap<Pending>>();
   #pendingCount = 0;
   /**
-   * By volume, some of those that the index was asked for and has no row of: whoever sends a chunk
-   * has mostly asked for it before.
+   * By volume, short keys of some chunks that the index was asked for, where it has no row of that key:
+   * whoever sends a chunk has mostly asked for it before.
    */
-  readonly #absent = new Map<number, Set<string>>();
+  readonly #absent = new Map<number, Set<number>>();
   #absentCount = 0;
 
   constructor(index: Pick<IndexDatabase, 'reader' | 'writer'>) {
@@ -105,20 +104,19 @@ export class ChunkTable {
   #put(volume: number, digest: Uint8Array, location: FrameLocation | undefined): void {
     let pending = this.#pending.get(volume);
     if (pending === undefined) {
-      pending = new Map();
+      pending = new DigestMap();
       this.#pending.set(volume, pending);
     }
-    const name = nameOf(digest);
     // From now on there may be a row.
-    const isNew = this.#absent.get(volume)?.delete(name) === true;
+    const isNew = this.#absent.get(volume)?.delete(shortKey(digest)) === true;
     if (isNew) this.#absentCount -= 1;
     const { size } = pending;
-    pending.set(name, { volume, name, digest, location, isNew, used: false, waited: 0 });
+    pending.set({ volume, digest, location, isNew, used: false, waited: 0 });
     this.#pendingCount += pending.size - size;
   }
 
-  /** The index has no row of the chunk, nor is it pending. */
-  #noteAbsent(volume: number, name: string): void {
+  /** The index has no row of that key, nor is a chunk pending that will have one. */
+  #noteAbsent(volume: number, key: number): void {
     if (this.#absentCount >= LIMITS.absentChunksKept) {
       this.#absent.clear();
       this.#absentCount = 0;
@@ -128,13 +126,13 @@ export class ChunkTable {
       absent = new Set();
       this.#absent.set(volume, absent);
     }
-    absent.add(name);
+    absent.add(key);
     this.#absentCount += 1;
   }
 
   /** A file that names the chunk is being committed; for the open transaction of the writer. */
   use(volume: number, digest: Uint8Array): void {
-    const pending = this.#pending.get(volume)?.get(nameOf(digest));
+    const pending = this.#pending.get(volume)?.get(digest);
     // Mostly the chunk has just come, and goes into the index with the commit that uses it.
     if (pending?.location !== undefined) pending.used = true;
     else this.#writer.use.run(volume, shortKey(digest), digest);
@@ -158,14 +156,14 @@ export class ChunkTable {
     volume: number,
     digest: Uint8Array,
   ): { readonly location: FrameLocation | undefined; readonly pending?: Pending } {
-    const name = nameOf(digest);
-    const pending = this.#pending.get(volume)?.get(name);
+    const pending = this.#pending.get(volume)?.get(digest);
     if (pending !== undefined) return { location: pending.location, pending };
-    if (this.#absent.get(volume)?.has(name) === true) return { location: undefined };
-    const row = this.#writer.place.get(volume, shortKey(digest), digest);
-    if (row !== undefined) return { location: locationOf(row) };
-    this.#noteAbsent(volume, name);
-    return { location: undefined };
+    const key = shortKey(digest);
+    if (this.#absent.get(volume)?.has(key) === true) return { location: undefined };
+    const rows = this.#writer.places.all(volume, key);
+    if (rows.length === 0) this.#noteAbsent(volume, key);
+    const row = rows.find((found) => bytesEqual(found['digest'] as Uint8Array, digest));
+    return { location: row === undefined ? undefined : locationOf(row) };
   }
 
   /** Bytes of data in the chunk, or undefined if it is not stored. */
@@ -221,8 +219,8 @@ export class ChunkTable {
     for (const chunk of written) {
       const pending = this.#pending.get(chunk.volume);
       // A chunk that came again meanwhile stays: the index has its old place.
-      if (pending?.get(chunk.name) !== chunk) continue;
-      pending.delete(chunk.name);
+      if (pending?.get(chunk.digest) !== chunk) continue;
+      pending.delete(chunk.digest);
       this.#pendingCount -= 1;
       if (pending.size === 0) this.#pending.delete(chunk.volume);
     }
@@ -233,10 +231,6 @@ export class ChunkTable {
 export function earlier<Place extends Position>(left: Place, right: Place): Place {
   if (left.segment !== right.segment) return left.segment < right.segment ? left : right;
   return left.offset <= right.offset ? left : right;
-}
-
-function nameOf(digest: Uint8Array): string {
-  return asBuffer(digest).toString('latin1');
 }
 
 function locationOf(row: Record<string, SQLOutputValue>): FrameLocation | undefined {

@@ -170,6 +170,14 @@ export class Replay implements ReplayVisitor {
   }
 
   #volumeId(name: Uint8Array): number | undefined {
+    // Chunks of one request say the same name in the same bytes.
+    if (name === this.#last?.name) return this.#last.id;
+    const id = this.#findVolume(name);
+    this.#last = id === undefined ? undefined : { name, id };
+    return id;
+  }
+
+  #findVolume(name: Uint8Array): number | undefined {
     const key = asBuffer(name).toString('latin1');
     let id = this.#ids.get(key);
     if (id === undefined) {
@@ -182,6 +190,7 @@ export class Replay implements ReplayVisitor {
   }
 
   readonly #ids = new Map<string, number>();
+  #last: { readonly name: Uint8Array; readonly id: number } | undefined;
 
   #count(): void {
     this.#frames += 1;

@@ -1,6 +1,7 @@
 import { asBuffer, bytesEqual, utf8Encode } from '../base/bytes.ts';
 import { crc32, sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
+import { fetchLines } from '../base/fetch-lines.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { type Chunking, createCutter, type Cutter } from '../format/chunker.ts';
 import { chunkSizeFor } from '../format/content.ts';
@@ -97,6 +98,8 @@ function cutFile(file: TarFile, byContent: Cutter | undefined): Chunk[] {
     const end = cut < 0 ? data.length : cut;
     const bytes = data.subarray(offset, end);
     const { length } = bytes;
+    // The thread that has the connections has just received it.
+    fetchLines(bytes);
     chunks.push({ offset, length, checksum: crc32(bytes), digest: sha256(bytes) });
     offset = end;
   }

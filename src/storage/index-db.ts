@@ -120,7 +120,7 @@ export function reading<T>(database: DatabaseSync, read: () => T): T {
  * asked for the whole digest as well.
  */
 export function shortKey(digest: Uint8Array): number {
-  const [a = 0, b = 0, c = 0, d = 0] = digest;
+  const { 0: a = 0, 1: b = 0, 2: c = 0, 3: d = 0 } = digest;
   return (a << 24) | (b << 16) | (c << 8) | d;
 }
 
