@@ -81,6 +81,7 @@ function planMkdir(planner: Planner, change: Kind<'mkdir'>): void {
     ...planner.newNode(resolved, 'directory', change),
     kind: NodeKind.DIRECTORY,
   });
+  planner.knowDirectory(path);
   planner.grow({ bytes: 0, entries: 1 });
 }
 

@@ -64,6 +64,7 @@ export class Planner {
   /** Follows a path; with `parents`, missing directories on the way are made. */
   resolve(path: string, parents = false): Resolved {
     const directory = parentPath(path);
+    if (parents) this.makeDirectories(directory);
     const known = this.#directories.get(directory);
     if (path !== '' && known !== undefined) {
       const name = baseName(path);
@@ -71,10 +72,14 @@ export class Planner {
       const place = { volume: this.context.volume, parent: known, name };
       return { parent: known, name, row: this.context.entries.byName(place) };
     }
-    if (parents && directory !== '') this.makeDirectories(directory);
     const resolved = resolve(this.view, path);
     if (path !== '') this.#directories.set(directory, resolved.parent);
     return resolved;
+  }
+
+  /** The directory at the path is the node that the change has come to. */
+  knowDirectory(path: string): void {
+    this.#directories.set(path, this.node);
   }
 
   /** Is nothing there, for sure? Many names of one new directory need one question. */
@@ -120,7 +125,7 @@ export class Planner {
     } else {
       this.node = row.node;
     }
-    this.#directories.set(path, this.node);
+    this.knowDirectory(path);
   }
 
   /** Fields of a dentry for a new node. */
