@@ -294,7 +294,9 @@ export function unsigned(): GdpfsError {
   return new GdpfsError(
     'read_only',
     'cannot write volume: its changes are signed by those who have its writer key, need their signature',
-    { hint: 'use the gdpfs command line, or its TypeScript library, where that key is' },
+    {
+      hint: 'where that key is, use the gdpfs command line, its TypeScript library, or fsspec with its Python package',
+    },
   );
 }
 
