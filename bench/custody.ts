@@ -27,7 +27,7 @@ interface Measured {
  * and in one with custody `server`, in turns.
  */
 export async function custody({ runs, scale, signal, report }: Conditions): Promise<void> {
-  await using stage = await openStage({ signal });
+  await using stage = await openStage({ signal, hasTrees: true });
   const files = Math.ceil(FILES * scale);
   const commits = Math.ceil(COMMITS * scale);
   await run(stage.user, 'volume', 'create', 'own', '--custody', 'client');

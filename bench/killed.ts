@@ -31,7 +31,7 @@ interface Subject {
 export async function killed(conditions: Conditions): Promise<void> {
   const { scale, signal, report } = conditions;
   await using link = openRelayLink(0);
-  await using stage = await openStage({ signal, link });
+  await using stage = await openStage({ signal, link, hasTrees: true });
   const { folder, user } = stage;
   const names = ['rsync over ssh'] as const;
   await using peers = await openPeers({ names, folder, link, signal, report });
@@ -116,7 +116,7 @@ async function interrupt(
   const up = await resume('up');
   const down = await resume('down');
   const orphans = countOrphans(paths.up, paths.down);
-  await rm(place, { recursive: true });
+  if (kind === 'file') await rm(place, { recursive: true });
   return { name: contender.name, up, down, orphans };
 }
 

@@ -14,7 +14,7 @@ const GOAL_MS = 100;
 
 /** The first page of a directory with 100,000 entries. */
 export async function largeDirectory({ scale, signal, report }: Conditions): Promise<void> {
-  await using stage = await openStage({ signal });
+  await using stage = await openStage({ signal, hasTrees: true });
   const { folder, user, server, session } = stage;
   const entries = Math.ceil(ENTRIES * scale);
   const source = join(folder, 'wide');

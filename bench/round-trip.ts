@@ -27,7 +27,7 @@ const SLOW: SlowPeers = { names: ['scp', 'rclone, webdav'], part: 0.02 };
 export async function roundTrip(conditions: Conditions): Promise<void> {
   const { signal, report } = conditions;
   await using link = openDelayedLink(conditions);
-  await using stage = await openStage({ signal, link });
+  await using stage = await openStage({ signal, link, hasTrees: true });
   const { folder } = stage;
   const names = ['scp', 'rsync over ssh', 'tar | ssh', 'rclone, webdav', 'curl, nginx'] as const;
   await using peers = await openPeers({ names, folder, link, signal, report });

@@ -8,6 +8,7 @@ import type { Benchmark } from './benchmark.ts';
 import { bookkeeping } from './bookkeeping.ts';
 import { commandStart } from './command-start.ts';
 import { formatDocument } from './document.ts';
+import { removeKeptTrees } from './kept-trees.ts';
 import { killed } from './killed.ts';
 import { largeDirectory } from './large-directory.ts';
 import { largeFile, largeFileInMemory } from './large-file.ts';
@@ -125,4 +126,6 @@ try {
   else if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${USAGE}`);
   else throw error;
   process.exitCode = 1;
+} finally {
+  await removeKeptTrees();
 }

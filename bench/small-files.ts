@@ -28,7 +28,7 @@ export const SMALL_GOALS: Partial<Readonly<Record<PeerName, RatioGoal>>> = {
 export async function smallFiles(conditions: Conditions): Promise<void> {
   const { runs, scale, signal, report } = conditions;
   const files = Math.ceil(TREE_FILES * scale);
-  await using stage = await openStage({ signal });
+  await using stage = await openStage({ signal, hasTrees: true });
   const { folder, link } = stage;
   const names = ['tar | ssh', 'rsync over ssh', 'scp', 'rclone, webdav'] as const;
   await using peers = await openPeers({ names, folder, link, signal, report });

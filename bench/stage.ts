@@ -12,6 +12,7 @@ import {
   startServer,
   type User,
 } from '../tools/gdpfs-process.ts';
+import { keepTrees } from './kept-trees.ts';
 import { type Link, LOOPBACK } from './link.ts';
 
 export interface Stage extends AsyncDisposable {
@@ -27,19 +28,25 @@ export interface StageOptions {
   readonly signal: AbortSignal;
   /** Where all data lies; by default the system's temporary folder. */
   readonly parent?: string;
+  /** There will be trees of many files in the folder. */
+  readonly hasTrees?: boolean;
   readonly link?: Link;
 }
 
 /** Each benchmark opens its own: none finds another's data, or memory. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { signal, parent = tmpdir(), link = LOOPBACK } = options;
+  const { signal, parent = tmpdir(), link = LOOPBACK, hasTrees = false } = options;
   // What others wrote must not be on its way to the disk while this is measured.
   execFileSync('sync');
   await using opening = new AsyncDisposableStack();
   const folder = await mkdtemp(join(parent, 'gdpfs-bench-'));
-  opening.defer(() => rm(folder, { recursive: true, force: true }));
+  const data = join(folder, 'data');
+  opening.defer(async () => {
+    if (hasTrees) keepTrees(folder);
+    await rm(hasTrees ? data : folder, { recursive: true, force: true });
+  });
   const user = { home: join(folder, 'home'), signal, program: BUILT_PROGRAM };
-  const server = opening.use(await startServer(user, join(folder, 'data'), link));
+  const server = opening.use(await startServer(user, data, link));
   const { host, port } = await link.open(Number(new URL(server.url).port));
   await run(user, 'login', `https://${host}:${port}`, server.token);
   await run(user, 'volume', 'create', 'bench');

@@ -27,7 +27,7 @@ export async function unchanged(conditions: Conditions): Promise<void> {
   const { runs, scale, signal, report } = conditions;
   const files = Math.ceil(TREE_FILES * scale);
   await using link = openRelayLink(0);
-  await using stage = await openStage({ signal, link });
+  await using stage = await openStage({ signal, link, hasTrees: true });
   const { folder } = stage;
   if (!(await hasSync(stage))) {
     report.skip('a tree that did not change', 'this gdpfs has no "sync"');
