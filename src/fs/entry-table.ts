@@ -32,7 +32,7 @@ export type BriefRow = Pick<
 const COLUMNS = `parent, name, seq, node, kind, log, log_count, size, root, content, mode, mtime_us,
   author, target`;
 
-const BRIEF_COLUMNS = 'name, node, kind, size, mode, mtime_us AS mtimeUs, content, target';
+const BRIEF_COLUMNS = 'name, node, kind, size, mode, mtime_us, content, target';
 
 const SQL = {
   byName: `SELECT ${COLUMNS} FROM entry WHERE volume = ? AND parent = ? AND name = ?`,
@@ -88,6 +88,8 @@ export class EntryTable {
 
   constructor(database: DatabaseSync) {
     this.#sql = prepareAll(database, SQL);
+    // A row as an object takes twice as long.
+    for (const statement of Object.values(this.#sql)) statement.setReturnArrays(true);
   }
 
   byName(place: Place, at?: number): EntryRow | undefined {
@@ -96,7 +98,7 @@ export class EntryTable {
       at === undefined
         ? this.#sql.byName.get(volume, parent, name)
         : this.#sql.byNameAt.get(volume, parent, name, at);
-    const row = found === undefined ? undefined : asEntryRow(found);
+    const row = found === undefined ? undefined : asEntryRow(valuesOf(found));
     if (at === undefined) this.watcher?.sawName(place, row);
     return row;
   }
@@ -125,7 +127,7 @@ export class EntryTable {
       at === undefined
         ? this.#sql.children.all(volume, parent, name, limit)
         : this.#sql.childrenAt.all(volume, parent, name, limit, at);
-    const rows = found.map(asEntryRow);
+    const rows = found.map((row) => asEntryRow(valuesOf(row)));
     if (at === undefined) {
       const last = rows.length < limit ? undefined : rows.at(-1)?.name;
       this.watcher?.sawNames({ parent, after: name, last }, rows);
@@ -140,7 +142,7 @@ export class EntryTable {
       at === undefined
         ? this.#sql.brief.all(volume, parent, name, limit)
         : this.#sql.briefAt.all(volume, parent, name, limit, at);
-    return rows.map(asBriefRow);
+    return rows.map((row) => asBriefRow(valuesOf(row)));
   }
 
   hasChildren(volume: number, node: number): boolean {
@@ -152,12 +154,13 @@ export class EntryTable {
   /** The last version of a node that is not in the tree any more. */
   lastPast(volume: number, node: number): EntryRow | undefined {
     const row = this.#sql.lastPast.get(volume, node);
-    return row === undefined ? undefined : asEntryRow(row);
+    return row === undefined ? undefined : asEntryRow(valuesOf(row));
   }
 
   /** seq of the record that took the node out of its last place, if it has none now. */
   removedBy(volume: number, node: number): number {
-    return Number(this.#sql.lastUntil.get(volume, node)?.['until'] ?? 0);
+    const row = this.#sql.lastUntil.get(volume, node);
+    return row === undefined ? 0 : Number(valuesOf(row)[0] ?? 0);
   }
 
   /** What stands at the place of `row` ends with it; false if nothing stood there. */
@@ -214,41 +217,50 @@ export interface Place {
   readonly name: string;
 }
 
-function asEntryRow(row: Record<string, SQLOutputValue>): EntryRow {
+/** What a statement that returns arrays gives, of which the types know nothing. */
+type Values = readonly SQLOutputValue[];
+
+function valuesOf(row: object): Values {
+  return row as Values;
+}
+
+/** In the order of `COLUMNS`. */
+function asEntryRow(row: Values): EntryRow {
   return {
-    parent: Number(row['parent']),
-    name: String(row['name']),
-    seq: Number(row['seq']),
-    node: Number(row['node']),
-    kind: Number(row['kind']),
-    log: orUndefined(row['log']),
-    logCount: Number(row['log_count']),
-    size: Number(row['size']),
-    root: orUndefined(row['root']),
-    content: orUndefined(row['content']),
-    mode: Number(row['mode']),
-    mtimeUs: Number(row['mtime_us']),
-    author: String(row['author']),
-    target: typeof row['target'] === 'string' ? row['target'] : undefined,
+    parent: Number(row[0]),
+    name: String(row[1]),
+    seq: Number(row[2]),
+    node: Number(row[3]),
+    kind: Number(row[4]),
+    log: orUndefined(row[5]),
+    logCount: Number(row[6]),
+    size: Number(row[7]),
+    root: orUndefined(row[8]),
+    content: orUndefined(row[9]),
+    mode: Number(row[10]),
+    mtimeUs: Number(row[11]),
+    author: String(row[12]),
+    target: typeof row[13] === 'string' ? row[13] : undefined,
   };
 }
 
-function asBriefRow(row: Record<string, SQLOutputValue>): BriefRow {
+/** In the order of `BRIEF_COLUMNS`. */
+function asBriefRow(row: Values): BriefRow {
   return {
-    name: row['name'] as string,
-    node: row['node'] as number,
-    kind: row['kind'] as number,
-    size: row['size'] as number,
-    mode: row['mode'] as number,
-    mtimeUs: row['mtimeUs'] as number,
-    content: orUndefined(row['content']),
-    target: typeof row['target'] === 'string' ? row['target'] : undefined,
+    name: row[0] as string,
+    node: row[1] as number,
+    kind: row[2] as number,
+    size: row[3] as number,
+    mode: row[4] as number,
+    mtimeUs: row[5] as number,
+    content: orUndefined(row[6]),
+    target: typeof row[7] === 'string' ? row[7] : undefined,
   };
 }
 
-function asTreeNode(row: Record<string, SQLOutputValue> | undefined): TreeNode | undefined {
-  if (row === undefined) return undefined;
-  const { parent, name, node, kind } = row;
+function asTreeNode(found: object | undefined): TreeNode | undefined {
+  if (found === undefined) return undefined;
+  const [parent, name, node, kind] = valuesOf(found);
   return { parent: Number(parent), name: String(name), node: Number(node), kind: Number(kind) };
 }
 
