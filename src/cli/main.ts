@@ -26,21 +26,24 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
 async function run(): Promise<void> {
   const kind = kindOf(args);
   const isBundle = import.meta.url.endsWith('.cjs');
-  const early = isBundle ? startReader(kind) : undefined;
+  const early = isBundle ? startThread(kind) : undefined;
   const program = await load(kind, isBundle);
   process.exitCode = await program.runProcess(args, early);
 }
 
 /**
- * The thread that reads a tree is what a copy into a volume waits for longest before it sends anything:
- * it starts while the program is being loaded. If the arguments mean something else, nobody takes it.
+ * The thread that reads or writes a tree is what a copy waits for longest before its first byte: it starts
+ * while the program is being loaded. If the arguments mean something else, nobody takes it.
  */
-function startReader(kind: string | undefined): EarlyThread | undefined {
-  const root = args.at(-2);
-  const isCopied = kind === 'cp-tree-up' || kind === 'sync-up';
-  if (!isCopied || root === undefined || isRemote(root) || root.startsWith('-')) return undefined;
-  const name = 'local-worker';
-  const workerData = { root, rules: [] };
+function startThread(kind: string | undefined): EarlyThread | undefined {
+  const source = args.at(-2) ?? '-';
+  if (source.startsWith('-')) return undefined;
+  if (isRemote(source)) return kind === 'cp-tree' ? start('download-worker', undefined) : undefined;
+  const isUp = kind === 'cp-tree-up' || kind === 'sync-up';
+  return isUp ? start('local-worker', { root: source, rules: [] }) : undefined;
+}
+
+function start(name: string, workerData: unknown): EarlyThread {
   const worker = new Worker(new URL(`${name}.cjs`, import.meta.url), { workerData });
   worker.unref();
   return { name, workerData, worker };

@@ -23,7 +23,7 @@ export interface PackedPart extends Omit<Packed, 'tar' | 'rows'> {
    * The tar of them, undefined if nothing is left to send. `ways` says for each row how it travels
    * (`WAY`); all travel whole if it is absent. To be called once.
    */
-  readonly finish: (ways?: Uint8Array) => Promise<Uint8Array<ArrayBuffer> | undefined>;
+  readonly finish: (ways?: Uint8Array) => Promise<Uint8Array | undefined>;
 }
 
 interface Thread {
@@ -40,7 +40,7 @@ export class LocalReader implements AsyncDisposable {
   readonly #data: LocalWorkerData;
   readonly #threads: Thread[] = [];
   /** Memory of tars that were sent. */
-  readonly #memory: ArrayBuffer[] = [];
+  readonly #memory: ArrayBufferLike[] = [];
   /** Packing a part took long. */
   #isSlow = false;
 
@@ -69,7 +69,7 @@ export class LocalReader implements AsyncDisposable {
     const startMs = performance.now();
     try {
       const request = { kind: 'pack', rows, memory } as const;
-      const answer = await worker.ask(request, memory === undefined ? [] : [memory]);
+      const answer = await worker.ask(request);
       const { tar, rows: changed, ...packed } = answerOf('pack', answer);
       const { digests, places } = packed;
       const now = changed ?? rows;
@@ -78,10 +78,9 @@ export class LocalReader implements AsyncDisposable {
         if (count === 0) return undefined;
         if (ways === undefined || ways.reduce(countWhole, 0) === count) return tar;
         const about = { rows: now, digests, places, ways } as const;
-        const repacked = await worker.ask({ kind: 'repack', tar, ...about }, [tar.buffer]);
-        const { memory: freed, tar: rest } = answerOf('repack', repacked);
-        this.#keep(freed);
-        return rest;
+        const repacked = await worker.ask({ kind: 'repack', tar, ...about });
+        this.recycle(tar);
+        return answerOf('repack', repacked).tar;
       };
       return { ...packed, rows: now, isAsListed: changed === undefined, finish };
     } finally {
@@ -91,12 +90,8 @@ export class LocalReader implements AsyncDisposable {
   }
 
   /** A tar that is not needed any more: its memory is used for another. */
-  recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
-    this.#keep(buffer);
-  }
-
-  #keep(memory: ArrayBuffer): void {
-    if (this.#memory.length < LIMITS.partsInFlight) this.#memory.push(memory);
+  recycle({ buffer }: Uint8Array): void {
+    if (this.#memory.length < LIMITS.partsInFlight) this.#memory.push(buffer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

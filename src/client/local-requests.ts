@@ -16,8 +16,8 @@ export type LocalRequest =
   | {
       readonly kind: 'pack';
       readonly rows: Uint8Array;
-      /** To write the tar into. */
-      readonly memory?: ArrayBuffer | undefined;
+      /** Of a tar that is not needed any more, to write this one into. */
+      readonly memory?: ArrayBufferLike | undefined;
     }
   /** Packs anew what was packed: each row the way that `ways` says. */
   | ({ readonly kind: 'repack'; readonly rows: Uint8Array; readonly ways: Uint8Array } & Pick<
@@ -51,16 +51,14 @@ export interface Packed {
   /** One for each row: where its content begins in the tar. */
   readonly places: Uint32Array<ArrayBuffer>;
   readonly faults: readonly RowFault[];
-  /** All rows without a fault, whole. */
-  readonly tar: Uint8Array<ArrayBuffer>;
+  /** All rows without a fault, whole, in shared memory: other memory of this size makes V8 collect garbage. */
+  readonly tar: Uint8Array;
 }
 
 export interface Repacked {
   readonly kind: 'repack';
   /** Undefined if nothing travels. */
-  readonly tar: Uint8Array<ArrayBuffer> | undefined;
-  /** That of the tar before. */
-  readonly memory: ArrayBuffer;
+  readonly tar: Uint8Array | undefined;
 }
 
 /** How a row travels. */

@@ -82,9 +82,14 @@ function listingOf(
 /** Room for the headers of one entry, and what fills its last block, unless its path is long. */
 const ENTRY_BYTES = 2048;
 
-function roomFor(entries: readonly TreeEntry[], memory: ArrayBuffer | undefined): ArrayBuffer {
+function roomFor(
+  entries: readonly TreeEntry[],
+  memory: ArrayBufferLike | undefined,
+): ArrayBufferLike {
   const needed = entries.reduce((sum, { size }) => sum + size + ENTRY_BYTES, ENTRY_BYTES);
-  return memory !== undefined && memory.byteLength >= needed ? memory : new ArrayBuffer(needed);
+  return memory !== undefined && memory.byteLength >= needed
+    ? memory
+    : new SharedArrayBuffer(needed);
 }
 
 function packRow(
@@ -120,7 +125,7 @@ function hasContent(
 
 function repack(request: LocalRequest & { readonly kind: 'repack' }): Repacked {
   const { digests, places, tar, ways } = request;
-  const rest = new TarWriter();
+  const rest = new TarWriter(new SharedArrayBuffer(tar.length));
   for (const [index, entry] of decodeListing(request.rows).entries()) {
     const way = ways[index];
     if (way !== WAY.whole && way !== WAY.reference) continue;
@@ -137,7 +142,7 @@ function repack(request: LocalRequest & { readonly kind: 'repack' }): Repacked {
     else rest.add({ ...head, kind: 'reference', size, checksum: crc32(data) });
   }
   const sent = rest.length === 0 ? undefined : rest.finish();
-  return { kind: 'repack', tar: sent, memory: tar.buffer };
+  return { kind: 'repack', tar: sent };
 }
 
 function answer(request: LocalRequest): LocalAnswer {
@@ -157,8 +162,8 @@ serveTreeWorker<LocalRequest, LocalAnswer>(
     if (given.kind === 'list') return [given.rows.buffer];
     if (given.kind === 'pack') {
       const rows = given.rows === undefined ? [] : [given.rows.buffer];
-      return [...rows, given.digests.buffer, given.tar.buffer];
+      return [...rows, given.digests.buffer];
     }
-    return given.tar === undefined ? [given.memory] : [given.memory, given.tar.buffer];
+    return [];
   },
 );

@@ -105,3 +105,14 @@ test('streamTar() gives a large file piece by piece between others', async () =>
     { kind: 'directory', path: 'd', mode: 0o755, mtimeUs: 1 },
   ]);
 });
+
+test('TarWriter grows in shared memory if it began there', () => {
+  const entries = ['a', 'b', 'c'].map(
+    (path) => ({ kind: 'file', path, mode: 0o644, mtimeUs: 1, data: new Uint8Array(700) }) as const,
+  );
+  const writer = new TarWriter(new SharedArrayBuffer(8));
+  for (const entry of entries) writer.add(entry);
+  const bytes = writer.finish();
+  assert(bytes.buffer instanceof SharedArrayBuffer);
+  assert.deepEqual(Buffer.from(bytes), Buffer.from(encodeTar(entries)));
+});

@@ -1,4 +1,4 @@
-import { hexEncode } from '../base/bytes.ts';
+import { copyBytes, hexEncode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { encodeManifestEntries } from '../format/manifest.ts';
 import { PAX, type TarEntry, type TarFile } from './tar.ts';
@@ -51,7 +51,7 @@ const WRITTEN_FIELDS = [
 const HEADERS_BYTES = 3 * BLOCK_BYTES;
 
 /** Entries keep their order. They are the caller's own and are not checked. */
-export function encodeTar(entries: readonly TarEntry[]): Uint8Array<ArrayBuffer> {
+export function encodeTar(entries: readonly TarEntry[]): Uint8Array {
   let capacity = END_BYTES;
   for (const entry of entries) {
     capacity += HEADERS_BYTES + (entry.kind === 'file' ? entry.data.length + BLOCK_BYTES : 0);
@@ -78,8 +78,8 @@ export class TarWriter {
   #digestAt = 0;
   #openAt = 0;
 
-  /** `memory`, if given, is written over. */
-  constructor(memory: ArrayBuffer = new ArrayBuffer(CAPACITY_BYTES)) {
+  /** `memory`, if given, is written over; what takes its place when it is full is shared if it is. */
+  constructor(memory: ArrayBufferLike = new ArrayBuffer(CAPACITY_BYTES)) {
     this.#bytes = Buffer.from(memory);
   }
 
@@ -111,7 +111,7 @@ export class TarWriter {
           claims: claims(entry),
         });
         const data = this.#body(entry.data.length);
-        this.#bytes.set(entry.data, data);
+        copyBytes(entry.data, this.#bytes, data);
       }
     }
   }
@@ -148,12 +148,12 @@ export class TarWriter {
   }
 
   /** The whole body, a view of the writer's memory. */
-  finish(): Uint8Array<ArrayBuffer> {
+  finish(): Uint8Array {
     this.#reserve(END_BYTES);
     this.#bytes.fill(0, this.#length, this.#length + END_BYTES);
     this.#length += END_BYTES;
     const { buffer, byteOffset } = this.#bytes;
-    return new Uint8Array(buffer as ArrayBuffer, byteOffset, this.#length);
+    return new Uint8Array(buffer, byteOffset, this.#length);
   }
 
   /** Makes room for a body, fills up its last block and returns where it begins. */
@@ -208,7 +208,9 @@ export class TarWriter {
   #reserve(length: number): void {
     if (this.#length + length <= this.#bytes.length) return;
     const capacity = Math.max(2 * this.#bytes.length, this.#length + length);
-    const larger = Buffer.from(new ArrayBuffer(capacity));
+    const isShared = this.#bytes.buffer instanceof SharedArrayBuffer;
+    const memory = isShared ? new SharedArrayBuffer(capacity) : new ArrayBuffer(capacity);
+    const larger = Buffer.from(memory);
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
