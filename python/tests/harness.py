@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
@@ -23,23 +22,27 @@ MAIN = os.environ.get("GDPFS_TEST_PROGRAM") or str(PROJECT / "src/cli/main.ts")
 #: Code is compiled once for all processes.
 COMPILE_CACHE = PROJECT / "node_modules/.cache/gdpfs-compile"
 
-#: Ports of the servers: outside of the range that the system hands out, a part of them for each worker.
-PORTS_FIRST = 20_000
-PORTS_PER_WORKER = 1000
-_ports = itertools.count(random.randrange(PORTS_PER_WORKER))
+#: Outside of the range that the system hands out.
+PORTS = range(20_000, 30_000)
+#: Names in the kernel, which forgets them with this process.
+_reservations: list[socket.socket] = []
 
 
-def new_port() -> int:
-    """One that nobody takes while its server is down."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = PORTS_FIRST + worker * PORTS_PER_WORKER
-    ports = (first + number % PORTS_PER_WORKER for number in _ports)
-    return next(port for port in ports if not _answers(port))
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def reserve_port() -> int:
+    """One that nobody takes while its server is down: neither the system nor tests that run at the same time."""
+    while True:
+        port = random.choice(PORTS)
+        # The same names as in test/support/ports.ts.
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0gdpfs-test-port-{port}")
+        except OSError:
+            name.close()
+            continue
+        _reservations.append(name)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 class Cli:
@@ -83,7 +86,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.admin = Cli(folder / "admin")
-        self._port = new_port()
+        self._port = reserve_port()
         ready = self.start()
         self.url = str(ready["url"])
         self.admin("login", self.url, str(ready["token"]))
