@@ -126,9 +126,17 @@ class LocalExecution {
   }
 
   #isPossible(action: Action): boolean {
-    if (action.kind !== 'conflict') return true;
-    const { entry, existing } = action;
+    const { entry } = action;
     const path = this.#localPath(entry.relative);
+    // A listing has no row without a path, and so there is none that the thread could refuse.
+    if (entry.relative === '') {
+      const state = 'it is the whole tree, need a path in it';
+      const error = new GdpfsError('bad_request', `cannot change ${quote(path)}: ${state}`);
+      this.#options.tally.fail({ path, error });
+      return false;
+    }
+    if (action.kind !== 'conflict') return true;
+    const { existing } = action;
     const error = new GdpfsError(
       existing.kind === 'directory' ? 'is_a_directory' : 'not_a_directory',
       `cannot replace ${quote(path)}: it is a ${existing.kind}, need a ${entry.kind}`,
