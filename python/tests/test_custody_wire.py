@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from custody_lab import directory, own_volume, with_records
-from gdpfs import session
+from gdpfs import session, trust
 from gdpfs.client import Client
 from gdpfs.connections import Answer
 from gdpfs.errors import NotPermitted, make_error
@@ -145,3 +147,28 @@ def test_a_lost_answer_is_asked_for_again_and_nothing_happens_twice(
     client.make_directory(parse_path(f"{own_url}/once"), parents=False)
     assert (lost, client.volume(own_url[6:])["count"]) == (1, before + 1)
     client.make_directory(parse_path(f"{own_url}/once/more"), parents=False)
+
+
+def test_where_nothing_can_be_stored_what_was_signed_is_remembered_by_the_program(
+    server: Server, own_url: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, _: bytes) -> bool:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(trust, "_create_whole", refuse)
+    monkeypatch.setattr(trust, "TRUST_CHECK_SECONDS", 0)
+    client = Client(home=server.admin.home)
+    client.make_directory(parse_path(f"{own_url}/made"), parents=False)
+
+    def answer(route: str, honest: Callable[[], Answer]) -> Answer:
+        is_commit = route.endswith("/commits")
+        return Answer(200, {"content-type": session.JSON}, b"{}") if is_commit else honest()
+
+    wire.answer = answer
+    client.make_directory(parse_path(f"{own_url}/dropped"), parents=False)
+    wire.answer = None
+    with pytest.raises(NotPermitted, match=r"records, and \d+ were seen"):
+        client.stat(parse_path(own_url))
+    name = client.volume(own_url[6:])["name"]
+    with pytest.raises(NotPermitted, match=r"records, and \d+ were seen"):
+        client.stat(parse_path(f"gdp://{name}"))
