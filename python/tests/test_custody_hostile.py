@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from custody_lab import (
@@ -17,11 +18,13 @@ from custody_lab import (
     with_records,
 )
 from gdpfs.asked import AppendFile, Copy, MakeDirectory, PutFile, Remove, Rename, SentBytes, SetTime
+from gdpfs.content_check import LogPart
 from gdpfs.filesystem import GdpFileSystem
 from gdpfs.formats import Chunk, Manifest, MerkleTree, chunk_of, digest_of_text
 from gdpfs.records import (
     encode_dentry,
     encode_fchunk,
+    encode_meta,
     encode_removal,
     log_name,
     time_of_dentry,
@@ -100,6 +103,7 @@ def test_the_content_of_a_file_is_held_to_the_bytes_that_were_sent(own: Own) -> 
         (lambda prepared: prepared._replace(parts=[part, part]), "file logs that nothing names"),
         (lambda prepared: prepared._replace(parts=[part._replace(name=bytes(32))]), "another name"),
         (lambda prepared: prepared._replace(parts=[part._replace(first_seq=1)]), "is not new"),
+        (lambda prepared: prepared._replace(parts=[no_log(part)]), "its chunk size is"),
     ]:
         offer.refuses(doctor, why)
     other = SentBytes(size, lambda offset, length: DATA[::-1][offset : offset + length])
@@ -115,6 +119,12 @@ def test_the_content_of_a_file_is_held_to_the_bytes_that_were_sent(own: Own) -> 
     for change in changes:
         record = encode_dentry(honest._replace(**change), is_new=True)
         offer.refuses(with_records(lambda _, record=record: [record]), OTHER)  # type: ignore[misc]
+
+
+def no_log(part: LogPart) -> LogPart:
+    """Its first record is none of a file log, and named all the same."""
+    meta = encode_meta(nonce=bytes(16), created_ms=1, chunk_size=0)
+    return part._replace(name=log_name(meta), records=[meta, *part.records[1:]])
 
 
 def entry_of(own: Own, offer: Offer) -> StateEntry:
@@ -186,6 +196,8 @@ def test_an_append_goes_on_from_what_the_file_is_and_with_what_was_sent(own: Own
     branched.refuses(of(new, records=[*new.records[:-1], less]), "has another content")
     assert isinstance(first.asked, AppendFile)
     assert isinstance(branched.asked, AppendFile)
+    changed = replace(first.asked.content, before=bytes(32))
+    first.is_refused_for(AppendFile("log", changed), "what is there is not what the change is for")
     first.is_refused_for(AppendFile("branch", first.asked.content), "cannot trust|is not about")
     first.is_refused_for(AppendFile("file", first.asked.content), "cannot trust|is not what")
 

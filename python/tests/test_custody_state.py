@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 
-from custody_lab import OTHER, Doctor, Own
+from custody_lab import OTHER, Doctor, Own, directory
 from gdpfs.checkpoints import Checkpoint, Proof, parse_checkpoint, sign_checkpoint
 from gdpfs.errors import GdpfsError, NotPermitted
 from gdpfs.keys import VolumeKeys
 from gdpfs.prepared import Prepared, decode_prepared
 from gdpfs.records import time_of_dentry
+from gdpfs.state_map import (
+    Child,
+    StateProof,
+    encode_entry,
+    encode_node,
+    hash_entry,
+    hash_of_node,
+    state_key,
+)
 from harness import Server
 
 
@@ -113,3 +122,18 @@ def require_same(flipped: Prepared, truth: Prepared) -> None:
         assert len(differing) <= 1
         if differing:
             assert 0 < abs(time_of_dentry(one) - time_of_dentry(other)) < 3600 * 1_000_000
+
+
+def test_an_entry_proves_nothing_of_another_place_than_its_own() -> None:
+    here = encode_entry(directory("here"))
+    children = [
+        Child(state_key(0, name), True, hash_entry(here)) for name in ("here", "there", "where")
+    ]
+    shared = len(state_key(0, "")) - 1
+    below = [child._replace(label=child.label[shared:]) for child in children]
+    top = Child(children[0].label[:shared], False, hash_of_node(below))
+    proof = StateProof(hash_of_node([top]), [encode_node([top]), encode_node(below)], [here])
+    assert proof.entry(0, "here") == directory("here")
+    assert proof.entry(0, "elsewhere") is None
+    with pytest.raises(NotPermitted, match="an entry is not at its place"):
+        proof.entry(0, "there")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,12 @@ import pytest
 
 from custody_lab import directory, own_volume, with_records
 from gdpfs import session, trust
+from gdpfs.checkpoints import parse_checkpoint, sign_checkpoint
 from gdpfs.client import Client
 from gdpfs.connections import Answer
 from gdpfs.errors import NotPermitted, make_error
+from gdpfs.keys import VolumeKeys
+from gdpfs.paths import Path as GdpPath
 from gdpfs.paths import parse_path
 from gdpfs.prepared import decode_prepared
 from gdpfs.records import encode_removal
@@ -172,3 +177,53 @@ def test_where_nothing_can_be_stored_what_was_signed_is_remembered_by_the_progra
     name = client.volume(own_url[6:])["name"]
     with pytest.raises(NotPermitted, match=r"records, and \d+ were seen"):
         client.stat(parse_path(f"gdp://{name}"))
+
+
+@pytest.mark.parametrize("lie", ["an old base", "a fork"])
+def test_no_two_changes_are_signed_of_one_state(
+    server: Server, own_url: str, wire: Wire, lie: str
+) -> None:
+    """What was prepared first comes when another thread has signed already."""
+    client = Client(home=server.admin.home)
+    first, second = parse_path(f"{own_url}/first"), parse_path(f"{own_url}/second")
+    bodies: list[bytes] = []
+
+    def answer(_: str, honest: Callable[[], Answer]) -> Answer:
+        given = honest()
+        if given.headers.get("content-type") != PREPARED or bodies:
+            return given
+        bodies.append(given.body)
+        client.make_directory(second, parents=False)
+        if lie == "an old base":
+            return given
+        return Answer(given.status, given.headers, forked(server, client, first, given.body))
+
+    wire.answer = answer
+    if lie == "an old base":
+        client.make_directory(first, parents=False)
+        assert wire.signed == 2
+    else:
+        with pytest.raises(NotPermitted, match="another one was seen before"):
+            client.make_directory(first, parents=False)
+        assert wire.signed == 1
+    names = {entry["name"] for entry in client.entries(parse_path(own_url))}
+    assert names == ({"first", "second"} if lie == "an old base" else {"second"})
+
+
+def forked(server: Server, client: Client, path: GdpPath, body: bytes) -> bytes:
+    """The same, on a state that is signed, goes on from the one before, and is none that anybody asked for."""
+    prepared = decode_prepared(body)
+    newest = prepared.evidence.newest
+    checkpoint = parse_checkpoint(newest.note)
+    # Then the proof is no more than the new record.
+    assert checkpoint.count == 2
+    leaf = hashlib.sha256(b"\0another record").digest()
+    root = hashlib.sha256(b"\1" + checkpoint.root + leaf).digest()
+    key = VolumeKeys(server.admin.home / "keys").writer(
+        client.volume(path.volume)["name"], client._trust.trusted(path.volume).writer_key or b""
+    )
+    assert key is not None
+    note = sign_checkpoint(replace(checkpoint, count=3, root=root), key)
+    frontier = (3).to_bytes(8, "big") + checkpoint.root + leaf
+    evidence = prepared.evidence._replace(newest=newest._replace(note=note, consistency=[leaf]))
+    return encode_prepared(prepared._replace(frontier=frontier, evidence=evidence))

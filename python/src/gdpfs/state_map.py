@@ -257,11 +257,14 @@ class StateProof:
 
 def hash_of_node(children: Sequence[Child]) -> bytes:
     """Of the node that has these below it, in the order of their labels."""
-    return _hash_node(
-        b"".join(
-            _SIZE.pack(len(label)) + label + (b"\0" if is_leaf else b"\1") + digest
-            for label, is_leaf, digest in children
-        )
+    return _hash_node(encode_node(children))
+
+
+def encode_node(children: Sequence[Child]) -> bytes:
+    """As it is hashed and sent."""
+    return b"".join(
+        _SIZE.pack(len(label)) + label + (b"\0" if is_leaf else b"\1") + digest
+        for label, is_leaf, digest in children
     )
 
 
