@@ -107,6 +107,24 @@ test('LocalTree sets times and modes, never those that run a file as somebody el
   assert(!existsSync(join(root, 'none')));
 });
 
+test('LocalTree gives each of many files its mode, whatever the umask is', (context) => {
+  const { root } = newRoot(context);
+  for (const umask of [0o000, 0o022, 0o077]) {
+    const before = process.umask(umask);
+    try {
+      const tree = new LocalTree(root);
+      const modes = [0o644, 0o644, 0o600, 0o600, 0o600, 0o644, 0o400, 0o400, 0o666, 0o666, 0o777];
+      for (const [index, mode] of modes.entries()) {
+        const name = `${umask}/file-${index}`;
+        tree.writeFile(name, DATA, { ...ATTRIBUTES, mode });
+        assert.equal(lstatSync(join(root, name)).mode & 0o7777, mode, `${name}, ${mode}`);
+      }
+    } finally {
+      process.umask(before);
+    }
+  }
+});
+
 test('LocalTree gives a directory back the mode and time that it had', (context) => {
   const { root } = newRoot(context);
   const directory = join(root, 'd');

@@ -36,6 +36,7 @@ const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } 
 const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const OLD_FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 const PART_MODE = 0o600;
+const MODE_MASK = 0o7777;
 /** Until its content is complete, a directory is its owner's alone. */
 const DIRECTORY_MODE = 0o700;
 
@@ -53,6 +54,8 @@ interface KnownDirectory {
   readonly names: LocalNames;
   /** As it was before anything was done in it; undefined if it is new. */
   readonly before: LocalAttributes | undefined;
+  /** Files that were made with this mode had it: neither umask(2) nor a default ACL is in the way. */
+  exactMode?: number;
   /** What earlier, unfinished downloads left, by `partPrefix`; undefined until something is written. */
   leftovers?: ReadonlyMap<string, ReadonlySet<string>>;
 }
@@ -95,7 +98,7 @@ export class LocalTree {
 
   /** Creates or replaces a file, whole or not at all. Not synced to the disk. */
   writeFile(relative: string, data: Uint8Array, attributes: LocalAttributes): void {
-    this.#replace(relative, (part) => writePart(part, data, attributes));
+    this.#replace(relative, (part, directory) => writePart(part, data, attributes, directory));
   }
 
   /** Creates or replaces a link. */
@@ -240,13 +243,13 @@ export class LocalTree {
   }
 
   /** Lets `write` make a part that nobody else works on, and gives it its name. */
-  #replace(relative: string, write: (part: string) => void): void {
+  #replace(relative: string, write: (part: string, directory: KnownDirectory) => void): void {
     const path = this.prepare(relative);
     const directory = this.#enter(parentPath(relative));
     const { part } = directory;
     for (let round = 0; ; round += 1) {
       try {
-        write(part);
+        write(part, directory);
         renameSync(part, path);
         break;
       } catch (cause) {
@@ -319,13 +322,25 @@ function readWhole(
   }
 }
 
-function writePart(part: string, data: Uint8Array, attributes: LocalAttributes): void {
-  const file = openSync(part, NEW_FILE, PART_MODE);
+function writePart(
+  part: string,
+  data: Uint8Array,
+  attributes: LocalAttributes,
+  directory: KnownDirectory,
+): void {
+  const mode = receivedMode(attributes);
+  // Not so one that its owner may not write: some network file systems would not let us either.
+  const isMadeSo = (mode & PART_MODE) === PART_MODE;
+  const file = openSync(part, NEW_FILE, isMadeSo ? mode : PART_MODE);
   const time = receivedTime(attributes);
   try {
     let length = 0;
     while (length < data.length) length += writeSync(file, data, length);
-    fchmodSync(file, receivedMode(attributes));
+    if (!isMadeSo) fchmodSync(file, mode);
+    else if (directory.exactMode !== mode) {
+      if ((fstatSync(file).mode & MODE_MASK) === mode) directory.exactMode = mode;
+      else fchmodSync(file, mode);
+    }
     futimesSync(file, time, time);
   } finally {
     closeSync(file);
