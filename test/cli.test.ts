@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -44,7 +44,8 @@ async function newVolume(alias: string): Promise<string> {
 /** A small tree with everything in it that a volume can hold. */
 async function writeTree(name: string): Promise<string> {
   await mkdir(line.path(name, 'sub', 'empty'), { recursive: true });
-  await writeFile(line.path(name, 'a.txt'), 'hello\n', { mode: 0o640 });
+  await writeFile(line.path(name, 'a.txt'), 'hello\n');
+  await chmod(line.path(name, 'a.txt'), 0o640);
   await writeFile(line.path(name, 'large.bin'), Buffer.alloc(600_000, 'gdpfs'));
   await writeFile(line.path(name, 'sub', 'naïve name'), '');
   await symlink('a.txt', line.path(name, 'link'));

@@ -270,6 +270,7 @@ test('a read-only destination ends the transfer, unless there is nothing to writ
   const target = join(client.folder, 'fixed-back');
   await fetchTree('fixed', target);
   if (!mountReadOnly(context, target)) return;
+  chmodSync(join(source, 'closed'), 0o755);
   rmSync(join(source, 'closed'), { recursive: true });
   await send(newDirectory('fixed-more'), 'fixed/more');
   await assert.rejects(fetchTree('fixed', target), (error) => isGdpfsError(error, 'read_only'));
@@ -357,6 +358,7 @@ test('executeLocally() does a plan: removes, replaces, and sets attributes', asy
   rmSync(join(target, 'd1', 'deep', 'f1'));
   mkdirSync(join(target, 'd1', 'deep', 'f1', 'in-the-way'), { recursive: true });
   chmodSync(join(target, 'd2', 'deep', 'f2'), 0o600);
+  chmodSync(join(target, 'closed'), 0o755);
   rmSync(join(target, 'closed', 'file'));
   const closed = attributesOf(lstatSync(join(source, 'closed'), { bigint: true }));
   chmodSync(join(target, 'closed'), closed.mode);

@@ -1,6 +1,6 @@
 /** The real server for tests: in this process, or in one of its own that can be killed. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -39,7 +39,12 @@ export interface ServerProcess extends TestServer {
 /** A new empty directory; disposing of it removes it. */
 export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'gdpfs-test-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  const remove = async (): Promise<void> => {
+    // Tests make directories in which nobody but root may remove anything.
+    if (process.getuid?.() !== 0) execFileSync('chmod', ['-R', 'u+rwX', path]);
+    await rm(path, { recursive: true, force: true });
+  };
+  return { path, [Symbol.asyncDispose]: remove };
 }
 
 export interface ServerInProcessOptions {
