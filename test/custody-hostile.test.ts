@@ -223,17 +223,19 @@ test('the removal, renaming or change of something else, or of more, is not sign
   const set = (): Promise<unknown> =>
     change(writer.session, '/own/other', { op: 'set', mode: 0o700 });
   await isRefused(set, withDentry({ mode: 0o701 }), OTHER_RECORD);
-  // The server says that a directory is empty which is not.
-  writer.wire.request = async (request) =>
-    honest(
-      request.method === 'DELETE'
-        ? { ...request, query: { ...request.query, recursive: true } }
-        : request,
-    );
+  // The server takes what is asked of it for something else: a directory is not empty, or no file.
+  const others = [
+    { path: '/own/dir', asked: {}, prepared: { recursive: true } },
+    { path: '/own/dir/inner', asked: { only: 'file' }, prepared: { only: undefined } },
+  ] as const;
   const before = await countOf();
-  await assert.rejects(remove(writer.session, '/own/dir'), (error) =>
-    isGdpfsError(error, 'untrusted'),
-  );
+  for (const { path, asked, prepared } of others) {
+    writer.wire.request = async ({ query, ...request }) =>
+      honest({ ...request, query: { ...query, ...(request.method === 'DELETE' && prepared) } });
+    await assert.rejects(remove(writer.session, path, asked), (error) =>
+      isGdpfsError(error, 'untrusted'),
+    );
+  }
   writer.wire.request = honest;
   assert.equal(await countOf(), before);
 });

@@ -109,6 +109,8 @@ export type AskedChange =
       readonly kind: 'remove';
       readonly path: string;
       readonly recursive: boolean;
+      /** Nothing of another kind; a symbolic link counts as a file. */
+      readonly only?: 'file' | 'directory' | undefined;
       readonly condition?: Condition;
     }
   | ({ readonly kind: 'set'; readonly path: string; readonly condition?: Condition } & Attributes);
@@ -118,8 +120,8 @@ export function askedChanges(request: ApiRequest, looked: LookedUp = {}): AskedC
   const { method, route, json, body } = request;
   if (route === FILES && method === 'POST') return [createdBy(request, json as CreateRequest)];
   if (route === FILES && method === 'DELETE') {
-    const { path, recursive = false } = request.query as FilesDeleteQuery;
-    const place = { path: parseApiPath(path).path, recursive };
+    const { path, recursive = false, only } = request.query as FilesDeleteQuery;
+    const place = { path: parseApiPath(path).path, recursive, only };
     return [{ kind: 'remove', ...place, ...conditionOf(request) }];
   }
   if (route === FILES && body?.type === MEDIA_TYPES.records) return [committedBy(request)];

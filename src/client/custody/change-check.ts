@@ -174,9 +174,11 @@ function isUnchanged(records: RecordCheck, path: string, atSeq: number): boolean
 }
 
 function checkRemove({ records }: Checks, change: Kind<'remove'>): void {
-  const { path, recursive } = change;
+  const { path, recursive, only } = change;
   const entry = records.existing(path);
   checkCondition(change, entry);
+  const kind = entry.kind === NodeKind.DIRECTORY ? 'directory' : 'file';
+  if (only !== undefined && only !== kind) throw elsewise(`"${path}" is a ${kind}, need a ${only}`);
   if (entry.kind === NodeKind.DIRECTORY && !recursive) checkEmpty(records, entry, path);
   records.expectRemoval(entry);
 }
