@@ -197,10 +197,10 @@ export const LIMITS = {
    * Chunk bodies in flight for one transfer. Memory is this many bodies of `bodyBytesTarget`: two more
    * than `dataExchangesMax`, so that reading and hashing overlap with the network.
    */
-  transferConcurrency: 26,
+  transferConcurrency: 14,
   /** Of them for the downloads of one file: nothing of those waits for another's disk. */
-  downloadConcurrency: 18,
-  bodyBytesTarget: 2 * MIB,
+  downloadConcurrency: 10,
+  bodyBytesTarget: 4 * MIB,
   /** Bodies of a file that is written from memory on the wire, beside the one that is being filled. */
   writerBodiesInFlight: 2,
   /** Chunks in one body: as many as a request may name ranges. */
@@ -292,9 +292,9 @@ export const LIMITS = {
    * An upload begins with more: a part of what is under way waits for the server's disk.
    */
   dataExchangesMin: 2,
-  downloadExchangesStart: 8,
-  uploadExchangesStart: 16,
-  dataExchangesMax: 24,
+  downloadExchangesStart: 4,
+  uploadExchangesStart: 8,
+  dataExchangesMax: 12,
   /** The same for all others, which never wait for those. */
   smallExchangesMax: 8,
   /** Of a request or response: less than this is no large body. */

@@ -29,6 +29,8 @@ import { uploadFile } from './upload.ts';
 import { createVolume } from './volumes.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
+/** Chunks in one body. */
+const BODY = LIMITS.bodyBytesTarget / CHUNK;
 const CHUNK_ROUTE = '/api/v1/storage/file/chunks';
 
 let client: TestClient;
@@ -205,7 +207,7 @@ test('downloadFile() takes no chunk from a local file that only has its checksum
 });
 
 test('downloadFile() goes on with what an unfinished download left, in a sparse file too', async () => {
-  const target = await newFile('sparse', randomBytes(9 * CHUNK));
+  const target = await newFile('sparse', randomBytes((BODY + 1) * CHUNK));
   await change(session, `/${VOLUME}/sparse`, { op: 'truncate', size: 400 * CHUNK });
   await breakOff('sparse', target, 1);
   let progress = 0;
@@ -214,11 +216,11 @@ test('downloadFile() goes on with what an unfinished download left, in a sparse 
   };
   const { bytesReceived, bytesReused } = await get('sparse', target, { onProgress });
   assert.equal(progress, 400 * CHUNK, 'holes are there too');
-  assert.equal(bytesReceived + bytesReused, 9 * CHUNK);
+  assert.equal(bytesReceived + bytesReused, (BODY + 1) * CHUNK);
   assert(bytesReused > 0, 'the part was kept');
   const { size, blocks } = statSync(target);
   assert.equal(size, 400 * CHUNK);
-  assert(blocks * 512 < 12 * CHUNK, `${blocks} blocks`);
+  assert(blocks * 512 < (BODY + 4) * CHUNK, `${blocks} blocks`);
 });
 
 test('downloadFile() fetches no zeros and writes none', async () => {
@@ -254,8 +256,8 @@ test('downloadFile() believes its journal, and with recheck looks at every byte 
 });
 
 test('downloadFile() clears the holes of a part when it rechecks', async () => {
-  const content = Buffer.alloc(20 * CHUNK);
-  const data = randomBytes(9 * CHUNK);
+  const content = Buffer.alloc(4 * BODY * CHUNK);
+  const data = randomBytes((BODY + 1) * CHUNK);
   data.copy(content);
   const target = await newFile('recheck', data);
   await change(session, `/${VOLUME}/recheck`, { op: 'truncate', size: content.length });
@@ -263,20 +265,20 @@ test('downloadFile() clears the holes of a part when it rechecks', async () => {
   const [part = ''] = readdirSync(join(target, '..'));
   const path = join(target, '..', part);
   const bytes = readFileSync(path);
-  bytes.fill(7, 15 * CHUNK);
+  bytes.fill(7, 3 * BODY * CHUNK);
   writeFileSync(path, bytes);
   await get('recheck', target, { transfer: { recheck: true } });
   requireWhole(target, content);
 });
 
 test('downloadFile() uses the part of another version, and removes it', async () => {
-  const content = randomBytes(40 * CHUNK);
+  const content = randomBytes(5 * BODY * CHUNK);
   const target = await newFile('version', content);
   await breakOff('version', target, 3);
   content.fill(1, CHUNK, 2 * CHUNK);
   await put('version', content);
   const { bytesReceived } = await get('version', target);
-  assert(bytesReceived <= 17 * CHUNK, `${bytesReceived / CHUNK} chunks`);
+  assert(bytesReceived <= (2 * BODY + 1) * CHUNK, `${bytesReceived / CHUNK} chunks`);
   requireWhole(target, content);
 });
 
