@@ -59,12 +59,15 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
 }
 
 /**
- * Copies all of `source` to `target` from `offset` on, where there must be room for it. Between shared
+ * Copies all of `source` to `target` from `offset` on, where there must be room for it, unless that is
+ * where it lies. Between shared
  * memory and other memory, `set` copies word by word, as other threads could watch; nobody may here.
  */
 export function copyBytes(source: Uint8Array, target: Uint8Array, offset: number): void {
+  const isThere =
+    source.buffer === target.buffer && source.byteOffset === target.byteOffset + offset;
   // The one way to a plain copy: `copy` calls `set`.
-  if (source.length > 0) asBuffer(target).fill(source, offset, offset + source.length);
+  if (source.length > 0 && !isThere) asBuffer(target).fill(source, offset, offset + source.length);
 }
 
 /**

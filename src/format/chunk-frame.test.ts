@@ -65,6 +65,25 @@ describe('ChunkFrameDecoder', () => {
     assert.equal(behindHeader?.data.buffer, body.buffer);
   });
 
+  it('takes a piece that lies in its place as it is, and offers none in a header', () => {
+    const data = Uint8Array.of(1, 2, 3, 4, 5);
+    const body = bodyOf([{ offset: 0, checksum: 1, length: 5, data }]);
+    const decoder = new ChunkFrameDecoder();
+    assert.equal(decoder.place(), undefined);
+    decoder.push(body.subarray(0, CHUNK_HEADER_BYTES - 1));
+    assert.equal(decoder.place(), undefined);
+    decoder.push(body.subarray(CHUNK_HEADER_BYTES - 1, CHUNK_HEADER_BYTES + 2));
+    const place = decoder.place();
+    assert.equal(place?.length, 3);
+    place?.set(data.subarray(2));
+    assert.deepEqual(decoder.push(place.subarray(0, 1)), []);
+    assert.equal(decoder.place()?.length, 2);
+    const [frame] = decoder.push(place.subarray(1));
+    assert.deepEqual(frame?.data, data);
+    assert.equal(frame.data.buffer, place.buffer);
+    assert.equal(decoder.place(), undefined);
+  });
+
   it('gathers a frame in memory of its own, so that pieces may be reused', () => {
     const body = bodyOf([{ offset: 0, checksum: 1, length: 3, data: Uint8Array.of(1, 2, 3) }]);
     const decoder = new ChunkFrameDecoder();

@@ -68,6 +68,13 @@ export class ChunkFrameDecoder {
     return frames;
   }
 
+  /** Where what comes next should lie: piece that is there already need not be copied. Undefined in a header. */
+  place(): Uint8Array | undefined {
+    if (this.#frame === undefined) return undefined;
+    this.#data ??= this.#allocate(this.#frame.length);
+    return this.#data.subarray(this.#dataLength);
+  }
+
   /** To be called behind the last piece. Throws `bad_request` if a frame is cut off. */
   end(): void {
     if (this.#frame !== undefined || this.#headerLength > 0) {

@@ -3,47 +3,41 @@ import { copyBytes, utf8Decode } from '../base/bytes.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import type { BodyRule } from '../wire/contract.ts';
 import { discardPiece } from '../wire/discard-piece.ts';
+import { BodyPieces } from './body-pieces.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Bodies below this are held without asking the budget: it costs more than it saves. */
 const SMALL_BODY_BYTES = 64 * 1024;
 
+/** Who gets a body, piece by piece. */
+export interface BodyTaker {
+  /** Where the next bytes should lie, if that is known. It may be longer than what comes. */
+  place?(): Uint8Array | undefined;
+  /** A piece is at the start of the last place, or is the taker's own. May return when it has room for more. */
+  take(piece: Uint8Array): Promise<void> | undefined;
+}
+
 /**
- * Hands the body to `take` piece by piece, as the connection delivers it. While a promise that
+ * Hands the body to `taker` piece by piece, as the connection delivers it. While a promise that
  * `take` returned is pending, nothing more is read. Throws `body_too_large` beyond the contract's
  * limit, `unavailable` if the client goes away, and whatever `take` throws.
  */
-export async function forEachPiece(
-  exchange: Exchange,
-  take: (piece: Uint8Array) => Promise<void> | undefined,
-): Promise<void> {
+export async function forEachPiece(exchange: Exchange, taker: BodyTaker): Promise<void> {
   const { request } = exchange;
   const { bytesMax } = bodyRule(exchange);
   checkAnnouncedLength(request, bytesMax);
   let receivedBytes = 0;
-  await new Promise<void>((resolve, reject) => {
-    const settle = (error?: unknown): void => {
-      request.off('data', onData).off('end', settle).off('close', onGone).off('error', onGone);
-      request.pause();
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    const onGone = (): void => settle(clientGone());
-    const onData = (piece: Buffer): void => {
-      receivedBytes += piece.length;
-      if (receivedBytes > bytesMax) return settle(tooLarge(bytesMax));
-      try {
-        const pending = take(piece);
-        if (pending === undefined) return;
-        request.pause();
-        pending.then(() => request.resume(), settle);
-      } catch (error) {
-        settle(error);
-      }
-    };
-    request.on('data', onData).on('end', settle).on('close', onGone).on('error', onGone);
-    if (request.destroyed && !request.complete) onGone();
+  const count: BodyTaker['take'] = (piece) => {
+    receivedBytes += piece.length;
+    if (receivedBytes > bytesMax) throw tooLarge(bytesMax);
+    return taker.take(piece);
+  };
+  const pieces = new BodyPieces(request, {
+    length: announcedLength(request),
+    place: () => taker.place?.(),
+    take: count,
   });
+  await pieces.all();
 }
 
 /**
@@ -88,9 +82,11 @@ export async function readJson<T>(
 
 async function readBody(exchange: Exchange): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  await forEachPiece(exchange, (piece) => {
-    pieces.push(piece);
-    return undefined;
+  await forEachPiece(exchange, {
+    take: (piece) => {
+      pieces.push(piece);
+      return undefined;
+    },
   });
   const [first] = pieces;
   if (pieces.length === 1 && first !== undefined) return first;
@@ -103,11 +99,14 @@ async function readBody(exchange: Exchange): Promise<Uint8Array> {
 async function readInto(exchange: Exchange, length: number): Promise<Uint8Array> {
   const body = exchange.services.buffers.take(length);
   let receivedBytes = 0;
-  await forEachPiece(exchange, (piece) => {
-    copyBytes(piece, body, receivedBytes);
-    receivedBytes += piece.length;
-    discardPiece(piece);
-    return undefined;
+  await forEachPiece(exchange, {
+    place: () => body.subarray(receivedBytes),
+    take: (piece) => {
+      copyBytes(piece, body, receivedBytes);
+      receivedBytes += piece.length;
+      if (piece.buffer !== body.buffer) discardPiece(piece);
+      return undefined;
+    },
   });
   assert(receivedBytes === length, 'HTTP delivers as many bytes as were announced');
   return body;
@@ -143,8 +142,4 @@ function tooLarge(bytesMax: number): GdpfsError {
     `cannot read request body: too long, need at most ${bytesMax} bytes`,
     { details: { bytesMax } },
   );
-}
-
-function clientGone(): GdpfsError {
-  return new GdpfsError('unavailable', 'cannot read request body: the client went away');
 }

@@ -35,9 +35,12 @@ export async function writeFile(exchange: Exchange<'storageFilesPost'>): Promise
   const chunking = await successorChunking(exchange, target, { existing, size });
   const sink = new ChunkSink(services, { volume });
   const splitter = new Splitter(createCutter(chunking), { sink, buffers: services.buffers });
-  await forEachPiece(exchange, (piece) => {
-    splitter.push(piece);
-    return sink.room();
+  await forEachPiece(exchange, {
+    place: () => splitter.place(),
+    take: (piece) => {
+      splitter.push(piece);
+      return sink.room();
+    },
   });
   const writtenSize = splitter.end();
   const chunks = await sink.finish();
@@ -77,7 +80,14 @@ class Splitter {
     this.#buffers = parts.buffers;
   }
 
+  /** Where the next piece should lie. */
+  place(): Uint8Array {
+    this.#chunk ??= this.#buffers.take(this.#cutter.lengthMax);
+    return this.#chunk.subarray(this.#filled);
+  }
+
   push(piece: Uint8Array): void {
+    const isPlaced = this.#chunk?.buffer === piece.buffer;
     for (let start = 0; start < piece.length; ) {
       const cut = this.#cutter.push(piece, start);
       const end = cut < 0 ? piece.length : cut;
@@ -87,7 +97,7 @@ class Splitter {
       start = end;
       if (cut >= 0) this.#emit(this.#chunk.subarray(0, this.#filled));
     }
-    discardPiece(piece);
+    if (!isPlaced) discardPiece(piece);
   }
 
   /** Returns the bytes of the whole. */

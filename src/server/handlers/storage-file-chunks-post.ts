@@ -20,7 +20,7 @@ export async function storageFileChunksPost(
   const sink = new ChunkSink(services, { volume, upload });
   let end = 0;
   let bytes = 0;
-  await forEachPiece(exchange, (piece) => {
+  const take = (piece: Uint8Array): Promise<void> | undefined => {
     const frames = decoder.push(piece);
     const framesBytes = frames.reduce((sum, { length }) => sum + length, 0);
     if (framesBytes > 0) stagedBytes.add(upload, framesBytes, room);
@@ -33,7 +33,8 @@ export async function storageFileChunksPost(
     const isShared = frames.some((frame) => frame.data.buffer === piece.buffer);
     if (!isShared) discardPiece(piece);
     return sink.room();
-  });
+  };
+  await forEachPiece(exchange, { place: () => decoder.place(), take });
   decoder.end();
   const chunks = await sink.finish();
   replyJson(exchange, { status: 200 }, { received: chunks.length, bytes });
