@@ -299,7 +299,7 @@ export const LIMITS = {
   smallExchangesMax: 8,
   /** Of a request or response: less than this is no large body. */
   smallExchangeBytesMax: 64 * KIB,
-  /** A process waits this long for another that writes the configuration, a matter of milliseconds. */
+  /** A process waits this long for each other that writes the configuration, a matter of milliseconds. */
   configLockMs: 2000,
   /** Remembered checkpoints of one volume that a server is held to; parallel commands leave several. */
   rememberedCheckpointsMax: 64,
