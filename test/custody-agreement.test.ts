@@ -12,6 +12,7 @@ import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import { commitOf, type FilePlan, framesOf, planAppend, planFile } from './support/file-plan.ts';
 import { createOwn, openWriter, type OwnVolume, type Writer } from './support/own-volume.ts';
+import { startServerHere } from './support/server.ts';
 import { startTestClient, type TestClient } from './support/session.ts';
 
 /** What the client expects of a change is what the server makes of it, for any change of any tree. */
@@ -23,7 +24,8 @@ let writer: Writer;
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  client = stack.use(await startTestClient());
+  // What is refused here, after it was prepared there, is not waited for.
+  client = stack.use(await startTestClient((data) => startServerHere(data, { turnMs: 2 })));
   own = await createOwn(client, 'own');
   writer = stack.use(openWriter(client, own));
 });
