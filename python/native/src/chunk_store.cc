@@ -88,15 +88,19 @@ bool ChunkStore::isKnown(const Digest& digest) {
   return slots_.count(digest) != 0;
 }
 
-void ChunkStore::fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end) {
+bool ChunkStore::fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end) {
+  bool isNew = false;
   while (first < end) {
     std::shared_ptr<Fetch> fetch;
     {
       const std::lock_guard lock(mutex_);
       fetch = plan(version, first, end, first);
     }
-    if (fetch != nullptr) workers_.run([this, fetch] { runIfUnclaimed(fetch); });
+    if (fetch == nullptr) break;
+    isNew = true;
+    workers_.run([this, fetch] { runIfUnclaimed(fetch); });
   }
+  return isNew;
 }
 
 /// The next chunks that are not there, as many as fit into one body; null if there are none. `next` is where to go on.

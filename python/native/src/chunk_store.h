@@ -35,8 +35,8 @@ class ChunkStore {
   bool readAtOnce(const Chunk& chunk, char* bytes);
   /// The same of a chunk that is needed in parts. Null if they need waiting, or are in memory.
   SharedBlock getAtOnce(const Chunk& chunk);
-  /// Sees to it that chunks from `first` up to `end` are there soon.
-  void fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end);
+  /// Sees to it that chunks from `first` up to `end` are there soon; false if they all are, or are on their way.
+  bool fetchAhead(const SharedVersion& version, std::size_t first, std::size_t end);
 
   /// Does a read of so many bytes go past the memory, which it would fill with what is seldom read again?
   bool isLong(std::uint64_t bytes) const;

@@ -105,7 +105,8 @@ Client::Client(Home home, const CacheSettings& settings)
       fetchers_(fetchersMax()),
       senders_(limits::kSendersMax),
       disk_(settings.diskDirectory, settings.diskBytes),
-      chunks_(api_, disk_, fetchers_, settings.memoryBytes) {
+      chunks_(api_, disk_, fetchers_, settings.memoryBytes),
+      filesAhead_(api_, chunks_) {
   // After libcurl and OpenSSL were started: what they do at the end comes later.
   atProcessEnd([this] {
     fetchers_.stop();

@@ -7,6 +7,7 @@
 #include "api.h"
 #include "chunk_store.h"
 #include "disk_cache.h"
+#include "files_ahead.h"
 #include "http.h"
 #include "open_writers.h"
 #include "upload.h"
@@ -40,6 +41,7 @@ class Client {
 
   Api& api() { return api_; }
   ChunkStore& chunks() { return chunks_; }
+  FilesAhead& filesAhead() { return filesAhead_; }
   OpenWriters& writers() { return writers_; }
   UploadParts uploadParts() { return {api_, chunks_, senders_, budget_}; }
 
@@ -52,6 +54,7 @@ class Client {
   Workers senders_;
   DiskCache disk_;
   ChunkStore chunks_;
+  FilesAhead filesAhead_;
   BodyBudget budget_;
   OpenWriters writers_;
 };

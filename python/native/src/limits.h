@@ -48,6 +48,8 @@ constexpr std::size_t kStreamsMax = 8;
 constexpr std::size_t kReadAheadBytesMin = 1 * kMib;
 constexpr std::size_t kReadAheadGrowth = 16;
 constexpr std::size_t kReadAheadBytesMax = 16 * kMib;
+// Rows of files that are read one behind the other, of which the next one is foreseen.
+constexpr std::size_t kFileRowsMax = 8;
 // Of the memory cache, what all readers together may have fetched ahead: the rest is for what was read.
 constexpr std::size_t kReadAheadShare = 2;
 // A read of more than this share of the memory cache goes past it.

@@ -21,7 +21,8 @@ Error isADirectory(const char* verb, const Path& path) {
 std::unique_ptr<Reader> Operations::openReader(const Path& path) {
   client_.writers().findHidden(path);
   publishAt(path);
-  return std::make_unique<Reader>(client_.api(), client_.chunks(), client_.api().open(path));
+  auto version = client_.api().open(path);
+  return std::make_unique<Reader>(client_.api(), client_.chunks(), std::move(version), &client_.filesAhead());
 }
 
 /// Shows the server what this process has written at a path, so that it reads what it wrote.

@@ -50,8 +50,10 @@ class CountedRead {
 
 }  // namespace
 
-Reader::Reader(Api& api, ChunkStore& store, SharedVersion version)
-    : api_(api), store_(store), version_(std::move(version)) {}
+Reader::Reader(Api& api, ChunkStore& store, SharedVersion version, FilesAhead* ahead)
+    : api_(api), store_(store), ahead_(ahead), version_(std::move(version)) {
+  isFetched_ = ahead != nullptr && ahead->noteOpened(version_->path);
+}
 
 Reader::~Reader() {
   if (isCounted_) store_.countReaders(-1);
@@ -230,8 +232,11 @@ void Reader::fetchAhead(const SharedVersion& version, std::uint64_t position, st
   if (!isWaitedFor && !isLast && chunks[last - 1].end() - chunks[first].offset < enough) return;
   stream.ahead = last;
   // The reader fetches a single chunk itself.
-  if (isWaitedFor && last - first == 1) return;
-  store_.fetchAhead(version, first, last);
+  const bool isSingle = isWaitedFor && last - first == 1;
+  const bool isNew = isSingle ? !store_.isKnown(chunks[first].digest) : store_.fetchAhead(version, first, last);
+  if (isNew) isFetched_ = true;
+  const bool isEnd = stream.window > 0 && last == chunks.size();
+  if (isEnd && isFetched_ && ahead_ != nullptr) ahead_->noteEnd(version->path);
 }
 
 }  // namespace gdpfs

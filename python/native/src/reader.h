@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 
 #include "chunk_store.h"
+#include "files_ahead.h"
 #include "limits.h"
 
 namespace gdpfs {
@@ -14,7 +16,8 @@ namespace gdpfs {
 /// grows, for those who read at its end again: so logs are followed. May be used by any number of threads.
 class Reader {
  public:
-  Reader(Api& api, ChunkStore& store, SharedVersion version);
+  /// `ahead` may be null.
+  Reader(Api& api, ChunkStore& store, SharedVersion version, FilesAhead* ahead = nullptr);
   ~Reader();
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -53,6 +56,7 @@ class Reader {
 
   Api& api_;
   ChunkStore& store_;
+  FilesAhead* const ahead_;
 
   std::mutex mutex_;
   SharedVersion version_;
@@ -62,6 +66,8 @@ class Reader {
   std::array<Stream, limits::kStreamsMax> streams_;
   std::uint64_t reads_ = 0;
   bool isCounted_ = false;
+  /// Something of the file was fetched: it was not at hand.
+  std::atomic<bool> isFetched_{false};
   /// What was read last: small reads come in rows.
   const FileVersion* lastVersion_ = nullptr;
   std::size_t lastChunk_ = 0;

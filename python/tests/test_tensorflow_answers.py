@@ -1,0 +1,103 @@
+"""What TensorFlow's reads ask the server for, and what they make of answers that come in pieces or not whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+import gdpfs.tensorflow  # noqa: F401
+from between import Between, Framing, Stream, plain
+from harness import Server, wait_until
+
+CHUNKS = "/api/v1/storage/file/chunks"
+
+
+def in_pieces(stream: Stream, head: list[str], body: bytes) -> bool:
+    lines = "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode()
+    stream.send(lines)
+    for start, end in ((0, 1), (1, 15), (15, 17), (17, 40_001), (40_001, len(body))):
+        stream.send(body[start:end])
+    return True
+
+
+class CutOnce:
+    """The first answer with chunks ends in the middle: it says so, or its connection breaks."""
+
+    def __init__(self, announced: float) -> None:
+        #: The part of the body that is announced.
+        self._announced = announced
+        self._is_cut = False
+
+    def __call__(self, stream: Stream, head: list[str], body: bytes) -> bool:
+        if self._is_cut or len(body) < 500_000:
+            return plain(stream, head, body)
+        self._is_cut = True
+        length = int(len(body) * self._announced)
+        lines = "\r\n".join([*head, f"Content-Length: {length}", "", ""]).encode()
+        stream.send(lines + body[: len(body) // 2])
+        return False
+
+
+@pytest.mark.parametrize(
+    "make_framing",
+    [lambda: in_pieces, lambda: CutOnce(0.5), lambda: CutOnce(1)],
+    ids=["in pieces", "too short", "broken off"],
+)
+def test_what_is_read_is_right_however_it_comes(
+    home: Server,
+    volume: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make_framing: Callable[[], Framing],
+) -> None:
+    content = os.urandom(3_000_000)
+    (tmp_path / "file").write_bytes(content)
+    home.admin("cp", tmp_path / "file", f"{volume}/file")
+    shutil.copytree(home.admin.home, tmp_path / "home")
+    with Between(home, make_framing()) as between:
+        between.use_in(tmp_path / "home")
+        monkeypatch.setenv("GDPFS_HOME", str(tmp_path / "home"))
+        with tf.io.gfile.GFile(f"{volume}/file", "rb") as file:
+            assert file.read() == content
+        assert any(target.startswith(CHUNKS) for target in between.asked)
+
+
+def records_in(path: str) -> int:
+    return sum(1 for _ in tf.data.TFRecordDataset(path))
+
+
+def test_the_next_file_of_a_row_is_fetched_before_it_is_opened(
+    home: Server, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        with tf.io.TFRecordWriter(str(tmp_path / f"part-{number:02}-of-05")) as writer:
+            for _ in range(20):
+                writer.write(os.urandom(100_000))
+    shards = [tmp_path / f"part-{number:02}-of-05" for number in range(5)]
+    home.admin("cp", *shards, f"{volume}/")
+    shutil.copytree(home.admin.home, tmp_path / "home")
+    with Between(home, plain) as between:
+        between.use_in(tmp_path / "home")
+        monkeypatch.setenv("GDPFS_HOME", str(tmp_path / "home"))
+
+        def is_asked(number: int) -> bool:
+            name = f"part-{number:02}-of-05&"
+            return any(target.startswith(CHUNKS) and name in target for target in between.asked)
+
+        assert records_in(f"{volume}/part-00-of-05") == 20
+        assert records_in(f"{volume}/part-01-of-05") == 20
+        wait_until(lambda: is_asked(2))
+        assert not is_asked(3)
+        # What was fetched is not fetched again.
+        assert records_in(f"{volume}/part-02-of-05") == 20
+        wait_until(lambda: is_asked(3))
+        assert sum(f"{CHUNKS}?" in target and "part-02" in target for target in between.asked) == 1
+        assert records_in(f"{volume}/part-03-of-05") == 20
+        wait_until(lambda: is_asked(4))
+        # There is none behind the last one: nothing comes of it.
+        assert records_in(f"{volume}/part-04-of-05") == 20
