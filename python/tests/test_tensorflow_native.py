@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness import Server
+from harness import Past, Server
 
 PACKAGE = Path(__file__).parents[1]
 
 
+def make(sanitizer: str) -> Path:
+    (PACKAGE / "build").mkdir(exist_ok=True)
+    # Tests in other processes may want the same program.
+    with (PACKAGE / f"build/stress-{sanitizer}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(
+            ["make", "-C", PACKAGE / "native", "--quiet", "stress", f"SANITIZER={sanitizer}"],
+            check=True,
+        )
+    return PACKAGE / f"build/native/stress-{sanitizer}"
+
+
 @pytest.mark.parametrize("sanitizer", ["address", "thread"])
 def test_no_sanitizer_finds_anything(home: Server, sanitizer: str) -> None:
-    subprocess.run(
-        ["make", "-C", PACKAGE / "native", "--quiet", "stress", f"SANITIZER={sanitizer}"],
-        check=True,
-    )
+    program = make(sanitizer)
     for chunking in ("fixed", "cdc"):
         volume = home.volume(f"{sanitizer}-{chunking}", chunking=chunking)
         done = subprocess.run(
-            [PACKAGE / f"build/native/stress-{sanitizer}", volume],
+            [program, volume],
             env={**home.admin.environment, "GDPFS_MEMORY_SIZE": "16M"},
             capture_output=True,
             text=True,
@@ -30,6 +40,29 @@ def test_no_sanitizer_finds_anything(home: Server, sanitizer: str) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
+
+
+def test_a_server_that_is_set_back_while_it_is_used_is_refused(
+    own_home: Server, tmp_path: Path
+) -> None:
+    volume = own_home.volume("v")
+    (tmp_path / "file").write_bytes(b"content")
+    own_home.admin("cp", tmp_path / "file", f"{volume}/file")
+    past = Past(own_home, tmp_path)
+    own_home.admin("mkdir", f"{volume}/later")
+    program = subprocess.Popen(
+        [make("address"), f"{volume}/file"],
+        env=own_home.admin.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n", program.communicate()[1]
+    past.come_back()
+    _, errors = program.communicate("\n")
+    assert program.returncode == 0, errors
 
 
 def test_the_error_table_is_that_of_the_api() -> None:

@@ -1,5 +1,6 @@
 // Runs what the plugin consists of under a sanitizer, without TensorFlow: `stress gdp://VOLUME`, with a login in
-// GDPFS_HOME. Ends with 0 if all is as it should be.
+// GDPFS_HOME. Ends with 0 if all is as it should be. `stress gdp://VOLUME/FILE` reads a file, waits for a line of input while
+// the server is set back, and ends with 0 if that is noticed.
 
 #include <atomic>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "../src/error.h"
 #include "../src/glob.h"
 #include "../src/merkle.h"
+#include "../src/numbered_names.h"
 #include "../src/operations.h"
 
 // TensorFlow's, which nothing here calls.
@@ -46,6 +48,16 @@ void checkPieces() {
   check(matches("\\*", "*") && !matches("\\*", "x") && matches("?", "ü") && matches("*", ""), "quotes and letters");
   check(cleanUri("gdp://v//a/./b/../c/") == "gdp://v/a/c", "a path has one form");
   check(parseSize("X", "2K") == 2048, "sizes have units");
+  const auto follows = [](const char* before, const char* last, const std::string& name, std::uint64_t step) {
+    const NextName next = nextName(before, last);
+    return next.name == name && next.step == step;
+  };
+  check(follows("p-007", "p-009", "p-011", 2) && follows("a-09-of-11", "a-10-of-11", "a-11-of-11", 1), "names count");
+  check(follows("9.x", "10.x", "11.x", 1) && follows("a/1/x", "a/2/x", "a/3/x", 1), "numbers may grow longer");
+  check(follows("098", "099", "100", 1) && follows("99", "100", "101", 1), "numbers may have a width");
+  check(follows("2", "1", "", 0) && follows("1", "1", "", 0) && follows("a", "b", "", 0), "names may not count");
+  check(follows("1a1", "2a2", "", 0) && follows("", "1", "", 0) && follows("1", "1x", "", 0), "one number counts");
+  check(follows("1", std::string(40, '9').c_str(), "", 0), "numbers end somewhere");
   check(crc32("123456789") == 0xcbf43926, "the checksum has its check value");
   const std::string bytes = randomContent(1, 700);
   for (std::size_t length = 0; length <= bytes.size(); length += 1) {
@@ -140,13 +152,34 @@ void stress(const Path& root) {
   check(Operations(client).matching(root.uri() + "/file-*").size() == 4, "all files are there");
 }
 
+void watchSetBack(const Path& path) {
+  Client& client = Client::current();
+  const auto reader = Operations(client).openReader(path);
+  std::string content(reader->size(), '\0');
+  reader->read(0, content.size(), content.data());
+  std::puts("ready");
+  std::fflush(stdout);
+  std::getchar();
+  client.chunks().clear();
+  std::string again(content.size(), '\0');
+  reader->read(0, again.size(), again.data());
+  check(again == content, "a file that is open can be read on");
+  try {
+    Operations(client).openReader(path);
+    check(false, "a server that was set back is refused");
+  } catch (const Error& error) {
+    check(error.is("untrusted"), error.text().c_str());
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   check(count == 2, "one argument");
   try {
+    const Path path = parsePath(arguments[1]);
     checkPieces();
-    stress(parsePath(arguments[1]));
+    path.isRoot() ? stress(path) : watchSetBack(path);
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.text().c_str());
     return 1;
