@@ -8,7 +8,6 @@
 #include <map>
 #include <mutex>
 #include <new>
-#include <thread>
 
 #include "block.h"
 #include "error.h"
@@ -37,11 +36,6 @@ void forgetEverything() {
   forks += 1;
   forgetSpareMemory();
   new (&registry()) Registry();
-}
-
-std::size_t fetchersMax() {
-  const std::size_t wanted = limits::kWorkersPerProcessor * std::thread::hardware_concurrency();
-  return std::clamp(wanted, limits::kWorkersMin, limits::kWorkersMax);
 }
 
 std::string environment(const char* name) {
@@ -102,7 +96,7 @@ Client& Client::current() {
 Client::Client(Home home, const CacheSettings& settings)
     : http_(std::move(home)),
       api_(http_),
-      fetchers_(fetchersMax()),
+      fetchers_(limits::kWorkersMax),
       senders_(limits::kSendersMax),
       disk_(settings.diskDirectory, settings.diskBytes),
       chunks_(api_, disk_, fetchers_, settings.memoryBytes),

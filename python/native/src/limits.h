@@ -32,11 +32,9 @@ constexpr std::int64_t kTrustCheckMs = GDPFS_TRUST_CHECK_MS;
 // Ranges that one request may name.
 constexpr std::size_t kRangesMax = 64;
 
-// Threads that fetch ahead, for all files of the process together; those that read or write files work beside them.
+// Threads that fetch ahead, for all files of the process together; those that read or write files work beside them. Most
+// of them wait where the server is far away, whatever the number of processors.
 constexpr std::size_t kWorkersMax = 8;
-// On small machines: more of them would only take turns, and what is waited for would come later.
-constexpr std::size_t kWorkersMin = 4;
-constexpr std::size_t kWorkersPerProcessor = 2;
 // Threads that hash and send chunks. Most of them wait: a server answers when what came is durable, and one sync serves
 // all that is there.
 constexpr std::size_t kSendersMax = 8;
@@ -47,10 +45,11 @@ constexpr std::size_t kConnectionsMax = 16;
 constexpr std::size_t kBodyBytesTarget = 4 * kMib;
 // Reads of one file that go forward side by side.
 constexpr std::size_t kStreamsMax = 8;
-// What is fetched ahead of a sequential reader: from the smallest to the largest amount, so many times as much each time.
+// What is fetched ahead of a sequential reader: from the smallest to the largest amount, so many times as much each time. The
+// largest is what all threads fetch at once.
 constexpr std::size_t kReadAheadBytesMin = 1 * kMib;
 constexpr std::size_t kReadAheadGrowth = 16;
-constexpr std::size_t kReadAheadBytesMax = 16 * kMib;
+constexpr std::size_t kReadAheadBytesMax = 32 * kMib;
 // Rows of files that are read one behind the other, of which the next one is foreseen.
 constexpr std::size_t kFileRowsMax = 8;
 // Of the memory cache, what all readers together may have fetched ahead: the rest is for what was read.
