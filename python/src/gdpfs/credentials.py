@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from .config import Home, Profile
 from .errors import GdpfsError, make_error, shown
+from .forks import no_fork
 
 _SEQUENCE, _INTEGER, _VERSION, _UTC_TIME = 0x30, 0x02, 0xA0, 0x17
 
@@ -32,7 +33,8 @@ class Credentials:
         self._profile = profile
         self.certificate = ""
         #: Of TLS connections to the profile's server as the profile's principal.
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        with no_fork:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.load()
 
     def load(self) -> bool:
@@ -82,11 +84,12 @@ def warn(text: str) -> None:
 
 
 def _context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(cafile=str(ca))
-    context.load_cert_chain(str(certificate), str(key))
-    return context
+    with no_fork:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(cafile=str(ca))
+        context.load_cert_chain(str(certificate), str(key))
+        return context
 
 
 def validity_of(certificate: str) -> Validity:
@@ -134,13 +137,17 @@ class _Der:
 def _time_of(times: _Der) -> float:
     form = "%y%m%d%H%M%SZ" if times.tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
     text = times.take().decode("ascii")
-    return datetime.datetime.strptime(text, form).replace(tzinfo=datetime.timezone.utc).timestamp()
+    with no_fork:
+        # It imports a module the first time.
+        time = datetime.datetime.strptime(text, form)
+    return time.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def _request_by_library(key: Path) -> str | None:
     try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
+        with no_fork:
+            from cryptography import x509
+            from cryptography.hazmat.primitives import hashes, serialization
     except ImportError:
         return None
     private = serialization.load_pem_private_key(key.read_bytes(), password=None)

@@ -6,6 +6,7 @@ the parent.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 
 
@@ -28,5 +29,12 @@ def _begin_all() -> None:
         one._begin()
 
 
+#: For a thread that sets up a context of OpenSSL, or imports a module: a fork waits for it, as the child would find
+#: OpenSSL's locks held for ever by a thread that it does not have, and half a module.
+no_fork = threading.RLock()
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_all)
+    os.register_at_fork(
+        before=no_fork.acquire, after_in_parent=no_fork.release, after_in_child=no_fork.release
+    )
