@@ -24,6 +24,9 @@ export const BODY_BYTES = LIMITS.bodyBytesTarget + LIMITS.bodyChunksMax * CHUNK_
  */
 export const IN_FLIGHT_BYTES = LIMITS.transferConcurrency * BODY_BYTES;
 
+/** Of a file of which nine tenths are much more than that: a transfer that began anew would be noticed. */
+export const LONG_FILE_BYTES = IN_FLIGHT_BYTES + 24 * 1024 * 1024 + 5;
+
 /** Handshakes, heads and questions of one run, at most: more than it takes, less than a chunk. */
 const RUN_OVERHEAD_BYTES = 192 * 1024;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import type { Direction } from '../support/fault-proxy.ts';
 import {
   content,
   IN_FLIGHT_BYTES,
+  LONG_FILE_BYTES,
   leftovers,
   onTheWire,
   TransferLab,
@@ -24,7 +25,6 @@ import {
  */
 
 const MIB = 1024 * 1024;
-const SIZE = 56 * MIB + 5;
 const POLL_MS = 15;
 
 let lab: TransferLab;
@@ -138,10 +138,12 @@ function readLocal(path: string, versions: readonly Buffer[]) {
   });
 }
 
-/** Everything that the client keeps between runs, but for the checkpoints: each command moves them on. */
+/** Every file that the client keeps between runs, but for the checkpoints: each command moves them on. */
 function homeFiles(): string[] {
-  return readdirSync(home, { recursive: true, encoding: 'utf8' })
-    .filter((name) => !name.startsWith('checkpoints/'))
+  return readdirSync(home, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(home, join(parentPath, name)))
+    .filter((path) => !path.startsWith('checkpoints/'))
     .sort();
 }
 
@@ -152,7 +154,7 @@ async function unfinishedUploads(): Promise<number> {
     readOnly: true,
   });
   const query = database.prepare('SELECT count(*) AS count FROM upload WHERE size = ?');
-  const row = query.get(SIZE);
+  const row = query.get(LONG_FILE_BYTES);
   return Number(row?.['count']);
 }
 
@@ -170,7 +172,7 @@ interface Place {
 async function newPlace(name: string, seed: number): Promise<Place> {
   const source = lab.newPath();
   const old = content(seed, 3 * MIB);
-  const bytes = content(seed + 1, SIZE);
+  const bytes = content(seed + 1, LONG_FILE_BYTES);
   writeFileSync(source, old);
   const remote = `gdp://${volume}/${name}`;
   await succeeds(['cp', source, remote]);
@@ -180,11 +182,14 @@ async function newPlace(name: string, seed: number): Promise<Place> {
 
 /** Bytes that all runs together may put on the wire, when each but the last was killed at a byte. */
 function mostBytes(kills: readonly number[]): number {
-  return kills.reduce((sum, at) => sum + onTheWire(Math.min(at, IN_FLIGHT_BYTES)), onTheWire(SIZE));
+  return kills.reduce(
+    (sum, at) => sum + onTheWire(Math.min(at, IN_FLIGHT_BYTES)),
+    onTheWire(LONG_FILE_BYTES),
+  );
 }
 
 /** The second one would cost more than it may if the next run began anew. */
-const KILLS = [3000, Math.floor(0.9 * SIZE), 2 * MIB];
+const KILLS = [3000, Math.floor(0.9 * LONG_FILE_BYTES), 2 * MIB];
 
 test('an upload by a client that is killed again and again ends whole, and costs what was in flight', async () => {
   const { source, remote, path, old, bytes } = await newPlace('client-up', 10);
@@ -237,7 +242,7 @@ test('a download by a client that is killed again and again ends whole, and cost
 });
 
 /** The first in the first content: before its first answer a server has only seconds to start again. */
-const SERVER_KILLS = [8000, Math.floor(0.9 * SIZE)];
+const SERVER_KILLS = [8000, Math.floor(0.9 * LONG_FILE_BYTES)];
 
 test('an upload goes on by itself when the server is killed and started again', async () => {
   const { source, remote, path, old, bytes } = await newPlace('server-up', 30);
@@ -279,7 +284,7 @@ test('a download goes on by itself when the server is killed and started again',
 test('an upload ends whole after client and server were killed at the same moment', async () => {
   const { source, remote, path, old, bytes } = await newPlace('both-up', 50);
   const start = lab.proxy.bytes.up;
-  const at = Math.floor(0.9 * SIZE);
+  const at = Math.floor(0.9 * LONG_FILE_BYTES);
   const kill = killServerAt('up', at);
   const run = await runKilled(['cp', source, remote], { direction: 'up', at });
   assert.equal(run.signal, 'SIGKILL', run.stderr);

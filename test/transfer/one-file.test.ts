@@ -11,6 +11,7 @@ import {
   BODY_BYTES,
   content,
   IN_FLIGHT_BYTES,
+  LONG_FILE_BYTES,
   leftovers,
   onTheWire,
   type Run,
@@ -163,14 +164,13 @@ for (const chunking of ['fixed', 'cdc'] as const) {
       });
 
       test(`${name} (${chunking}) sends again at most what was in flight when it was cut off`, async () => {
-        const size = 56 * MIB + 1;
-        const way = await make(volume, content(300, size));
-        const at = Math.floor(0.9 * size);
+        const way = await make(volume, content(300, LONG_FILE_BYTES));
+        const at = Math.floor(0.9 * LONG_FILE_BYTES);
         const { runs, bytes } = await runUntilDone(way, [
           { direction: way.direction, at, kind: 'cut' },
         ]);
         assert.equal(runs, 2);
-        const most = onTheWire(size) + onTheWire(IN_FLIGHT_BYTES);
+        const most = onTheWire(LONG_FILE_BYTES) + onTheWire(IN_FLIGHT_BYTES);
         assert(bytes <= most, `${bytes} bytes, ${most} at most`);
         await way.check();
       });
