@@ -405,3 +405,36 @@ test('executeLocally() refuses to remove the root, or anything above it', async 
   assert.deepEqual(readdirSync(target), ['kept']);
   assert.deepEqual(readdirSync(source), ['x']);
 });
+
+test('executeLocally() reports each file of a new tree whose place is taken, once, and brings the others', async () => {
+  const source = newDirectory('taken');
+  for (const name of ['a/x', 'a/y', 'b/x']) {
+    mkdirSync(join(source, name, '..'), { recursive: true });
+    writeFileSync(join(source, name), name);
+  }
+  await send(source, 'taken');
+  const target = newDirectory('taken-back');
+  writeFileSync(join(target, 'a'), 'in the way');
+  const tally = await execute('taken', target, (rows) =>
+    ['a/x', 'a/y', 'b/x'].map((name) => ({
+      kind: 'file',
+      entry: rowOf(rows, name),
+      reason: 'new',
+    })),
+  );
+  assert.deepEqual(
+    tally.errors.map(({ path, error }) => [path, error.code]),
+    ['a/x', 'a/y'].map((name) => [join(target, name), 'not_a_directory']),
+  );
+  assert.equal(tally.files, 1);
+  assert.equal(readFileSync(join(target, 'b/x'), 'utf8'), 'b/x');
+});
+
+test('executeLocally() throws what keeps the thread from its directory', async () => {
+  await assert.rejects(
+    execute('refuse', join(client.folder, 'nowhere'), (rows) => [
+      { kind: 'file', entry: rowOf(rows, 'x'), reason: 'new' },
+    ]),
+    /ENOENT/,
+  );
+});

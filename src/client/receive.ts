@@ -33,11 +33,10 @@ export async function receive(call: ReceiveCall): Promise<void> {
   // Asked for together; a file has none, and says so itself.
   const tree = call.recursive ? listRemoteTree(session, path, { at, signal }) : undefined;
   tree?.catch(() => {});
+  const place = findPlace(call);
+  place.catch(() => {});
   const entry = await stat(session, path, { at, signal });
-  const unfinished = await findUnfinished(call);
-  // What a broken copy has made is gone on with, not taken for a directory to copy into.
-  const placement = unfinished.isBegun ? 'exact' : call.placement;
-  const target = await findTarget({ ...call, placement });
+  const { unfinished, target } = await place;
   if (entry.kind !== 'directory') return await receiveFile(call, entry, target);
   const isOurs = target.existing === undefined || unfinished.isBegun;
   // A copy inside a directory that exists goes to the same place again anyway.
@@ -45,6 +44,16 @@ export async function receive(call: ReceiveCall): Promise<void> {
   if (isOurs && isExact && call.recursive) await unfinished.begin();
   await receiveDirectory({ ...call, writer, tree }, entry, { ...target, isOurs });
   await unfinished.end();
+}
+
+/** Needs nothing of the server. */
+async function findPlace(
+  call: ReceiveCall,
+): Promise<{ readonly unfinished: UnfinishedTree; readonly target: LocalTarget }> {
+  const unfinished = await findUnfinished(call);
+  // What a broken copy has made is gone on with, not taken for a directory to copy into.
+  const placement = unfinished.isBegun ? 'exact' : call.placement;
+  return { unfinished, target: await findTarget({ ...call, placement }) };
 }
 
 async function findUnfinished({ session, source, ...call }: ReceiveCall): Promise<UnfinishedTree> {

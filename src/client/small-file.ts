@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { sha256 } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { EntryPackWriter } from '../wire/entry-pack-writer.ts';
+import type { TarWriter } from '../wire/tar-writer.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError } from './local-error.ts';
 import { isSame, sourceChanged } from './source-state.ts';
@@ -17,24 +17,24 @@ export interface PackedFile {
   readonly entry: TreeEntry;
   /** SHA-256 of the content. */
   readonly digest: Uint8Array;
-  /** A view of the pack. */
+  /** A view of the tar. */
   readonly data: Uint8Array;
   /** Where it begins in there. */
   readonly place: number;
 }
 
 /**
- * Reads the file at `path` right into a pack, and hashes it. If it is not as it was listed any more, it
+ * Reads the file at `path` right into a tar, and hashes it. If it is not as it was listed any more, it
  * is taken as it is now. Throws `source_changed` if it does not rest or is not small any more, and
- * what else keeps it from being read; then the pack is as before. Synchronous: for worker threads.
+ * what else keeps it from being read; then the tar is as before. Synchronous: for worker threads.
  */
-export function packSmallFile(path: string, listed: TreeEntry, into: EntryPackWriter): PackedFile {
+export function packSmallFile(path: string, listed: TreeEntry, tar: TarWriter): PackedFile {
   try {
     const file = openSync(path, FLAGS);
     try {
       // A file that is being written to may be at rest a moment later.
       const packed =
-        packAsListed(file, listed, into) ?? pack(file, listed, into) ?? pack(file, listed, into);
+        packAsListed(file, listed, tar) ?? pack(file, listed, tar) ?? pack(file, listed, tar);
       if (packed === undefined) throw sourceChanged(path);
       return packed;
     } finally {
@@ -49,19 +49,11 @@ export function packSmallFile(path: string, listed: TreeEntry, into: EntryPackWr
  * With one look at the file, behind the read, which is a tenth of what a file costs. Undefined unless it is
  * as it was listed, and nothing has changed it for a while before it was read.
  */
-function packAsListed(
-  file: number,
-  listed: TreeEntry,
-  into: EntryPackWriter,
-): PackedFile | undefined {
+function packAsListed(file: number, listed: TreeEntry, tar: TarWriter): PackedFile | undefined {
   if (listed.size > LIMITS.smallFileBytesMax) return undefined;
   const beforeMs = Date.now();
   try {
-    return read(file, {
-      entry: listed,
-      into,
-      isAsBefore: (now) => isAtRest(now, listed, beforeMs),
-    });
+    return read(file, { entry: listed, tar, isAsBefore: (now) => isAtRest(now, listed, beforeMs) });
   } catch {
     // It may be something else by now; whoever looks before it reads can tell.
     return undefined;
@@ -80,11 +72,11 @@ function isAtRest(stats: BigIntStats, listed: TreeEntry, beforeMs: number): bool
 }
 
 /** Undefined if the file changed meanwhile, or is none of those that are packed. */
-function pack(file: number, listed: TreeEntry, into: EntryPackWriter): PackedFile | undefined {
+function pack(file: number, listed: TreeEntry, tar: TarWriter): PackedFile | undefined {
   const stats = fstatSync(file, { bigint: true });
   if (!stats.isFile() || stats.size > LIMITS.smallFileBytesMax) return undefined;
   const entry = { ...listed, size: Number(stats.size), ...attributesOf(stats) };
-  return read(file, { entry, into, isAsBefore: (now) => isSame(stats, now) });
+  return read(file, { entry, tar, isAsBefore: (now) => isSame(stats, now) });
 }
 
 /** Undefined if the file changed meanwhile. */
@@ -92,22 +84,22 @@ function read(
   file: number,
   to: {
     readonly entry: TreeEntry;
-    readonly into: EntryPackWriter;
+    readonly tar: TarWriter;
     readonly isAsBefore: (now: BigIntStats) => boolean;
   },
 ): PackedFile | undefined {
-  const { entry, into, isAsBefore } = to;
+  const { entry, tar, isAsBefore } = to;
   const { relative: path, mode, mtimeUs, size } = entry;
-  const data = into.open({ path, mode, mtimeUs }, size);
+  const data = tar.open({ kind: 'file', path, mode, mtimeUs, size });
   let isWhole = false;
   try {
     isWhole = fill(file, data) && isAsBefore(fstatSync(file, { bigint: true }));
   } finally {
-    if (!isWhole) into.undo();
+    if (!isWhole) tar.undo();
   }
   if (!isWhole) return undefined;
   const digest = sha256(data);
-  into.seal(digest);
+  tar.seal(digest);
   return { entry, digest, data, place: data.byteOffset };
 }
 

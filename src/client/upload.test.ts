@@ -12,12 +12,11 @@ import {
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { formatDigest, sha256 } from '../base/digest.ts';
-import { GdpfsError } from '../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { sendsFrames, watchRequests } from '../../test/support/counting-session.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
-import { rejectsWith } from '../../test/support/rejects.ts';
 import { stat } from './files.ts';
+import type { ApiRequest, Session } from './session.ts';
 import { uploadFile } from './upload.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
@@ -36,6 +35,30 @@ function newSource(name: string, size: number): string {
   return path;
 }
 
+/** The real session, with a look at each request before it is sent. */
+function watched(look: (request: ApiRequest) => void): Session {
+  const { session } = client;
+  return {
+    ...session,
+    request: async (request) => {
+      look(request);
+      return await session.request(request);
+    },
+  };
+}
+
+function isFrames({ method, route }: ApiRequest): boolean {
+  return method === 'POST' && route === '/api/v1/storage/file/chunks';
+}
+
+async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert(isGdpfsError(error));
+    assert.equal(error.code, code, error.message);
+    return true;
+  });
+}
+
 test('uploadFile() commits nothing if the source changes meanwhile', async () => {
   const changes: ((path: string) => void)[] = [
     (path) => appendFileSync(path, 'x'),
@@ -51,8 +74,8 @@ test('uploadFile() commits nothing if the source changes meanwhile', async () =>
   for (const [index, changeSource] of changes.entries()) {
     const source = newSource(`changed-${index}`, 20 * CHUNK);
     const path = `/${VOLUME}/changed-${index}`;
-    const session = watchRequests(client.session, (request) => {
-      if (sendsFrames(request)) changeSource(source);
+    const session = watched((request) => {
+      if (isFrames(request)) changeSource(source);
     });
     await rejectsWith(uploadFile(session, { source, path }), 'source_changed');
     await rejectsWith(stat(client.session, path), 'not_found');
@@ -63,8 +86,8 @@ test('uploadFile() sends every chunk once, then goes on with what is there', asy
   const source = newSource('once', 20 * CHUNK);
   const path = `/${VOLUME}/once`;
   let sent = 0;
-  const broken = watchRequests(client.session, (request) => {
-    if (!sendsFrames(request)) return;
+  const broken = watched((request) => {
+    if (!isFrames(request)) return;
     sent += 1;
     if (sent === 2) throw new Error('unplugged');
   });
@@ -83,8 +106,8 @@ test('uploadFile() sends again what the server turns out to miss', async () => {
   const missing = [formatDigest(sha256(chunk))];
   const bodies: number[] = [];
   let commits = 0;
-  const session = watchRequests(client.session, (request) => {
-    if (sendsFrames(request)) bodies.push(request.body?.bytes.length ?? 0);
+  const session = watched((request) => {
+    if (isFrames(request)) bodies.push(request.body?.bytes.length ?? 0);
     if (request.method !== 'PATCH') return;
     commits += 1;
     const details = { missing };
@@ -98,7 +121,7 @@ test('uploadFile() sends again what the server turns out to miss', async () => {
 test('uploadFile() gives up when the server misses the same chunk again and again', async () => {
   const source = newSource('rotten', CHUNK);
   const missing = [formatDigest(sha256(readFileSync(source)))];
-  const session = watchRequests(client.session, ({ method }) => {
+  const session = watched(({ method }) => {
     const details = { missing };
     if (method === 'PATCH') throw new GdpfsError('chunk_missing', 'cannot commit', { details });
   });
@@ -133,8 +156,8 @@ test('uploadFile() refuses what is no regular file', async () => {
 test('uploadFile() ends when it is aborted', async () => {
   const source = newSource('aborted', 20 * CHUNK);
   const controller = new AbortController();
-  const session = watchRequests(client.session, (request) => {
-    if (sendsFrames(request)) controller.abort(new Error('enough'));
+  const session = watched((request) => {
+    if (isFrames(request)) controller.abort(new Error('enough'));
   });
   const { signal } = controller;
   const path = `/${VOLUME}/aborted`;

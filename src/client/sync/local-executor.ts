@@ -15,7 +15,7 @@ import { compareMd5 } from '../md5.ts';
 import type { Session } from '../session.ts';
 import type { Tally } from '../tally.ts';
 import type { TransferOptions } from '../transfer-options.ts';
-import { OUTCOME, type Outcomes, STEP } from '../write-requests.ts';
+import { OUTCOME, type Outcomes, STEP, type WriteRequest } from '../write-requests.ts';
 import { ListingWriter } from '../../wire/listing.ts';
 import type { Action, ActionPages, TreeEntry } from './action.ts';
 import {
@@ -50,14 +50,13 @@ export async function executeLocally(
   actions: ActionPages,
   options: LocalExecutorOptions,
 ): Promise<void> {
-  const { target, transfer, tally, writer } = options;
-  await writer.ask({ kind: 'open', target, unsafeLinks: transfer.unsafeLinks === true });
   const execution = new LocalExecution(session, options);
-  const batches = execution.inReach(receiveBatches(actions));
+  const isIdle = (index: number): boolean => execution.isIdle(index);
+  const batches = execution.inReach(receiveBatches(actions, isIdle));
   // More than are fetched: what the thread does first for each is done before there is room for it.
   await concurrently(batches, LIMITS.partsInFlight, (batch) => execution.run(batch));
   await execution.finishRoot();
-  tally.report();
+  options.tally.report();
 }
 
 /** A file that is to be fetched. Its directory exists. */
@@ -75,12 +74,23 @@ class LocalExecution {
   readonly #done = new Map<number, readonly ClosedDirectory[]>();
   /** All batches before this one are done. */
   #low = 0;
+  /** The thread knows where to work. */
+  readonly #opened: Promise<Outcomes>;
   #advanced = Promise.withResolvers<void>();
 
   constructor(session: Session, options: LocalExecutorOptions) {
     this.#session = session;
     this.#options = options;
     this.#files = new ChosenFiles(session, options);
+    const { target, transfer, writer } = options;
+    this.#opened = writer.ask({ kind: 'open', target, unsafeLinks: transfer.unsafeLinks === true });
+    // It is awaited with each other request.
+    this.#opened.catch(() => {});
+  }
+
+  /** Are all batches before this one done? */
+  isIdle(index: number): boolean {
+    return this.#low === index;
   }
 
   /** The same batches, none too far ahead of one that takes long. */
@@ -98,23 +108,26 @@ class LocalExecution {
 
   async run(batch: Batch): Promise<void> {
     const actions = batch.actions.filter((action) => this.#isPossible(action));
-    const { writer, transfer } = this.#options;
-    const outcomes = await writer.ask({ kind: 'steps', batch: batch.index, ...stepsOf(actions) });
+    const steps = this.#ask({ kind: 'steps', batch: batch.index, ...stepsOf(actions) });
+    // What certainly is to be fetched need not wait for the thread.
+    const ahead = this.#isAllNew(actions) ? filesOf(actions).filter(isSmall) : [];
+    const [outcomes, left] = await Promise.all([steps, this.#receiveSmall(batch, ahead, steps)]);
+    const isAhead = new Set(ahead.map(({ row }) => row));
     const small: Pending[] = [];
-    const large: TreeEntry[] = [];
+    const large = [...left];
     for (const [row, action] of actions.entries()) {
       const { entry } = action;
       const code = outcomes.codes[row];
       if (code === OUTCOME.fault) this.#failRow(entry, outcomes, row);
-      else if (code !== OUTCOME.pending && code !== OUTCOME.pendingAlike) this.#count(action);
-      else {
+      else if (!isPending(code)) this.#count(action);
+      else if (!isAhead.has(row)) {
         // What is alike but not the same may have other chunks: those are compared one by one.
-        const isAlone = code === OUTCOME.pendingAlike || transfer.md5 === true;
+        const isAlone = code === OUTCOME.pendingAlike || this.#options.transfer.md5 === true;
         if (isSmallFile(entry) && !isAlone) small.push({ entry, row });
         else large.push(entry);
       }
     }
-    large.push(...(await this.#receiveSmall(batch, small)));
+    large.push(...(await this.#receiveSmall(batch, small, steps)));
     await concurrently(large, LIMITS.largeFilesInFlight, (each) => this.#download(each));
     await this.#close(batch);
   }
@@ -123,6 +136,20 @@ class LocalExecution {
     const { root } = this.#options;
     if (root === undefined) return;
     await this.#finish([], [{ relative: '', attributes: root }]);
+  }
+
+  /** What the thread answers to a request after the first. */
+  async #ask(request: WriteRequest): Promise<Outcomes> {
+    const answer = this.#options.writer.ask(request);
+    // If the first has failed, that is why.
+    answer.catch(() => {});
+    await this.#opened;
+    return await answer;
+  }
+
+  #isAllNew(actions: readonly Action[]): boolean {
+    if (this.#options.transfer.md5 === true) return false;
+    return actions.every((action) => action.kind !== 'file' || !mayBeThere(action));
   }
 
   #isPossible(action: Action): boolean {
@@ -197,24 +224,36 @@ class LocalExecution {
     this.#options.tally.fail({ path, error });
   }
 
-  /** Fetches and writes small files. Returns those that must come another way. */
-  async #receiveSmall(batch: Batch, small: readonly Pending[]): Promise<readonly TreeEntry[]> {
+  /**
+   * Fetches and writes small files, those that `steps` leaves pending. Returns those that must come
+   * another way.
+   */
+  async #receiveSmall(
+    batch: Batch,
+    small: readonly Pending[],
+    steps: Promise<Outcomes>,
+  ): Promise<readonly TreeEntry[]> {
     if (small.length === 0) return [];
     const relatives = small.map(({ entry }) => entry.relative);
     const left = await this.#files.with(relatives, async (pack) => {
       if (pack === undefined) return undefined;
       const rows = Uint32Array.from(small, ({ row }) => row);
-      const request = { kind: 'files', batch: batch.index, rows, pack } as const;
-      const outcomes = await this.#options.writer.ask(request);
-      return small.filter(({ entry }, index) => this.#isLeft(entry, outcomes, index));
+      const outcomes = await this.#ask({ kind: 'files', batch: batch.index, rows, pack });
+      const { codes } = await steps;
+      return small.filter(
+        ({ entry, row }, index) => isPending(codes[row]) && this.#isLeft(entry, outcomes, index),
+      );
     });
     if (left !== undefined) return left.map(({ entry }) => entry);
-    if (small.length === 1) return small.map(({ entry }) => entry);
+    if (small.length === 1) {
+      const { codes } = await steps;
+      return small.flatMap(({ entry, row }) => (isPending(codes[row]) ? [entry] : []));
+    }
     // One of them cannot be had: the others can.
     const middle = Math.ceil(small.length / 2);
     return [
-      ...(await this.#receiveSmall(batch, small.slice(0, middle))),
-      ...(await this.#receiveSmall(batch, small.slice(middle))),
+      ...(await this.#receiveSmall(batch, small.slice(0, middle), steps)),
+      ...(await this.#receiveSmall(batch, small.slice(middle), steps)),
     ];
   }
 
@@ -279,7 +318,7 @@ class LocalExecution {
   ): Promise<void> {
     if (batches.length === 0 && directories.length === 0) return;
     const request = { kind: 'finish', batches, directories } as const;
-    const { faults } = await this.#options.writer.ask(request);
+    const { faults } = await this.#ask(request);
     for (const [index, fault] of faults) {
       this.#fail(this.#localPath(directories[index]?.relative ?? ''), errorOfFault(fault));
     }
@@ -288,6 +327,19 @@ class LocalExecution {
   #localPath(relative: string): string {
     return `${this.#options.target}/${relative}`;
   }
+}
+
+function filesOf(actions: readonly Action[]): Pending[] {
+  return actions.flatMap(({ kind, entry }, row) => (kind === 'file' ? [{ entry, row }] : []));
+}
+
+function isSmall({ entry }: Pending): boolean {
+  return isSmallFile(entry);
+}
+
+/** Is it a file that must be fetched? */
+function isPending(code: number | undefined): boolean {
+  return code === OUTCOME.pending || code === OUTCOME.pendingAlike;
 }
 
 /** What the thread is told of actions. */

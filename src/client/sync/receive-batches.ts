@@ -22,13 +22,27 @@ export interface Batch {
 const JSON_UNIT_BYTES_MAX = 6;
 const JSON_TEXT_BYTES = 3;
 
-/** Divides a plan so that the paths, the files, and the content of a batch fit into one exchange. */
-export async function* receiveBatches(pages: ActionPages): AsyncGenerator<Batch, void, void> {
+/**
+ * Divides a plan so that the paths, the files, and the content of a batch fit into one exchange.
+ * `isIdle`: is nothing to do for any batch before `index`? Then it goes out when more must be waited for.
+ */
+export async function* receiveBatches(
+  pages: ActionPages,
+  isIdle: (index: number) => boolean,
+): AsyncGenerator<Batch, void, void> {
   const open = new OpenDirectories();
   let index = 0;
   let actions: Action[] = [];
   let bytes = 0;
   let pathBytes = 0;
+  const take = (): Batch => {
+    const batch = { index, actions, closed: open.takeClosed() };
+    index += 1;
+    actions = [];
+    bytes = 0;
+    pathBytes = 0;
+    return batch;
+  };
   for await (const page of pages) {
     for (const action of page) {
       open.enter(action);
@@ -39,16 +53,12 @@ export async function* receiveBatches(pages: ActionPages): AsyncGenerator<Batch,
         actions.length >= (index === 0 ? LIMITS.firstNames : LIMITS.tarFilesMax) ||
         bytes >= LIMITS.tarBytesTarget ||
         pathBytes >= LIMITS.jsonBodyBytesMax / 2;
-      if (!isFull) continue;
-      yield { index, actions, closed: open.takeClosed() };
-      index += 1;
-      actions = [];
-      bytes = 0;
-      pathBytes = 0;
+      if (isFull) yield take();
     }
+    if (actions.length > 0 && isIdle(index)) yield take();
   }
   open.leaveAll();
-  yield { index, actions, closed: open.takeClosed() };
+  yield take();
 }
 
 /** Does it travel in a tar stream? */

@@ -24,7 +24,7 @@ interface Page {
 }
 
 /** Each page of a listing has so many times the names of the one before, up to the most. */
-const PAGE_GROWTH = 4;
+const PAGE_GROWTH = 2;
 
 /**
  * Lists what is below the directory `path` (`/<volume>/<path>`). The first page is fetched at once,
