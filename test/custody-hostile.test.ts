@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { EMPTY_BYTES } from '../src/base/bytes.ts';
+import { EMPTY_BYTES, utf8Encode } from '../src/base/bytes.ts';
+import { crc32 } from '../src/base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../src/base/errors.ts';
+import { opensUpload } from '../src/client/custody/changing-request.ts';
 import { checkPrepared, type ToCheck } from '../src/client/custody/prepared-check.ts';
 import { askedChanges } from '../src/client/custody/asked-change.ts';
 import { change, makeDirectory, remove, stat } from '../src/client/files.ts';
-import type { ApiAnswer, ApiRequest, Session } from '../src/client/session.ts';
+import { type ApiAnswer, type ApiRequest, jsonOf, type Session } from '../src/client/session.ts';
+import { uploadFile } from '../src/client/upload.ts';
 import { getVolume } from '../src/client/volumes.ts';
+import { type ChunkFrame, ChunkFrameDecoder } from '../src/format/chunk-frame.ts';
 import { NodeKind } from '../src/format/generated/gdpfs_pb.js';
 import {
   decodePreparedCommit,
@@ -20,6 +26,7 @@ import {
   encodeFchunk,
   encodeRecord,
 } from '../src/format/records.ts';
+import type { Upload } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import { createOwn, openWriter, type OwnVolume, type Writer } from './support/own-volume.ts';
@@ -346,6 +353,29 @@ test('a server that loses an answer, and then says that the change is made, is h
   await assert.rejects(makeDirectory(other.session, '/withheld/next'), (error) => {
     return isGdpfsError(error, 'untrusted') && /records, and \d+ were seen/.test(error.message);
   });
+});
+
+test('checksums of what is signed are computed by who signs, whatever the server offers', async () => {
+  const source = join(client.folder, 'summed');
+  const content = randomBytes(600_000);
+  writeFileSync(source, content);
+  const sent: ChunkFrame[] = [];
+  await using other = openWriter(client, own);
+  const { request: answers } = other.wire;
+  other.wire.request = async (request) => {
+    if (request.body?.type === MEDIA_TYPES.chunks) {
+      assert.equal((request.query as { readonly unsummed?: boolean }).unsummed, undefined);
+      sent.push(...new ChunkFrameDecoder().push(request.body.bytes));
+    }
+    const answer = await answers(request);
+    if (!opensUpload(request)) return answer;
+    const upload = { ...jsonOf<Upload>(answer) };
+    assert.equal(upload.unsummed, undefined, 'an honest server offers nothing');
+    return { ...answer, body: utf8Encode(JSON.stringify({ ...upload, unsummed: true })) };
+  };
+  await uploadFile(other.session, { source, path: '/own/summed' });
+  assert(sent.length > 1);
+  for (const { checksum, data } of sent) assert.equal(checksum, crc32(data));
 });
 
 test('whatever bit of what was prepared is flipped, nothing else than what was asked for is signed', async () => {

@@ -91,6 +91,8 @@ const FIXTURES: Readonly<Record<string, string>> = {
     '977ee96d72103f9ce8f97dc161560a13deefb397f3ca2f7c0b85f4c8d8e6e030',
   'store/segments/0000000002.open':
     'f4f4faede84015452d9193640fc196423cb468016fc46aca030480deca825545',
+  'store-padded/segments/0000000001.seg':
+    '41fdb869f2ab2b1c7707f07a83ec088124a03eb4130950588a682226830e6888',
 };
 
 const DIRECTORY = new URL('fixtures/format/v1/', import.meta.url);
@@ -372,6 +374,40 @@ describe('format version 1', () => {
         body: utf8Encode('{"seq":4,"node":4,"count":3}'),
       },
     ]);
+    await reader.close();
+  });
+
+  it('store-padded/segments/0000000001.seg, of the second version, has padding, and its table lists it', async () => {
+    const reader = new SegmentReader(
+      openNodeDisk(fileURLToPath(new URL('store-padded', DIRECTORY))),
+    );
+    used.add('store-padded/segments/0000000001.seg');
+    const file = await reader.file(1);
+    assert.deepEqual((await checkHeaderPage(file, 1)).problems, []);
+    assert.equal((await readSegmentHeader(file, 1)).version, 2);
+    const scanned = await scan(file, 1, (await file.size()) - FOOTER_BYTES);
+    const { commit, chunk, padding, table } = FRAME_KIND;
+    const places = scanned.map(({ header: { kind, offset } }) => [kind, offset]);
+    const [, , , , , , [, tableOffset] = []] = places;
+    const expected = [
+      [chunk, 12_288],
+      [padding, 12_389],
+      [chunk, 16_288],
+      [commit, 16_884],
+      [padding, 16_959],
+      [chunk, 20_384],
+    ];
+    assert.deepEqual(places, [...expected, [table, tableOffset]]);
+    const listed = await readTable(reader, 1);
+    assert.deepEqual(
+      listed.entries.map(({ kind, offset }) => [kind, offset]),
+      expected,
+    );
+    assert.equal(listed.tableOffset, tableOffset);
+    for (const { header, payload } of scanned.filter(({ header: { kind } }) => kind === padding)) {
+      assert(payload.every((byte) => byte === 0));
+      assert.equal((header.offset + 32 + header.length + 96) % 4096, 0);
+    }
     await reader.close();
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
 import { concatBytes } from '../src/base/bytes.ts';
-import { formatDigest } from '../src/base/digest.ts';
+import { crc32, formatDigest } from '../src/base/digest.ts';
 import { LIMITS } from '../src/base/limits.ts';
 import { encodeChunkHeader } from '../src/format/chunk-frame.ts';
 import { encodeRecords } from '../src/format/commit.ts';
@@ -10,6 +10,7 @@ import type {
   ArrivedPage,
   ChangeResult,
   ChunkPage,
+  ChunksReceived,
   Entry,
   Missing,
   Upload,
@@ -52,8 +53,8 @@ async function open(size: number, chunkSize = CHUNK): Promise<Upload> {
   return answer.json as Upload;
 }
 
-function send(upload: string, body: Uint8Array): Promise<HttpAnswer> {
-  const request = { query: { upload }, body, type: CHUNKS };
+function send(upload: string, body: Uint8Array, query: object = {}): Promise<HttpAnswer> {
+  const request = { query: { upload, ...query }, body, type: CHUNKS };
   return alice.send('POST', '/api/v1/storage/file/chunks', request);
 }
 
@@ -178,7 +179,8 @@ test('an unfinished upload is found again, with what has arrived', async () => {
   assert.equal(again.status, 200);
   const { size } = json;
   const chunking = { mode: 'fixed', chunkSize: CHUNK };
-  assert.deepEqual(again.json, { upload, path, size, chunking, empty: false, exists: false });
+  const flags = { empty: false, exists: false, unsummed: true };
+  assert.deepEqual(again.json, { upload, path, size, chunking, ...flags });
   const lacks = await alice.send('POST', '/api/v1/file/chunks', {
     query: { upload },
     body: digestsOf(plan.chunks),
@@ -195,6 +197,32 @@ test('an unfinished upload is found again, with what has arrived', async () => {
       .map(({ digest }) => formatDigest(digest))
       .sort(),
   );
+});
+
+test('frames without checksums are answered with them; what is damaged on the way is not committed', async () => {
+  const plan = planFile(randomBytes(3 * CHUNK + 5), CHUNK);
+  const { upload, unsummed } = await open(plan.bytes.length);
+  assert.equal(unsummed, true);
+  const frames = plan.chunks.flatMap(({ offset, length }) => [
+    encodeChunkHeader({ offset, length, checksum: 0 }),
+    plan.bytes.subarray(offset, offset + length),
+  ]);
+  const body = concatBytes(frames);
+  const refused = await send(upload, body);
+  assert.deepEqual([refused.status, refused.code], [422, 'bad_chunk']);
+  const damaged = body.slice();
+  damaged[CHUNK] = (damaged[CHUNK] ?? 0) ^ 1;
+  assert.equal((await send(upload, damaged, { unsummed: true })).status, 200);
+  const early = await commit(plan, upload);
+  assert.deepEqual([early.status, early.code], [409, 'chunk_missing']);
+  const sent = await send(upload, body, { unsummed: true });
+  const checksums = plan.chunks.map(({ offset, length }) =>
+    crc32(plan.bytes.subarray(offset, offset + length)),
+  );
+  const expected: ChunksReceived = { received: 4, bytes: plan.bytes.length, checksums };
+  assert.deepEqual(sent.json, expected);
+  assert.equal((await commit(plan, upload)).status, 200);
+  assert.deepEqual((await read()).bytes, new Uint8Array(plan.bytes));
 });
 
 test('the chunk list comes in pages, as JSON and as binary entries', async () => {

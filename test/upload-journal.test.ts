@@ -13,6 +13,7 @@ import { openUploadJournal } from '../src/client/upload/journal-folder.ts';
 import { uploadFile, type UploadResult } from '../src/client/upload.ts';
 import { openUpload } from '../src/client/uploads.ts';
 import { createVolume } from '../src/client/volumes.ts';
+import type { Chunk } from '../src/format/manifest.ts';
 import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
 
 const MIB = 1024 * 1024;
@@ -101,18 +102,23 @@ for (const volume of [VOLUME, 'cut']) {
     assert(statSync(join(journalDirectory, name)).size > 32, 'something was noted');
     const result = await goOn(source, path);
     assert(result.bytesReused >= 4 * MIB, `${result.bytesReused} bytes were there`);
-    assert.equal(result.bytesSent + result.bytesReused, (await stored(path)).data);
+    const chunks = await stored(path);
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    assert.equal(result.bytesSent + result.bytesReused, bytes);
+    const content = readFileSync(source);
+    for (const { offset, length, checksum } of chunks) {
+      assert.equal(checksum, crc32(content.subarray(offset, offset + length)));
+    }
     assert.deepEqual(journals(), []);
     assert.equal(result.etag, await rootOf(source, volume));
   });
 }
 
-/** Bytes of the file that are in chunks. */
-async function stored(path: string): Promise<{ readonly data: number }> {
+/** The chunks of a file. */
+async function stored(path: string): Promise<readonly Chunk[]> {
   const { fetchManifest } = await import('../src/client/manifest.ts');
   const { size, etag = '' } = await stat(client.session, path);
-  const { chunks } = await fetchManifest(client.session, { path, size, etag });
-  return { data: chunks.reduce((sum, { length }) => sum + length, 0) };
+  return (await fetchManifest(client.session, { path, size, etag })).chunks;
 }
 
 /** Writes a journal that takes `source` for what is in `data`. */

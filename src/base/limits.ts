@@ -1,7 +1,4 @@
-/**
- * Every limit of the system, with its unit and its reason. A loop, queue, cache or retry that is not
- * bounded by a name from this file is a bug.
- */
+/** Every limit of the system, with its unit and its reason. What is not bounded by a name from here is a bug. */
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -69,6 +66,8 @@ export const LIMITS = {
   /** Quarantined torn tails kept for inspection. */
   tornTailsMax: 16,
   frameBytesMax: 80 * MIB,
+  /** Payload of a chunk frame that padding comes before. */
+  paddedFrameBytesMin: 512 * KIB,
   /**
    * Bytes that one system call writes to a segment, or to the part file of a download. Larger ones
    * make some file systems take memory in blocks of megabytes, which can be five times as slow.
@@ -77,11 +76,13 @@ export const LIMITS = {
   partCallBytesMax: 128 * KIB,
   /**
    * Writes to a segment that go past the page cache: from this many bytes on, in parts of at least so
-   * many on the average, and as many bytes with one system call. There are two buffers of that size.
+   * many on the average; about as many bytes with one system call; and one of two buffers, for what does
+   * not lie as the disk wants it.
    */
   directWriteBytesMin: 512 * KIB,
   directPartBytesMin: 16 * KIB,
-  directCallBytes: 8 * MIB,
+  directCallBytes: 32 * MIB,
+  directRoomBytes: 8 * MIB,
   /**
    * How fast a disk is, is measured over so many bytes past the page cache. Below that rate so many go
    * through it before the next measurement.
@@ -377,9 +378,8 @@ export const LIMITS = {
   auditDelayMs: 200,
   /** Lines that wait while the disk does not take them; more are counted only. */
   auditPendingMax: 10_000,
-  /** A request that is refused again within this time is counted. */
+  /** A request that is refused again within this time is counted, and kinds of them are told apart. */
   auditWindowMs: 60_000,
-  /** Kinds of refused requests that are told apart in that time. */
   auditKindsMax: 64,
   /** How often `gdpfs admin audit --follow` asks for more. */
   auditFollowMs: 1000,

@@ -21,9 +21,10 @@ export interface SourceFile extends LocalAttributes, AsyncDisposable {
   readonly stats: BigIntStats;
   /**
    * Reads a part into `bytes`, as frames of its chunks; chunks of zeros are left out if the file has
-   * holes. Throws `source_changed` if the file ends before. Calls may overlap.
+   * holes, and `isUnsummed` leaves out their checksums. Throws `source_changed` if the file ends before.
+   * Calls may overlap.
    */
-  fill(bytes: Uint8Array, part: FilePart): Promise<Filled>;
+  fill(bytes: Uint8Array, part: FilePart, isUnsummed: boolean): Promise<Filled>;
   /** Throws `source_changed` if the file is no longer what was opened. */
   requireUnchanged(): Promise<void>;
 }
@@ -45,7 +46,7 @@ export async function openSourceFile(path: string): Promise<SourceFile> {
       size,
       stats,
       ...attributesOf(stats),
-      fill: (bytes, part) => fillAsync({ ...job, bytes, part }, size),
+      fill: (bytes, part, isUnsummed) => fillAsync({ ...job, bytes, part, isUnsummed }, size),
       requireUnchanged: async () => {
         const after = await handle.stat({ bigint: true });
         if (!isSame(stats, after)) throw sourceChanged(path);

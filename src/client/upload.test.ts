@@ -11,12 +11,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { formatDigest, sha256 } from '../base/digest.ts';
+import { utf8Encode } from '../base/bytes.ts';
+import { crc32, formatDigest, sha256 } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
+import { ChunkFrameDecoder } from '../format/chunk-frame.ts';
 import { stat } from './files.ts';
-import type { ApiRequest, Session } from './session.ts';
+import { fetchManifest } from './manifest.ts';
+import { type ApiAnswer, type ApiRequest, jsonOf, type Session } from './session.ts';
 import { uploadFile } from './upload.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
@@ -162,4 +165,71 @@ test('uploadFile() ends when it is aborted', async () => {
   const { signal } = controller;
   const path = `/${VOLUME}/aborted`;
   await assert.rejects(uploadFile(session, { source, path, signal }), /enough/);
+});
+
+/** The checksums in the frames that are sent, and what becomes of the answers. */
+function spied(change: (request: ApiRequest, answer: object) => object): {
+  readonly session: Session;
+  readonly checksums: number[];
+} {
+  const checksums: number[] = [];
+  const { session } = client;
+  const request = async (asked: ApiRequest): Promise<ApiAnswer> => {
+    if (isFrames(asked)) {
+      const frames = new ChunkFrameDecoder().push(asked.body?.bytes ?? assert.fail());
+      checksums.push(...frames.map(({ checksum }) => checksum));
+    }
+    const answer = await session.request(asked);
+    if (asked.method === 'GET' || answer.body.length === 0) return answer;
+    return { ...answer, body: utf8Encode(JSON.stringify(change(asked, jsonOf(answer)))) };
+  };
+  return { session: { ...session, request }, checksums };
+}
+
+/** The checksums that the volume has of a file are those of its bytes. */
+async function checkSums(path: string, content: Uint8Array): Promise<number[]> {
+  const { size, etag = '' } = await stat(client.session, path);
+  const { chunks } = await fetchManifest(client.session, { path, size, etag });
+  const sums = chunks.map(({ offset, length }) => crc32(content.subarray(offset, offset + length)));
+  assert.deepEqual(
+    chunks.map(({ checksum }) => checksum),
+    sums,
+  );
+  return sums;
+}
+
+test('uploadFile() leaves the checksums of what it sends to the server, and knows those of the rest', async () => {
+  const once = newSource('sums-before', 3 * CHUNK);
+  await uploadFile(client.session, { source: once, path: `/${VOLUME}/sums-before` });
+  const [known, fresh] = [readFileSync(once), randomBytes(2 * CHUNK)];
+  // Chunks that are there, that are new, and that come twice.
+  const parts = [known, fresh, fresh, randomBytes(9 * CHUNK), known, randomBytes(7)];
+  const content = Buffer.concat(parts);
+  const source = join(client.folder, 'sums');
+  writeFileSync(source, content);
+  const path = `/${VOLUME}/sums`;
+  const { session, checksums } = spied((_, answer) => answer);
+  const { bytesSent } = await uploadFile(session, { source, path });
+  assert.equal(bytesSent, content.length - 2 * known.length - fresh.length);
+  assert(checksums.includes(0), 'not computed here');
+  await checkSums(path, content);
+});
+
+test('uploadFile() sends checksums to a server that does not compute them', async () => {
+  const source = newSource('old-server', 5 * CHUNK);
+  const path = `/${VOLUME}/old-server`;
+  const { session, checksums } = spied((_, answer) => ({ ...answer, unsummed: undefined }));
+  await uploadFile(session, { source, path });
+  assert.deepEqual(checksums, await checkSums(path, readFileSync(source)));
+});
+
+test('uploadFile() does not take an answer with too few checksums for one', async () => {
+  const path = `/${VOLUME}/too-few`;
+  for (const checksums of [undefined, [], [1, 2, 3, 4]]) {
+    const source = newSource('too-few', 5 * CHUNK);
+    const { session } = spied((request, answer) =>
+      isFrames(request) ? { ...answer, checksums } : answer,
+    );
+    await rejectsWith(uploadFile(session, { source, path }), 'corrupt');
+  }
 });

@@ -26,6 +26,8 @@ export interface OpenedUpload {
   readonly chunking: Chunking;
   /** The volume has no chunks at all. */
   readonly isVolumeEmpty: boolean;
+  /** The server computes checksums, and what is sent may be without. */
+  readonly isUnsummed: boolean;
   /** What is at the path. */
   readonly target: UploadTarget;
 }
@@ -46,8 +48,9 @@ export async function openUpload(
   const json: OpenUpload = { kind: 'upload', ...rest };
   const request = { method: 'POST', route: FILES, json, changes: true, ifAbsent, signal } as const;
   const upload = jsonOf<Upload>(await session.request(request));
-  const { upload: id, empty: isVolumeEmpty, exists, etag } = upload;
-  return { id, chunking: chunkingOf(upload), isVolumeEmpty, target: { exists, etag } };
+  const { upload: id, empty: isVolumeEmpty, unsummed: isUnsummed = false, exists, etag } = upload;
+  const target = { exists, etag };
+  return { id, chunking: chunkingOf(upload), isVolumeEmpty, isUnsummed, target };
 }
 
 /** Throws `corrupt`. */
@@ -84,12 +87,31 @@ export async function missingDigests(
 /** Resolves when the chunks of `frames` are durable on the server. */
 export async function sendChunks(
   session: Session,
-  options: CallOptions & { readonly upload: string; readonly frames: Uint8Array },
+  options: CallOptions & {
+    readonly upload: string;
+    readonly frames: Uint8Array;
+    readonly unsummed?: boolean;
+  },
 ): Promise<ChunksReceived> {
-  const { upload, frames, signal } = options;
+  const { upload, frames, unsummed, signal } = options;
   const body = { type: MEDIA_TYPES.chunks, bytes: frames };
-  const request = { method: 'POST', route: DATA, query: { upload }, body, signal } as const;
+  const query = { upload, unsummed };
+  const request = { method: 'POST', route: DATA, query, body, signal } as const;
   return jsonOf(await session.request(request));
+}
+
+/**
+ * The same of frames whose headers say nothing of checksums. Resolves with the checksums of the `count`
+ * chunks, as the server has computed them.
+ */
+export async function sendUnsummedChunks(
+  session: Session,
+  options: Parameters<typeof sendChunks>[1] & { readonly count: number },
+): Promise<ChunksReceived & { readonly checksums: readonly number[] }> {
+  const { count, ...rest } = options;
+  const { checksums, ...received } = await sendChunks(session, { ...rest, unsummed: true });
+  if (checksums?.length === count) return { ...received, checksums };
+  throw new GdpfsError('corrupt', 'cannot use response: not the checksums of what was sent');
 }
 
 /** Makes the file of the upload's chunks. `records` are those of its file log, framed. */

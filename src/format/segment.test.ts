@@ -25,6 +25,7 @@ import {
   type FrameHeader,
   payloadChecksum,
   SEGMENT_HEADER_BYTES,
+  type SegmentVersion,
   TableBuilder,
   type TableEntry,
   WATERMARK_BYTES,
@@ -39,12 +40,17 @@ const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 describe('segment header', () => {
   const headers = fc.record(
     {
+      version: fc.constantFrom<SegmentVersion>(1, 2),
       storeId: fc.uint8Array({ minLength: 16, maxLength: 16 }),
       segment: uint32,
     },
     { noNullPrototype: true },
   );
-  const HEADER = encodeSegmentHeader({ storeId: new Uint8Array(16).fill(3), segment: 7 });
+  const HEADER = encodeSegmentHeader({
+    version: 2,
+    storeId: new Uint8Array(16).fill(3),
+    segment: 7,
+  });
 
   it('is a page that decodes to what was encoded', () => {
     fc.assert(
@@ -172,7 +178,7 @@ describe('frame header', () => {
   it('is none with a kind that is unknown or a payload over the limit', () => {
     const tooLong = { ...HEADER, length: LIMITS.frameBytesMax + 1 };
     assert.equal(decode(encode(tooLong), tooLong), undefined);
-    for (const kind of [0, 4, 2 ** 31]) {
+    for (const kind of [0, 5, 2 ** 31]) {
       const unknown = encode({ ...HEADER, kind: kind as FrameHeader['kind'] });
       assert.equal(decode(unknown, HEADER), undefined);
     }

@@ -10,7 +10,9 @@ import { ByteWriter } from './byte-writer.ts';
  * and a footer that finds it. Described in docs/formats.md.
  */
 
-const SEGMENT_MAGIC = utf8Encode('GDPFSEG1');
+/** By version: in the first there is no padding. */
+const SEGMENT_MAGICS = { 1: utf8Encode('GDPFSEG1'), 2: utf8Encode('GDPFSEG2') } as const;
+const SEGMENT_MAGIC_BYTES = SEGMENT_MAGICS[1].length;
 const FOOTER_MAGIC = utf8Encode('GDPFEND1');
 const FRAME_MAGIC = 0x47445046;
 
@@ -29,10 +31,15 @@ export const WATERMARK_OFFSETS = [PAGE_BYTES, 2 * PAGE_BYTES] as const;
 export const WATERMARK_BYTES = 24;
 
 /** Persisted: keep stable. */
-export const FRAME_KIND = { chunk: 1, commit: 2, table: 3 } as const;
+export const FRAME_KIND = { chunk: 1, commit: 2, table: 3, padding: 4 } as const;
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 
+export type SegmentVersion = keyof typeof SEGMENT_MAGICS;
+/** That of new segments. */
+export const SEGMENT_VERSION: SegmentVersion = 2;
+
 export interface SegmentHeader {
+  readonly version: SegmentVersion;
   /** Random, the same in all segments of a store. */
   readonly storeId: Uint8Array;
   /** 1, 2, 3, … in the order of writing. */
@@ -72,7 +79,7 @@ const TABLE_ENTRY_BYTES = 13 + 2 * DIGEST_BYTES;
 
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(SEGMENT_HEADER_BYTES);
-  writer.bytes(SEGMENT_MAGIC).bytes(header.storeId).uint32(header.segment);
+  writer.bytes(SEGMENT_MAGICS[header.version]).bytes(header.storeId).uint32(header.segment);
   writer.uint32(crc32(writer.finish()));
   const page = new Uint8Array(SEGMENT_HEADER_BYTES);
   page.set(writer.finish());
@@ -82,13 +89,18 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array<ArrayBuff
 /** Throws `corrupt`. The watermark slots in the same page are not looked at. */
 export function decodeSegmentHeader(page: Uint8Array): SegmentHeader {
   const reader = new ByteReader(page, 'segment header');
-  const magic = reader.bytes(SEGMENT_MAGIC.length);
+  const version = versionOf(reader.bytes(SEGMENT_MAGIC_BYTES));
   const storeId = reader.bytes(STORE_ID_BYTES);
   const segment = reader.uint32();
   const end = reader.offset;
-  if (!bytesEqual(magic, SEGMENT_MAGIC)) throw corrupt('segment header', 'its magic is unknown');
+  if (version === undefined) throw corrupt('segment header', 'its magic is unknown');
   if (reader.uint32() !== crc32(page.subarray(0, end))) throw corrupt('segment header', 'its CRC');
-  return { storeId: storeId.slice(), segment };
+  return { version, storeId: storeId.slice(), segment };
+}
+
+function versionOf(magic: Uint8Array): SegmentVersion | undefined {
+  if (bytesEqual(magic, SEGMENT_MAGICS[1])) return 1;
+  return bytesEqual(magic, SEGMENT_MAGICS[2]) ? 2 : undefined;
 }
 
 export function encodeWatermark(watermark: Watermark): Uint8Array<ArrayBuffer> {
@@ -165,8 +177,23 @@ export function decodeFrameHeader(bytes: Uint8Array, place: FramePlace): FrameHe
   return { kind, segment, offset, length, checksum };
 }
 
+const FRAME_KINDS: ReadonlySet<number> = new Set(Object.values(FRAME_KIND));
+
 function isFrameKind(kind: number): kind is FrameKind {
-  return kind === FRAME_KIND.chunk || kind === FRAME_KIND.commit || kind === FRAME_KIND.table;
+  return FRAME_KINDS.has(kind);
+}
+
+/** Of the frame of padding, with its header. */
+export const PADDING_BYTES_MAX: number = PAGE_BYTES + FRAME_HEADER_BYTES;
+
+/**
+ * Bytes of padding, a frame of its own, in front of a chunk frame at `offset`, so that the chunk's
+ * data begins with a block of the disk. 0 if it does anyway.
+ */
+export function paddingBefore(offset: number): number {
+  const data = offset + FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
+  const missing = (PAGE_BYTES - (data % PAGE_BYTES)) % PAGE_BYTES;
+  return missing === 0 || missing >= FRAME_HEADER_BYTES ? missing : missing + PAGE_BYTES;
 }
 
 /** CRC-32 over a payload that is kept in parts. */

@@ -5,7 +5,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
 import { CHUNK_PREFIX_BYTES, FRAME_HEADER_BYTES } from '../format/segment.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
-import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { FrameLocation } from '../storage/segment-layout.ts';
 import type { ChunkTable } from './chunk-table.ts';
 
 /** A chunk that is wanted, and where its data lies. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type IndexDatabase, openIndexDatabase } from '../storage/index-db.ts';
-import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { FrameLocation } from '../storage/segment-layout.ts';
 import { ChunkTable } from './chunk-table.ts';
 import { LOG_SCHEMA } from './schema.ts';
 

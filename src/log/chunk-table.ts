@@ -4,7 +4,7 @@ import { LIMITS } from '../base/limits.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { type IndexDatabase, prepareAll, reading, shortKey } from '../storage/index-db.ts';
 import type { Position } from '../storage/replay-visitor.ts';
-import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { FrameLocation } from '../storage/segment-layout.ts';
 import { DigestMap } from './digest-map.ts';
 
 /** In place of a length: what was there is not the chunk any more. */

@@ -5,7 +5,7 @@ import { FRAME_HEADER_BYTES } from '../format/segment.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import { prepareAll, shortKey } from '../storage/index-db.ts';
 import type { Position } from '../storage/replay-visitor.ts';
-import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { FrameLocation } from '../storage/segment-layout.ts';
 import { LogTree } from './log-tree.ts';
 import { VolumeTable } from './volume-table.ts';
 

@@ -10,7 +10,7 @@ import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { asIndexError, type IndexDatabase, prepareAll, shortKey } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
-import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { FrameLocation } from '../storage/segment-layout.ts';
 import { type Batch, runPlans } from './batch.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { type ChunkTable, earlier } from './chunk-table.ts';

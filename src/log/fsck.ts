@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
-import { crc32, DIGEST_BYTES, formatDigest, sha256Async } from '../base/digest.ts';
+import { crc32, formatDigest, sha256Async } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { type Commit, decodeCommit, decodeResults } from '../format/commit.ts';
 import { checkPins } from '../format/file-pins.ts';
@@ -22,6 +22,7 @@ import { scanFrames } from '../storage/frame-scan.ts';
 import { lockStore } from '../storage/lock.ts';
 import { openNodeDisk } from '../storage/node-disk.ts';
 import { checkHeaderPage } from '../storage/segment-check.ts';
+import { tableEntry } from '../storage/replay-visitor.ts';
 import { listSegments, SegmentReader } from '../storage/segment-files.ts';
 import { readTable } from '../storage/sealed-segment.ts';
 import { FsckTables } from './fsck-tables.ts';
@@ -176,19 +177,15 @@ class StoreCheck {
   }
 
   async #checkFrame(header: FrameHeader, payload: Uint8Array, frames: TableEntry[]): Promise<void> {
-    const { kind, segment, offset, length } = header;
+    const { kind, segment, offset } = header;
     if (kind === FRAME_KIND.table) return;
-    const start = kind === FRAME_KIND.chunk ? 0 : 4;
-    const volume = payload.slice(start, start + DIGEST_BYTES);
-    const isChunk = kind === FRAME_KIND.chunk;
-    const digest = isChunk
-      ? payload.slice(DIGEST_BYTES, CHUNK_PREFIX_BYTES)
-      : new Uint8Array(DIGEST_BYTES);
-    frames.push({ kind, offset, length, volume, digest });
-    if (!isChunk) {
+    const frame = tableEntry(header, payload);
+    const { volume, digest } = frame;
+    frames.push(frame);
+    if (kind === FRAME_KIND.commit) {
       await this.#guard(segment, offset, async () => this.#checkCommit(payload, header));
-      return;
     }
+    if (kind !== FRAME_KIND.chunk) return;
     const data = payload.subarray(CHUNK_PREFIX_BYTES);
     this.#chunks += 1;
     this.#bytes += data.length;

@@ -9,7 +9,7 @@ import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
 import type { IndexDatabase } from '../storage/index-db.ts';
 import type { Damage, ReplayVisitor } from '../storage/replay-visitor.ts';
-import type { FrameLocation } from '../storage/segment-writer.ts';
+import type { FrameLocation } from '../storage/segment-layout.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
@@ -91,9 +91,10 @@ export class Replay implements ReplayVisitor {
   damage(damage: Damage): void {
     const what = damage.frame === undefined ? 'bytes' : frameName(damage.frame);
     const reason = `${damage.length} damaged ${what} in segment ${damage.segment} at ${damage.offset}`;
-    // A chunk is found missing when it is read or asked for. Anything else may have been a commit of
-    // any volume, and going on would make a history without it.
-    if (damage.frame === FRAME_KIND.chunk) {
+    // A chunk is found missing when it is read or asked for, and padding is not missed. Anything else
+    // may have been a commit of any volume, and going on would make a history without it.
+    const { frame } = damage;
+    if (frame === FRAME_KIND.chunk || frame === FRAME_KIND.padding) {
       this.#damageCount += 1;
       this.#options.warn(reason);
     } else {

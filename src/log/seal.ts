@@ -7,7 +7,7 @@ import { encodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { signNote } from '../format/signed-note.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import { sha256 } from '../base/digest.ts';
-import type { FrameInput } from '../storage/segment-writer.ts';
+import type { FrameInput } from '../storage/segment-layout.ts';
 import type { Signer } from './key-store.ts';
 import type { Staged } from './staged.ts';
 

@@ -1,4 +1,5 @@
 import { sharedBytes } from '../base/digest.ts';
+import { alignedBytes } from '../base/direct-io.ts';
 import { LIMITS } from '../base/limits.ts';
 
 /** Smaller buffers are not worth keeping. */
@@ -6,6 +7,9 @@ const POOLED_BYTES_MIN = 64 * 1024;
 
 /** Beside a power of two: room for the headers of the frames in a buffer. */
 const EXTRA_BYTES = 4 * 1024;
+
+/** The same of what may be written from there, past the page cache: memory for that comes in such units. */
+const ALIGNED_EXTRA_BYTES = 64 * 1024;
 
 /**
  * Memory for chunks, used again and again, shared so that other threads can hash it. Without it every
@@ -22,10 +26,12 @@ export class BufferPool {
   /** `length` bytes with any content. */
   take(length: number): Uint8Array {
     if (length < POOLED_BYTES_MIN) return new Uint8Array(length);
-    const capacity = EXTRA_BYTES + 2 ** Math.ceil(Math.log2(length - EXTRA_BYTES));
+    const power = 2 ** Math.ceil(Math.log2(length - EXTRA_BYTES));
+    const isLarge = power >= LIMITS.paddedFrameBytesMin;
+    const capacity = power + (isLarge ? ALIGNED_EXTRA_BYTES : EXTRA_BYTES);
     const free = this.#free.get(capacity)?.pop();
     if (free !== undefined) this.#freeBytes -= capacity;
-    const buffer = free ?? sharedBytes(capacity).buffer;
+    const buffer = free ?? newBuffer(capacity, isLarge);
     this.#lent.add(buffer);
     return new Uint8Array(buffer, 0, length);
   }
@@ -43,4 +49,9 @@ export class BufferPool {
     this.#free.set(capacity, free);
     this.#freeBytes += capacity;
   }
+}
+
+function newBuffer(capacity: number, isLarge: boolean): ArrayBufferLike {
+  const aligned = isLarge ? alignedBytes(capacity, { shared: true }) : undefined;
+  return (aligned ?? sharedBytes(capacity)).buffer;
 }

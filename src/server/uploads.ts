@@ -153,6 +153,7 @@ async function replyUpload(
       chunking.mode === 'cdc' ? { mode: 'cdc', key: base64urlEncode(chunking.key) } : chunking,
     empty: fs.isEmpty(volume.name),
     exists: existing !== undefined,
+    ...(volume.custody === 'server' ? { unsummed: true } : {}),
     ...(existing?.file === undefined ? {} : { etag: formatDigest(existing.file.content) }),
   };
   replyJson(exchange, { status: upload.createdMs < openedMs ? 200 : 201 }, json);

@@ -6,15 +6,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fc } from '../../test/support/property.ts';
 import { Scratch } from '../../test/support/scratch.ts';
-import { alignedBytes, DIRECT_BLOCK_BYTES as BLOCK } from '../base/direct-io.ts';
+import { alignedBytes, DIRECT_BLOCK_BYTES as BLOCK, isDirect } from '../base/direct-io.ts';
+import { splitParts } from '../base/bytes.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { directSpan } from './direct-writer.ts';
+import { alignParts, directSpan } from './direct-writer.ts';
 import { openNodeDisk } from './node-disk.ts';
 import { ROOM_BYTES, SegmentReader, segmentPath } from './segment-files.ts';
 
 const MIB = 1024 * 1024;
 const SOURCE = randomBytes(12 * MIB);
+/** The same where a direct write takes it from. */
+const ALIGNED = alignedBytes(SOURCE.length, { shared: true }) ?? assert.fail('no memory');
+ALIGNED.set(SOURCE);
 
 /** Parts of a write: sizes on both sides of what is worth a direct write, odd ones and whole blocks. */
 const partsArbitrary = fc.array(
@@ -30,19 +34,20 @@ test('writes of any size, one behind the other, are what is read', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(partsArbitrary, { maxLength: 3 }),
-      fc.nat(9000),
-      async (all, start) => {
+      fc.oneof(fc.nat(9000), fc.constantFrom(0, BLOCK)),
+      fc.constantFrom<Uint8Array>(SOURCE, ALIGNED),
+      async (all, start, source) => {
         using folder = new Scratch();
         const file = await openNodeDisk(folder.path).open('a', { create: true });
         const expected = [Buffer.alloc(start)];
         let position = start;
         for (const sizes of all) {
           let from = 0;
-          const parts = sizes.map((size) => SOURCE.subarray(from, (from += size)));
+          const parts = sizes.map((size) => source.subarray(from, (from += size)));
           await file.write(parts, position);
           await file.sync();
           position += from;
-          expected.push(...parts);
+          expected.push(Buffer.concat(parts));
         }
         assert.equal(await file.size(), position === start ? 0 : position);
         await file.close();
@@ -65,6 +70,52 @@ test('writes that overlap in time do not mix', async () => {
   await file.close();
   const expected = all.map((at) => SOURCE.subarray(at * 1000, at * 1000 + size));
   assert(readFileSync(join(folder.path, 'a')).equals(Buffer.concat(expected)));
+});
+
+test('alignParts() takes parts that lie as the disk wants them, and copies what is between', () => {
+  const rooms = [BLOCK, 3 * BLOCK, MIB].map(
+    (size) => alignedBytes(size) ?? assert.fail('no memory'),
+  );
+  const piece = fc.record({
+    source: fc.constantFrom<Uint8Array>(SOURCE, ALIGNED),
+    start: fc.oneof(fc.nat(MIB), fc.constantFrom(0, BLOCK)),
+    size: fc.oneof(fc.nat(2 * BLOCK), fc.constantFrom(BLOCK, 64 * BLOCK)),
+  });
+  const pieces = fc.array(piece, { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(pieces, fc.nat(3), fc.constantFrom(...rooms), (drawn, block, room) => {
+      const parts = drawn.map(({ source, start, size }) => source.subarray(start, start + size));
+      // A span ends with a block.
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      parts.push(SOURCE.subarray(0, BLOCK - (length % BLOCK)));
+      let position = block * BLOCK;
+      let left: readonly Uint8Array[] = parts;
+      const written: Uint8Array[] = [];
+      while (left.length > 0) {
+        const aligned = alignParts(left, { position, room });
+        assert(aligned.length > 0);
+        for (const each of aligned.pieces) {
+          assert(each.length > 0 && isDirect(each, position));
+          position += each.length;
+          written.push(each.slice());
+        }
+        [, left] = splitParts(left, aligned.length);
+      }
+      assert(Buffer.concat(written).equals(Buffer.concat(parts)));
+    }),
+  );
+});
+
+test('alignParts() copies nothing of a chunk that begins with a block, and stops where a call is long', () => {
+  const room = alignedBytes(MIB) ?? assert.fail('no memory');
+  const chunk = ALIGNED.subarray(0, 2 * MIB);
+  const before = SOURCE.subarray(0, BLOCK);
+  const parts = Array.from({ length: 20 }, () => [before, chunk]).flat();
+  const { pieces, length } = alignParts(parts, { position: 0, room });
+  assert(length >= LIMITS.directCallBytes && length < LIMITS.directCallBytes + 3 * MIB);
+  assert.equal(pieces.filter(({ buffer }) => buffer === ALIGNED.buffer).length, pieces.length / 2);
+  const short = Array.from({ length: 2000 }, () => chunk.subarray(0, BLOCK));
+  assert(alignParts(short, { position: 0, room }).pieces.length <= LIMITS.writePartsMax);
 });
 
 test('directSpan() is the blocks within a write that is large, in large parts', () => {

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
-import { copyBytes, runsOf } from '../base/bytes.ts';
+import { copyBytes, splitParts } from '../base/bytes.ts';
 import {
   alignedBytes,
   blockStart,
   DIRECT_BLOCK_BYTES,
   DIRECT_FILE_SYSTEMS,
+  isDirect,
 } from '../base/direct-io.ts';
 import { LIMITS } from '../base/limits.ts';
 
@@ -51,11 +52,12 @@ export async function openDirect(handle: FileHandle): Promise<FileHandle | undef
 }
 
 /**
- * The memory from which direct writes are made, one write after the other: what is written is copied
- * to where a page begins, as the disk wants it, while the copy before it is on its way.
+ * The memory from which direct writes are made, one write after the other. Parts that lie as the disk
+ * wants them are written from there; what is between them is copied to where a page begins, while
+ * the write before is on its way.
  */
 export class DirectWriter {
-  #buffers: readonly Uint8Array[] | undefined;
+  #rooms: readonly Uint8Array[] | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   /**
@@ -69,17 +71,19 @@ export class DirectWriter {
   }
 
   async #write(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<boolean> {
-    this.#buffers ??= makeBuffers();
-    let [free, used] = this.#buffers;
+    this.#rooms ??= makeRooms();
+    let [free, used] = this.#rooms;
     if (free === undefined || used === undefined) return false;
     let offset = position;
+    let left = parts;
     let writing: Promise<void> = Promise.resolve();
     try {
-      for (const run of runsOf(parts, { bytes: LIMITS.directCallBytes, parts: parts.length })) {
-        const length = gather(run, free);
+      while (left.length > 0) {
+        const aligned = alignParts(left, { position: offset, room: free });
         await writing;
-        writing = writeAll(file, free.subarray(0, length), offset);
-        offset += length;
+        writing = writeAll(file, aligned.pieces, offset);
+        offset += aligned.length;
+        [, left] = splitParts(left, aligned.length);
         [free, used] = [used, free];
       }
       await writing;
@@ -91,24 +95,65 @@ export class DirectWriter {
   }
 }
 
-function makeBuffers(): Uint8Array[] {
-  const buffers = [alignedBytes(LIMITS.directCallBytes), alignedBytes(LIMITS.directCallBytes)];
-  return buffers.filter((buffer) => buffer !== undefined);
+function makeRooms(): Uint8Array[] {
+  const rooms = [alignedBytes(LIMITS.directRoomBytes), alignedBytes(LIMITS.directRoomBytes)];
+  return rooms.filter((room) => room !== undefined);
 }
 
-function gather(parts: readonly Uint8Array[], target: Uint8Array): number {
+export interface AlignedParts {
+  /** Each is in memory, and goes to a place, that a direct write takes. */
+  readonly pieces: readonly Uint8Array[];
+  /** Bytes of them. */
+  readonly length: number;
+}
+
+/**
+ * The first bytes of `parts` in pieces for one direct write at `position`, where a block begins as it
+ * ends with `parts`: views of them, or copies in `room`, which begins with a page and is some blocks
+ * long. As many as have room.
+ */
+export function alignParts(
+  parts: readonly Uint8Array[],
+  { position, room }: { readonly position: number; readonly room: Uint8Array },
+): AlignedParts {
+  const pieces: Uint8Array[] = [];
   let length = 0;
+  /** What is copied lies before `end`; from `start` on it is in no piece yet. */
+  let start = 0;
+  let end = 0;
   for (const part of parts) {
-    copyBytes(part, target, length);
-    length += part.length;
+    // A view, and the copies around it.
+    if (pieces.length + 3 > LIMITS.writePartsMax || length >= LIMITS.directCallBytes) break;
+    const whole = part.subarray(0, part.length - (part.length % DIRECT_BLOCK_BYTES));
+    const isThere = whole.length > 0 && isDirect(whole, position + length);
+    if (isThere) {
+      if (end > start) pieces.push(room.subarray(start, end));
+      pieces.push(whole);
+      start = end;
+    }
+    const rest = isThere ? part.subarray(whole.length) : part;
+    const copied = rest.subarray(0, room.length - end);
+    copyBytes(copied, room, end);
+    end += copied.length;
+    length += part.length - rest.length + copied.length;
+    if (copied.length < rest.length) break;
   }
-  return length;
+  // What begins a block is left for the next write, with the rest of it.
+  const tail = length % DIRECT_BLOCK_BYTES;
+  if (end - tail > start) pieces.push(room.subarray(start, end - tail));
+  return { pieces, length: length - tail };
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+async function writeAll(
+  file: FileHandle,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  let left = parts;
+  for (let offset = position; left.length > 0; ) {
+    const { bytesWritten } = await file.writev(left, offset);
     if (bytesWritten === 0) throw Object.assign(new Error('nothing written'), { code: 'ENOSPC' });
-    done += bytesWritten;
+    offset += bytesWritten;
+    [, left] = splitParts(left, bytesWritten);
   }
 }

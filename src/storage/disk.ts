@@ -23,8 +23,15 @@ export interface Disk {
 
 /** An open file. Calls may overlap; a failed `write` or `sync` means: close it and trust nothing. */
 export interface DiskFile {
-  /** Reads into `target` from `position`; returns the bytes read, fewer only at the end of file. */
-  read(target: Uint8Array, position: number): Promise<number>;
+  /**
+   * Reads into `target` from `position`; returns the bytes read, fewer only at the end of file. `aside`
+   * from the page cache, if that is possible and `target` lies as a direct read wants it.
+   */
+  read(
+    target: Uint8Array,
+    position: number,
+    options?: { readonly aside?: boolean },
+  ): Promise<number>;
   /** Writes all of `parts` one behind the other from `position`, or throws. Not durable until `sync`. */
   write(parts: readonly Uint8Array[], position: number): Promise<void>;
   /** fdatasync: what was written before the call is durable when it resolves. */

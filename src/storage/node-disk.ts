@@ -78,8 +78,13 @@ class NodeFile implements DiskFile {
     this.#writer = writer;
   }
 
-  async read(target: Uint8Array, position: number): Promise<number> {
-    const direct = isDirect(target, position) ? await this.#openDirect(target.length) : undefined;
+  async read(
+    target: Uint8Array,
+    position: number,
+    { aside = false }: { readonly aside?: boolean } = {},
+  ): Promise<number> {
+    const isAside = aside && isDirect(target, position);
+    const direct = isAside ? await this.#openDirect(target.length) : undefined;
     if (direct === undefined) return await this.#read(target, position);
     // A direct read is short only at the end of the file, and cannot go on behind a part of a block.
     const read = async (): Promise<number> =>

@@ -7,7 +7,7 @@ import {
   type FrameKind,
   type TableEntry,
 } from '../format/segment.ts';
-import type { FrameLocation } from './segment-writer.ts';
+import type { FrameLocation } from './segment-layout.ts';
 
 /** A place in the sequence of all frames. */
 export interface Position {
@@ -43,17 +43,18 @@ export function replayFrame(
 
 /** What the table says of a frame, from its header and the first bytes of its payload. */
 export function tableEntry(header: FrameHeader, payload: Uint8Array): TableEntry {
-  const isChunk = header.kind === FRAME_KIND.chunk;
+  const { kind, offset, length } = header;
+  const none = new Uint8Array(DIGEST_BYTES);
+  if (kind === FRAME_KIND.padding) return { kind, offset, length, volume: none, digest: none };
+  const isChunk = kind === FRAME_KIND.chunk;
   // A commit's payload starts with the length of the commit, which starts with the volume.
   const start = isChunk ? 0 : 4;
   return {
-    kind: header.kind,
-    offset: header.offset,
-    length: header.length,
+    kind,
+    offset,
+    length,
     volume: payload.slice(start, start + DIGEST_BYTES),
-    digest: isChunk
-      ? payload.slice(DIGEST_BYTES, CHUNK_PREFIX_BYTES)
-      : new Uint8Array(DIGEST_BYTES),
+    digest: isChunk ? payload.slice(DIGEST_BYTES, CHUNK_PREFIX_BYTES) : none,
   };
 }
 

@@ -15,9 +15,9 @@ import {
 import { scanFrames } from './frame-scan.ts';
 import { notAPlace, type ReplayVisitor, replayFrame, tableEntry } from './replay-visitor.ts';
 import { readSegmentHeader, type SegmentReader } from './segment-files.ts';
-import type { FrameLocation } from './segment-writer.ts';
+import type { FrameLocation } from './segment-layout.ts';
 
-/** Replays a sealed segment from its table: chunk data is not read, commits are. */
+/** Replays a sealed segment from its table: nothing but commits is read. */
 export async function replaySealed(
   reader: SegmentReader,
   from: FramePlace & { readonly durable: number },
@@ -32,10 +32,10 @@ export async function replaySealed(
     sawStart ||= entry.offset === from.offset;
     if (entry.offset > end) visitor.damage({ segment, offset: end, length: entry.offset - end });
     end = entry.offset + FRAME_HEADER_BYTES + entry.length;
-    const payload =
-      entry.kind === FRAME_KIND.chunk
-        ? EMPTY_BYTES
-        : await readPayload(reader, { ...entry, storeId, segment });
+    const isRead = entry.kind === FRAME_KIND.commit;
+    const payload = isRead
+      ? await readPayload(reader, { ...entry, storeId, segment })
+      : EMPTY_BYTES;
     if (payload === undefined) {
       visitor.damage({
         segment,

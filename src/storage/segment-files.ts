@@ -11,6 +11,8 @@ import {
   SEGMENT_HEADER_BYTES,
   STORE_ID_BYTES,
   WATERMARK_BYTES,
+  SEGMENT_VERSION,
+  type SegmentVersion,
   WATERMARK_OFFSETS,
   type Watermark,
 } from '../format/segment.ts';
@@ -54,7 +56,7 @@ export async function createSegment(
   await disk.remove(temporary);
   const file = await disk.open(temporary, { create: true });
   try {
-    await file.write([encodeSegmentHeader(header)], 0);
+    await file.write([encodeSegmentHeader({ version: SEGMENT_VERSION, ...header })], 0);
     await file.sync();
     // Only a segment with a durable header ever has a segment's name.
     await disk.rename(temporary, path);
@@ -74,7 +76,12 @@ export function createStoreId(): Uint8Array {
 export async function readSegmentHeader(
   file: DiskFile,
   segment: number,
-): Promise<{ storeId: Uint8Array; watermark: Watermark; damagedSlots: number }> {
+): Promise<{
+  version: SegmentVersion;
+  storeId: Uint8Array;
+  watermark: Watermark;
+  damagedSlots: number;
+}> {
   const page = new Uint8Array(SEGMENT_HEADER_BYTES);
   const length = await file.read(page, 0);
   if (length < SEGMENT_HEADER_BYTES) {
@@ -94,7 +101,7 @@ export async function readSegmentHeader(
       damagedSlots += 1;
     }
   }
-  return { storeId: header.storeId, watermark, damagedSlots };
+  return { version: header.version, storeId: header.storeId, watermark, damagedSlots };
 }
 
 export function checkStoreId(storeId: Uint8Array, expected: Uint8Array, segment: number): void {
@@ -143,7 +150,7 @@ export class SegmentReader {
     const bytes = room.subarray(before, before + length);
     if (this.#readLately.add(`${segment}:${offset}`)) return await this.read(place, bytes);
     const blocks = room.subarray(DIRECT_BLOCK_BYTES, blockStart(before + length));
-    const count = await this.#use(segment, (file) => file.read(blocks, start));
+    const count = await this.#use(segment, (file) => file.read(blocks, start, { aside: true }));
     requireLength({ segment, offset, length }, count - (offset - start));
     return bytes;
   }

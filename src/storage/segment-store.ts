@@ -4,6 +4,7 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   SEGMENT_HEADER_BYTES,
+  SEGMENT_VERSION,
   TableBuilder,
   WATERMARK_OFFSETS,
 } from '../format/segment.ts';
@@ -28,10 +29,9 @@ import {
   SegmentReader,
   segmentPath,
 } from './segment-files.ts';
+import type { FrameInput, FrameLocation } from './segment-layout.ts';
 import {
   type AppendOptions,
-  type FrameInput,
-  type FrameLocation,
   type OpenSegment,
   type SegmentLimits,
   SegmentWriter,
@@ -44,6 +44,7 @@ import { cutTail, settleTail } from './torn-tail.ts';
 const DEFAULT_LIMITS: SegmentLimits = {
   segmentBytesMax: LIMITS.segmentBytesMax,
   segmentEntriesMax: LIMITS.segmentEntriesMax,
+  paddedFrameBytesMin: LIMITS.paddedFrameBytesMin,
   segmentQueueBytesMax: LIMITS.segmentQueueBytesMax,
 };
 
@@ -188,7 +189,8 @@ async function openLast(
   storeId ??= createStoreId();
   const file = await createSegment(disk, { storeId, segment });
   const table = new TableBuilder();
-  return { segment, file, tail: SEGMENT_HEADER_BYTES, watermarkCount: 0, table, storeId };
+  const version = SEGMENT_VERSION;
+  return { segment, version, file, tail: SEGMENT_HEADER_BYTES, watermarkCount: 0, table, storeId };
 }
 
 interface RecoveredSegment extends OpenSegment {
@@ -217,7 +219,7 @@ async function recoverFrames(
 ): Promise<RecoveredSegment> {
   const { segment, from, file } = at;
   const { visitor } = options;
-  const { storeId, watermark, damagedSlots } = await readSegmentHeader(file, segment);
+  const { version, storeId, watermark, damagedSlots } = await readSegmentHeader(file, segment);
   if (damagedSlots > 0) options.warn(`segment ${segment}: a watermark slot is damaged`);
   const size = await file.size();
   // With neither slot nobody knows what was acknowledged: then nothing may be cut off.
@@ -260,7 +262,7 @@ async function recoverFrames(
     watermarkCount += 1;
     await writeWatermark(file, { count: watermarkCount, durable: tail });
   }
-  return { segment, file, tail, watermarkCount, table, storeId, isComplete };
+  return { segment, version, file, tail, watermarkCount, table, storeId, isComplete };
 }
 
 function frameCorrupt({ segment, offset }: Position): GdpfsError {

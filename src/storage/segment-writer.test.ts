@@ -8,7 +8,7 @@ import { LIMITS } from '../base/limits.ts';
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts';
 import { SegmentReader } from './segment-files.ts';
 import { readTable } from './sealed-segment.ts';
-import type { FrameInput, FrameLocation } from './segment-writer.ts';
+import type { FrameInput, FrameLocation } from './segment-layout.ts';
 
 const random = new Random(7);
 const frame = (length = 100): ReturnType<typeof chunkFrame> => chunkFrame(random.bytes(length));

@@ -1,4 +1,3 @@
-import { newBytes } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
@@ -8,9 +7,11 @@ import {
   FOOTER_BYTES,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
-  type FrameKind,
+  PADDING_BYTES_MAX,
   payloadChecksum,
   SEGMENT_HEADER_BYTES,
+  SEGMENT_VERSION,
+  type SegmentVersion,
   TableBuilder,
   type TableEntry,
   WATERMARK_OFFSETS,
@@ -18,27 +19,18 @@ import {
 import type { Disk, DiskFile } from './disk.ts';
 import type { Reserve } from './reserve.ts';
 import { createSegment, SEGMENTS_DIRECTORY, segmentPath } from './segment-files.ts';
-
-/** A frame to be written. `payload` is written as it is, uncopied: it must not change any more. */
-export interface FrameInput {
-  readonly kind: FrameKind;
-  readonly payload: readonly Uint8Array[];
-  /** CRC-32 of the payload, if it is known; otherwise it is computed. */
-  readonly checksum?: number;
-  /** For the segment's table. */
-  readonly volume: Uint8Array;
-  readonly digest: Uint8Array;
-}
-
-/** Where a frame lies: its header at `offset`, `length` bytes of payload behind it. */
-export interface FrameLocation {
-  readonly segment: number;
-  readonly offset: number;
-  readonly length: number;
-}
+import {
+  type FrameInput,
+  type FrameLocation,
+  isPadded,
+  paddedBytesMin,
+  payloadBytes,
+  SegmentLayout,
+} from './segment-layout.ts';
 
 export interface OpenSegment {
   readonly segment: number;
+  readonly version: SegmentVersion;
   readonly file: DiskFile;
   /** Where the next frame goes: everything before it is durable. */
   readonly tail: number;
@@ -51,6 +43,8 @@ export interface SegmentLimits {
   readonly segmentBytesMax: number;
   /** Frames. */
   readonly segmentEntriesMax: number;
+  /** Bytes of the payload of a chunk in front of which there is padding. */
+  readonly paddedFrameBytesMin: number;
   /** Bytes accepted but not yet durable. */
   readonly segmentQueueBytesMax: number;
 }
@@ -63,7 +57,9 @@ export interface AppendOptions {
 interface Waiting {
   readonly urgent: boolean;
   readonly frames: readonly FrameInput[];
+  /** Bytes and entries of the table: as many as it may come to with padding. */
   readonly bytes: number;
+  readonly entries: number;
   readonly resolve: (locations: FrameLocation[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -131,19 +127,28 @@ export class SegmentWriter {
     }
     if (this.#closed) throw new GdpfsError('unavailable', 'cannot append: the store is closed');
     if (this.#poison !== undefined) throw this.#poison;
-    let bytes = 0;
-    for (const frame of frames) {
-      const payloadBytes = frame.payload.reduce((sum, part) => sum + part.length, 0);
-      if (payloadBytes > LIMITS.frameBytesMax) {
-        throw new GdpfsError('body_too_large', `cannot append frame: it has ${payloadBytes} bytes`);
-      }
-      bytes += FRAME_HEADER_BYTES + payloadBytes;
-    }
+    const size = this.#sizeOf(frames);
     return await new Promise((resolve, reject) => {
-      this.#waiting.push({ frames, bytes, urgent: options.urgent === true, resolve, reject });
-      this.#waitingBytes += bytes;
+      this.#waiting.push({ frames, ...size, urgent: options.urgent === true, resolve, reject });
+      this.#waitingBytes += size.bytes;
       this.#running ??= this.#run();
     });
+  }
+
+  #sizeOf(frames: readonly FrameInput[]): Pick<Waiting, 'bytes' | 'entries'> {
+    let bytes = 0;
+    let entries = frames.length;
+    for (const frame of frames) {
+      const length = payloadBytes(frame);
+      if (length > LIMITS.frameBytesMax) {
+        throw new GdpfsError('body_too_large', `cannot append frame: it has ${length} bytes`);
+      }
+      bytes += FRAME_HEADER_BYTES + length;
+      if (!isPadded(frame, this.#limits.paddedFrameBytesMin)) continue;
+      bytes += PADDING_BYTES_MAX;
+      entries += 1;
+    }
+    return { bytes, entries };
   }
 
   /** Finishes what waits and closes the segment's file. */
@@ -167,10 +172,10 @@ export class SegmentWriter {
 
   /** What is written next: all that waits, as far as one segment's table can list it. */
   #takeGroup(): readonly Waiting[] {
-    let frames = 0;
+    let entries = 0;
     const tooMany = this.#waiting.findIndex((waiting, index) => {
-      frames += waiting.frames.length;
-      return index > 0 && frames > this.#limits.segmentEntriesMax;
+      entries += waiting.entries;
+      return index > 0 && entries > this.#limits.segmentEntriesMax;
     });
     return this.#waiting.splice(0, tooMany < 0 ? this.#waiting.length : tooMany);
   }
@@ -205,35 +210,21 @@ export class SegmentWriter {
   async #writeGroup(group: readonly Waiting[]): Promise<FrameLocation[][]> {
     if (this.#isFull(group)) await this.#seal();
     if (this.#isSealed) await this.#begin();
-    const { segment, file, table, watermarkCount } = this.#open;
-    const start = this.#open.tail;
-    const parts: Uint8Array[] = [];
-    const locations: FrameLocation[][] = [];
-    let tail = start;
-    for (const waiting of group) {
-      const placed: FrameLocation[] = [];
-      for (const frame of waiting.frames) {
-        const header = frameHeader(frame, { segment, offset: tail });
-        pushParts(parts, [encodeFrameHeader(header, this.#storeId), ...frame.payload]);
-        placed.push({ segment, offset: tail, length: header.length });
-        tail += FRAME_HEADER_BYTES + header.length;
-      }
-      locations.push(placed);
-    }
+    const { segment, version, file, table, watermarkCount, tail: start } = this.#open;
+    const place = { segment, storeId: this.#storeId, tail: start };
+    const { paddedFrameBytesMin } = this.#limits;
+    const layout = new SegmentLayout(place, paddedBytesMin(version, paddedFrameBytesMin));
+    const locations = group.map(({ frames }) => frames.map((frame) => layout.add(frame)));
+    const { parts, entries, tail } = layout;
     await file.write(parts, start);
     await file.sync();
     const count = watermarkCount + 1;
     await writeWatermark(file, { count, durable: tail });
-    for (const [index, waiting] of group.entries()) {
-      for (const [at, frame] of waiting.frames.entries()) {
-        const location = locations[index]?.[at];
-        if (location === undefined) continue;
-        const entry = { ...frame, offset: location.offset, length: location.length };
-        table.add(entry);
-        this.#onDurable(entry, location);
-      }
+    for (const entry of entries) {
+      table.add(entry);
+      this.#onDurable(entry, { segment, offset: entry.offset, length: entry.length });
     }
-    this.#open = { segment, file, tail, watermarkCount: count, table };
+    this.#open = { segment, version, file, tail, watermarkCount: count, table };
     return locations;
   }
 
@@ -241,9 +232,9 @@ export class SegmentWriter {
   #isFull(group: readonly Waiting[]): boolean {
     const { tail, table } = this.#open;
     if (this.#isSealed || table.count === 0) return false;
-    const frames = group.reduce((sum, waiting) => sum + waiting.frames.length, 0);
+    const entries = group.reduce((sum, waiting) => sum + waiting.entries, 0);
     const { segmentBytesMax, segmentEntriesMax } = this.#limits;
-    return tail >= segmentBytesMax || table.count + frames > segmentEntriesMax;
+    return tail >= segmentBytesMax || table.count + entries > segmentEntriesMax;
   }
 
   async #seal(): Promise<void> {
@@ -255,6 +246,7 @@ export class SegmentWriter {
     const segment = this.#open.segment + 1;
     this.#open = {
       segment,
+      version: SEGMENT_VERSION,
       file: await createSegment(this.#disk, { storeId: this.#storeId, segment }),
       tail: SEGMENT_HEADER_BYTES,
       watermarkCount: 0,
@@ -292,37 +284,6 @@ export class SegmentWriter {
     await file.truncate(tail);
     await file.sync();
   }
-}
-
-/** Parts this short are written with those before them: each part of a write costs as much as copying it. */
-const SHORT_PART_BYTES = 128;
-
-/** Adds the parts of a frame to those of a write, the short ones in front joined. */
-function pushParts(parts: Uint8Array[], frame: readonly Uint8Array[]): void {
-  let count = 0;
-  let length = 0;
-  for (const part of frame) {
-    if (part.length > SHORT_PART_BYTES) break;
-    count += 1;
-    length += part.length;
-  }
-  const head = newBytes(length);
-  let offset = 0;
-  for (const part of frame.slice(0, count)) {
-    head.set(part, offset);
-    offset += part.length;
-  }
-  parts.push(head, ...frame.slice(count));
-}
-
-function frameHeader(
-  frame: FrameInput,
-  place: { readonly segment: number; readonly offset: number },
-): Parameters<typeof encodeFrameHeader>[0] {
-  let length = 0;
-  for (const part of frame.payload) length += part.length;
-  const checksum = frame.checksum ?? payloadChecksum(frame.payload);
-  return { kind: frame.kind, ...place, length, checksum };
 }
 
 /** Notes how far the segment is durable. It need not be synced: an older watermark is true as well. */

@@ -69,7 +69,12 @@ interface Volume {
 type IndexCopy = readonly { readonly suffix: string; readonly bytes: Uint8Array }[];
 
 const AUTHOR = 'alice';
-const LIMITS = { segmentBytesMax: 32_200, segmentEntriesMax: 60, segmentQueueBytesMax: 16_000 };
+const LIMITS = {
+  segmentBytesMax: 32_200,
+  segmentEntriesMax: 60,
+  segmentQueueBytesMax: 16_000,
+  paddedFrameBytesMin: 800,
+};
 const WORKERS = 5;
 const VOLUMES = 2;
 const ROUNDS = 3;

@@ -69,7 +69,12 @@ export const SOUND: Found = {
   closed: [],
 };
 
-const LIMITS = { segmentBytesMax: 28_200, segmentEntriesMax: 1000, segmentQueueBytesMax: 2 ** 20 };
+const LIMITS = {
+  segmentBytesMax: 28_200,
+  segmentEntriesMax: 1000,
+  segmentQueueBytesMax: 2 ** 20,
+  paddedFrameBytesMin: 800,
+};
 
 /** A store on a real folder, closed, whose files can be damaged and put back. */
 export class DamageLab implements Disposable {

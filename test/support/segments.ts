@@ -4,7 +4,8 @@ import { encodeCommitPayload, FRAME_KIND } from '../../src/format/segment.ts';
 import type { Disk } from '../../src/storage/disk.ts';
 import type { Damage, Position } from '../../src/storage/replay-visitor.ts';
 import { openSegmentStore, type SegmentStore } from '../../src/storage/segment-store.ts';
-import type { FrameInput, SegmentLimits } from '../../src/storage/segment-writer.ts';
+import type { FrameInput } from '../../src/storage/segment-layout.ts';
+import type { SegmentLimits } from '../../src/storage/segment-writer.ts';
 
 /** A segment store, and all that its replay said. */
 export interface OpenedSegments {
@@ -51,6 +52,7 @@ const LIMITS_LARGE = {
   segmentBytesMax: 2 ** 30,
   segmentEntriesMax: 1000,
   segmentQueueBytesMax: 2 ** 26,
+  paddedFrameBytesMin: 2 ** 19,
 };
 
 export function chunkFrame(data: Uint8Array): FrameInput {

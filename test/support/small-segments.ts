@@ -9,7 +9,7 @@ import {
 import type { Disk } from '../../src/storage/disk.ts';
 import type { Position } from '../../src/storage/replay-visitor.ts';
 import { readSegmentHeader } from '../../src/storage/segment-files.ts';
-import type { FrameInput, FrameLocation } from '../../src/storage/segment-writer.ts';
+import type { FrameInput, FrameLocation } from '../../src/storage/segment-layout.ts';
 import type { FaultDisk } from './fault-disk.ts';
 import { Random } from './random.ts';
 import { chunkFrame, commitFrame, openSegments, replayed } from './segments.ts';

@@ -1,6 +1,8 @@
+import { utf8Encode } from '../../base/bytes.ts';
 import { isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import type { ApiAnswer, ApiRequest, Session } from '../session.ts';
+import type { Upload } from '../../wire/generated/api.ts';
+import { type ApiAnswer, type ApiRequest, jsonOf, type Session } from '../session.ts';
 import type { TrustedVolume } from '../trust/volume-trust.ts';
 import { changedVolume, opensUpload } from './changing-request.ts';
 import type { VolumeKeys } from './volume-keys.ts';
@@ -48,7 +50,7 @@ export function signingSession(session: Session, options: SigningOptions): Signi
     const trusted = await trust(volume);
     if (trusted.custody === 'server') return await session.request(asked);
     const signer = await signerOf(trusted);
-    if (opensUpload(asked)) return await signer.pass(session, asked);
+    if (opensUpload(asked)) return summed(await signer.pass(session, asked));
     await signer.requireKey();
     const { planRequest } = await import('./planned-request.ts');
     for (let round = 0; ; round += 1) {
@@ -81,4 +83,10 @@ export function signingSession(session: Session, options: SigningOptions): Signi
       for (const signer of signers.values()) await (await signer).settle();
     },
   };
+}
+
+/** The answer of who opened an upload, with all checksums to be computed here: they are signed. */
+function summed(answer: ApiAnswer): ApiAnswer {
+  const { unsummed: _, ...upload } = jsonOf<Upload>(answer);
+  return { ...answer, body: utf8Encode(JSON.stringify(upload)) };
 }

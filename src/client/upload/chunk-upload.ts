@@ -1,14 +1,15 @@
 import { bytesEqual } from '../../base/bytes.ts';
+import { crc32 } from '../../base/digest.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Chunk, Manifest } from '../../format/manifest.ts';
-import { bodyPoolOf, type ChunkBody, groupChunks } from '../chunk-body.ts';
+import { bodyPoolOf, groupChunks } from '../chunk-body.ts';
 import { concurrently } from '../concurrently.ts';
 import type { CallOptions } from '../files.ts';
 import type { Session } from '../session.ts';
 import type { SourceFile } from '../source-file.ts';
 import { sourceChanged } from '../source-state.ts';
 import type { OnProgress } from '../tally.ts';
-import { missingDigests, type OpenedUpload, sendChunks } from '../uploads.ts';
+import { missingDigests, type OpenedUpload, sendChunks, sendUnsummedChunks } from '../uploads.ts';
 import {
   extentBodies,
   type FileBody,
@@ -16,6 +17,7 @@ import {
   type FileReading,
   type FileStretch,
 } from './file-bodies.ts';
+import { FoundChunks } from './found-chunks.ts';
 import type { KnownRun } from './known-run.ts';
 import { findLost } from './lost-chunks.ts';
 import { Presence } from './presence.ts';
@@ -35,15 +37,33 @@ export interface ChunkUploadOptions extends CallOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
+interface FoundBody {
+  readonly body: FileBody;
+  /** Where in the file the part begins that it stands for. */
+  readonly start: number;
+  /** Index of its first chunk. */
+  readonly first: number;
+}
+
+/** What went over the wire. */
+interface Sent {
+  readonly bytes: number;
+  /** Of the chunks, if they were sent without. */
+  readonly checksums: readonly number[];
+}
+
 /** Brings the chunks of one file to the server, into one upload, and knows the manifest in the end. */
 export class ChunkUpload {
   readonly #session: Session;
   readonly #options: ChunkUploadOptions;
   readonly #reading: FileReading;
   readonly #presence: Presence;
-  readonly #chunks: Chunk[] = [];
-  /** `#chunks` are all up to here. */
-  #position = 0;
+  readonly #found = new FoundChunks();
+  /**
+   * Is the next body read without checksums? Not where the volume has much of the file: those of what
+   * is not sent must be computed here, and that is better done while it is read.
+   */
+  #isUnsummed: boolean;
   /** Bytes of chunks that went over the wire. */
   bytesSent = 0;
 
@@ -51,7 +71,13 @@ export class ChunkUpload {
     const { source, signal, upload } = options;
     this.#session = session;
     this.#options = options;
-    this.#reading = { source, pool: bodyPoolOf(session), signal };
+    this.#isUnsummed = upload.isUnsummed;
+    this.#reading = {
+      source,
+      pool: bodyPoolOf(session),
+      signal,
+      isUnsummed: () => this.#isUnsummed,
+    };
     this.#presence = new Presence(async (digests) =>
       upload.isVolumeEmpty ? [...digests.keys()] : await this.#askMissing(digests),
     );
@@ -59,12 +85,12 @@ export class ChunkUpload {
 
   /** Whole once `send` has resolved. */
   get manifest(): Manifest {
-    return { size: this.#options.source.size, chunks: this.#chunks };
+    return { size: this.#options.source.size, chunks: this.#found.all };
   }
 
   /** What has been read so far, or was known, without a gap. */
   get known(): KnownRun {
-    return { start: 0, end: this.#position, chunks: this.#chunks };
+    return this.#found.known;
   }
 
   /**
@@ -75,30 +101,36 @@ export class ChunkUpload {
     const { known, source } = this.#options;
     const end = { start: source.size, end: source.size, chunks: [] };
     for (const run of [...known, end]) {
-      await this.#sendStretch({ start: this.#position, end: run.start });
+      await this.#sendStretch({ start: this.#found.end, end: run.start });
       await this.#sendKnown(run);
     }
   }
 
   /** Sends again what turned out to be missing: the digests named, and what else is, if any. */
   async sendMissing(named: ReadonlySet<string>): Promise<void> {
-    const lost = await findLost(this.#chunks, named, (digests) => this.#askMissing(digests));
+    const lost = await findLost(this.#found.all, named, (digests) => this.#askMissing(digests));
     await this.#readAndSend(lost);
   }
 
   async #sendStretch(stretch: FileStretch): Promise<void> {
     await concurrently(this.#bodies(stretch), LIMITS.transferConcurrency, async (part) => {
       using body = part.body;
-      const sent = await this.#send(body.body, await this.#presence.lacking(body.chunks));
-      this.#options.onProgress?.(part.bytes, sent);
+      const lacking = await this.#presence.lacking(body.chunks);
+      this.#isUnsummed = this.#options.upload.isUnsummed && lacking.length === body.chunks.length;
+      const checksums = body.isUnsummed ? sumPresent(body, lacking) : [];
+      const sent = await this.#send(body, lacking);
+      for (const [at, index] of lacking.entries()) checksums[index] = sent.checksums[at] ?? 0;
+      const { start, first } = part;
+      const chunks = body.isUnsummed ? this.#found.sum(first, checksums) : body.chunks;
+      const { end } = body;
+      if (this.#isSettled(body)) await this.#options.journal?.add({ start, end, chunks });
+      this.#options.onProgress?.(end - start, sent.bytes);
     });
   }
 
   /** Asks for all of the chunks, and reads those that must be sent. */
   async #sendKnown(run: KnownRun): Promise<void> {
-    // One by one: there may be more than a call takes as arguments.
-    for (const chunk of run.chunks) this.#chunks.push(chunk);
-    this.#position = run.end;
+    this.#found.add(run.chunks, run.end, false);
     const lacking: Chunk[] = [];
     for (let start = 0; start < run.chunks.length; start += LIMITS.missingDigestsMax) {
       const page = run.chunks.slice(start, start + LIMITS.missingDigestsMax);
@@ -122,25 +154,20 @@ export class ChunkUpload {
         if (before !== undefined && bytesEqual(digest, before.digest)) continue;
         throw sourceChanged(this.#options.sourcePath);
       }
-      const sent = await this.#send(body.body, [...body.chunks.keys()]);
-      onProgress?.(sent, sent);
+      const { bytes } = await this.#send(body, [...body.chunks.keys()]);
+      onProgress?.(bytes, bytes);
     });
     // What is a hole by now is in no body.
     if (expected.size > 0) throw sourceChanged(this.#options.sourcePath);
   }
 
-  /** Bodies in the order of the file, each with the bytes of the file that it stands for. */
-  async *#bodies(
-    stretch: FileStretch,
-  ): AsyncGenerator<{ readonly body: FileBody; readonly bytes: number }> {
+  /** Bodies in the order of the file. */
+  async *#bodies(stretch: FileStretch): AsyncGenerator<FoundBody> {
     const { chunking } = this.#options.upload;
     for await (const body of fileBodies(this.#reading, stretch, chunking)) {
-      const { chunks, end } = body;
-      const start = this.#position;
-      this.#chunks.push(...chunks);
-      this.#position = end;
-      if (this.#isSettled(body)) await this.#options.journal?.add({ start, end, chunks });
-      yield { body, bytes: end - start };
+      const start = this.#found.end;
+      const first = this.#found.add(body.chunks, body.end, body.isUnsummed);
+      yield { body, start, first };
     }
   }
 
@@ -150,21 +177,25 @@ export class ChunkUpload {
     return unreadMs > changedMs + LIMITS.timestampStepMsMax;
   }
 
-  /** Bytes that were sent. */
-  async #send(body: ChunkBody, indexes: readonly number[]): Promise<number> {
-    if (indexes.length === 0) return 0;
+  async #send({ body, isUnsummed }: FileBody, indexes: readonly number[]): Promise<Sent> {
+    if (indexes.length === 0) return { bytes: 0, checksums: [] };
     const { upload, signal } = this.#options;
-    const { bytes } = await sendChunks(this.#session, {
-      upload: upload.id,
-      frames: body.pick(indexes),
-      signal,
-    });
+    const call = { upload: upload.id, frames: body.pick(indexes), signal };
+    const { bytes, checksums = [] } = isUnsummed
+      ? await sendUnsummedChunks(this.#session, { ...call, count: indexes.length })
+      : await sendChunks(this.#session, call);
     this.bytesSent += bytes;
-    return bytes;
+    return { bytes, checksums };
   }
 
   async #askMissing(digests: readonly Uint8Array[]): Promise<number[]> {
     const { upload, signal } = this.#options;
     return await missingDigests(this.#session, { upload: upload.id, digests, signal });
   }
+}
+
+/** The checksums of the chunks of `body` that are not sent; 0 for those at `lacking`, ascending. */
+function sumPresent({ body, chunks }: FileBody, lacking: readonly number[]): number[] {
+  const isSent = new Set(lacking);
+  return chunks.map((_, index) => (isSent.has(index) ? 0 : crc32(body.view(index))));
 }

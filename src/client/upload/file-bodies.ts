@@ -11,6 +11,8 @@ export interface FileBody extends Disposable {
   readonly body: ChunkBody;
   /** Those in the body. What the part has beside them is holes. */
   readonly chunks: readonly Chunk[];
+  /** Their checksums mean nothing. */
+  readonly isUnsummed: boolean;
   /** Where the part ends in the file. */
   readonly end: number;
   /** When it was not read yet: milliseconds since the Unix epoch. */
@@ -29,6 +31,8 @@ export interface FileReading {
   readonly source: SourceFile;
   readonly pool: BodyPool;
   readonly signal?: AbortSignal | undefined;
+  /** Are no checksums needed of what is read next? */
+  readonly isUnsummed: () => boolean;
 }
 
 /** What of the file is in the stretch, in order. Whoever takes a body disposes of it. */
@@ -80,14 +84,17 @@ async function* cutBodies(
   }
 }
 
-async function fillBody({ source, pool, signal }: FileReading, part: FilePart): Promise<FileBody> {
+async function fillBody(reading: FileReading, part: FilePart): Promise<FileBody> {
+  const { source, pool, signal } = reading;
   const lease = await pool.lend();
   try {
     signal?.throwIfAborted();
     const unreadMs = Date.now();
-    const { chunks, end } = await source.fill(lease.bytes, part);
+    const isUnsummed = reading.isUnsummed();
+    const { chunks, end } = await source.fill(lease.bytes, part, isUnsummed);
     const body = new ChunkBody(lease.bytes, chunks);
-    return { body, chunks, end, unreadMs, [Symbol.dispose]: () => lease[Symbol.dispose]() };
+    const give = (): void => lease[Symbol.dispose]();
+    return { body, chunks, isUnsummed, end, unreadMs, [Symbol.dispose]: give };
   } catch (error) {
     lease[Symbol.dispose]();
     throw error;

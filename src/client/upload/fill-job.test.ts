@@ -32,7 +32,7 @@ const zerosArbitrary = fc.record({ dropZeros: fc.boolean(), isProbed: fc.boolean
 function run(
   data: Uint8Array,
   part: FilePart,
-  { dropZeros, isProbed }: Zeros,
+  { dropZeros, isProbed, isUnsummed = false }: Zeros & { readonly isUnsummed?: boolean },
 ): Filled & { readonly frames: readonly ChunkFrame[] } {
   const path = join(folder, 'file');
   writeFileSync(path, data);
@@ -40,7 +40,7 @@ function run(
   try {
     const bytes = new Uint8Array(new SharedArrayBuffer(BODY_BYTES)).fill(0xaa);
     const probe = isProbed ? file : undefined;
-    const filled = fill({ file, path, bytes, part, dropZeros, probe });
+    const filled = fill({ file, path, bytes, part, dropZeros, probe, isUnsummed });
     const decoder = new ChunkFrameDecoder();
     const frames = decoder.push(new ChunkBody(bytes, filled.chunks).bytes);
     decoder.end();
@@ -145,6 +145,22 @@ function cutWhole(data: Uint8Array, dropZeros: boolean): Extent[] {
   return extents;
 }
 
+test('fill() leaves out the checksums, and nothing else, if they are not wanted', () => {
+  const data = randomBytes(300 * KIB);
+  const extents = [
+    { offset: 0, length: 200 * KIB },
+    { offset: 200 * KIB, length: 100 * KIB },
+  ];
+  const zeros = { dropZeros: false, isProbed: false };
+  const summed = run(data, { kind: 'extents', extents }, zeros);
+  const unsummed = run(data, { kind: 'extents', extents }, { ...zeros, isUnsummed: true });
+  const without = <T>(frames: readonly T[]): T[] =>
+    frames.map((each) => ({ ...each, checksum: 0 }));
+  assert.notDeepEqual(summed.chunks, without(summed.chunks));
+  assert.deepEqual(unsummed.chunks, without(summed.chunks));
+  assert.deepEqual(unsummed.frames, without(summed.frames));
+});
+
 test('fill() reports a file that ends before its time as changed', () => {
   const path = join(folder, 'short');
   writeFileSync(path, randomBytes(1000));
@@ -157,7 +173,9 @@ test('fill() reports a file that ends before its time as changed', () => {
   ];
   for (const part of parts) {
     for (const dropZeros of [false, true]) {
-      assert.throws(() => fill({ file, path, bytes, part, dropZeros }), { code: 'source_changed' });
+      assert.throws(() => fill({ file, path, bytes, part, dropZeros, isUnsummed: false }), {
+        code: 'source_changed',
+      });
     }
   }
   closeSync(file);

@@ -24,6 +24,8 @@ export interface FillJob {
   readonly part: FilePart;
   /** Leave out chunks of zeros: the file is sparse, they are holes. */
   readonly dropZeros: boolean;
+  /** Leave out the checksums, which are 0 then: the server computes them. */
+  readonly isUnsummed: boolean;
   /** The file again, from `openDirect`, to look for holes. */
   readonly probe?: number | undefined;
 }
@@ -157,7 +159,7 @@ class Filler {
   #sum(offset: number, lengthMax: number, findEnd: (start: number, end: number) => number): number {
     const { bytes } = this.#job;
     const dataStart = this.#dataStart;
-    const sums = new Sums();
+    const sums = new Sums(this.#job.isUnsummed);
     let length = 0;
     let isEnd = false;
     while (!isEnd && length < lengthMax) {
@@ -219,14 +221,19 @@ class Filler {
   }
 }
 
-/** CRC-32 and SHA-256 of bytes that come in slices. */
+/** SHA-256 of bytes that come in slices, and CRC-32 unless that is left out. */
 class Sums {
+  readonly #isUnsummed: boolean;
   #checksum = 0;
   #first: Uint8Array | undefined;
   #state: ReturnType<typeof createHash> | undefined;
 
+  constructor(isUnsummed: boolean) {
+    this.#isUnsummed = isUnsummed;
+  }
+
   add(slice: Uint8Array): void {
-    this.#checksum = crc32(slice, this.#checksum);
+    if (!this.#isUnsummed) this.#checksum = crc32(slice, this.#checksum);
     if (this.#first === undefined) {
       this.#first = slice;
       return;

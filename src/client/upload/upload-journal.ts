@@ -37,6 +37,8 @@ export class UploadJournal {
   #isWhole = false;
   #handle: FileHandle | undefined;
   #isBroken = false;
+  /** The record that is being written: they are written one by one. */
+  #last: Promise<void> = Promise.resolve();
 
   /** `binding`, 32 bytes, says which file, cut in which way; with another one the journal is worthless. */
   constructor(directory: string, binding: Uint8Array, size: number) {
@@ -56,8 +58,13 @@ export class UploadJournal {
     return this.#found;
   }
 
-  /** The run was read and hashed. */
+  /** The run was read and hashed. Calls may overlap. */
   async add(run: KnownRun): Promise<void> {
+    this.#last = this.#last.then(() => this.#add(run));
+    await this.#last;
+  }
+
+  async #add(run: KnownRun): Promise<void> {
     if (this.#isBroken || run.end === run.start) return;
     try {
       this.#handle ??= await this.#open();

@@ -2,6 +2,7 @@ import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { ChunkFrameDecoder, type ChunkFrame } from '../../format/chunk-frame.ts';
 import { authorizeUpload } from '../authorize.ts';
+import type { ChunksReceived } from '../../wire/generated/api.ts';
 import { discardPiece } from '../../wire/discard-piece.ts';
 import { forEachPiece } from '../body.ts';
 import { ChunkSink } from '../chunk-sink.ts';
@@ -12,7 +13,8 @@ import { replyJson } from '../reply.ts';
 export async function storageFileChunksPost(
   exchange: Exchange<'storageFileChunksPost'>,
 ): Promise<void> {
-  const { upload, volume } = authorizeUpload(exchange, exchange.query.upload);
+  const { upload: id, unsummed = false } = exchange.query;
+  const { upload, volume } = authorizeUpload(exchange, id);
   const { services } = exchange;
   const { fs, system, stagedBytes } = services;
   const room = { quota: system.view.quota(volume.name), usage: fs.usage(volume.name) };
@@ -28,7 +30,8 @@ export async function storageFileChunksPost(
       checkPlace(frame, { end, size: upload.size ?? LIMITS.fileBytesMax });
       end = frame.offset + frame.length;
       bytes += frame.length;
-      sink.put(frame);
+      const { offset, data, checksum } = frame;
+      sink.put(unsummed ? { offset, data } : { offset, data, checksum });
     }
     const isShared = frames.some((frame) => frame.data.buffer === piece.buffer);
     if (!isShared) discardPiece(piece);
@@ -37,7 +40,9 @@ export async function storageFileChunksPost(
   await forEachPiece(exchange, { place: () => decoder.place(), take });
   decoder.end();
   const chunks = await sink.finish();
-  replyJson(exchange, { status: 200 }, { received: chunks.length, bytes });
+  const checksums = unsummed ? { checksums: chunks.map(({ checksum }) => checksum) } : {};
+  const json: ChunksReceived = { received: chunks.length, bytes, ...checksums };
+  replyJson(exchange, { status: 200 }, json);
 }
 
 function checkPlace(

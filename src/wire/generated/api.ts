@@ -225,6 +225,10 @@ export interface Upload {
    */
   exists: boolean;
   /**
+   * Chunks may be sent without their checksums (`unsummed` of POST /api/v1/storage/file/chunks). Not with custody `client`, where who signs says nothing that it has not computed.
+   */
+  unsummed?: boolean;
+  /**
    * SHA-256.
    */
   etag?: string;
@@ -370,6 +374,10 @@ export interface ChunksReceived {
    * Bytes of their data.
    */
   bytes: number;
+  /**
+   * With `unsummed`: the CRC-32 of each chunk, in the order of the frames.
+   */
+  checksums?: number[];
 }
 export interface CreateVolume {
   name: Alias;
@@ -894,6 +902,7 @@ export interface StorageFileChunksGetQuery {
 }
 export interface StorageFileChunksPostQuery {
   upload: UploadId;
+  unsummed?: boolean;
 }
 export interface VolumesGetQuery {}
 export interface VolumesPostQuery {}
