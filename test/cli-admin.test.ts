@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type CliResult, runCli } from './support/cli.ts';
+import { CliUser } from './support/cli-user.ts';
 import {
   anonymousClient,
-  startServerHere,
+  startServerProcess,
   temporaryDirectory,
   type TestServer,
 } from './support/server.ts';
@@ -18,7 +18,7 @@ let server: TestServer;
 before(async () => {
   stack = new AsyncDisposableStack();
   folder = stack.use(await temporaryDirectory()).path;
-  server = stack.use(await startServerHere(join(folder, 'data')));
+  server = stack.use(await startServerProcess(join(folder, 'data')));
   await run('admin', 'login', server.url, server.adminToken ?? '');
   for (const user of ['alice', 'bob']) {
     const token = (await run('admin', 'admin', 'invite', user)).trim();
@@ -31,21 +31,17 @@ before(async () => {
 });
 after(() => stack.disposeAsync());
 
-async function cli(user: string, args: readonly string[]): Promise<CliResult> {
-  return await runCli(args, { home: join(folder, user) });
+function as(user: string): CliUser {
+  return new CliUser({ home: join(folder, user) });
 }
 
 async function run(user: string, ...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await cli(user, args);
-  assert.equal(code, 0, `gdpfs ${args.join(' ')}: ${stderr}`);
-  return stdout;
+  return await as(user).succeeds(args);
 }
 
 /** Its standard error. */
 async function refused(user: string, ...args: readonly string[]): Promise<string> {
-  const { code, stderr } = await cli(user, args);
-  assert.equal(code, 77, `gdpfs ${args.join(' ')}: ${stderr}`);
-  return stderr;
+  return await as(user).fails(args, 77);
 }
 
 test('gdpfs admin grant lets a user in, to that directory and no further, and revoke ends it', async () => {
@@ -72,6 +68,8 @@ test('gdpfs admin group makes groups whose members get what the group was grante
   assert.match(await run('admin', 'admin', 'group', 'add', 'team', 'bob'), /^team +bob$/m);
   await run('alice', 'admin', 'grant', 'write', 'group:team', 'gdp://alice/private');
   await run('bob', 'cp', join(folder, 'file'), 'gdp://alice/private/from-bob');
+  const unknown = await as('admin').fails(['admin', 'group', 'remove', 'team', 'bib'], 66);
+  assert.match(unknown, /there is no such principal/);
   await run('admin', 'admin', 'group', 'remove', 'team', 'bob');
   await refused('bob', 'cat', 'gdp://alice/private/file');
   assert.match(await run('admin', 'admin', 'group', 'ls'), /^team$/m);
@@ -112,13 +110,10 @@ test('gdpfs admin audit tells of changes and refusals: who, what, when, from whe
 
 test('gdpfs admin user add makes a bundle that is a whole login, private, and nothing but that', async () => {
   const zip = join(folder, 'dave.zip');
-  const made = JSON.parse(
-    await run('admin', 'admin', 'user', 'add', 'dave', '--bundle', zip, '--json'),
-  );
-  assert.deepEqual([made.principal, made.url], ['dave', server.url]);
+  const made = await as('admin').json(['admin', 'user', 'add', 'dave', '--bundle', zip, '--json']);
+  assert.deepEqual([made['principal'], made['url']], ['dave', server.url]);
   assert.equal((await stat(zip)).mode & 0o777, 0o600);
-  const again = await cli('admin', ['admin', 'user', 'add', 'eve', '--bundle', zip]);
-  assert.equal(again.code, 73, again.stderr);
+  await as('admin').fails(['admin', 'user', 'add', 'eve', '--bundle', zip], 73);
   const home = join(folder, 'dave');
   await run('admin', 'admin', 'user', 'add', 'dave', '--bundle', home);
   assert.match(await run('dave', 'whoami'), /^dave \(user\)/);
@@ -134,11 +129,9 @@ test('gdpfs admin service add makes a login for a pod: read-only, long-lived, wi
   const home = join(folder, 'trainer');
   const args = ['admin', 'service', 'add', 'trainer', '--days', '400', '--bundle', home];
   await run('admin', ...args);
-  const { certificateExpiresMs, role, volumes } = JSON.parse(
-    await run('trainer', 'whoami', '--json'),
-  );
+  const { certificateExpiresMs, role, volumes } = await as('trainer').json(['whoami', '--json']);
   assert.equal(role, 'service');
-  assert(certificateExpiresMs > Date.now() + 399 * 24 * 3600 * 1000);
+  assert(Number(certificateExpiresMs) > Date.now() + 399 * 24 * 3600 * 1000);
   assert.deepEqual(volumes, []);
   await refused('trainer', 'ls', 'gdp://alice/private');
   await run('alice', 'admin', 'grant', 'read', 'trainer', 'gdp://alice/private');
@@ -157,9 +150,8 @@ test('gdpfs admin quota stops a volume from growing, and lets it shrink', async 
   assert.match(await run('frank', 'volume', 'ls'), /^frank .* 990 B of 1\.00 KB /m);
   assert.match(await run('frank', 'whoami'), /^gdp:\/\/frank\/ holds 990 B of 1\.00 KB$/m);
   await run('frank', 'cp', join(folder, 'file'), 'gdp://frank/b');
-  const second = await cli('frank', ['cp', join(folder, 'file'), 'gdp://frank/c']);
-  assert.equal(second.code, 73, second.stderr);
-  assert.match(second.stderr, /would hold 10[0-9]{2} bytes, need at most 1000/);
+  const second = await as('frank').fails(['cp', join(folder, 'file'), 'gdp://frank/c'], 73);
+  assert.match(second, /would hold 10[0-9]{2} bytes, need at most 1000/);
   await run('frank', 'rm', 'gdp://frank/big');
   await run('frank', 'cp', join(folder, 'file'), 'gdp://frank/c');
   const shown = await run(
@@ -174,8 +166,10 @@ test('gdpfs admin quota stops a volume from growing, and lets it shrink', async 
   );
   assert.match(shown, /^frank +20 of 2000 bytes +2 of 3 entries$/m);
   await run('frank', 'mkdir', 'gdp://frank/d');
-  const { code, stderr } = await cli('frank', ['mkdir', 'gdp://frank/e']);
-  assert.deepEqual([code, /4 entries, need at most 3/.test(stderr)], [73, true], stderr);
+  assert.match(
+    await as('frank').fails(['mkdir', 'gdp://frank/e'], 73),
+    /4 entries, need at most 3/,
+  );
 });
 
 test('the volume public can be read by everybody, and written by its owner alone', async () => {
@@ -200,6 +194,5 @@ test('gdpfs share makes a link that needs no login, lists it, and ends it', asyn
   assert.equal((await browser.send('GET', pathname)).code, 'forbidden');
   assert.equal(await run('alice', 'share', 'ls'), '');
   await refused('bob', 'share', 'gdp://alice/private/file');
-  const { code } = await cli('alice', ['share', 'gdp://alice/private/file', '--expires', 'never']);
-  assert.equal(code, 64);
+  await as('alice').fails(['share', 'gdp://alice/private/file', '--expires', 'never'], 64);
 });

@@ -23,7 +23,11 @@ before(async () => {
 after(() => line[Symbol.asyncDispose]());
 
 const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])[] = [
-  ['ls --at yesterday gdp://v', 64, /"at" has another form, need a seq, or a time such as 20/],
+  [
+    'ls --at yesterday gdp://v',
+    64,
+    /cannot use the moment "yesterday": need a seq, or a time such as 20/,
+  ],
   ['volume create Bad_Name', 64, /"name" has another form, need 1 to 32 of a-z, 0-9 and -\n/],
   ['cp --at 1 file gdp://v/x', 64, /look at the past of "file": it is local, need "gdp:/],
   ['sync --at 1 tree gdp://v/x', 64, /look at the past of "tree": it is local, need "gdp:/],
@@ -34,6 +38,11 @@ const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])
   ['prove gdp://v/tree/f /proc/none', 66, /cannot create "\/proc\/none": no such file or direc/],
   ['admin group remove none admin', 66, /cannot remove from group "none": there is none\n/],
   ['admin quota gdp://v/tree', 64, /cannot use "gdp:\/\/v\/tree": need "gdp:\/\/VOLUME"\n/],
+  ['admin grants --to nobody', 66, /list the grants to "nobody": there is no such principal\n/],
+  ['admin grants --to group:none', 66, /list the grants to group "none": there is none\n/],
+  ['admin audit --principal nobody', 66, /the audit of "nobody": there is no such principal\n/],
+  ['admin audit --since 1', 64, /cannot use the time "1": need one such as 2026-11-20T12:00\n/],
+  ['admin revoke admin gdp://v --node x', 64, /cannot use "x": need a whole number\n/],
   ['rm gdp://v/none gdp://v/gone', 66, /error: gdp:\/\/v\/none: .*\n.*error: gdp:\/\/v\/gone: /],
 ];
 for (const [args, code, message] of REFUSED) {

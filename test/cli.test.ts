@@ -8,7 +8,9 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { createServer } from 'node:tls';
 import { spawnCli } from './support/cli.ts';
-import { type CommandLine, startCommandLine, type TypedOptions } from './support/command-line.ts';
+import type { TypedOptions } from './support/cli-user.ts';
+import { type CommandLine, startCommandLine } from './support/command-line.ts';
+import { NO_MATTER_OF_PROXIES } from './support/server.ts';
 
 /** Transcripts of the real command line against the real server, each in a process of its own. */
 
@@ -310,66 +312,74 @@ test('gdpfs is quiet when nobody reads its output any more', async () => {
   assert.deepEqual([(await ended)[0], await stderr], [0, '']);
 });
 
-test('gdpfs stops at SIGINT while a server does not answer, with exit code 130', async () => {
-  const keys = line.path('data', 'keys');
-  const silent = createServer({
-    key: await readFile(join(keys, 'server.key')),
-    cert: await readFile(join(keys, 'server.crt')),
-  });
-  silent.listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  const { port } = silent.address() as AddressInfo;
-  const other = line.path('silent');
-  const { stdout: token } = await line.run(['admin', 'invite', 'sam']);
-  await succeeds(['login', line.server.url, token.trim()], { home: other });
-  const path = join(other, 'config.json');
-  const config = await readFile(path, 'utf8');
-  await writeFile(path, config.replaceAll(line.server.url, `https://127.0.0.1:${port}`));
-  const child = spawnCli(['whoami'], { home: other });
-  const stderr = text(child.stderr);
-  const ended = once(child, 'exit');
-  const [socket] = await once(silent, 'secureConnection');
-  await once(socket, 'data');
-  child.kill('SIGINT');
-  assert.deepEqual(
-    [(await ended)[0], await stderr],
-    [130, 'gdpfs: error: stopped before the end\n'],
-  );
-  socket.destroy();
-  silent.close();
-});
+test(
+  'gdpfs stops at SIGINT while a server does not answer, with exit code 130',
+  NO_MATTER_OF_PROXIES,
+  async () => {
+    const keys = line.path('data', 'keys');
+    const silent = createServer({
+      key: await readFile(join(keys, 'server.key')),
+      cert: await readFile(join(keys, 'server.crt')),
+    });
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const other = line.path('silent');
+    const { stdout: token } = await line.run(['admin', 'invite', 'sam']);
+    await succeeds(['login', line.server.url, token.trim()], { home: other });
+    const path = join(other, 'config.json');
+    const config = await readFile(path, 'utf8');
+    await writeFile(path, config.replaceAll(line.server.url, `https://127.0.0.1:${port}`));
+    const child = spawnCli(['whoami'], { home: other });
+    const stderr = text(child.stderr);
+    const ended = once(child, 'exit');
+    const [socket] = await once(silent, 'secureConnection');
+    await once(socket, 'data');
+    child.kill('SIGINT');
+    assert.deepEqual(
+      [(await ended)[0], await stderr],
+      [130, 'gdpfs: error: stopped before the end\n'],
+    );
+    socket.destroy();
+    silent.close();
+  },
+);
 
-test('gdpfs serve prints one line when it is ready, logs to standard error, and ends in order', async () => {
-  const data = line.path('data-2');
-  const args = ['serve', '--data', data, '--listen', '0.0.0.0:0', '--name', 'files.example.org'];
-  const child = spawnCli(args, line.options);
-  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
-  const ended = once(child, 'exit');
-  const [ready] = await once(child.stdout, 'data');
-  const port = /^ready at https:\/\/files\.example\.org:(\d+), /.exec(String(ready))?.[1];
-  assert(port !== undefined, String(ready));
-  const taken = await line.run([
-    'serve',
-    '--data',
-    line.path('data-3'),
-    '--listen',
-    `0.0.0.0:${port}`,
-  ]);
-  assert.deepEqual([taken.code, taken.stdout], [74, '']);
-  assert.match(
-    taken.stderr,
-    /^gdpfs: error: cannot listen on 0\.0\.0\.0:\d+: the address is in use$/m,
-  );
-  child.kill('SIGTERM');
-  assert.equal((await ended)[0], 0);
-  const pattern = `^ready at \\S+, CA certificate ${data}/keys/ca\\.crt, first admin: gdpfs login \\S+ gdpfs1\\.\\S+\n$`;
-  assert.match(await stdout, new RegExp(pattern));
-  const logged = (await stderr)
-    .trim()
-    .split('\n')
-    .map((each) => JSON.parse(each).msg);
-  assert.deepEqual(logged, ['listening', 'stopped']);
-});
+test(
+  'gdpfs serve prints one line when it is ready, logs to standard error, and ends in order',
+  NO_MATTER_OF_PROXIES,
+  async () => {
+    const data = line.path('data-2');
+    const args = ['serve', '--data', data, '--listen', '0.0.0.0:0', '--name', 'files.example.org'];
+    const child = spawnCli(args, line.options);
+    const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+    const ended = once(child, 'exit');
+    const [ready] = await once(child.stdout, 'data');
+    const port = /^ready at https:\/\/files\.example\.org:(\d+), /.exec(String(ready))?.[1];
+    assert(port !== undefined, String(ready));
+    const taken = await line.run([
+      'serve',
+      '--data',
+      line.path('data-3'),
+      '--listen',
+      `0.0.0.0:${port}`,
+    ]);
+    assert.deepEqual([taken.code, taken.stdout], [74, '']);
+    assert.match(
+      taken.stderr,
+      /^gdpfs: error: cannot listen on 0\.0\.0\.0:\d+: the address is in use$/m,
+    );
+    child.kill('SIGTERM');
+    assert.equal((await ended)[0], 0);
+    const pattern = `^ready at \\S+, CA certificate ${data}/keys/ca\\.crt, first admin: gdpfs login \\S+ gdpfs1\\.\\S+\n$`;
+    assert.match(await stdout, new RegExp(pattern));
+    const logged = (await stderr)
+      .trim()
+      .split('\n')
+      .map((each) => JSON.parse(each).msg);
+    assert.deepEqual(logged, ['listening', 'stopped']);
+  },
+);
 
 test('gdpfs keeps off the data of a running server, and checks and repairs that of a stopped one', async () => {
   const data = ['--data', line.path('data')];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createServer } from 'node:tls';
 import { systemClock } from '../src/base/clock.ts';
-import { type ErrorCode, isGdpfsError } from '../src/base/errors.ts';
+import { isGdpfsError } from '../src/base/errors.ts';
 import { enroll, serverUrl } from '../src/client/enroll.ts';
 import { openHome } from '../src/client/home.ts';
 import { openSession } from '../src/client/session.ts';
@@ -15,6 +15,7 @@ import { openCertificateAuthority } from '../src/server/ca.ts';
 import type { TlsIdentity } from '../src/server/tls-identity.ts';
 import { decodeToken, encodeToken } from '../src/wire/token.ts';
 import { startServerHere, temporaryDirectory, type TestServer } from './support/server.ts';
+import { rejectsWith } from './support/rejects.ts';
 
 let stack: AsyncDisposableStack;
 let folder: string;
@@ -38,13 +39,6 @@ function newHome() {
 async function newToken(principal: string): Promise<string> {
   await using admin = openSession(await openHome(join(folder, 'admin')).profile());
   return (await invite(admin, { principal })).token;
-}
-
-async function rejects(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert(isGdpfsError(error, code), String(error));
-    return true;
-  });
 }
 
 /** A TLS server that somebody else runs; counts what clients say to it. */
@@ -89,8 +83,8 @@ test('enroll() refuses a used token and leaves no profile behind', async () => {
   const token = await newToken('bob');
   await enroll(newHome(), { url: server.url, token, profile: 'default' });
   const home = newHome();
-  await rejects(enroll(home, { url: server.url, token, profile: 'default' }), 'bad_token');
-  await rejects(home.profile(), 'certificate_required');
+  await rejectsWith(enroll(home, { url: server.url, token, profile: 'default' }), 'bad_token');
+  await rejectsWith(home.profile(), 'certificate_required');
   assert.deepEqual(await readdir(home.directory), []);
 });
 
@@ -98,8 +92,8 @@ test('enroll() keeps the token good when the profile could not be stored', async
   const token = await newToken('carol');
   await writeFile(join(folder, 'a-file'), '');
   const noHome = openHome(join(folder, 'a-file', 'home'));
-  await rejects(enroll(noHome, { url: server.url, token, profile: 'default' }), 'local_io');
-  await rejects(enroll(newHome(), { url: server.url, token, profile: '../x' }), 'usage');
+  await rejectsWith(enroll(noHome, { url: server.url, token, profile: 'default' }), 'local_io');
+  await rejectsWith(enroll(newHome(), { url: server.url, token, profile: '../x' }), 'usage');
   await enroll(newHome(), { url: server.url, token, profile: 'default' });
 });
 
@@ -114,7 +108,7 @@ test('enroll() says nothing to a server that is not the one of the token', async
   for (const cert of [identity.cert, ownLeaf + server.ca, ownLeaf]) {
     await using stranger = await startStranger({ key: identity.key, cert });
     const attempt = enroll(newHome(), { url: stranger.url, token, profile: 'default' });
-    await rejects(attempt, 'untrusted');
+    await rejectsWith(attempt, 'untrusted');
     assert.equal(stranger.received(), 0);
   }
 });
@@ -126,20 +120,20 @@ test('enroll() says nothing to the right server under a name that its certificat
   await using elsewhere = await startStranger({ key, cert }, '127.0.0.2');
   const token = await newToken('erin');
   const attempt = enroll(newHome(), { url: elsewhere.url, token, profile: 'default' });
-  await rejects(attempt, 'untrusted');
+  await rejectsWith(attempt, 'untrusted');
   assert.equal(elsewhere.received(), 0);
 });
 
 test('enroll() refuses the right server if the token has the fingerprint of another', async () => {
   const { secret } = decodeToken(await newToken('frank'));
   const token = encodeToken({ caFingerprint: new Uint8Array(32), secret });
-  await rejects(enroll(newHome(), { url: server.url, token, profile: 'default' }), 'untrusted');
+  await rejectsWith(enroll(newHome(), { url: server.url, token, profile: 'default' }), 'untrusted');
 });
 
 test('enroll() reports a server that is not there', async () => {
   const token = await newToken('grace');
   const url = 'https://127.0.0.1:1';
-  await rejects(enroll(newHome(), { url, token, profile: 'default' }), 'unavailable');
+  await rejectsWith(enroll(newHome(), { url, token, profile: 'default' }), 'unavailable');
 });
 
 test('serverUrl() accepts https://HOST:PORT and nothing more', () => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runCli } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** Writer keys that follow each other, with the real command line and the real server. */
@@ -80,7 +79,7 @@ test('whoever has an old key, and goes on with it, is refused by who has seen th
   const text = await readFile(file, 'utf8');
   await writeFile(file, text.replace(/https:\/\/127\.0\.0\.1:\d+/, line.server.url));
   const paths = ['x', 'y', 'z'].map((name) => `gdp://vision/${name}`);
-  const { code } = await runCli(['mkdir', ...paths], { home: other });
+  const { code } = await line.run(['mkdir', ...paths], { home: other });
   assert.equal(code, 0);
   const { code: refused, stderr } = await line.run(['ls', 'gdp://vision']);
   assert.equal(refused, 76);

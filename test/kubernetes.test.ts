@@ -19,6 +19,7 @@ import { openHome } from '../src/client/home.ts';
 import { openSession } from '../src/client/session.ts';
 import { whoami } from '../src/client/volumes.ts';
 import { runCli } from './support/cli.ts';
+import { CliUser } from './support/cli-user.ts';
 import { mountReadOnly } from './support/mount.ts';
 import { type ServerProcess, startServerProcess, temporaryDirectory } from './support/server.ts';
 
@@ -76,13 +77,11 @@ before(async () => {
   folder = stack.use(await temporaryDirectory()).path;
   server = stack.use(await startServerProcess(join(folder, 'data')));
   const home = join(folder, 'training-login');
-  const succeeds = async (...args: string[]) => {
-    const { code, stderr } = await runCli(args, { home });
-    assert.equal(code, 0, stderr);
-  };
-  await succeeds('login', server.url, server.adminToken ?? '');
-  await succeeds('volume', 'create', 'vision');
-  await succeeds('cp', join(PROJECT, 'test/fixtures/tfrecord/records.tfrecord'), 'gdp://vision/');
+  const user = new CliUser({ home });
+  await user.succeeds(['login', server.url, server.adminToken ?? '']);
+  await user.succeeds(['volume', 'create', 'vision']);
+  const records = join(PROJECT, 'test/fixtures/tfrecord/records.tfrecord');
+  await user.succeeds(['cp', records, 'gdp://vision/']);
   mounted = mountAsPodsDo(makeSecret());
 });
 after(() => stack.disposeAsync());

@@ -6,10 +6,10 @@ import { type AddressInfo, createServer as createSilentServer, type Socket } fro
 import { createServer, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../src/base/clock.ts';
-import { isGdpfsError } from '../src/base/errors.ts';
 import { type Answer, type Connection, openConnection } from '../src/client/connection.ts';
 import { type CertificateAuthority, openCertificateAuthority } from '../src/server/ca.ts';
 import { temporaryDirectory } from './support/server.ts';
+import { rejectsWith } from './support/rejects.ts';
 
 let stack: AsyncDisposableStack;
 let authority: CertificateAuthority;
@@ -64,10 +64,6 @@ function get(connection: Connection, into: Uint8Array, target = '/'): Promise<An
   const half = Math.floor(into.length / 2);
   const views = [into.subarray(0, half), into.subarray(half)];
   return connection.exchange({ method: 'GET', target, headers: { 'x-test': '1' }, into: views });
-}
-
-async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  await assert.rejects(promise, (error) => isGdpfsError(error) && error.code === code);
 }
 
 const OK = 'HTTP/1.1 200 OK\r\n';

@@ -3,79 +3,42 @@ import { once } from 'node:events';
 import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runCli, spawnCli } from './support/cli.ts';
-import { type ServerProcess, startServerAlone, temporaryDirectory } from './support/server.ts';
+import { spawnCli } from './support/cli.ts';
+import { type CommandLine, moveLogin, startCommandLine } from './support/command-line.ts';
 import type { HttpClientOptions } from './support/http-client.ts';
 import { startTamperingProxy } from './support/tampering-proxy.ts';
 
 /** Owner keys that follow each other, with the real command line and the real server. */
 
-let stack: AsyncDisposableStack;
-let folder: string;
-let home: string;
-let server: ServerProcess;
+let line: CommandLine;
 /** What `volume create` said. */
 const names = new Map<string, string>();
 
 before(async () => {
-  stack = new AsyncDisposableStack();
-  folder = stack.use(await temporaryDirectory()).path;
-  home = join(folder, 'home');
-  stack.defer(() => server[Symbol.asyncDispose]());
-  server = await startServerAlone(join(folder, 'data'));
-  await succeeds(['login', server.url, '-'], `${server.adminToken}\n`);
+  line = await startCommandLine();
   for (const [alias, ...more] of [
     ['served', '--chunking', 'cdc'],
     ['own', '--custody', 'client'],
   ] as const) {
-    const volume = await json(['volume', 'create', alias, ...more, '--json']);
+    const volume = await line.json(['volume', 'create', alias, ...more, '--json']);
     names.set(alias, String(volume['name']));
-    await succeeds(['mkdir', `gdp://${alias}/first`]);
+    await line.succeeds(['mkdir', `gdp://${alias}/first`]);
   }
 });
-after(() => stack.disposeAsync());
-
-async function run(args: readonly string[], input = '', as = home) {
-  return await runCli(args, { home: as, cwd: folder, input });
-}
-
-async function succeeds(args: readonly string[], input = '', as = home): Promise<string> {
-  const { code, stdout, stderr } = await run(args, input, as);
-  assert.equal(code, 0, `gdpfs ${args.join(' ')}\n${stderr}`);
-  return stdout;
-}
-
-async function json(args: readonly string[], as = home): Promise<Record<string, unknown>> {
-  return JSON.parse(await succeeds(args, '', as)) as Record<string, unknown>;
-}
+after(() => line[Symbol.asyncDispose]());
 
 async function isRefused(
   args: readonly string[],
   expected: { readonly code: number; readonly state: RegExp },
-  as = home,
+  home = line.home,
 ): Promise<void> {
-  const { code, stderr } = await run(args, '', as);
-  assert.equal(code, expected.code, `gdpfs ${args.join(' ')}\n${stderr}`);
-  assert.match(stderr, expected.state);
-}
-
-/** The server goes on with the data in another folder. */
-async function restart(data: string, homes = [home]): Promise<void> {
-  await server[Symbol.asyncDispose]();
-  server = await startServerAlone(join(folder, data));
-  for (const path of homes) await moveTo(path, server.url);
-}
-
-async function moveTo(path: string, url: string): Promise<void> {
-  const file = join(path, 'config.json');
-  const text = await readFile(file, 'utf8');
-  await writeFile(file, text.replace(/https:\/\/127\.0\.0\.1:\d+/, url));
+  assert.match(await line.fails(args, expected.code, { home }), expected.state);
 }
 
 /** The same login elsewhere; it has seen nothing, and has the keys that `keep` names. */
 async function otherMachine(name: string, keep = /^$/): Promise<string> {
-  const other = join(folder, name);
-  await cp(home, other, { recursive: true });
+  const other = line.path(name);
+  await cp(line.home, other, { recursive: true });
   await rm(join(other, 'checkpoints'), { recursive: true });
   for (const key of await readdir(join(other, 'keys'))) {
     if (!keep.test(key)) await rm(join(other, 'keys', key));
@@ -88,25 +51,27 @@ for (const alias of ['served', 'own']) {
     const volume = `gdp://${alias}`;
     const name = names.get(alias) ?? '';
     const seenBefore = await otherMachine(`${alias}-before`, /./);
-    await succeeds(['ls', volume], '', seenBefore);
+    await line.succeeds(['ls', volume], { home: seenBefore });
     const rotate = ['volume', 'key', 'rotate', '--owner', volume];
-    assert.equal(await succeeds(rotate), `${volume}: epoch 2, owner rotation 1\n`);
-    await writeFile(join(folder, 'file'), `content of ${alias}`);
-    await succeeds(['cp', 'file', `${volume}/first/file`]);
-    assert.deepEqual(await json([...rotate, '--json']), { epoch: 3, ownerRotations: 2 });
-    assert.equal(await succeeds(['volume', 'key', 'rotate', volume]), `${volume}: epoch 4\n`);
-    await succeeds(['mkdir', `${volume}/second`]);
-    assert.match(await succeeds(['stat', '--prove', `${volume}/first/file`]), /kind: +file/);
-    const { problems } = await json(['verify', '--depth', 'chunks', '--json', volume]);
+    assert.equal(await line.succeeds(rotate), `${volume}: epoch 2, owner rotation 1\n`);
+    await writeFile(line.path('file'), `content of ${alias}`);
+    await line.succeeds(['cp', 'file', `${volume}/first/file`]);
+    assert.deepEqual(await line.json([...rotate, '--json']), { epoch: 3, ownerRotations: 2 });
+    assert.equal(await line.succeeds(['volume', 'key', 'rotate', volume]), `${volume}: epoch 4\n`);
+    await line.succeeds(['mkdir', `${volume}/second`]);
+    assert.match(await line.succeeds(['stat', '--prove', `${volume}/first/file`]), /kind: +file/);
+    const { problems } = await line.json(['verify', '--depth', 'chunks', '--json', volume]);
     assert.deepEqual(problems, []);
     // By its name, for somebody who has never seen it, and for who has seen it before.
     const stranger = await otherMachine(`${alias}-stranger`);
     const content = ['cat', '--prove', `gdp://${name}/first/file`];
-    assert.equal(await succeeds(content, '', stranger), `content of ${alias}`);
-    assert.equal(await succeeds(content, '', seenBefore), `content of ${alias}`);
-    assert.match(await succeeds(['volume', 'checkpoint', volume]), /^owner 2 [^ ]{44}$/m);
-    assert.match(await succeeds(['volume', 'trust', volume]), /epoch 4 {2}owner rotation 2$/m);
-    const log = (await succeeds(['log', '--json', volume], '', stranger)).trim().split('\n');
+    assert.equal(await line.succeeds(content, { home: stranger }), `content of ${alias}`);
+    assert.equal(await line.succeeds(content, { home: seenBefore }), `content of ${alias}`);
+    assert.match(await line.succeeds(['volume', 'checkpoint', volume]), /^owner 2 [^ ]{44}$/m);
+    assert.match(await line.succeeds(['volume', 'trust', volume]), /epoch 4 {2}owner rotation 2$/m);
+    const log = (await line.succeeds(['log', '--json', volume], { home: stranger }))
+      .trim()
+      .split('\n');
     const lines = log.map((line) => JSON.parse(line) as { change: string; epoch: number });
     assert.deepEqual(
       lines.map(({ change, epoch }) => [change, epoch]),
@@ -125,25 +90,25 @@ for (const alias of ['served', 'own']) {
 }
 
 test('a restart, a rebuilt index and fsck find the keys in force, and the first ones are not needed', async () => {
-  await server[Symbol.asyncDispose]();
-  const keys = join(folder, 'data', 'keys', 'volumes');
+  await line.stopServer();
+  const keys = line.path('data', 'keys', 'volumes');
   const name = names.get('served') ?? '';
   await rm(join(keys, `${name}.owner.key`));
   await rm(join(keys, `${name}.writer.key`));
-  await succeeds(['index', 'rebuild', '--data', join(folder, 'data')]);
-  await succeeds(['fsck', '--data', join(folder, 'data')]);
-  await restart('data');
-  await succeeds(['cp', 'file', 'gdp://served/behind-the-restart']);
+  await line.succeeds(['index', 'rebuild', '--data', line.path('data')]);
+  await line.succeeds(['fsck', '--data', line.path('data')]);
+  await line.startServer();
+  await line.succeeds(['cp', 'file', 'gdp://served/behind-the-restart']);
   const rotate = ['volume', 'key', 'rotate', '--owner', '--json', 'gdp://served'];
-  assert.deepEqual(await json(rotate), { epoch: 5, ownerRotations: 3 });
-  await succeeds(['verify', '--depth', 'chunks', 'gdp://served']);
+  assert.deepEqual(await line.json(rotate), { epoch: 5, ownerRotations: 3 });
+  await line.succeeds(['verify', '--depth', 'chunks', 'gdp://served']);
 });
 
 test('the owner key goes to another machine through a file, and only the one in force does', async () => {
   const name = names.get('own') ?? '';
   const writers = await otherMachine('writers', /\.writer\./);
   const rotate = ['volume', 'key', 'rotate', '--owner', 'gdp://own'];
-  await succeeds(['mkdir', 'gdp://own/by-who-has-the-writer-key'], '', writers);
+  await line.succeeds(['mkdir', 'gdp://own/by-who-has-the-writer-key'], { home: writers });
   const missing = { code: 77, state: /its owner's key is not on this machine.*\n.*export --owner/ };
   await isRefused(rotate, missing, writers);
   await isRefused(
@@ -154,14 +119,16 @@ test('the owner key goes to another machine through a file, and only the one in 
     },
     writers,
   );
-  const file = join(folder, 'owner.key');
-  await succeeds(['volume', 'key', 'export', '--owner', 'gdp://own', file]);
+  const file = line.path('owner.key');
+  await line.succeeds(['volume', 'key', 'export', '--owner', 'gdp://own', file]);
   assert.equal((await stat(file)).mode & 0o777, 0o600);
-  const [first = ''] = (await readdir(join(home, 'keys'))).filter((key) => key.includes('.owner.'));
+  const [first = ''] = (await readdir(join(line.home, 'keys'))).filter((key) =>
+    key.includes('.owner.'),
+  );
   assert(first.startsWith(name));
   const importOwner = ['volume', 'key', 'import', '--owner', 'gdp://own'];
-  await succeeds([...importOwner, file], '', writers);
-  assert.match(await succeeds(rotate, '', writers), /owner rotation 3$/m);
+  await line.succeeds([...importOwner, file], { home: writers });
+  assert.match(await line.succeeds(rotate, { home: writers }), /owner rotation 3$/m);
   // Here is the key that was in force before: it names nobody any more.
   await isRefused(rotate, missing);
   await isRefused([...importOwner, file], { code: 74, state: /it is the key of something else/ });
@@ -169,36 +136,42 @@ test('the owner key goes to another machine through a file, and only the one in 
     code: 64,
     state: /the server has it/,
   });
-  await succeeds(['mkdir', 'gdp://own/and-the-writer-key-stays']);
-  await succeeds(['volume', 'key', 'export', '--owner', 'gdp://own', 'third.key'], '', writers);
-  await succeeds([...importOwner, 'third.key']);
+  await line.succeeds(['mkdir', 'gdp://own/and-the-writer-key-stays']);
+  await line.succeeds(['volume', 'key', 'export', '--owner', 'gdp://own', 'third.key'], {
+    home: writers,
+  });
+  await line.succeeds([...importOwner, 'third.key']);
   // Whoever has the owner's key alone cannot sign the commit.
   const owners = await otherMachine('owners', /\.owner\./);
   await isRefused(rotate, { code: 77, state: /its writer key is not on this machine/ }, owners);
 });
 
 test('rotations at the same time give one owner after the other', async () => {
-  const before = await json(['volume', 'trust', '--json', 'gdp://served']);
+  const before = await line.json(['volume', 'trust', '--json', 'gdp://served']);
   const results = await Promise.all(
-    Array.from({ length: 3 }, () => run(['volume', 'key', 'rotate', '--owner', 'gdp://served'])),
+    Array.from({ length: 3 }, () =>
+      line.run(['volume', 'key', 'rotate', '--owner', 'gdp://served']),
+    ),
   );
   const done = results.filter(({ code }) => code === 0).length;
   assert(done >= 1);
   for (const { code, stderr } of results) {
     if (code !== 0) assert.match(stderr, /their epoch is \d+ by now/);
   }
-  await succeeds(['mkdir', 'gdp://served/after-all']);
-  const behind = await json(['volume', 'trust', '--json', 'gdp://served']);
+  await line.succeeds(['mkdir', 'gdp://served/after-all']);
+  const behind = await line.json(['volume', 'trust', '--json', 'gdp://served']);
   assert.equal(behind['ownerRotations'], Number(before['ownerRotations']) + done);
 });
 
 for (const moment of ['before', 'after'] as const) {
   test(`a client that is killed ${moment} its rotation is taken has the owner's key that counts`, async () => {
-    await using proxy = await startTamperingProxy(server, { identity: await identityOf(home) });
+    await using proxy = await startTamperingProxy(line.server, {
+      identity: await identityOf(line.home),
+    });
     const other = await otherMachine(`killed-${moment}`, /./);
-    await moveTo(other, proxy.url);
+    await moveLogin(other, proxy.url);
     const own = ['--json', 'gdp://own'];
-    const before = Number((await json(['volume', 'trust', ...own]))['ownerRotations']);
+    const before = Number((await line.json(['volume', 'trust', ...own]))['ownerRotations']);
     const child = spawnCli(['volume', 'key', 'rotate', '--owner', 'gdp://own'], { home: other });
     const closed = once(child, 'close');
     let kills = 0;
@@ -217,14 +190,14 @@ for (const moment of ['before', 'after'] as const) {
     await closed;
     assert.equal(kills, 1);
     const rotations = before + (moment === 'after' ? 1 : 0);
-    await succeeds(['mkdir', `gdp://own/killed-${moment}`], '', other);
-    const seen = await json(['volume', 'trust', ...own], other);
+    await line.succeeds(['mkdir', `gdp://own/killed-${moment}`], { home: other });
+    const seen = await line.json(['volume', 'trust', ...own], { home: other });
     assert.equal(seen['ownerRotations'], rotations);
-    const again = await json(['volume', 'key', 'rotate', '--owner', ...own], other);
+    const again = await line.json(['volume', 'key', 'rotate', '--owner', ...own], { home: other });
     assert.equal(again['ownerRotations'], rotations + 1);
     // The next test has the owner key that counts now.
-    await cp(join(other, 'keys'), join(home, 'keys'), { recursive: true });
-    await succeeds(['verify', '--depth', 'records', 'gdp://own']);
+    await cp(join(other, 'keys'), join(line.home, 'keys'), { recursive: true });
+    await line.succeeds(['verify', '--depth', 'records', 'gdp://own']);
   });
 }
 
@@ -237,24 +210,24 @@ async function identityOf(path: string): Promise<Required<HttpClientOptions>> {
     }),
   );
   assert(ca !== undefined && certificate !== undefined && key !== undefined);
-  return { url: server.url, ca, certificate, key };
+  return { url: line.server.url, ca, certificate, key };
 }
 
 test('whoever has seen a rotation takes no owner of the past, until trust is reset', async () => {
-  await server[Symbol.asyncDispose]();
-  await cp(join(folder, 'data'), join(folder, 'old'), { recursive: true });
-  await restart('data');
+  await line.stopServer();
+  await cp(line.path('data'), line.path('old'), { recursive: true });
+  await line.startServer();
   const witness = await otherMachine('witness', /./);
-  await succeeds(['volume', 'key', 'rotate', '--owner', 'gdp://served'], '', witness);
-  await succeeds(['volume', 'key', 'rotate', '--owner', 'gdp://own'], '', witness);
-  await restart('old', [home, witness]);
+  await line.succeeds(['volume', 'key', 'rotate', '--owner', 'gdp://served'], { home: witness });
+  await line.succeeds(['volume', 'key', 'rotate', '--owner', 'gdp://own'], { home: witness });
+  await line.startServer('old', [line.home, witness]);
   // The thief of the old state goes on with the owner key that was in force there.
   for (const volume of ['gdp://served', 'gdp://own']) {
     for (let times = 0; times < 2; times += 1) {
-      await succeeds(['volume', 'key', 'rotate', '--owner', volume]);
+      await line.succeeds(['volume', 'key', 'rotate', '--owner', volume]);
     }
     await isRefused(['ls', volume], { code: 76, state: /history is not the one/ }, witness);
-    await succeeds(['volume', 'trust', '--reset', volume], '', witness);
-    await succeeds(['ls', volume], '', witness);
+    await line.succeeds(['volume', 'trust', '--reset', volume], { home: witness });
+    await line.succeeds(['ls', volume], { home: witness });
   }
 });

@@ -76,33 +76,43 @@ test('stopping lets requests in flight finish, and takes no new connection', asy
   const server = await startServerHere(directory.path);
   const admin = await enrol(server, server.adminToken ?? '');
   await using alice = await addUser(server, admin, 'alice');
-  const bytes = new Uint8Array(randomBytes(1000));
-  const started = Promise.withResolvers<void>();
+  // The rest of a long body of known length goes past the HTTP parser.
+  const bodies = [randomBytes(1000), randomBytes(1_000_000)].map((each) => new Uint8Array(each));
   const goOn = Promise.withResolvers<void>();
-  async function* slowBody(): AsyncGenerator<Uint8Array> {
-    yield bytes.subarray(0, 500);
-    started.resolve();
-    await goOn.promise;
-    yield bytes.subarray(500);
-  }
-  const answer = alice.send('POST', STORAGE, { query: { path: '/alice/s' }, body: slowBody() });
-  await started.promise;
-  // Another request behind it on the server side proves that the upload has been taken up.
+  const uploads = bodies.map((bytes, index) => {
+    const middle = bytes.length / 2;
+    const started = Promise.withResolvers<void>();
+    async function* slowBody(): AsyncGenerator<Uint8Array> {
+      yield bytes.subarray(0, middle);
+      started.resolve();
+      await goOn.promise;
+      yield bytes.subarray(middle);
+    }
+    const headers: Record<string, string> =
+      index === 0 ? {} : { 'content-length': String(bytes.length) };
+    const request = { query: { path: `/alice/s${index}` }, body: slowBody(), headers };
+    const client = alice.another();
+    return { client, started, answer: client.send('POST', STORAGE, request) };
+  });
+  await Promise.all(uploads.map(({ started }) => started.promise));
+  // Another request behind them on the server side proves that the uploads have been taken up.
   assert.equal((await admin.send('GET', '/readyz')).status, 200);
   const cut = t.mock.method(Server.prototype, 'closeAllConnections');
   const stopped = server[Symbol.asyncDispose]();
   await using late = alice.another();
   await assert.rejects(late.send('GET', '/healthz'), /ECONNREFUSED/);
   goOn.resolve();
-  assert.equal((await answer).status, 201);
+  for (const { answer } of uploads) assert.equal((await answer).status, 201);
   await stopped;
   assert.equal(cut.mock.callCount(), 0, 'nothing had to be cut');
-  await admin[Symbol.asyncDispose]();
+  for (const { client } of [...uploads, { client: admin }]) await client[Symbol.asyncDispose]();
 
   await using second = await startServerHere(directory.path);
   await using again = moved(alice, second);
-  const read = await again.send('GET', STORAGE, { query: { path: '/alice/s' } });
-  assert.deepEqual(read.bytes, bytes);
+  for (const [index, bytes] of bodies.entries()) {
+    const read = await again.send('GET', STORAGE, { query: { path: `/alice/s${index}` } });
+    assert.deepEqual(read.bytes, bytes);
+  }
 });
 
 test('an internal error says nothing of the inside, and the log says it all', async () => {

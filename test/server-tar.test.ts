@@ -1,21 +1,30 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { sha256 } from '../src/base/digest.ts';
+import { crc32, sha256 } from '../src/base/digest.ts';
 import { LIMITS } from '../src/base/limits.ts';
 import type { WriteResult } from '../src/wire/generated/api.ts';
-import { decodeTar, type TarEntry } from '../src/wire/tar.ts';
+import { decodeTar } from '../src/wire/tar.ts';
+import type { PackEntry, PackFile } from '../src/wire/entry-pack.ts';
+import { encodeEntryPack } from '../src/wire/entry-pack-writer.ts';
 import { decodePack } from '../src/wire/file-pack.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
-import type { HttpAnswer, HttpClient } from './support/http-client.ts';
+import type { HttpAnswer, HttpClient, HttpRequest } from './support/http-client.ts';
 import { startWithUsers } from './support/users.ts';
 import { assertRefused } from './support/volume-state.ts';
 
-/** Trees as tar, into a volume and out of one. */
+/** Trees as tars and packs, into a volume and out of one. */
 
 const STORAGE = '/api/v1/storage/files';
 const CHUNK = LIMITS.chunkBytesDefault;
 const TAR = 'application/x-tar';
+/** Ways for many entries into a volume. */
+const FORMS = {
+  tar: { type: TAR, encode: encodeTar },
+  pack: { type: 'application/vnd.gdpfs.entries', encode: encodeEntryPack },
+} as const;
+type Form = keyof typeof FORMS;
+const FORM_NAMES = ['tar', 'pack'] as const;
 
 let stack: AsyncDisposableStack;
 let alice: HttpClient;
@@ -40,53 +49,75 @@ function get(path: string, headers: Record<string, string> = {}): Promise<HttpAn
 
 const meta = { mode: 0o640, mtimeUs: 1_700_000_000_000_001 };
 const small = new Uint8Array(randomBytes(1000));
+const other = new Uint8Array(randomBytes(1001));
+const large = new Uint8Array(LIMITS.smallFileBytesMax);
 
-function file(path: string, data: Uint8Array): TarEntry {
+function file(path: string, data: Uint8Array): PackFile {
   return { kind: 'file', path, data, digest: sha256(data), ...meta };
 }
 
-async function putTar(path: string, entries: readonly TarEntry[], query = {}): Promise<HttpAnswer> {
-  const body = encodeTar(entries);
-  return await alice.send('POST', STORAGE, { query: { path, ...query }, body, type: TAR });
+async function putMany(
+  form: Form,
+  path: string,
+  entries: readonly PackEntry[],
+  { query = {}, headers = {} }: Pick<HttpRequest, 'query' | 'headers'> = {},
+): Promise<HttpAnswer> {
+  const { type, encode } = FORMS[form];
+  const body = encode(entries);
+  return await alice.send('POST', STORAGE, { query: { path, ...query }, body, type, headers });
 }
 
-test('a tar makes its files, links and directories in one commit, and comes back as tar', async () => {
-  const entries: TarEntry[] = [
-    { kind: 'directory', path: 'sub', ...meta },
-    { kind: 'directory', path: 'sub/empty', ...meta },
-    file('sub/large', content),
-    file('sub/none', new Uint8Array(0)),
-    { kind: 'symlink', path: 'sub/link', target: 'small', ...meta, mode: 0o777 },
-    file('small', small),
-  ];
-  const commits = await alice.send('GET', '/api/v1/volumes/alice/commits');
-  const answer = await putTar('/alice/tree', entries, { parents: true });
-  assert.equal(answer.status, 201, answer.text);
-  const later = await alice.send('GET', '/api/v1/volumes/alice/commits');
-  assert.equal(countFrames(later.bytes), countFrames(commits.bytes) + 1);
-  assert.deepEqual((await get('/alice/tree/sub/large')).bytes, content);
+async function putTar(
+  path: string,
+  entries: readonly PackEntry[],
+  query = {},
+): Promise<HttpAnswer> {
+  return await putMany('tar', path, entries, { query });
+}
 
-  const query = { path: '/alice/tree', format: 'tar' };
-  const stream = await alice.send('GET', STORAGE, { query });
-  assert.equal(stream.headers['content-type'], TAR);
-  const page = await alice.send('GET', STORAGE, {
-    query: { ...query, limit: 1000, maxFileSize: LIMITS.tarBytesMax },
-  });
-  assert.equal(page.headers['gdpfs-cursor'], undefined);
-  for (const { bytes } of [stream, page]) {
-    const back = new Map(decodeTar(bytes).map((entry) => [entry.path, entry]));
-    assert.equal(back.size, entries.length);
-    for (const entry of entries) {
-      const {
-        manifest: _,
-        digest: __,
-        ...found
-      } = { ...back.get(entry.path) } as Record<string, unknown>;
-      const { digest: ___, ...expected } = { ...entry } as Record<string, unknown>;
-      assert.deepEqual(found, expected);
+for (const form of FORM_NAMES) {
+  test(`a ${form} makes its files, links and directories in one commit, and they come back as tar`, async () => {
+    const most = form === 'tar' ? content : content.subarray(0, LIMITS.smallFileBytesMax);
+    const entries: PackEntry[] = [
+      file('small', small),
+      { kind: 'directory', path: 'sub', ...meta },
+      { kind: 'directory', path: 'sub/empty', ...meta },
+      file('sub/large', most),
+      { kind: 'symlink', path: 'sub/link', target: 'small', ...meta, mode: 0o777 },
+      file('sub/none', new Uint8Array(0)),
+      file('sub/\u{1f600}/\uFFFD', small),
+    ];
+    const path = `/alice/tree-${form}`;
+    const commits = await alice.send('GET', '/api/v1/volumes/alice/commits');
+    const answer = await putMany(form, path, entries, { query: { parents: true } });
+    assert.equal(answer.status, 201, answer.text);
+    const later = await alice.send('GET', '/api/v1/volumes/alice/commits');
+    assert.equal(countFrames(later.bytes), countFrames(commits.bytes) + 1);
+    assert.deepEqual((await get(`${path}/sub/large`)).bytes, most);
+
+    const query = { path, format: 'tar' };
+    const stream = await alice.send('GET', STORAGE, { query });
+    assert.equal(stream.headers['content-type'], TAR);
+    const page = await alice.send('GET', STORAGE, {
+      query: { ...query, limit: 1000, maxFileSize: LIMITS.tarBytesMax },
+    });
+    assert.equal(page.headers['gdpfs-cursor'], undefined);
+    for (const { bytes } of [stream, page]) {
+      const back = new Map(decodeTar(bytes).map((entry) => [entry.path, entry]));
+      // The directory on the way was made.
+      assert.equal(back.size, entries.length + 1);
+      for (const entry of entries) {
+        const {
+          manifest: _,
+          digest: __,
+          ...found
+        } = { ...back.get(entry.path) } as Record<string, unknown>;
+        const { digest: ___, ...expected } = { ...entry } as Record<string, unknown>;
+        assert.deepEqual(found, expected);
+      }
     }
-  }
-});
+  });
+}
 
 test('tar pages follow each other by their cursors, and leave out what is too large', async () => {
   const names = Array.from({ length: 25 }, (_, index) => `n${String(index).padStart(2, '0')}`);
@@ -199,111 +230,137 @@ test('named files come without names to one who asks so, of any shape, and nothi
   assert(!Buffer.from(answer.bytes).includes(Buffer.from(secret.subarray(0, 32))));
 });
 
-test('a tar replaces files, twice the same way', async () => {
-  await putTar('/alice/again', [file('x', small)], { parents: true });
-  assert.equal((await putTar('/alice/again', [file('x', content)])).status, 201);
-  assert.deepEqual((await get('/alice/again/x')).bytes, content);
-});
+for (const form of FORM_NAMES) {
+  const send = (path: string, entries: readonly PackEntry[], key: string): Promise<HttpAnswer> =>
+    putMany(form, path, entries, { headers: { 'idempotency-key': `${form}-${key}` } });
 
-test('a repeated tar with the same key gets the first answer', async () => {
-  const body = encodeTar([file('k', small)]);
-  await alice.send('POST', '/api/v1/files', { json: { path: '/alice/moved', kind: 'directory' } });
-  const request = {
-    query: { path: '/alice/moved' },
-    body,
-    type: TAR,
-    headers: { 'idempotency-key': 'tar-1' },
-  };
-  const first = await alice.send('POST', STORAGE, request);
-  assert.equal(first.status, 201, first.text);
-  await alice.send('PATCH', '/api/v1/files', {
-    query: { path: '/alice/moved' },
-    json: { op: 'rename', to: '/alice/elsewhere' },
+  test(`a ${form} replaces files, twice the same way`, async () => {
+    const path = `/alice/again-${form}`;
+    await putMany(form, path, [file('x', small)], { query: { parents: true } });
+    for (let time = 0; time < 2; time += 1) {
+      assert.equal((await putMany(form, path, [file('x', other)])).status, 201);
+      assert.deepEqual((await get(`${path}/x`)).bytes, other);
+    }
   });
-  assert.equal((await alice.send('POST', STORAGE, request)).text, first.text);
-});
 
-test('another tar with the same key is refused, whatever it differs in', async () => {
-  const query = { path: '/alice' };
-  const headers = { 'idempotency-key': 'tar-2' };
-  const link: TarEntry = { kind: 'symlink', path: 'key-link', target: 'x', ...meta };
-  const original = file('key', small);
-  const send = (entries: readonly TarEntry[]): Promise<HttpAnswer> =>
-    alice.send('POST', STORAGE, { query, headers, body: encodeTar(entries), type: TAR });
-  const first = await send([original, link]);
-  assert.equal(first.status, 201, first.text);
-  const others: readonly (readonly TarEntry[])[] = [
-    [original],
-    [link, original],
-    [file('key', content), link],
-    [file('other', small), link],
-    [{ ...original, mode: 0o600 }, link],
-    [{ ...original, mtimeUs: 1 }, link],
-    [original, { ...link, target: 'y' }],
-    [original, { kind: 'directory', path: 'key-link', ...meta }],
-  ];
-  for (const entries of others) {
-    await assertRefused(alice, { volume: 'alice', code: 'request_reused', status: 422 }, () =>
-      send(entries),
+  test(`a repeated ${form} with the same key gets the first answer`, async () => {
+    const path = `/alice/moved-${form}`;
+    await alice.send('POST', '/api/v1/files', { json: { path, kind: 'directory' } });
+    const first = await send(path, [file('k', small)], '1');
+    assert.equal(first.status, 201, first.text);
+    await alice.send('PATCH', '/api/v1/files', {
+      query: { path },
+      json: { op: 'rename', to: `/alice/elsewhere-${form}` },
+    });
+    assert.equal((await send(path, [file('k', small)], '1')).text, first.text);
+  });
+
+  test(`another ${form} with the same key is refused, whatever it differs in`, async () => {
+    const link: PackEntry = { kind: 'symlink', path: 'key-link', target: 'x', ...meta };
+    const original = file('key', small);
+    const first = await send('/alice', [original, link], '2');
+    assert.equal(first.status, 201, first.text);
+    const { data: _, ...told } = original;
+    const others: readonly (readonly PackEntry[])[] = [
+      [original],
+      [file('kex', small), link],
+      [file('key', other), link],
+      [{ ...told, kind: 'reference', size: small.length, checksum: crc32(small) }, link],
+      [{ ...original, mode: 0o600 }, link],
+      [{ ...original, mtimeUs: 1 }, link],
+      [original, { ...link, target: 'y' }],
+      [original, { kind: 'directory', path: 'key-link', ...meta }],
+    ];
+    for (const entries of others) {
+      await assertRefused(alice, { volume: 'alice', code: 'request_reused', status: 422 }, () =>
+        send('/alice', entries, '2'),
+      );
+    }
+    assert.equal((await send('/alice', [original, link], '2')).text, first.text);
+  });
+
+  test(`a ${form} names content that the volume has, and is refused if it has not`, async () => {
+    await putMany(form, `/alice/held-${form}`, [file('x', small)], { query: { parents: true } });
+    const reference = (data: Uint8Array): PackEntry => ({
+      ...meta,
+      kind: 'reference',
+      path: 'y',
+      size: data.length,
+      checksum: crc32(data),
+      digest: sha256(data),
+    });
+    const path = `/alice/held-${form}`;
+    assert.equal((await putMany(form, path, [reference(small)])).status, 201);
+    assert.deepEqual((await get(`${path}/y`)).bytes, small);
+    const unknown = new TextEncoder().encode(`nobody has sent this ${form}`);
+    await assertRefused(alice, { volume: 'alice', code: 'chunk_missing', status: 409 }, () =>
+      putMany(form, path, [file('w', small), reference(unknown)]),
     );
-  }
-  assert.equal((await send([original, link])).text, first.text);
-});
+  });
+}
 
-interface BadTar {
+interface Bad {
   readonly what: string;
   readonly code: string;
   readonly status: number;
   readonly path?: string;
-  readonly entries: () => TarEntry[];
+  readonly entries: () => PackEntry[];
 }
 
-const BAD_TARS: readonly BadTar[] = [
+const BAD: readonly Bad[] = [
   {
     what: 'a wrong digest',
     code: 'bad_chunk',
     status: 422,
     entries: () => [
-      file('fine', small),
+      file('a-fine', small),
       { kind: 'file', path: 'bad', data: small, digest: sha256(content), ...meta },
     ],
-  },
-  {
-    what: 'a wrong digest of several chunks',
-    code: 'bad_chunk',
-    status: 422,
-    entries: () => [{ kind: 'file', path: 'bad', data: content, digest: sha256(small), ...meta }],
   },
   {
     what: 'a file where a directory is',
     code: 'is_a_directory',
     status: 409,
-    entries: () => [file('fine', small), file('dir', small)],
+    entries: () => [file('a-fine', small), file('dir', small)],
   },
   {
     what: 'a file below a file',
     code: 'not_a_directory',
     status: 409,
-    entries: () => [file('fine', small), file('f/x', small)],
+    entries: () => [file('a-fine', small), file('f/x', small)],
+  },
+  {
+    what: 'a file below one of its own files',
+    code: 'not_a_directory',
+    status: 409,
+    entries: () => [file('p', small), file('p/q', small)],
+  },
+  {
+    what: 'a link in the place of a directory of its own',
+    code: 'not_a_directory',
+    status: 409,
+    entries: () => [{ kind: 'symlink', path: 'p', target: 'dir', ...meta }, file('p/q', small)],
   },
   {
     what: 'a path that leaves the directory',
     code: 'bad_request',
     status: 400,
-    entries: () => [file('fine', small), file('../out', small)],
+    entries: () => [file('../out', small), file('fine', small)],
   },
   {
     what: 'too many entries',
     code: 'body_too_large',
     status: 413,
     entries: () =>
-      Array.from({ length: LIMITS.tarFilesMax + 1 }, (_, index) => file(String(index), small)),
+      Array.from({ length: LIMITS.tarFilesMax + 1 }, (_, index) =>
+        file(String(10_000 + index), small),
+      ),
   },
   {
     what: 'too many bytes',
     code: 'body_too_large',
     status: 413,
-    entries: () => [file('a', new Uint8Array(LIMITS.tarBytesMax)), file('b', small)],
+    entries: () => Array.from({ length: 65 }, (_, index) => file(`a${100 + index}`, large)),
   },
   {
     what: 'a missing target',
@@ -321,18 +378,32 @@ const BAD_TARS: readonly BadTar[] = [
   },
 ];
 
-for (const { what, code, status, path = '/alice', entries } of BAD_TARS) {
-  test(`a tar with ${what} is refused with ${code}, whole`, async () => {
-    await alice.send('POST', '/api/v1/files', {
-      json: { path: '/alice/dir', kind: 'directory', parents: true },
+for (const form of FORM_NAMES) {
+  for (const { what, code, status, path = '/alice', entries } of BAD) {
+    test(`a ${form} with ${what} is refused with ${code}, whole`, async () => {
+      await alice.send('POST', '/api/v1/files', {
+        json: { path: '/alice/dir', kind: 'directory', parents: true },
+      });
+      await assertRefused(alice, { volume: 'alice', code, status }, () =>
+        putMany(form, path, entries()),
+      );
     });
-    await assertRefused(alice, { volume: 'alice', code, status }, () => putTar(path, entries()));
+  }
+
+  test(`what is no ${form} is refused`, async () => {
+    for (const body of [content, new Uint8Array(0), new Uint8Array(11)]) {
+      const { type } = FORMS[form];
+      if (form === 'tar' && body.length === 0) continue;
+      await assertRefused(alice, { volume: 'alice', code: 'bad_request', status: 400 }, () =>
+        alice.send('POST', STORAGE, { query: { path: '/alice' }, body, type }),
+      );
+    }
   });
 }
 
-test('what is no tar is refused', async () => {
-  await assertRefused(alice, { volume: 'alice', code: 'bad_request', status: 400 }, () =>
-    alice.send('POST', STORAGE, { query: { path: '/alice' }, body: content, type: TAR }),
+test('a tar with a wrong digest of several chunks is refused with bad_chunk', async () => {
+  await assertRefused(alice, { volume: 'alice', code: 'bad_chunk', status: 422 }, () =>
+    putTar('/alice', [{ ...file('bad', content), digest: sha256(small) }]),
   );
 });
 

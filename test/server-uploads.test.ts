@@ -3,9 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
 import { concatBytes } from '../src/base/bytes.ts';
 import { crc32, formatDigest } from '../src/base/digest.ts';
-import { LIMITS } from '../src/base/limits.ts';
 import { encodeChunkHeader } from '../src/format/chunk-frame.ts';
-import { encodeRecords } from '../src/format/commit.ts';
 import type {
   ArrivedPage,
   ChangeResult,
@@ -15,6 +13,7 @@ import type {
   Missing,
   Upload,
 } from '../src/wire/generated/api.ts';
+import { BAD_COMMITS, BAD_FRAMES, CHUNK } from './support/bad-uploads.ts';
 import {
   commitOf,
   digestsOf,
@@ -28,7 +27,6 @@ import { startWithUsers } from './support/users.ts';
 import { assertRefused } from './support/volume-state.ts';
 
 const KIB = 1024;
-const CHUNK = 64 * KIB;
 const CHUNKS = 'application/vnd.gdpfs.chunks';
 
 let stack: AsyncDisposableStack;
@@ -321,80 +319,6 @@ test('a chunk that the volume has need not be sent again', async () => {
   assert.deepEqual((await read()).bytes, new Uint8Array(plan.bytes));
 });
 
-interface BadFrames {
-  readonly what: string;
-  readonly code: string;
-  readonly status: number;
-  readonly body: (plan: FilePlan) => Uint8Array;
-}
-
-const BAD_FRAMES: readonly BadFrames[] = [
-  {
-    what: 'a wrong checksum',
-    code: 'bad_chunk',
-    status: 422,
-    body(plan) {
-      const frames = framesOf(plan);
-      frames[CHUNK + 16 + 100] = (frames[CHUNK + 16 + 100] ?? 0) ^ 1;
-      return frames;
-    },
-  },
-  {
-    what: 'frames that overlap',
-    code: 'bad_request',
-    status: 400,
-    body: (plan) => concatBytes([framesOf(plan), framesOf(plan, plan.chunks.slice(1))]),
-  },
-  {
-    what: 'frames in descending order',
-    code: 'bad_request',
-    status: 400,
-    body: (plan) => framesOf(plan, plan.chunks.toReversed()),
-  },
-  {
-    what: 'a frame beyond the size',
-    code: 'bad_request',
-    status: 400,
-    body: (plan) => framesOf(planAppend(plan, new Uint8Array(1), CHUNK)),
-  },
-  {
-    what: 'a body that ends inside a frame',
-    code: 'bad_request',
-    status: 400,
-    body: (plan) => framesOf(plan).slice(0, -1),
-  },
-  {
-    what: 'a body that ends inside a header',
-    code: 'bad_request',
-    status: 400,
-    body: (plan) => concatBytes([framesOf(plan), new Uint8Array(15)]),
-  },
-  {
-    what: 'a frame without data',
-    code: 'bad_request',
-    status: 400,
-    body: () => encodeChunkHeader({ offset: 0, checksum: 0, length: 0 }),
-  },
-  {
-    what: 'a frame that is too long',
-    code: 'bad_request',
-    status: 400,
-    body: () => encodeChunkHeader({ offset: 0, checksum: 0, length: LIMITS.chunkBytesMax + 1 }),
-  },
-  {
-    what: 'a negative offset',
-    code: 'bad_request',
-    status: 400,
-    body: () => new Uint8Array(17).fill(255, 0, 8).fill(1, 15, 16),
-  },
-  {
-    what: 'a body that is too long',
-    code: 'body_too_large',
-    status: 413,
-    body: () => new Uint8Array(LIMITS.chunkBodyBytesMax + 1),
-  },
-];
-
 for (const { what, code, status, body } of BAD_FRAMES) {
   test(`${what} is refused with ${code}, and the upload can go on`, async () => {
     const plan = planFile(randomBytes(2 * CHUNK), CHUNK);
@@ -410,53 +334,6 @@ for (const { what, code, status, body } of BAD_FRAMES) {
     assert.deepEqual((await read()).bytes, new Uint8Array(plan.bytes));
   });
 }
-
-interface BadCommit {
-  readonly what: string;
-  readonly code: string;
-  readonly status: number;
-  readonly change: (good: ReturnType<typeof commitOf>, plan: FilePlan) => object;
-}
-
-const zeros = `sha256:${'0'.repeat(64)}`;
-const BAD_COMMITS: readonly BadCommit[] = [
-  {
-    what: 'a wrong log root',
-    code: 'wrong_root',
-    status: 422,
-    change: ({ query }) => ({ query: { ...query, root: zeros } }),
-  },
-  {
-    what: 'a wrong content root',
-    code: 'wrong_root',
-    status: 422,
-    change: ({ query }) => ({ query: { ...query, content: zeros } }),
-  },
-  {
-    what: 'another size',
-    code: 'bad_request',
-    status: 400,
-    change: ({ query }) => ({ query: { ...query, size: query.size - 1 } }),
-  },
-  {
-    what: 'records that end too early',
-    code: 'bad_request',
-    status: 400,
-    change: (_, plan) => ({ body: encodeRecords(plan.records.slice(0, -1)) }),
-  },
-  {
-    what: 'records without meta',
-    code: 'bad_request',
-    status: 400,
-    change: (_, plan) => ({ body: encodeRecords(plan.records.slice(1)) }),
-  },
-  {
-    what: 'no records',
-    code: 'bad_request',
-    status: 400,
-    change: () => ({ body: new Uint8Array(0) }),
-  },
-];
 
 for (const { what, code, status, change } of BAD_COMMITS) {
   test(`a commit with ${what} is refused with ${code}, and the right one still works`, async () => {

@@ -10,7 +10,9 @@ import { remove, stat } from '../src/client/files.ts';
 import { readFile } from '../src/client/read.ts';
 import { type ApiRequest, openSession, type Session } from '../src/client/session.ts';
 import { uploadFile } from '../src/client/upload.ts';
+import { sendsFrames, watchRequests } from './support/counting-session.ts';
 import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
+import { rejectsWith } from './support/rejects.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
 const SIZE = 40 * CHUNK;
@@ -55,14 +57,6 @@ async function contentOf(path: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of readFile(client.session, path)) pieces.push(piece);
   return Buffer.concat(pieces);
-}
-
-async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert(isGdpfsError(error), String(error));
-    assert.equal(error.code, code, error.message);
-    return true;
-  });
 }
 
 test('of two jobs that upload different files to one path one wins, the other is told', async () => {
@@ -139,15 +133,12 @@ test('an upload that the server has forgotten is opened again and sends the rest
   const path = `/${VOLUME}/forgotten`;
   const source = newSource('forgotten', randomBytes(SIZE));
   let bodies = 0;
-  const session: Session = {
-    ...client.session,
-    request: async (request) => {
-      if (request.route === '/api/v1/storage/file/chunks') bodies += 1;
-      if (bodies !== 4) return await client.session.request(request);
-      bodies += 1;
-      throw new GdpfsError('upload_not_found', 'cannot find upload: it does not exist');
-    },
-  };
+  const session = watchRequests(client.session, (request) => {
+    if (sendsFrames(request)) bodies += 1;
+    if (bodies !== 4) return;
+    bodies += 1;
+    throw new GdpfsError('upload_not_found', 'cannot find upload: it does not exist');
+  });
   const result = await uploadFile(session, { source, path });
   assert.equal(result.bytesSent, SIZE);
   assert((await contentOf(path)).equals(readFileSync(source)));

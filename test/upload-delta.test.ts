@@ -17,6 +17,7 @@ import { change, stat } from '../src/client/files.ts';
 import { readFile } from '../src/client/read.ts';
 import type { Session } from '../src/client/session.ts';
 import { uploadFile, type UploadResult } from '../src/client/upload.ts';
+import { sendsFrames, watchRequests } from './support/counting-session.ts';
 import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
 
 const CHUNK = LIMITS.chunkBytesDefault;
@@ -29,15 +30,9 @@ let session: Session;
 
 before(async () => {
   client = await startTestClient();
-  session = {
-    ...client.session,
-    request: async (request) => {
-      if (request.route === '/api/v1/storage/file/chunks') {
-        bodyBytes += request.body?.bytes.length ?? 0;
-      }
-      return await client.session.request(request);
-    },
-  };
+  session = watchRequests(client.session, (request) => {
+    if (sendsFrames(request)) bodyBytes += request.body?.bytes.length ?? 0;
+  });
 });
 
 after(() => client[Symbol.asyncDispose]());

@@ -7,13 +7,13 @@ import { after, before, mock, test } from 'node:test';
 import { crc32, sha256 } from '../src/base/digest.ts';
 import { LIMITS } from '../src/base/limits.ts';
 import { stat } from '../src/client/files.ts';
-import type { ApiRequest, Session } from '../src/client/session.ts';
 import { openSourceFile } from '../src/client/source-file.ts';
 import { openUploadJournal } from '../src/client/upload/journal-folder.ts';
 import { uploadFile, type UploadResult } from '../src/client/upload.ts';
 import { openUpload } from '../src/client/uploads.ts';
 import { createVolume } from '../src/client/volumes.ts';
 import type { Chunk } from '../src/format/manifest.ts';
+import { sendsFrames, watchRequests } from './support/counting-session.ts';
 import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
 
 const MIB = 1024 * 1024;
@@ -45,27 +45,11 @@ function newSource(name: string): string {
   return path;
 }
 
-/** The real session, with a look at each request before it is sent. */
-function watched(look: (request: ApiRequest) => void): Session {
-  const { session } = client;
-  return {
-    ...session,
-    request: async (request) => {
-      look(request);
-      return await session.request(request);
-    },
-  };
-}
-
-function isFrames({ method, route }: ApiRequest): boolean {
-  return method === 'POST' && route === '/api/v1/storage/file/chunks';
-}
-
 /** Fails when `count` bodies were sent. */
 async function cutOff(source: string, path: string, count: number): Promise<void> {
   let bodies = 0;
-  const session = watched((request) => {
-    if (!isFrames(request)) return;
+  const session = watchRequests(client.session, (request) => {
+    if (!sendsFrames(request)) return;
     bodies += 1;
     if (bodies > count) throw new Error('unplugged');
   });

@@ -5,7 +5,6 @@ import { copyFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readPolicy } from '../src/format/policy.ts';
-import { runCli } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** Runs the lines of docs/verify.md, as they stand there. */
@@ -76,16 +75,15 @@ test('they find a file of somebody who may see a part of the volume to be what w
   const { token } = JSON.parse(await line.succeeds(['admin', 'invite', 'bob', '--json'])) as {
     token: string;
   };
-  const bob = { home: line.path('bob'), cwd: line.folder };
-  await runCli(['login', line.server.url, token], bob);
+  const bob = { home: line.path('bob') };
+  await line.succeeds(['login', line.server.url, token], bob);
   await line.succeeds(['admin', 'grant', 'read', 'bob', 'gdp://vision/train/deep']);
   const path = 'train/deep/part-1';
   const directory = line.path('part');
-  const { code, stderr } = await runCli(['prove', `gdp://vision/${path}`, directory], bob);
-  assert.equal(code, 0, stderr);
+  await line.succeeds(['prove', `gdp://vision/${path}`, directory], bob);
   const proof = { directory, path, file: line.path(path) };
-  const { status, stdout, stderr: errors } = await follow(proof);
-  assert.equal(status, 0, errors);
+  const { status, stdout, stderr } = await follow(proof);
+  assert.equal(status, 0, stderr);
   assert.equal(stdout.match(/Signature Verified Successfully/g)?.length, 3);
   assert.match(stdout, /is what the writer/);
   const evidence = await readFile(join(directory, 'evidence'));
@@ -167,9 +165,7 @@ test('gdpfs verify looks as deep as it is told, and gdpfs volume checkpoint prin
     [0, 0, 4],
   );
   assert(reports[0].checkpoints === 1 && reports[1].checkpoints > 1);
-  const both = await runCli(['verify', '--depth', 'records', '--no-data', 'gdp://vision'], {
-    home: line.home,
-  });
+  const both = await line.run(['verify', '--depth', 'records', '--no-data', 'gdp://vision']);
   assert.equal(both.code, 64);
 });
 

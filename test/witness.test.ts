@@ -3,7 +3,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runCli } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** Somebody else who looks at the volume, and a client that was never there before. */
@@ -36,7 +35,7 @@ async function cosign(name: string, as = witnessHome): Promise<string> {
 
 function verifyWith(cosigned: string, witness = key, as = line.home) {
   const options = ['--depth', 'checkpoint', '--cosigned', cosigned, '--witness', witness];
-  return runCli(['verify', 'gdp://vision', ...options], { home: as, cwd: line.folder });
+  return line.run(['verify', 'gdp://vision', ...options], { home: as });
 }
 
 test('a cosigned checkpoint is accepted as long as the volume is there or has gone on from it', async () => {
@@ -67,7 +66,7 @@ test('a note that the witness has not cosigned, another key, and the note of ano
   const { code, stderr } = await verifyWith(other);
   assert.equal(code, 76);
   assert.match(stderr, /it is of another volume/);
-  const alone = await runCli(['verify', 'gdp://vision', '--witness', key], { home: line.home });
+  const alone = await line.run(['verify', 'gdp://vision', '--witness', key]);
   assert.equal(alone.code, 64);
 });
 
@@ -89,7 +88,7 @@ test('who was never there before learns from the witness that a server went back
   assert.equal(forked.code, 76);
   assert.match(forked.stderr, /history is not the one that was seen before/);
   // And the witness itself does not cosign it.
-  const refused = await runCli(['witness', 'gdp://vision', ...by], { home: witnessHome });
+  const refused = await line.run(['witness', 'gdp://vision', ...by], { home: witnessHome });
   assert.equal(refused.code, 76);
   assert.equal(refused.stdout, '');
 });

@@ -37,6 +37,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   'format tests': formatsWithoutTest,
   'lock file': incompleteLock,
   'held promises': unheldPromises,
+  decisions: unlistedDecisions,
   'seeded properties': unseededProperties,
 };
 
@@ -192,6 +193,22 @@ function unheldPromises(tree: Tree): Finding[] {
       }
       return messages.map((message) => ({ path, message }));
     });
+  });
+}
+
+const DECISIONS_PATH = 'docs/decisions/README.md';
+
+/** Decisions are numbered in their titles as in their names, and the index has all of them. */
+function unlistedDecisions(tree: Tree): Finding[] {
+  const index = tree.files.find(({ path }) => path === DECISIONS_PATH)?.text ?? '';
+  return markdown(tree).flatMap(({ path, text }) => {
+    const [, name = '', number] = /^docs\/decisions\/((\d{4})-.*)$/.exec(path) ?? [];
+    if (number === undefined) return [];
+    const messages = [
+      ...(text.startsWith(`# ${number}: `) ? [] : [`its title needs to begin with "${number}: "`]),
+      ...(index.includes(`](${name})`) ? [] : [`it is not in ${DECISIONS_PATH}`]),
+    ];
+    return messages.map((message) => ({ path, message }));
   });
 }
 

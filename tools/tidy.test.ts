@@ -73,6 +73,26 @@ const CASES: readonly Case[] = [
     findings: [],
   },
   {
+    check: 'decisions',
+    title: 'reports those without a number, and those that the index does not have',
+    files: {
+      'docs/decisions/README.md': '# Decisions\n[0001](0001-a.md)',
+      'docs/decisions/0001-a.md': '# A',
+      'docs/decisions/0002-b.md': '# 0002: B',
+    },
+    findings: [/its title needs to begin with "0001: "/, /it is not in/],
+  },
+  {
+    check: 'decisions',
+    title: 'accepts those with a number that are in the index, and other documents',
+    files: {
+      'docs/decisions/README.md': '# Decisions\n[0001](0001-a.md)',
+      'docs/decisions/0001-a.md': '# 0001: A',
+      'docs/a.md': '# A',
+    },
+    findings: [],
+  },
+  {
     check: 'one title',
     title: 'reports documents with no title or with two',
     files: { 'a.md': 'text', 'b.md': '# One\n# Two' },

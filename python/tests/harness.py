@@ -19,8 +19,9 @@ from gdpfs.file_lookup import client_of
 PROJECT = Path(__file__).resolve().parents[2]
 #: The bundle that users get, which tools/python.sh makes: it starts in half the time. Otherwise the source.
 MAIN = os.environ.get("GDPFS_TEST_PROGRAM") or str(PROJECT / "src/cli/main.ts")
-#: Code is compiled once for all processes.
+#: Code is compiled once for all processes: Node's own cache, and what the bundle keeps.
 COMPILE_CACHE = PROJECT / "node_modules/.cache/gdpfs-compile"
+CACHES = PROJECT / "node_modules/.cache/gdpfs-test"
 
 #: Outside of the range that the system hands out.
 PORTS = range(20_000, 30_000)
@@ -77,6 +78,7 @@ class Cli:
             "GDPFS_HOME": str(self.home),
             "TZ": "UTC",
             "NODE_COMPILE_CACHE": str(COMPILE_CACHE),
+            "XDG_CACHE_HOME": str(CACHES),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -19,8 +20,9 @@ def make(sanitizer: str) -> Path:
     # Tests in other processes may want the same program.
     with (PACKAGE / f"build/stress-{sanitizer}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        jobs = f"-j{os.cpu_count() or 1}"
         subprocess.run(
-            ["make", "-C", PACKAGE / "native", "--quiet", "stress", f"SANITIZER={sanitizer}"],
+            ["make", "-C", PACKAGE / "native", "--quiet", jobs, "stress", f"SANITIZER={sanitizer}"],
             check=True,
         )
     return PACKAGE / f"build/native/stress-{sanitizer}"

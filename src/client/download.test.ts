@@ -16,11 +16,11 @@ import {
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { crc32 } from '../base/digest.ts';
-import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { startServerProcess } from '../../test/support/server.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { startTamperingProxy, type TamperingProxy } from '../../test/support/tampering-proxy.ts';
+import { rejectsWith } from '../../test/support/rejects.ts';
 import { type DownloadOptions, type DownloadResult, downloadFile } from './download.ts';
 import { change, stat } from './files.ts';
 import { finishingPath, partPath } from './part-names.ts';
@@ -91,14 +91,6 @@ async function breakOff(name: string, target: string, count: number): Promise<vo
   cutAfter(count);
   await rejectsWith(get(name, target), 'corrupt');
   proxy.tamper = ({ body }) => body;
-}
-
-async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert(error instanceof GdpfsError);
-    assert.equal(error.code, code, error.message);
-    return true;
-  });
 }
 
 /** The target has the content, and there is nothing else beside it. */

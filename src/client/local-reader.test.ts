@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { sha256 } from '../base/digest.ts';
 import { contentRoot } from '../format/content.ts';
 import { decodeListing, ListingWriter } from '../wire/listing.ts';
-import { decodeTar, type TarEntry } from '../wire/tar.ts';
+import { decodeEntryPack, type PackEntry } from '../wire/entry-pack.ts';
 import { LocalReader } from './local-reader.ts';
 import { WAY } from './local-requests.ts';
 import type { TreeEntry, TreeItem } from './sync/action.ts';
@@ -30,12 +30,12 @@ function rowsOf(items: readonly TreeItem[]): Uint8Array {
   return writer.finish();
 }
 
-function contents(tar: Uint8Array | undefined): Record<string, string> {
-  assert(tar !== undefined);
-  const told = (entry: TarEntry): string => {
+function contents(pack: Uint8Array | undefined): Record<string, string> {
+  assert(pack !== undefined);
+  const told = (entry: PackEntry): string => {
     return entry.kind === 'file' ? Buffer.from(entry.data).toString() : entry.kind;
   };
-  return Object.fromEntries(decodeTar(tar).map((entry) => [entry.path, told(entry)]));
+  return Object.fromEntries(decodeEntryPack(pack).map((entry) => [entry.path, told(entry)]));
 }
 
 test('LocalReader packs what was listed, with its digests', async (context) => {
@@ -96,7 +96,7 @@ test('LocalReader knows a file by the content root of its row', async (context) 
   await packed.finish();
 });
 
-test('LocalReader uses the memory of a tar that was sent for the next', async (context) => {
+test('LocalReader uses the memory of a pack that was sent for the next', async (context) => {
   const root = newTree(context, { a: 'A', b: 'B' });
   await using reader = new LocalReader({ root, rules: [] });
   const items = await itemsOf(reader);

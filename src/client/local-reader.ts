@@ -13,14 +13,14 @@ import { LIMITS } from '../base/limits.ts';
 import type { TreeItem, TreePages } from './sync/action.ts';
 import { startTreeWorker, type TreeWorker } from './tree-worker.ts';
 
-/** Files of one tar stream, read and hashed. */
-export interface PackedPart extends Omit<Packed, 'tar' | 'rows'> {
+/** Files of one pack, read and hashed. */
+export interface PackedPart extends Omit<Packed, 'pack' | 'rows'> {
   /** A listing: the rows as they are now. */
   readonly rows: Uint8Array;
   /** That is how they were asked for. */
   readonly isAsListed: boolean;
   /**
-   * The tar of them, undefined if nothing is left to send. `ways` says for each row how it travels
+   * The pack of them, undefined if nothing is left to send. `ways` says for each row how it travels
    * (`WAY`); all travel whole if it is absent. To be called once.
    */
   readonly finish: (ways?: Uint8Array) => Promise<Uint8Array | undefined>;
@@ -39,7 +39,7 @@ interface Thread {
 export class LocalReader implements AsyncDisposable {
   readonly #data: LocalWorkerData;
   readonly #threads: Thread[] = [];
-  /** Memory of tars that were sent. */
+  /** Memory of packs that were sent. */
   readonly #memory: ArrayBufferLike[] = [];
   /** Packing a part took long. */
   #isSlow = false;
@@ -70,17 +70,17 @@ export class LocalReader implements AsyncDisposable {
     try {
       const request = { kind: 'pack', rows, memory } as const;
       const answer = await worker.ask(request);
-      const { tar, rows: changed, ...packed } = answerOf('pack', answer);
+      const { pack, rows: changed, ...packed } = answerOf('pack', answer);
       const { digests, places } = packed;
       const now = changed ?? rows;
       const finish: PackedPart['finish'] = async (ways) => {
         const count = places.length - packed.faults.length;
         if (count === 0) return undefined;
-        if (ways === undefined || ways.reduce(countWhole, 0) === count) return tar;
+        if (ways === undefined || ways.reduce(countWhole, 0) === count) return pack;
         const about = { rows: now, digests, places, ways } as const;
-        const repacked = await worker.ask({ kind: 'repack', tar, ...about });
-        this.recycle(tar);
-        return answerOf('repack', repacked).tar;
+        const repacked = await worker.ask({ kind: 'repack', pack, ...about });
+        this.recycle(pack);
+        return answerOf('repack', repacked).pack;
       };
       return { ...packed, rows: now, isAsListed: changed === undefined, finish };
     } finally {
@@ -89,7 +89,7 @@ export class LocalReader implements AsyncDisposable {
     }
   }
 
-  /** A tar that is not needed any more: its memory is used for another. */
+  /** A pack that is not needed any more: its memory is used for another. */
   recycle({ buffer }: Uint8Array): void {
     if (this.#memory.length < LIMITS.partsInFlight) this.#memory.push(buffer);
   }

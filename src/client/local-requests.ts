@@ -16,13 +16,13 @@ export type LocalRequest =
   | {
       readonly kind: 'pack';
       readonly rows: Uint8Array;
-      /** Of a tar that is not needed any more, to write this one into. */
+      /** Of a pack that is not needed any more, to write this one into. */
       readonly memory?: ArrayBufferLike | undefined;
     }
   /** Packs anew what was packed: each row the way that `ways` says. */
   | ({ readonly kind: 'repack'; readonly rows: Uint8Array; readonly ways: Uint8Array } & Pick<
       Packed,
-      'digests' | 'places' | 'tar'
+      'digests' | 'places' | 'pack'
     >);
 
 export type LocalAnswer = ListedPage | Packed | Repacked;
@@ -48,17 +48,17 @@ export interface Packed {
   readonly digests: Uint8Array<ArrayBuffer>;
   /** 1 for each row whose file has the content root that the row said. */
   readonly isSame: Uint8Array<ArrayBuffer>;
-  /** One for each row: where its content begins in the tar. */
+  /** One for each row: where its content begins in the pack. */
   readonly places: Uint32Array<ArrayBuffer>;
   readonly faults: readonly RowFault[];
   /** All rows without a fault, whole, in shared memory: other memory of this size makes V8 collect garbage. */
-  readonly tar: Uint8Array;
+  readonly pack: Uint8Array;
 }
 
 export interface Repacked {
   readonly kind: 'repack';
   /** Undefined if nothing travels. */
-  readonly tar: Uint8Array | undefined;
+  readonly pack: Uint8Array | undefined;
 }
 
 /** How a row travels. */

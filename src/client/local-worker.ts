@@ -6,7 +6,7 @@ import { type Fault, faultOf } from '../base/fault.ts';
 import { LIMITS } from '../base/limits.ts';
 import { contentRoot } from '../format/content.ts';
 import { decodeListing, ListingWriter } from '../wire/listing.ts';
-import { TarWriter } from '../wire/tar-writer.ts';
+import { EntryPackWriter, packBytesMax } from '../wire/entry-pack-writer.ts';
 import { walk } from './local-walk.ts';
 import { type PackedFile, packSmallFile } from './small-file.ts';
 import type { TreeEntry } from './sync/action.ts';
@@ -51,14 +51,14 @@ function list({ isFirst }: LocalRequest & { readonly kind: 'list' }): ListedPage
 
 function pack({ rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packed {
   const entries = decodeListing(rows);
-  const tar = new TarWriter(roomFor(entries, memory));
+  const writer = new EntryPackWriter(roomFor(entries, memory));
   const changed = new Map<TreeEntry, TreeEntry>();
   const digests = new Uint8Array(entries.length * DIGEST_BYTES);
   const isSame = new Uint8Array(entries.length);
   const places = new Uint32Array(entries.length);
   const faults: RowFault[] = [];
   for (const [index, entry] of entries.entries()) {
-    const row = packRow(entry, tar);
+    const row = packRow(entry, writer);
     if ('fault' in row) faults.push({ index, fault: row.fault });
     if ('entry' in row && row.entry !== entry) changed.set(entry, row.entry);
     if (!('digest' in row)) continue;
@@ -67,7 +67,7 @@ function pack({ rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packe
     places[index] = row.place;
   }
   const now = changed.size === 0 ? undefined : listingOf(entries, changed);
-  return { kind: 'pack', rows: now, digests, isSame, places, faults, tar: tar.finish() };
+  return { kind: 'pack', rows: now, digests, isSame, places, faults, pack: writer.finish() };
 }
 
 function listingOf(
@@ -79,14 +79,11 @@ function listingOf(
   return writer.finish();
 }
 
-/** Room for the headers of one entry, and what fills its last block, unless its path is long. */
-const ENTRY_BYTES = 2048;
-
 function roomFor(
   entries: readonly TreeEntry[],
   memory: ArrayBufferLike | undefined,
 ): ArrayBufferLike {
-  const needed = entries.reduce((sum, { size }) => sum + size + ENTRY_BYTES, ENTRY_BYTES);
+  const needed = packBytesMax(entries);
   return memory !== undefined && memory.byteLength >= needed
     ? memory
     : new SharedArrayBuffer(needed);
@@ -94,19 +91,19 @@ function roomFor(
 
 function packRow(
   entry: TreeEntry,
-  tar: TarWriter,
+  writer: EntryPackWriter,
 ): PackedFile | { readonly entry: TreeEntry } | { readonly fault: Fault } {
   const { relative: path, mode, mtimeUs, target = '' } = entry;
   switch (entry.kind) {
     case 'directory':
-      tar.add({ kind: 'directory', path, mode, mtimeUs });
+      writer.add({ kind: 'directory', path, mode, mtimeUs });
       return { entry };
     case 'symlink':
-      tar.add({ kind: 'symlink', path, mode, mtimeUs, target });
+      writer.add({ kind: 'symlink', path, mode, mtimeUs, target });
       return { entry };
     case 'file':
       try {
-        return packSmallFile(`${root}/${path}`, entry, tar);
+        return packSmallFile(`${root}/${path}`, entry, writer);
       } catch (error) {
         if (!isGdpfsError(error)) throw error;
         return { fault: faultOf(error) };
@@ -124,8 +121,8 @@ function hasContent(
 }
 
 function repack(request: LocalRequest & { readonly kind: 'repack' }): Repacked {
-  const { digests, places, tar, ways } = request;
-  const rest = new TarWriter(new SharedArrayBuffer(tar.length));
+  const { digests, places, pack: whole, ways } = request;
+  const rest = new EntryPackWriter(new SharedArrayBuffer(whole.length));
   for (const [index, entry] of decodeListing(request.rows).entries()) {
     const way = ways[index];
     if (way !== WAY.whole && way !== WAY.reference) continue;
@@ -135,14 +132,14 @@ function repack(request: LocalRequest & { readonly kind: 'repack' }): Repacked {
     }
     const { relative: path, mode, mtimeUs, size } = entry;
     const place = places[index] ?? 0;
-    const data = tar.subarray(place, place + size);
+    const data = whole.subarray(place, place + size);
     const digest = digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
     const head = { path, mode, mtimeUs, digest };
     if (way === WAY.whole) rest.add({ ...head, kind: 'file', data });
     else rest.add({ ...head, kind: 'reference', size, checksum: crc32(data) });
   }
-  const sent = rest.length === 0 ? undefined : rest.finish();
-  return { kind: 'repack', tar: sent };
+  const sent = rest.count === 0 ? undefined : rest.finish();
+  return { kind: 'repack', pack: sent };
 }
 
 function answer(request: LocalRequest): LocalAnswer {

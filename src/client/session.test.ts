@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { isGdpfsError } from '../base/errors.ts';
 import { startServerHere, temporaryDirectory } from '../../test/support/server.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
+import { rejectsWith } from '../../test/support/rejects.ts';
 import { openConnection } from './connection.ts';
 import { makeDirectory, stat } from './files.ts';
 import { openSession } from './session.ts';
@@ -18,14 +18,6 @@ before(async () => {
 });
 
 after(() => client[Symbol.asyncDispose]());
-
-async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert(isGdpfsError(error));
-    assert.equal(error.code, code, error.message);
-    return true;
-  });
-}
 
 test('a session speaks for its principal', async () => {
   const { principal, role } = await whoami(client.session);

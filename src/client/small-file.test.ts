@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { sha256 } from '../base/digest.ts';
 import { Scratch } from '../../test/support/scratch.ts';
-import { decodeTar } from '../wire/tar.ts';
-import { TarWriter } from '../wire/tar-writer.ts';
+import { decodeEntryPack } from '../wire/entry-pack.ts';
+import { EntryPackWriter } from '../wire/entry-pack-writer.ts';
 import { attributesOf } from './local-attributes.ts';
 import { packSmallFile } from './small-file.ts';
 import type { TreeEntry } from './sync/action.ts';
@@ -29,11 +29,11 @@ const OTHERS: readonly (readonly [string, Partial<TreeEntry>])[] = [
 ];
 for (const [what, other] of OTHERS) {
   test(`packSmallFile() packs a file ${what} as it is`, () => {
-    const tar = new TarWriter();
-    const packed = packSmallFile(PATH, { ...listed(), ...other }, tar);
+    const pack = new EntryPackWriter(new ArrayBuffer(0));
+    const packed = packSmallFile(PATH, { ...listed(), ...other }, pack);
     assert.deepEqual(packed.entry, listed());
     assert.deepEqual(packed.digest, sha256(CONTENT));
-    const [entry, ...more] = decodeTar(tar.finish());
+    const [entry, ...more] = decodeEntryPack(pack.finish());
     assert.deepEqual(more, []);
     assert(entry?.kind === 'file');
     assert.deepEqual(Buffer.from(entry.data), CONTENT);
@@ -42,13 +42,14 @@ for (const [what, other] of OTHERS) {
   });
 }
 
-test('packSmallFile() leaves nothing of a file that it cannot pack in the tar', () => {
-  const tar = new TarWriter();
+test('packSmallFile() leaves nothing of a file that it cannot pack', () => {
+  const pack = new EntryPackWriter(new ArrayBuffer(0));
   const directory = { ...listed(), size: 4096 };
-  assert.throws(() => packSmallFile(import.meta.dirname, directory, tar), {
+  assert.throws(() => packSmallFile(import.meta.dirname, directory, pack), {
     code: 'source_changed',
   });
-  assert.equal(tar.length, 0);
+  assert.equal(pack.count, 0);
+  assert.deepEqual(decodeEntryPack(pack.finish()), []);
 });
 
 test('packSmallFile() mixes no two contents, even if the file gets its old time back', () => {
@@ -70,7 +71,7 @@ test('packSmallFile() mixes no two contents, even if the file gets its old time 
   });
   syncBuiltinESMExports();
   try {
-    const packed = packSmallFile(path, entry, new TarWriter());
+    const packed = packSmallFile(path, entry, new EntryPackWriter(new ArrayBuffer(0)));
     assert.deepEqual(Buffer.from(packed.data), newer);
     assert.deepEqual(packed.digest, sha256(newer));
   } finally {

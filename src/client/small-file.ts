@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { sha256 } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { TarWriter } from '../wire/tar-writer.ts';
+import type { EntryPackWriter } from '../wire/entry-pack-writer.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError } from './local-error.ts';
 import { isSame, sourceChanged } from './source-state.ts';
@@ -17,24 +17,24 @@ export interface PackedFile {
   readonly entry: TreeEntry;
   /** SHA-256 of the content. */
   readonly digest: Uint8Array;
-  /** A view of the tar. */
+  /** A view of the pack. */
   readonly data: Uint8Array;
   /** Where it begins in there. */
   readonly place: number;
 }
 
 /**
- * Reads the file at `path` right into a tar, and hashes it. If it is not as it was listed any more, it
+ * Reads the file at `path` right into a pack, and hashes it. If it is not as it was listed any more, it
  * is taken as it is now. Throws `source_changed` if it does not rest or is not small any more, and
- * what else keeps it from being read; then the tar is as before. Synchronous: for worker threads.
+ * what else keeps it from being read; then the pack is as before. Synchronous: for worker threads.
  */
-export function packSmallFile(path: string, listed: TreeEntry, tar: TarWriter): PackedFile {
+export function packSmallFile(path: string, listed: TreeEntry, into: EntryPackWriter): PackedFile {
   try {
     const file = openSync(path, FLAGS);
     try {
       // A file that is being written to may be at rest a moment later.
       const packed =
-        packAsListed(file, listed, tar) ?? pack(file, listed, tar) ?? pack(file, listed, tar);
+        packAsListed(file, listed, into) ?? pack(file, listed, into) ?? pack(file, listed, into);
       if (packed === undefined) throw sourceChanged(path);
       return packed;
     } finally {
@@ -49,11 +49,19 @@ export function packSmallFile(path: string, listed: TreeEntry, tar: TarWriter): 
  * With one look at the file, behind the read, which is a tenth of what a file costs. Undefined unless it is
  * as it was listed, and nothing has changed it for a while before it was read.
  */
-function packAsListed(file: number, listed: TreeEntry, tar: TarWriter): PackedFile | undefined {
+function packAsListed(
+  file: number,
+  listed: TreeEntry,
+  into: EntryPackWriter,
+): PackedFile | undefined {
   if (listed.size > LIMITS.smallFileBytesMax) return undefined;
   const beforeMs = Date.now();
   try {
-    return read(file, { entry: listed, tar, isAsBefore: (now) => isAtRest(now, listed, beforeMs) });
+    return read(file, {
+      entry: listed,
+      into,
+      isAsBefore: (now) => isAtRest(now, listed, beforeMs),
+    });
   } catch {
     // It may be something else by now; whoever looks before it reads can tell.
     return undefined;
@@ -72,11 +80,11 @@ function isAtRest(stats: BigIntStats, listed: TreeEntry, beforeMs: number): bool
 }
 
 /** Undefined if the file changed meanwhile, or is none of those that are packed. */
-function pack(file: number, listed: TreeEntry, tar: TarWriter): PackedFile | undefined {
+function pack(file: number, listed: TreeEntry, into: EntryPackWriter): PackedFile | undefined {
   const stats = fstatSync(file, { bigint: true });
   if (!stats.isFile() || stats.size > LIMITS.smallFileBytesMax) return undefined;
   const entry = { ...listed, size: Number(stats.size), ...attributesOf(stats) };
-  return read(file, { entry, tar, isAsBefore: (now) => isSame(stats, now) });
+  return read(file, { entry, into, isAsBefore: (now) => isSame(stats, now) });
 }
 
 /** Undefined if the file changed meanwhile. */
@@ -84,22 +92,22 @@ function read(
   file: number,
   to: {
     readonly entry: TreeEntry;
-    readonly tar: TarWriter;
+    readonly into: EntryPackWriter;
     readonly isAsBefore: (now: BigIntStats) => boolean;
   },
 ): PackedFile | undefined {
-  const { entry, tar, isAsBefore } = to;
+  const { entry, into, isAsBefore } = to;
   const { relative: path, mode, mtimeUs, size } = entry;
-  const data = tar.open({ kind: 'file', path, mode, mtimeUs, size });
+  const data = into.open({ path, mode, mtimeUs }, size);
   let isWhole = false;
   try {
     isWhole = fill(file, data) && isAsBefore(fstatSync(file, { bigint: true }));
   } finally {
-    if (!isWhole) tar.undo();
+    if (!isWhole) into.undo();
   }
   if (!isWhole) return undefined;
   const digest = sha256(data);
-  tar.seal(digest);
+  into.seal(digest);
   return { entry, digest, data, place: data.byteOffset };
 }
 

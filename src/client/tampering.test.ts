@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { crc32 } from '../base/digest.ts';
-import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { startServerProcess } from '../../test/support/server.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
@@ -13,6 +12,7 @@ import {
   startTamperingProxy,
   type TamperingProxy,
 } from '../../test/support/tampering-proxy.ts';
+import { rejectsWith } from '../../test/support/rejects.ts';
 import { downloadFile } from './download.ts';
 import { makeDirectory } from './files.ts';
 import { readFile } from './read.ts';
@@ -94,14 +94,6 @@ function newTarget(name: string): string {
 
 async function download(target: string): Promise<void> {
   await downloadFile(session, { path: `/${VOLUME}/tree/large`, target });
-}
-
-async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert(isGdpfsError(error));
-    assert.equal(error.code, code, error.message);
-    return true;
-  });
 }
 
 test('downloadFile() never writes a chunk whose digest is wrong', async () => {

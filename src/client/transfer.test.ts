@@ -14,12 +14,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { compareNames } from '../format/path.ts';
 import { startServerProcess } from '../../test/support/server.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
 import { describeTree } from '../../test/support/tree.ts';
+import { rejectsWith } from '../../test/support/rejects.ts';
 import { readCommits } from './commit-stream.ts';
 import { listPages, stat } from './files.ts';
 import type { TransferResult } from './tally.ts';
@@ -56,14 +56,6 @@ async function copyOne(
   options: Partial<CopyOptions> = {},
 ): Promise<TransferResult> {
   return await copy({ sources: [source], destination, recursive: true, ...options });
-}
-
-function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  return assert.rejects(promise, (error) => {
-    assert(isGdpfsError(error));
-    assert.equal(error.code, code, error.message);
-    return true;
-  });
 }
 
 test('copy() brings back files of sizes around a chunk, as single files', async () => {

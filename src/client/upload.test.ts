@@ -13,9 +13,11 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { utf8Encode } from '../base/bytes.ts';
 import { crc32, formatDigest, sha256 } from '../base/digest.ts';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { sendsFrames, watchRequests } from '../../test/support/counting-session.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../test/support/session.ts';
+import { rejectsWith } from '../../test/support/rejects.ts';
 import { ChunkFrameDecoder } from '../format/chunk-frame.ts';
 import { stat } from './files.ts';
 import { fetchManifest } from './manifest.ts';
@@ -38,30 +40,6 @@ function newSource(name: string, size: number): string {
   return path;
 }
 
-/** The real session, with a look at each request before it is sent. */
-function watched(look: (request: ApiRequest) => void): Session {
-  const { session } = client;
-  return {
-    ...session,
-    request: async (request) => {
-      look(request);
-      return await session.request(request);
-    },
-  };
-}
-
-function isFrames({ method, route }: ApiRequest): boolean {
-  return method === 'POST' && route === '/api/v1/storage/file/chunks';
-}
-
-async function rejectsWith(promise: Promise<unknown>, code: string): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert(isGdpfsError(error));
-    assert.equal(error.code, code, error.message);
-    return true;
-  });
-}
-
 test('uploadFile() commits nothing if the source changes meanwhile', async () => {
   const changes: ((path: string) => void)[] = [
     (path) => appendFileSync(path, 'x'),
@@ -77,8 +55,8 @@ test('uploadFile() commits nothing if the source changes meanwhile', async () =>
   for (const [index, changeSource] of changes.entries()) {
     const source = newSource(`changed-${index}`, 20 * CHUNK);
     const path = `/${VOLUME}/changed-${index}`;
-    const session = watched((request) => {
-      if (isFrames(request)) changeSource(source);
+    const session = watchRequests(client.session, (request) => {
+      if (sendsFrames(request)) changeSource(source);
     });
     await rejectsWith(uploadFile(session, { source, path }), 'source_changed');
     await rejectsWith(stat(client.session, path), 'not_found');
@@ -89,8 +67,8 @@ test('uploadFile() sends every chunk once, then goes on with what is there', asy
   const source = newSource('once', 20 * CHUNK);
   const path = `/${VOLUME}/once`;
   let sent = 0;
-  const broken = watched((request) => {
-    if (!isFrames(request)) return;
+  const broken = watchRequests(client.session, (request) => {
+    if (!sendsFrames(request)) return;
     sent += 1;
     if (sent === 2) throw new Error('unplugged');
   });
@@ -109,8 +87,8 @@ test('uploadFile() sends again what the server turns out to miss', async () => {
   const missing = [formatDigest(sha256(chunk))];
   const bodies: number[] = [];
   let commits = 0;
-  const session = watched((request) => {
-    if (isFrames(request)) bodies.push(request.body?.bytes.length ?? 0);
+  const session = watchRequests(client.session, (request) => {
+    if (sendsFrames(request)) bodies.push(request.body?.bytes.length ?? 0);
     if (request.method !== 'PATCH') return;
     commits += 1;
     const details = { missing };
@@ -124,7 +102,7 @@ test('uploadFile() sends again what the server turns out to miss', async () => {
 test('uploadFile() gives up when the server misses the same chunk again and again', async () => {
   const source = newSource('rotten', CHUNK);
   const missing = [formatDigest(sha256(readFileSync(source)))];
-  const session = watched(({ method }) => {
+  const session = watchRequests(client.session, ({ method }) => {
     const details = { missing };
     if (method === 'PATCH') throw new GdpfsError('chunk_missing', 'cannot commit', { details });
   });
@@ -159,8 +137,8 @@ test('uploadFile() refuses what is no regular file', async () => {
 test('uploadFile() ends when it is aborted', async () => {
   const source = newSource('aborted', 20 * CHUNK);
   const controller = new AbortController();
-  const session = watched((request) => {
-    if (isFrames(request)) controller.abort(new Error('enough'));
+  const session = watchRequests(client.session, (request) => {
+    if (sendsFrames(request)) controller.abort(new Error('enough'));
   });
   const { signal } = controller;
   const path = `/${VOLUME}/aborted`;
@@ -175,7 +153,7 @@ function spied(change: (request: ApiRequest, answer: object) => object): {
   const checksums: number[] = [];
   const { session } = client;
   const request = async (asked: ApiRequest): Promise<ApiAnswer> => {
-    if (isFrames(asked)) {
+    if (sendsFrames(asked)) {
       const frames = new ChunkFrameDecoder().push(asked.body?.bytes ?? assert.fail());
       checksums.push(...frames.map(({ checksum }) => checksum));
     }
@@ -228,7 +206,7 @@ test('uploadFile() does not take an answer with too few checksums for one', asyn
   for (const checksums of [undefined, [], [1, 2, 3, 4]]) {
     const source = newSource('too-few', 5 * CHUNK);
     const { session } = spied((request, answer) =>
-      isFrames(request) ? { ...answer, checksums } : answer,
+      sendsFrames(request) ? { ...answer, checksums } : answer,
     );
     await rejectsWith(uploadFile(session, { source, path }), 'corrupt');
   }

@@ -18,20 +18,38 @@ export function parsePath(text: string): string {
   const path = text.slice(text.startsWith('/') ? 1 : 0, text.endsWith('/') ? -1 : undefined);
   const names = path.split('/');
   for (const name of names) parseName(name);
-  if (names.length > LIMITS.pathDepthMax) {
-    throw new GdpfsError(
-      'name_too_long',
-      `cannot use path ${quote(path)}: ${names.length} levels, need at most ${LIMITS.pathDepthMax}`,
-    );
-  }
-  const pathBytes = Buffer.byteLength(path);
-  if (pathBytes > LIMITS.pathBytesMax) {
-    throw new GdpfsError(
-      'name_too_long',
-      `cannot use path ${quote(path)}: ${pathBytes} bytes, need at most ${LIMITS.pathBytesMax}`,
-    );
-  }
+  const fault = extentFault({ levels: names.length, bytes: Buffer.byteLength(path) });
+  if (fault !== undefined) throw tooLong(path, fault);
   return path;
+}
+
+/** Names of a path one below the other, and bytes of all of it. */
+export interface PathExtent {
+  readonly levels: number;
+  readonly bytes: number;
+}
+
+export function extentOf(path: string): PathExtent {
+  return { levels: splitPath(path).length, bytes: Buffer.byteLength(path) };
+}
+
+/** What is wrong with a path of that extent, if it is more than any may have. */
+export function extentFault({ levels, bytes }: PathExtent): string | undefined {
+  if (levels > LIMITS.pathDepthMax) return `${levels} levels, need at most ${LIMITS.pathDepthMax}`;
+  if (bytes > LIMITS.pathBytesMax) return `${bytes} bytes, need at most ${LIMITS.pathBytesMax}`;
+  return undefined;
+}
+
+/** For a path that was joined of parsed ones. Throws `name_too_long`. */
+export function checkExtent(path: string): void {
+  // Each level takes two characters, the last one may take one, and none more than three bytes.
+  if (path.length < 2 * LIMITS.pathDepthMax) return;
+  const fault = extentFault(extentOf(path));
+  if (fault !== undefined) throw tooLong(path, fault);
+}
+
+function tooLong(path: string, fault: string): GdpfsError {
+  return new GdpfsError('name_too_long', `cannot use path ${quote(path)}: ${fault}`);
 }
 
 /** Checks one name and returns it. Throws `bad_request` or `name_too_long`. */

@@ -3,6 +3,7 @@ import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { parseLinkTarget } from '../format/dentry.ts';
+import { checkExtent, extentFault, extentOf, joinPath } from '../format/path.ts';
 import { isBelow, isInTree, ROOT_NODE } from '../format/tree-fold.ts';
 import type { EntryRow } from './entry-table.ts';
 import { checkPrecondition, type Planner, sameContent } from './planner.ts';
@@ -183,6 +184,7 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
         `cannot rename "${path}": "${to}" is inside it, need a place outside`,
       );
     }
+    requireRoom(planner, row.node, { from: path, to });
   }
   planner.append({
     ...planner.sameNode(row),
@@ -191,6 +193,24 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
   });
   planner.grow({ bytes: 0, entries: 0 }, planner.usageOf(target.row));
   planner.forgetDirectories();
+}
+
+/**
+ * What is below a directory comes to `to` with it: throws `name_too_long` if paths would be too long there.
+ * Where it fits now, it fits in a place that is neither deeper nor longer.
+ */
+function requireRoom(
+  planner: Planner,
+  node: number,
+  { from, to }: { readonly from?: string; readonly to: string },
+): void {
+  const { levels, bytes } = extentOf(to);
+  const before = from === undefined ? { levels: 0, bytes: 0 } : extentOf(from);
+  if (levels <= before.levels && bytes <= before.bytes) return;
+  const below = planner.context.quotas.extentBelow(planner.context.volume, node);
+  const fault = extentFault({ levels: levels + below.levels, bytes: bytes + below.bytes });
+  if (fault === undefined) return;
+  throw new GdpfsError('name_too_long', `cannot move a directory to "${to}": a path has ${fault}`);
 }
 
 /** rename(2): a directory replaces only an empty directory, anything else only a non-directory. */
@@ -232,13 +252,13 @@ function planCopy(planner: Planner, change: Kind<'copy'>): void {
     const object = path === '' ? 'the root directory of a volume' : `"${path}"`;
     throw new GdpfsError('bad_request', `cannot copy ${object}: "${to}" is inside it`);
   }
-  copyTree(planner, { source, node, row }, target);
+  copyTree(planner, { source, node, row }, { ...target, path: to });
 }
 
 function copyTree(
   planner: Planner,
   from: { readonly source: View; readonly node: number; readonly row: EntryRow | undefined },
-  target: Resolved,
+  target: Resolved & { readonly path: string },
 ): void {
   const below = listRecursive(from.source, from.node, {
     after: '',
@@ -252,7 +272,8 @@ function copyTree(
   planner.grow({ bytes: 0, entries: 1 });
   const top = planner.node;
   const copies = new Map([[from.node, top]]);
-  for (const { row } of below) {
+  for (const { path, row } of below) {
+    checkExtent(joinPath(target.path, path));
     const parent = copies.get(row.parent);
     if (parent === undefined) throw new GdpfsError('internal', 'cannot copy: a parent is missing');
     copyNode(planner, row, { parent, name: row.name, row: undefined });
@@ -315,7 +336,7 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
     return copyTree(
       planner,
       { source: viewAt(planner, change.atCount), node: old.node, row: old },
-      { ...place, row },
+      { ...place, row, path },
     );
   }
   const isElsewhere = row === undefined && isInTree(planner.nodes, old.node);
@@ -328,6 +349,7 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
   // A removed node comes back as itself, with all that is below it; a moved file as a copy.
   const node = row?.node ?? (isElsewhere ? undefined : old.node);
   const isBack = node === old.node && row === undefined;
+  if (isBack && old.kind === NodeKind.DIRECTORY) requireRoom(planner, node, { to: path });
   const size = { bytes: old.size, entries: 1 };
   planner.grow(isBack ? planner.usageOf(old) : size, planner.usageOf(row));
   planner.append({

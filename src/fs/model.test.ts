@@ -9,15 +9,26 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fc } from '../../test/support/property.ts';
 import {
-  type ModelChange,
-  type ModelContent,
-  type ModelEntry,
-  ModelTree,
-  Refused,
-} from '../../test/support/model-tree.ts';
+  anyChange,
+  anyExtension,
+  anyTruncation,
+  rarely,
+} from '../../test/support/model-arbitraries.ts';
+import { type ModelEntry, Refused } from '../../test/support/model-nodes.ts';
+import {
+  type Extension,
+  inOrder,
+  momentOf,
+  offsetOf,
+  type Past,
+  type Pick,
+  type Picked,
+  resolveChange,
+  resolvePick,
+} from '../../test/support/model-picks.ts';
+import { type ModelChange, ModelTree } from '../../test/support/model-tree.ts';
 import { openTestStore, outcome, type TestStore } from '../../test/support/store.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import { compareNames, joinPath } from '../format/path.ts';
 import { encodeFchunk } from '../format/records.ts';
 import type { Change, Entry, Moment } from './types.ts';
 
@@ -28,13 +39,6 @@ const TIME_LIMIT_MS = 90_000;
 /** In all runs each change must be made at least so often, and not refused: else they prove little. */
 const TIMES_MIN = 3;
 
-/** A state of the volume that was acknowledged, and how to ask for it. */
-interface Past {
-  readonly tree: ModelTree;
-  readonly seq: number;
-  readonly timeMs: number;
-}
-
 interface Model {
   tree: ModelTree;
   readonly past: Past[];
@@ -44,78 +48,6 @@ interface Real {
   readonly store: TestStore;
   /** Real node numbers by the model's, so that a node is found to stay itself. */
   readonly nodes: Map<number, number>;
-}
-
-/** A path that is known only when the command runs: most changes shall find something. */
-type Pick =
-  | { readonly literal: string }
-  /** The path of some entry. */
-  | { readonly entry: number }
-  /** A name in some directory. */
-  | { readonly directory: number; readonly name: string };
-
-type Picked<T> = T extends { readonly path: string }
-  ? Omit<T, 'path' | 'to'> & { readonly path: Pick } & (T extends { readonly to: string }
-        ? { readonly to: Pick }
-        : unknown)
-  : never;
-
-/** Where an extension begins: at the end, so many bytes behind it, or at or in the n-th live chunk. */
-type Where = { readonly behindEnd: number } | { readonly chunk: number; readonly inside: boolean };
-
-interface Extension {
-  readonly path: Pick;
-  readonly where: Where;
-  /** '' for a record of length 0. */
-  readonly text: string;
-  /** The condition names another content. */
-  readonly isStale: boolean;
-}
-
-function inOrder(tree: ModelTree): ModelEntry[] {
-  return tree.entries().toSorted((left, right) => comparePaths(left.path, right.path));
-}
-
-/** Depth first, a directory before its content, names in the order of their bytes. */
-function comparePaths(left: string, right: string): number {
-  const rights = right.split('/');
-  const lefts = left.split('/');
-  for (const [index, name] of lefts.entries()) {
-    const order = compareNames(name, rights[index] ?? '');
-    if (order !== 0) return order;
-  }
-  return lefts.length - rights.length;
-}
-
-function resolvePick(tree: ModelTree, pick: Pick): string {
-  if ('literal' in pick) return pick.literal;
-  const entries = inOrder(tree);
-  if ('entry' in pick) return entries[pick.entry % Math.max(1, entries.length)]?.path ?? 'a';
-  const directories = entries.filter(({ kind }) => kind === 'directory').map(({ path }) => path);
-  const directory = ['', ...directories][pick.directory % (directories.length + 1)] ?? '';
-  return joinPath(directory, pick.name);
-}
-
-/** Paths in the volume as it is now, or was at the moment that the change names. */
-function resolveChange({ tree, past }: Model, change: Picked<ModelChange>): ModelChange {
-  const to = 'to' in change ? { to: resolvePick(tree, change.to) } : {};
-  const picked = 'at' in change ? change.at?.state : undefined;
-  const state = picked === undefined ? undefined : picked % past.length;
-  const at = state === undefined ? {} : { at: { state } };
-  const source = state === undefined ? tree : (past[state]?.tree ?? tree);
-  return { ...change, path: resolvePick(source, change.path), ...to, ...at } as ModelChange;
-}
-
-function offsetOf({ size, chunks }: ModelContent, where: Where): number {
-  if ('behindEnd' in where) return size + where.behindEnd;
-  const chunk = chunks[where.chunk % Math.max(1, chunks.length)];
-  if (chunk === undefined) return 0;
-  return chunk.offset + (where.inside ? Math.ceil(chunk.text.length / 2) : 0);
-}
-
-/** Both ways of asking for a state: by its number, and by a time at which nothing newer was there. */
-function momentOf({ seq, timeMs }: Past): Moment {
-  return seq % 2 === 0 ? { kind: 'seq', seq } : { kind: 'time', timeMs: timeMs + 5 };
 }
 
 function contentAt(store: TestStore, path: string): Uint8Array {
@@ -342,95 +274,6 @@ function reopenCommand(rebuild: boolean): Command {
   );
 }
 
-/** `fc.record` of plain objects, with `optional` keys. */
-function variant<T extends object>(
-  fields: { [K in keyof T]: fc.Arbitrary<T[K]> },
-  ...optional: (keyof T)[]
-): fc.Arbitrary<T> {
-  const requiredKeys = (Object.keys(fields) as (keyof T)[]).filter(
-    (key) => !optional.includes(key),
-  );
-  return fc.record(fields, { requiredKeys, noNullPrototype: true }) as fc.Arbitrary<T>;
-}
-
-// Few names, so that changes meet.
-const name = fc.constantFrom('a', 'b', 'c', 'ü');
-const anyPath = fc
-  .array(name, { maxLength: 3 })
-  .map((names): Pick => ({ literal: names.join('/') }));
-const entry: fc.Arbitrary<Pick> = variant({ entry: fc.nat(20) });
-const inDirectory: fc.Arbitrary<Pick> = variant({ directory: fc.nat(10), name });
-/** What is there, mostly. */
-const path = fc.oneof(
-  { weight: 8, arbitrary: entry },
-  { weight: 1, arbitrary: inDirectory },
-  { weight: 1, arbitrary: anyPath },
-);
-/** What is free, mostly. */
-const to = fc.oneof(
-  { weight: 2, arbitrary: entry },
-  { weight: 6, arbitrary: inDirectory },
-  { weight: 2, arbitrary: anyPath },
-);
-const mode = fc.constantFrom(0, 0o600, 0o755, 0o7777);
-const mtimeUs = fc.constantFrom(0, 1_600_000_000_123_456);
-const text = fc.string({ unit: fc.constantFrom('x', 'y', 'z'), minLength: 1, maxLength: 6 });
-const hole = variant({ hole: fc.integer({ min: 1, max: 4 }) });
-const pieces = fc.array(fc.oneof(text, hole), { maxLength: 4 });
-const yes = fc.boolean();
-const rarely = fc.integer({ min: 0, max: 4 }).map((value) => value === 0);
-const mostly = rarely.map((value) => !value);
-const at = variant({ state: fc.nat(1000) });
-const condition = fc.constantFrom('absent', 'same', 'same', 'other');
-const only = fc.constantFrom('file', 'directory');
-const is = <K extends string>(kind: K): fc.Arbitrary<K> => fc.constant(kind);
-
-const change: fc.Arbitrary<Picked<ModelChange>> = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: variant(
-      { kind: is('mkdir'), path: to, parents: yes, mode, mtimeUs },
-      'mode',
-      'mtimeUs',
-    ),
-  },
-  {
-    weight: 5,
-    arbitrary: variant(
-      { kind: is('put'), path: to, pieces, parents: yes, mode, mtimeUs, condition },
-      'mode',
-      'mtimeUs',
-      'condition',
-    ),
-  },
-  {
-    weight: 1,
-    arbitrary: variant(
-      { kind: is('symlink'), path: to, target: text, parents: yes, mode, mtimeUs },
-      'mode',
-      'mtimeUs',
-    ),
-  },
-  { weight: 6, arbitrary: variant({ kind: is('rename'), path, to, absent: rarely }) },
-  { weight: 4, arbitrary: variant({ kind: is('copy'), path, to, recursive: mostly, at }, 'at') },
-  { weight: 4, arbitrary: variant({ kind: is('remove'), path, recursive: mostly, only }, 'only') },
-  {
-    weight: 2,
-    arbitrary: variant({
-      kind: is('set'),
-      path,
-      attributes: variant({ mode, mtimeUs }, 'mode', 'mtimeUs'),
-    }),
-  },
-  { weight: 5, arbitrary: variant({ kind: is('restore'), path, at }) },
-);
-const where: fc.Arbitrary<Where> = fc.oneof(
-  variant({ behindEnd: fc.constantFrom(0, 0, 3) }),
-  variant({ chunk: fc.nat(5), inside: yes }),
-);
-const extension = variant({ path, where, text: fc.oneof(text, is('')), isStale: rarely });
-const truncation = variant({ path, size: fc.nat(16) });
-
 /** A command for each of `weight` slots: fast-check gives all slots the same chance. */
 function weighted(weight: number, arbitrary: fc.Arbitrary<Command>): fc.Arbitrary<Command>[] {
   return Array.from({ length: weight }, () => arbitrary);
@@ -438,10 +281,10 @@ function weighted(weight: number, arbitrary: fc.Arbitrary<Command>): fc.Arbitrar
 
 const COMMANDS = fc.commands(
   [
-    ...weighted(14, change.map(changeCommand)),
-    ...weighted(2, fc.array(change, { minLength: 1, maxLength: 4 }).map(manyCommand)),
-    ...weighted(3, extension.map(extendCommand)),
-    ...weighted(1, truncation.map(truncateCommand)),
+    ...weighted(14, anyChange.map(changeCommand)),
+    ...weighted(2, fc.array(anyChange, { minLength: 1, maxLength: 4 }).map(manyCommand)),
+    ...weighted(3, anyExtension.map(extendCommand)),
+    ...weighted(1, anyTruncation.map(truncateCommand)),
     ...weighted(1, rarely.map(reopenCommand)),
   ],
   { maxCommands: COMMANDS_MAX, size: 'max' },

@@ -2,7 +2,7 @@ import { bytesEqual } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
-import { baseName, parentPath } from '../format/path.ts';
+import { baseName, checkExtent, parentPath } from '../format/path.ts';
 import type { DentryInit } from '../format/records.ts';
 import type { ChunkTable } from '../log/chunk-table.ts';
 import type { Transaction } from '../log/transaction.ts';
@@ -26,7 +26,7 @@ export interface PlannerContext {
   readonly entries: EntryTable;
   readonly chunks: ChunkTable;
   readonly access: ChunkAccess;
-  readonly quotas: Pick<Quotas, 'below'>;
+  readonly quotas: Pick<Quotas, 'below' | 'extentBelow'>;
   /** Index id of the volume. */
   readonly volume: number;
   readonly author: string;
@@ -61,8 +61,12 @@ export class Planner {
     this.nodes = new VolumeNodes(context.entries, context.volume);
   }
 
-  /** Follows a path; with `parents`, missing directories on the way are made. */
+  /**
+   * Follows a path; with `parents`, missing directories on the way are made. Throws `name_too_long` for
+   * one that was joined of two and is no path any more.
+   */
   resolve(path: string, parents = false): Resolved {
+    checkExtent(path);
     const directory = parentPath(path);
     if (parents) this.makeDirectories(directory);
     const known = this.#directories.get(directory);

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LogEngine } from '../log/engine.ts';
+import type { PathExtent } from '../format/path.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import type { System } from './system.ts';
 import type { QuotaRow } from './system-view.ts';
@@ -49,6 +50,11 @@ export class Quotas {
   /** What is below a node, as a change that is being planned sees it. */
   below(volume: number, node: number): Usage {
     return this.#pending.below(volume, node);
+  }
+
+  /** The same: by how much paths below a directory are at most deeper and longer than its own. */
+  extentBelow(volume: number, node: number): PathExtent {
+    return this.#pending.extentBelow(volume, node);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { GdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
+import type { PathExtent } from '../format/path.ts';
 import { ROOT_NODE } from '../format/tree-fold.ts';
 import { prepareAll } from '../storage/index-db.ts';
 import type { QuotaRow } from './system-view.ts';
@@ -24,6 +25,12 @@ const SQL = {
       WHERE e.volume = ?1 AND e.kind = ${NodeKind.DIRECTORY}
     ) SELECT sum(size) AS bytes, count(*) AS entries FROM entry
     WHERE volume = ?1 AND parent IN (SELECT node FROM directory)`,
+  extent: `WITH RECURSIVE below (node, kind, levels, bytes) AS (
+      VALUES (?2, ${NodeKind.DIRECTORY}, 0, 0)
+      UNION ALL SELECT e.node, e.kind, b.levels + 1, b.bytes + 1 + octet_length(e.name)
+      FROM below b JOIN entry e ON e.parent = b.node
+      WHERE b.kind = ${NodeKind.DIRECTORY} AND e.volume = ?1
+    ) SELECT max(levels) AS levels, max(bytes) AS bytes FROM below`,
 } as const;
 
 /** A volume between two counts of its records. */
@@ -48,6 +55,12 @@ export class UsageTable {
   /** What is below a node that is in the tree or was. */
   below(volume: number, node: number): Usage {
     return asUsage(this.#sql.below.get(volume, node));
+  }
+
+  /** By how much paths of what is below a directory are at most deeper and longer than its own. */
+  extentBelow(volume: number, node: number): PathExtent {
+    const row = this.#sql.extent.get(volume, node);
+    return { levels: Number(row?.['levels'] ?? 0), bytes: Number(row?.['bytes'] ?? 0) };
   }
 
   /** Of the whole volume, which has `count` records; undefined if nobody has counted. */

@@ -66,6 +66,16 @@ test('ChunkTable finds a chunk that comes after it was asked for', (context) => 
   assert.deepEqual(table.find(VOLUME, digest(1)), at(10));
 });
 
+test('ChunkTable finds a chunk although another was asked for that begins alike, while it waited', (context) => {
+  const opened = openTable(context);
+  const { table } = opened;
+  table.add(VOLUME, digest(1), at(10));
+  assert.equal(table.find(VOLUME, digest(2)), undefined);
+  store(opened);
+  assert.deepEqual(table.find(VOLUME, digest(1)), at(10));
+  assert.equal(table.find(VOLUME, digest(2)), undefined);
+});
+
 test('ChunkTable has one row of a chunk that comes again before, while and after it is stored', (context) => {
   const opened = openTable(context);
   const { table, index } = opened;

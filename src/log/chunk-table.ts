@@ -156,12 +156,14 @@ export class ChunkTable {
     volume: number,
     digest: Uint8Array,
   ): { readonly location: FrameLocation | undefined; readonly pending?: Pending } {
-    const pending = this.#pending.get(volume)?.get(digest);
+    const waiting = this.#pending.get(volume);
+    const pending = waiting?.get(digest);
     if (pending !== undefined) return { location: pending.location, pending };
     const key = shortKey(digest);
     if (this.#absent.get(volume)?.has(key) === true) return { location: undefined };
     const rows = this.#writer.places.all(volume, key);
-    if (rows.length === 0) this.#noteAbsent(volume, key);
+    const willHaveRow = waiting?.hasKeyOf(digest) === true;
+    if (rows.length === 0 && !willHaveRow) this.#noteAbsent(volume, key);
     const row = rows.find((found) => bytesEqual(found['digest'] as Uint8Array, digest));
     return { location: row === undefined ? undefined : locationOf(row) };
   }

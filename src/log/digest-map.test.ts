@@ -25,9 +25,13 @@ test('DigestMap finds, replaces and forgets values, also where short keys are th
   assert.equal(map.size, 4);
   assert.equal(map.get(digest(1, 2))?.is, 'e');
   assert.equal(map.get(digest(2, 2)), undefined);
+  assert.equal(map.hasKeyOf(digest(2, 2)), true);
+  assert.equal(map.hasKeyOf(digest(3, 1)), false);
   assert.deepEqual([...map.values()].map(({ is }) => is).toSorted(), ['a', 'c', 'd', 'e']);
   for (const gone of [digest(1, 1), digest(1, 4), digest(2, 1)]) map.delete(gone);
   assert.deepEqual([...map.values()].map(({ is }) => is).toSorted(), ['d', 'e']);
   assert.equal(map.size, 2);
   assert.equal(map.get(digest(2, 1)), undefined);
+  assert.equal(map.hasKeyOf(digest(2, 1)), false);
+  assert.equal(map.hasKeyOf(digest(1, 1)), true);
 });

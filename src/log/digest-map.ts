@@ -18,6 +18,11 @@ export class DigestMap<Value extends { readonly digest: Uint8Array }> {
     return this.#found.get(shortKey(digest))?.find((value) => bytesEqual(value.digest, digest));
   }
 
+  /** Is there a value whose digest has the short key of this one? */
+  hasKeyOf(digest: Uint8Array): boolean {
+    return this.#found.has(shortKey(digest));
+  }
+
   /** In the place of the one with the same digest, if there is one. */
   set(value: Value): void {
     const key = shortKey(value.digest);

@@ -1,198 +1,15 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
+import { LogFixture, newLog } from '../../test/support/log-fixture.ts';
 import { outcome } from '../../test/support/store.ts';
 import { bytesEqual, hexEncode, utf8Encode } from '../base/bytes.ts';
 import { crc32, sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { parseCheckpoint } from '../format/checkpoint.ts';
-import { decodeCommit, ZERO_DIGEST } from '../format/commit.ts';
-import { HashAlgorithm, LogKind, NodeKind } from '../format/generated/gdpfs_pb.js';
-import { MerkleFrontier } from '../format/merkle.ts';
-import { EMPTY_STATE_ROOT } from '../format/state-node.ts';
-import { encodePolicyRecord } from '../format/policy.ts';
-import {
-  encodeFchunk,
-  encodeFileMeta,
-  encodeRecord,
-  FORMAT_VERSION,
-  logName,
-} from '../format/records.ts';
-import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
-import type { Fold, PlacedRecord } from './fold.ts';
-import { fsckStore } from './fsck.ts';
-import { KeyStore } from './key-store.ts';
-import { type OpenedLog, openLog } from './open.ts';
-import type { Transaction } from './transaction.ts';
-
-/** The layer above, as simple as it can be: a table of the names that were appended. */
-class NameFold implements Fold {
-  #insert: StatementSync | undefined;
-
-  apply(database: DatabaseSync, { volume, seq, body }: PlacedRecord): void {
-    if (body.case !== 'dentry') return;
-    const { name = '' } = body.value;
-    if (name === 'unfoldable') throw new GdpfsError('corrupt', 'cannot fold it');
-    this.#insert ??= database.prepare('INSERT INTO name (volume, seq, name) VALUES (?, ?, ?)');
-    this.#insert.run(volume, seq, name);
-  }
-
-  mark(): number {
-    return 0;
-  }
-
-  rollback(): void {}
-
-  settle(): void {}
-
-  stateRoot(): Uint8Array {
-    return EMPTY_STATE_ROOT;
-  }
-}
-
-const SCHEMA = 'CREATE TABLE name (volume INTEGER, seq INTEGER, name TEXT)';
-
-/** A log engine in a folder of its own, with one log. */
-class Fixture implements AsyncDisposable {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'gdpfs-log-'));
-  keys = new KeyStore(join(this.#folder, 'keys'));
-  nowMs = 1_000_000;
-  /** Name of the log, and its number in the index. */
-  log: Uint8Array = new Uint8Array(0);
-  id = 0;
-  #opened: OpenedLog | undefined;
-
-  static async open(): Promise<Fixture> {
-    const fixture = new Fixture();
-    await fixture.reopen();
-    const { state, records } = newLog(fixture.keys);
-    fixture.log = state.name;
-    fixture.id = await fixture.engine.run((transaction) => transaction.createLog(state, records));
-    return fixture;
-  }
-
-  get opened(): OpenedLog {
-    assert(this.#opened !== undefined, 'it is open');
-    return this.#opened;
-  }
-
-  get engine(): OpenedLog['engine'] {
-    return this.opened.engine;
-  }
-
-  async openAgain(rebuild: boolean, directory = join(this.#folder, 'store')): Promise<OpenedLog> {
-    return await openLog({
-      directory,
-      signer: this.keys,
-      clock: { now: () => this.nowMs },
-      fold: new NameFold(),
-      schema: SCHEMA,
-      warn: () => undefined,
-      rebuild,
-    });
-  }
-
-  async reopen(rebuild = false): Promise<void> {
-    await this.#opened?.[Symbol.asyncDispose]();
-    this.keys = new KeyStore(join(this.#folder, 'keys'));
-    this.#opened = await this.openAgain(rebuild);
-  }
-
-  /** What a check finds wrong. */
-  async fsck(): Promise<string[]> {
-    await this.#opened?.[Symbol.asyncDispose]();
-    const { problems } = await fsckStore({ directory: join(this.#folder, 'store') });
-    this.#opened = await this.openAgain(false);
-    return problems.map(({ what }) => what);
-  }
-
-  /** The store as a process leaves it that is killed now. */
-  async openKilled(): Promise<OpenedLog> {
-    const directory = join(this.#folder, 'killed');
-    const filter = (path: string): boolean => !path.endsWith('-shm');
-    cpSync(join(this.#folder, 'store'), directory, { recursive: true, filter });
-    return await this.openAgain(false, directory);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.opened[Symbol.asyncDispose]();
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  /** Appends dentries with these names as one change; returns the last seq. */
-  append(transaction: Transaction, ...names: string[]): number {
-    let seq = -1;
-    for (const name of names)
-      seq = transaction.append(this.id, { case: 'dentry', value: { name } });
-    return seq;
-  }
-
-  async run(...names: string[]): Promise<number> {
-    return await this.engine.run((transaction) => this.append(transaction, ...names));
-  }
-
-  /** What the layer above has folded and committed. */
-  names(): string[] {
-    const rows = this.opened.reader.prepare('SELECT name FROM name ORDER BY seq').all();
-    return rows.map((row) => String(row['name']));
-  }
-
-  /** Checks all commits of the log; returns their times and how many records each has. */
-  async verify(): Promise<{ readonly timesMs: number[]; readonly counts: number[] }> {
-    let state: ChainState | undefined;
-    const timesMs: number[] = [];
-    const counts: number[] = [];
-    for (const bytes of await this.engine.readCommits(this.id, { seq: 0, limit: 1000 })) {
-      const commit = decodeCommit(bytes);
-      state = verifyCommit(state, commit);
-      timesMs.push(parseCheckpoint(commit.checkpoint).checkpoint.timeMs);
-      counts.push(commit.records.length);
-    }
-    assert.equal(state?.count, this.engine.volumes.byName(this.log)?.count);
-    return { timesMs, counts };
-  }
-}
-
-function newLog(keys: KeyStore): { readonly state: ChainState; readonly records: Uint8Array[] } {
-  const owner = keys.create();
-  const writer = keys.create();
-  const meta = encodeRecord({
-    case: 'meta',
-    value: {
-      version: FORMAT_VERSION,
-      kind: LogKind.DIRECTORY,
-      hash: HashAlgorithm.SHA256,
-      nonce: new Uint8Array(randomBytes(16)),
-      ownerKey: owner.publicKey,
-    },
-  });
-  const name = logName(meta);
-  const policy = encodePolicyRecord({
-    volume: name,
-    policy: { epoch: 1, writerKey: writer.publicKey, historyDays: 30, rotations: [] },
-    ownerKey: owner.privateKey,
-  });
-  keys.save(name, { owner, writer });
-  const state: ChainState = {
-    name,
-    kind: LogKind.DIRECTORY,
-    ownerKey: owner.publicKey,
-    writerKey: writer.publicKey,
-    epoch: 1,
-    policy,
-    count: 0,
-    frontier: new MerkleFrontier().encode(),
-    previous: ZERO_DIGEST,
-    timeMs: 0,
-    state: undefined,
-  };
-  return { state, records: [meta, policy] };
-}
+import { ZERO_DIGEST } from '../format/commit.ts';
+import { NodeKind } from '../format/generated/gdpfs_pb.js';
+import { encodeFchunk, encodeFileMeta, logName } from '../format/records.ts';
 
 function chunkOf(text: string): { readonly data: Uint8Array; readonly digest: Uint8Array } {
   const data = utf8Encode(text);
@@ -219,7 +36,7 @@ function fileLog(nonce: number): { readonly log: Uint8Array; readonly records: U
 
 describe('LogEngine.run()', () => {
   it('commits the changes of one turn together', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const seqs = await Promise.all([fixture.run('a', 'b'), fixture.run('c'), fixture.run('d')]);
     assert.deepEqual(seqs, [3, 4, 5]);
     assert.deepEqual(fixture.names(), ['a', 'b', 'c', 'd']);
@@ -227,7 +44,7 @@ describe('LogEngine.run()', () => {
   });
 
   it('leaves no trace of a change that is refused, and keeps those around it', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const { log, records } = fileLog(1);
     const refused = async (): Promise<unknown> =>
       fixture.engine.run((transaction) => {
@@ -259,13 +76,13 @@ describe('LogEngine.run()', () => {
   });
 
   it('writes nothing for changes that append nothing', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     assert.equal(await fixture.engine.run(() => 'nothing'), 'nothing');
     assert.deepEqual((await fixture.verify()).counts, [2]);
   });
 
   it('puts changes that do not fit into one commit into several', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const count = Math.floor(LIMITS.commitRecordsMax * 0.6);
     const many = async (letter: string): Promise<number> =>
       fixture.run(...Array.from({ length: count }, () => letter));
@@ -275,7 +92,7 @@ describe('LogEngine.run()', () => {
   });
 
   it('refuses a change that is too large for a commit, and goes on', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const names = Array.from({ length: LIMITS.commitRecordsMax + 1 }, () => 'x');
     const outcomes = await Promise.all([
       outcome(fixture.run('a')),
@@ -287,7 +104,7 @@ describe('LogEngine.run()', () => {
   });
 
   it('shows pending state to later changes of the batch, and to readers only what is durable', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const count = (database: DatabaseSync): number =>
       Number(database.prepare('SELECT count(*) AS n FROM name').get()?.['n']);
     const [, seen] = await Promise.all([
@@ -298,7 +115,7 @@ describe('LogEngine.run()', () => {
   });
 
   it('never lets time run backwards in a log', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     for (const [name, nowMs] of [
       ['a', 5_000_000],
       ['b', 3_000_000],
@@ -316,7 +133,7 @@ describe('LogEngine.run()', () => {
   });
 
   it('refuses the changes of a log whose key is missing, and not those beside them', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     fixture.keys.remove(fixture.log);
     await fixture.reopen();
     const { state, records } = newLog(fixture.keys);
@@ -331,7 +148,7 @@ describe('LogEngine.run()', () => {
 
 describe('file logs', () => {
   it('are written once, and go on only where they end', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const { log, records } = fileLog(1);
     const add = async (firstSeq: number, added: readonly Uint8Array[]): Promise<unknown> =>
       fixture.engine.run((transaction) => {
@@ -363,7 +180,7 @@ describe('file logs', () => {
 
 describe('chunks', () => {
   it('are there once they are durable, more than wait for the index too, also after a restart', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const appended = Array.from({ length: 90 }, (_, part) =>
       Array.from({ length: 100 }, (__, index) => chunkOf(`chunk ${part} ${index}`)),
     );
@@ -381,7 +198,7 @@ describe('chunks', () => {
   });
 
   it('that wait for their file while others are committed are there after a kill', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const waiting = chunkOf('waiting');
     const used = chunkOf('used');
     await fixture.engine.appendChunks(fixture.log, [waiting]);
@@ -404,7 +221,7 @@ describe('chunks', () => {
   });
 
   it('that are not stored, or not what is expected, are corrupt', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const { data, digest } = chunkOf('data');
     await fixture.engine.appendChunks(fixture.log, [{ data, digest }]);
     const good = { offset: 0, length: 4, checksum: crc32(data), digest };
@@ -419,14 +236,14 @@ describe('chunks', () => {
 
 describe('openLog()', () => {
   it('refuses a store that is open already', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     assert.equal(await outcome(fixture.openAgain(false)), 'locked');
     await fixture.reopen();
     await fixture.run('a');
   });
 
   it('brings back tables, logs and answers to requests from the segments alone', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     const request = { principal: 'alice', id: 'r', fingerprint: sha256(utf8Encode('asked')) };
     const first = await fixture.engine.run((transaction) => fixture.append(transaction, 'a', 'b'), {
       request,
@@ -445,7 +262,7 @@ describe('openLog()', () => {
 
 describe('fsckStore()', () => {
   it('finds a checkpoint whose state map is not that of the tree', async () => {
-    await using fixture = await Fixture.open();
+    await using fixture = await LogFixture.open();
     assert.deepEqual(await fixture.fsck(), []);
     // The fold of this test says that nothing is in the tree, whatever is.
     const value = { name: 'd', kind: NodeKind.DIRECTORY };

@@ -35,11 +35,12 @@ export function grantsBelow(
   return grants.filter((grant) => grant.path === top || isBelow(grant.path ?? '', top));
 }
 
-/** Grants to a subject in all volumes. */
+/** Grants to a subject in all volumes. Throws `not_found` for an unknown subject. */
 export function grantsTo(
   { fs, system }: { readonly fs: FileSystem; readonly system: System },
   subject: string,
 ): Grant[] {
+  requireSubject(system.view, subject, 'list the grants to');
   const volumes = fs.listVolumes();
   return system.view.grantsTo(subject).flatMap((row) => {
     const volume = volumes.find(({ name }) => bytesEqual(name, row.volume));
@@ -56,7 +57,7 @@ export async function setGrant(
   const permission = PERMISSIONS[name];
   const row = { volume: volume.name, node, subject, permission };
   return await system.change((state) => {
-    requireSubject(state, subject);
+    requireSubject(state, subject, 'grant to');
     const others = state.grantsTo(subject, volume.name).filter((grant) => grant.node !== node);
     if (others.length >= LIMITS.grantsPerSubjectMax) {
       const object = `to "${subject}" in volume "${volume.alias}"`;
@@ -101,9 +102,9 @@ export function grantJson(
   };
 }
 
-function requireSubject(state: SystemView, subject: string): void {
+function requireSubject(state: SystemView, subject: string, verb: string): void {
   if (subject === EVERYONE) return;
   const group = groupOfSubject(subject);
-  if (group === undefined) requirePrincipal(state, subject, 'grant to');
-  else requireGroup(state, group, 'grant to');
+  if (group === undefined) requirePrincipal(state, subject, verb);
+  else requireGroup(state, group, verb);
 }

@@ -17,6 +17,9 @@ export async function changeGroup(system: System, change: GroupChange): Promise<
   return await system.change((state) => {
     if (add.length === 0 && remove.length > 0) requireGroup(state, name, 'remove from');
     for (const principal of add) requirePrincipal(state, principal, `add to group "${name}"`);
+    for (const principal of remove) {
+      requirePrincipal(state, principal, `remove from group "${name}"`);
+    }
     const members = new Set([...state.members(name), ...add]);
     for (const principal of remove) members.delete(principal);
     if (members.size > LIMITS.groupMembersMax) {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type ErrorCode, isGdpfsError } from '../base/errors.ts';
+import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import { openFileSystem, type OpenedFileSystem } from '../fs/open.ts';
@@ -12,6 +12,7 @@ import { decodeToken, encodeToken } from '../wire/token.ts';
 import { createCertificateRequest, generateKey } from '../wire/x509.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
 import { createInvitation, redeemInvitation } from './invitations.ts';
+import { rejectsWith } from '../../test/support/rejects.ts';
 
 let folder: string;
 let nowMs: number;
@@ -55,13 +56,6 @@ async function redeem(token: string) {
   return await redeemInvitation(services(), { token, csrPem });
 }
 
-function rejects(promise: Promise<unknown>, code: ErrorCode, pattern = /./): Promise<void> {
-  return assert.rejects(
-    promise,
-    (error) => isGdpfsError(error, code) && pattern.test(error.message),
-  );
-}
-
 test('redeemInvitation() makes the principal and a certificate that names it', async () => {
   const { token, principal, expiresMs } = await invite('alice', Role.ADMIN);
   assert.equal(principal, 'alice');
@@ -94,7 +88,7 @@ test('redeemInvitation() takes a token once, however many try at the same time',
   const failures = results.filter((result) => result.status === 'rejected');
   assert.equal(failures.length, 7);
   for (const { reason } of failures) assert(isGdpfsError(reason, 'bad_token'), String(reason));
-  await rejects(redeem(token), 'bad_token', /used already/);
+  await rejectsWith(redeem(token), 'bad_token', /used already/);
 });
 
 test('redeemInvitation() remembers used tokens after a restart and without the index', async () => {
@@ -104,7 +98,7 @@ test('redeemInvitation() remembers used tokens after a restart and without the i
   for (const rebuild of [false, true]) {
     await store[Symbol.asyncDispose]();
     await open(rebuild);
-    await rejects(redeem(used.token), 'bad_token', /used already/);
+    await rejectsWith(redeem(used.token), 'bad_token', /used already/);
   }
   assert.equal((await redeem(unused.token)).principal, 'bob');
 });
@@ -113,18 +107,18 @@ test('redeemInvitation() refuses expired, unknown, foreign and damaged tokens', 
   const { token, expiresMs } = await invite('alice');
   const { caFingerprint, secret } = decodeToken(token);
   const unknown = encodeToken({ caFingerprint, secret: secret.map((byte) => byte ^ 1) });
-  await rejects(redeem(unknown), 'bad_token', /does not know/);
+  await rejectsWith(redeem(unknown), 'bad_token', /does not know/);
   const foreign = encodeToken({ caFingerprint: caFingerprint.map((byte) => byte ^ 1), secret });
-  await rejects(redeem(foreign), 'bad_token', /another server/);
-  await rejects(redeem(token.slice(1)), 'bad_token');
+  await rejectsWith(redeem(foreign), 'bad_token', /another server/);
+  await rejectsWith(redeem(token.slice(1)), 'bad_token');
   nowMs = expiresMs + 1;
-  await rejects(redeem(token), 'bad_token', /expired/);
+  await rejectsWith(redeem(token), 'bad_token', /expired/);
   assert.equal(store.system.view.principal('alice'), undefined);
 });
 
 test('redeemInvitation() keeps a token good when the certificate request is bad', async () => {
   const { token } = await invite('alice');
-  await rejects(redeemInvitation(services(), { token, csrPem: 'x' }), 'bad_request');
+  await rejectsWith(redeemInvitation(services(), { token, csrPem: 'x' }), 'bad_request');
   assert.equal((await redeem(token)).principal, 'alice');
 });
 
@@ -141,10 +135,10 @@ test('redeemInvitation() enrols a principal once more, as another enrolment', as
 
 test('createInvitation() refuses bad names, and another role for a known principal', async () => {
   for (const name of ['', 'Alice', 'a/b', 'x'.repeat(65)])
-    await rejects(invite(name), 'bad_request');
+    await rejectsWith(invite(name), 'bad_request');
   const early = await invite('alice', Role.ADMIN);
   await redeem((await invite('alice')).token);
-  await rejects(invite('alice', Role.ADMIN), 'exists', /role "user"/);
+  await rejectsWith(invite('alice', Role.ADMIN), 'exists', /role "user"/);
   // Nor through an invitation that is older than the principal.
-  await rejects(redeem(early.token), 'exists', /role "user"/);
+  await rejectsWith(redeem(early.token), 'exists', /role "user"/);
 });

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { type ErrorCode, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
 import type { SystemRecordInit } from '../format/records.ts';
 import { openFileSystem, type OpenedFileSystem } from '../fs/open.ts';
 import { createCertificateRequest, generateKey } from '../wire/x509.ts';
 import { temporaryDirectory } from '../../test/support/server.ts';
+import { rejectsWith } from '../../test/support/rejects.ts';
 import { type CertificateAuthority, openCertificateAuthority } from './ca.ts';
 import { createInvitation, redeemInvitation } from './invitations.ts';
 import { type Enrolled, renewCertificate } from './renewal.ts';
@@ -52,10 +52,6 @@ async function revoke(value: Partial<Enrolled>): Promise<void> {
   await store.system.change(() => ({ records: [record], result: undefined }));
 }
 
-function rejects(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
-  return assert.rejects(promise, (error) => isGdpfsError(error, code));
-}
-
 test('renewCertificate() issues and records a certificate of the same enrolment', async () => {
   const alice = await enrolAlice();
   nowMs += 20 * 24 * 3600 * 1000;
@@ -81,12 +77,12 @@ test('renewCertificate() issues and records a certificate of the same enrolment'
 test('renewCertificate() refuses whoever was revoked and records nothing', async () => {
   const first = await enrolAlice();
   await revoke({ enrolment: first.enrolment });
-  await rejects(renew(first), 'certificate_invalid');
+  await rejectsWith(renew(first), 'certificate_invalid');
   const second = await enrolAlice();
   await renew(second);
   await revoke({ principal: 'alice' });
-  await rejects(renew(second), 'certificate_invalid');
-  await rejects(renew({ ...second, principal: 'nobody' }), 'certificate_invalid');
+  await rejectsWith(renew(second), 'certificate_invalid');
+  await rejectsWith(renew({ ...second, principal: 'nobody' }), 'certificate_invalid');
 });
 
 test('renewCertificate() refuses what is no request', async () => {
@@ -94,5 +90,5 @@ test('renewCertificate() refuses what is no request', async () => {
   const services = { system: store.system, authority };
   const { principal, enrolment } = alice;
   const bad = renewCertificate(services, { principal, enrolment, csrPem: 'no' });
-  await rejects(bad, 'bad_request');
+  await rejectsWith(bad, 'bad_request');
 });

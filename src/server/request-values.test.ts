@@ -15,7 +15,12 @@ test('parseMoment() tells seqs from times', () => {
   });
 });
 
-for (const text of ['9007199254740993', '2026-13-01T00:00:00Z', '2026-11-20T25:00:00Z']) {
+for (const text of [
+  '9007199254740993',
+  '2026-13-01T00:00:00Z',
+  '2026-11-20T25:00:00Z',
+  '2026-02-30T00:00:00Z',
+]) {
   test(`parseMoment() refuses "${text}"`, () => {
     assert.throws(
       () => parseMoment(text),

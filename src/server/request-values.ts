@@ -1,5 +1,6 @@
 import { parseDigest } from '../base/digest.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
+import { parseTime } from '../base/parse-time.ts';
 import type { Attributes, Moment } from '../fs/types.ts';
 import type { ByteRange } from '../wire/headers.ts';
 
@@ -15,8 +16,8 @@ export function parseMoment(text: string): Moment {
     const seq = Number(text);
     if (Number.isSafeInteger(seq)) return { kind: 'seq', seq };
   } else {
-    const timeMs = Date.parse(text);
-    if (Number.isSafeInteger(timeMs)) return { kind: 'time', timeMs };
+    const timeMs = parseTime(text);
+    if (timeMs !== undefined) return { kind: 'time', timeMs };
   }
   throw new GdpfsError('bad_request', `cannot use moment "${text}": no such seq or time`);
 }

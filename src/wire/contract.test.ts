@@ -54,6 +54,26 @@ test('every JSON object in a request body refuses unknown fields', () => {
   assert.deepEqual(open, ['Problem']);
 });
 
+test('every form that a value must have is also said in words', () => {
+  const patterns: string[] = [];
+  JSON.stringify(contract.document, (_, value: unknown) => {
+    const { pattern, 'x-gdpfs-need': need } = (value ?? {}) as Record<string, unknown>;
+    if (typeof pattern === 'string' && need === undefined) patterns.push(pattern);
+    return value;
+  });
+  assert.deepEqual(patterns, []);
+});
+
+test('every operation says what a refusal looks like', () => {
+  for (const [path, item] of Object.entries(contract.document.paths)) {
+    for (const [method, { responses }] of Object.entries(item as unknown as Responses)) {
+      assert('default' in responses, `${method} ${path}`);
+    }
+  }
+});
+
+type Responses = Readonly<Record<string, { readonly responses: object }>>;
+
 test('every request body names a limit', () => {
   for (const { id, bodies } of contract.operations) {
     for (const [type, rule] of bodies) assert.ok(rule.bytesMax > 0, `${id} ${type}`);
@@ -107,7 +127,11 @@ const queryFaults: readonly [id: string, query: string, message: RegExp][] = [
   ['filesGet', 'path=/v&__proto__=1', /unknown parameter "__proto__"/],
   ['filesGet', 'path=/v&path=/w', /"path" is given twice/],
   ['filesGet', 'path=v', /parameter "path" has another form, need `\/` at the start/],
-  ['filesGet', 'path=/v&list=all', /parameter "list" has an unknown value, need one of "children"/],
+  [
+    'filesGet',
+    'path=/v&list=all',
+    /parameter "list" has an unknown value, need one of "children", "recursive"$/,
+  ],
   ['filesGet', 'path=/v&list=children&limit=0', /parameter "limit" must be >= 1/],
   ['filesGet', 'path=/v&limit=10001', /parameter "limit" must be <= 10000/],
   ['filesGet', 'path=/v&limit=1e3', /parameter "limit" must be integer/],
@@ -130,7 +154,7 @@ const queryFaults: readonly [id: string, query: string, message: RegExp][] = [
   [
     'storageFileChunksGet',
     'path=/v/f&ranges=0-10',
-    /parameter "ranges" has another form, need to match \^/,
+    /parameter "ranges" has another form, need OFFSET:LENGTH, several with/,
   ],
   ['whoamiGet', 'path=/v', /unknown parameter "path"/],
 ];
@@ -174,7 +198,11 @@ for (const [id, body] of goodBodies) {
 
 const bodyFaults: readonly [id: string, body: unknown, message: RegExp][] = [
   ['filesPost', { path: '/v/a' }, /"kind"/],
-  ['filesPost', { path: '/v/a', kind: 'socket' }, /field "kind" has an unknown value/],
+  [
+    'filesPost',
+    { path: '/v/a', kind: 'socket' },
+    /field "kind" has an unknown value, need one of "directory", "file", /,
+  ],
   ['filesPost', { path: '/v/a', kind: 'directory', size: 1 }, /unknown field "size"/],
   ['filesPost', { path: '/v/a', kind: 'append' }, /missing field "content"/],
   ['filesPost', { path: '/v/a', kind: 'upload', size: -1 }, /field "size" must be >= 0/],

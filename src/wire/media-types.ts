@@ -16,6 +16,8 @@ export const MEDIA_TYPES = {
   listing: 'application/vnd.gdpfs.listing',
   /** Some small files: where the content of each lies, and the content. */
   files: 'application/vnd.gdpfs.files',
+  /** Directories, links and small files on their way into a volume. */
+  entries: 'application/vnd.gdpfs.entries',
   /** Records, each as uint32 length | bytes. */
   records: 'application/vnd.gdpfs.records',
   /** Commits, each as uint32 length | bytes. */

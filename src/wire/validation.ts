@@ -20,7 +20,7 @@ export class SchemaCompiler {
   });
 
   constructor(document: OpenApiDocument) {
-    const $defs = this.#relocate(document.components.schemas);
+    const $defs = this.#relocate(withTags(document.components.schemas));
     this.#ajv.addSchema({ $id: SCHEMAS_ID, $defs });
   }
 
@@ -34,6 +34,29 @@ export class SchemaCompiler {
       text.replaceAll('"#/components/schemas/', `"${SCHEMAS_ID}#/$defs/`),
     ) as JsonSchema;
   }
+}
+
+/** Says of each union what its tag may be: the validator tells only that it is something else. */
+function withTags(schemas: OpenApiDocument['components']['schemas']): JsonSchema {
+  const tagged = Object.entries(schemas).map(([name, schema]) => {
+    const { discriminator, oneOf: members } = schema as Partial<Union>;
+    if (discriminator === undefined || members === undefined) return [name, schema];
+    const tags = members.map(({ $ref }) => {
+      const member = schemas[$ref.slice('#/components/schemas/'.length)] as Partial<Member>;
+      return member.properties?.[discriminator.propertyName]?.const;
+    });
+    return [name, { ...schema, [NEED]: oneOf(tags) }];
+  });
+  return Object.fromEntries(tagged) as JsonSchema;
+}
+
+interface Union {
+  readonly discriminator: { readonly propertyName: string };
+  readonly oneOf: readonly { readonly $ref: string }[];
+}
+
+interface Member {
+  readonly properties: Readonly<Record<string, { readonly const?: unknown }>>;
 }
 
 /**
@@ -62,9 +85,11 @@ function describeFault(error: ErrorObject, member: string): string {
     case 'required':
       return `missing ${member} "${String(params['missingProperty'])}"${inside}`;
     case 'discriminator':
-      return `${member} "${String(params['tag'])}" has an unknown value`;
+      return `${member} "${String(params['tag'])}" has an unknown value, need ${String(error.parentSchema?.[NEED])}`;
     case 'enum':
-      return `${place} has an unknown value, need one of ${listOf(params['allowedValues'])}`;
+      return `${place} has an unknown value, need ${oneOf(params['allowedValues'])}`;
+    case 'const':
+      return `${place} has an unknown value, need ${oneOf([params['allowedValue']])}`;
     case 'pattern': {
       const need: unknown = error.parentSchema?.[NEED] ?? `to match ${String(params['pattern'])}`;
       return `${place} has another form, need ${String(need)}`;
@@ -74,8 +99,9 @@ function describeFault(error: ErrorObject, member: string): string {
   }
 }
 
-function listOf(values: unknown): string {
-  return Array.isArray(values) ? values.map((value) => JSON.stringify(value)).join(', ') : '';
+function oneOf(values: unknown): string {
+  const list = Array.isArray(values) ? values.map((value) => JSON.stringify(value)) : [];
+  return `${list.length > 1 ? 'one of ' : ''}${list.join(', ')}`;
 }
 
 /** For messages: hostile names may be long. */

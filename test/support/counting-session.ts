@@ -1,6 +1,23 @@
-/** A session that counts what its requests carry. */
+/** Sessions that tell of their requests. */
 import type { ApiRequest, Session } from '../../src/client/session.ts';
 
+/** A session with a look at each request before it is sent; it may throw. */
+export function watchRequests(session: Session, look: (request: ApiRequest) => void): Session {
+  return {
+    ...session,
+    request: async (request) => {
+      look(request);
+      return await session.request(request);
+    },
+  };
+}
+
+/** Does the request send chunks? */
+export function sendsFrames({ method, route }: ApiRequest): boolean {
+  return method === 'POST' && route === '/api/v1/storage/file/chunks';
+}
+
+/** Counts what its requests carry. */
 export interface CountingSession extends Session {
   /** Requests so far, by method and route. */
   readonly requests: ReadonlyMap<string, number>;

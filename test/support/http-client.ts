@@ -1,6 +1,7 @@
-/** Plain HTTP for tests of the server: no retries, no interpretation. */
+/** Plain HTTP for tests of the server: no retries. Every answer must be one that the contract promises. */
 import assert from 'node:assert/strict';
 import { Client, type Dispatcher } from 'undici';
+import { type Answer, assertPromised } from './promised-answer.ts';
 
 export interface HttpClientOptions {
   readonly url: string;
@@ -20,16 +21,8 @@ export interface HttpRequest {
   readonly type?: string;
 }
 
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly bytes: Uint8Array;
-  readonly text: string;
-  /** The body as JSON, if it is that. */
-  readonly json: unknown;
-  /** `code` of a problem document. */
-  readonly code: string | undefined;
-}
+/** `json` is the body as JSON, if it is that; `code` that of a problem document. */
+export type HttpAnswer = Answer;
 
 /** One kept-alive connection. */
 export class HttpClient implements AsyncDisposable {
@@ -62,7 +55,10 @@ export class HttpClient implements AsyncDisposable {
     const text = new TextDecoder().decode(bytes);
     const parsed = /json/.test(String(answer.headers['content-type'])) ? parse(text) : undefined;
     const code = (parsed as { code?: string } | undefined)?.code;
-    return { status: answer.statusCode, headers: answer.headers, bytes, text, json: parsed, code };
+    const { statusCode: status, headers: fields } = answer;
+    const whole = { status, headers: fields, bytes, text, json: parsed, code };
+    assertPromised(method, path, whole);
+    return whole;
   }
 
   /** The same caller on a connection of its own. */

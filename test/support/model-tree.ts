@@ -1,32 +1,19 @@
 /**
- * A volume as a plain tree in memory: what src/fs must do, written without any of it. Nodes are
- * numbered in a table; a directory maps names to numbers. A removed node stays in the table, with
- * its children, out of reach. Changes are strings and numbers only, so that they print well.
+ * A volume as a plain tree in memory: what src/fs must do, written without any of it. Changes are
+ * strings and numbers only, so that they print well.
  */
-import type { ErrorCode } from '../../src/base/errors.ts';
-
-/** One chunk: where it begins, and its bytes as ASCII. */
-interface ModelChunk {
-  readonly offset: number;
-  readonly text: string;
-}
-
-export interface ModelContent {
-  readonly size: number;
-  readonly chunks: readonly ModelChunk[];
-}
-
-type Shape =
-  | { readonly kind: 'directory'; readonly children: Map<string, number> }
-  | { readonly kind: 'file'; content: ModelContent }
-  | { readonly kind: 'symlink'; readonly target: string };
-
-type ModelNode = Shape & { mode: number; mtimeUs: number };
-
-interface Attributes {
-  readonly mode?: number;
-  readonly mtimeUs?: number;
-}
+import {
+  type Attributes,
+  type ModelChunk,
+  type ModelContent,
+  type ModelEntry,
+  type ModelNode,
+  ModelNodes,
+  type Place,
+  Refused,
+  ROOT,
+  type Shape,
+} from './model-nodes.ts';
 
 /** A state of the past, as an index into what the volume has been. */
 export interface PastState {
@@ -70,59 +57,31 @@ export type ModelChange =
   | { readonly kind: 'set'; readonly path: string; readonly attributes: Attributes }
   | { readonly kind: 'restore'; readonly path: string; readonly at: PastState };
 
-export interface ModelEntry {
-  readonly path: string;
-  readonly kind: Shape['kind'];
-  /** The model's own number of the node. */
-  readonly node: number;
-  readonly mode: number;
-  readonly mtimeUs: number;
-  readonly content?: ModelContent;
-  readonly target?: string;
-}
-
-/** Thrown for a change that is refused. */
-export class Refused extends Error {
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode) {
-    super(code);
-    this.code = code;
-  }
-}
-
-const ROOT = 0;
-
 /** One state. `copy` before every change: a refused one must leave no trace. */
 export class ModelTree {
-  readonly #nodes: Map<number, ModelNode>;
-  #count: number;
+  readonly #nodes: ModelNodes;
 
-  constructor(nodes: Map<number, ModelNode> = new Map(), count = 1) {
+  constructor(nodes: ModelNodes = new ModelNodes()) {
     this.#nodes = nodes;
-    this.#count = count;
-    if (nodes.size === 0) {
-      nodes.set(ROOT, { kind: 'directory', children: new Map(), mode: 0o755, mtimeUs: 0 });
-    }
   }
 
   copy(): ModelTree {
-    return new ModelTree(structuredClone(this.#nodes), this.#count);
+    return new ModelTree(this.#nodes.copy());
   }
 
   /** Everything below the root, parents first; in no order beyond that. */
   entries(): ModelEntry[] {
-    return this.#below(ROOT, '');
+    return this.#nodes.entries();
   }
 
   file(path: string): ModelContent | undefined {
-    const node = this.#lookup(path);
+    const node = this.#nodes.lookup(path);
     return node?.kind === 'file' ? node.content : undefined;
   }
 
   /** Throws `Refused` unless `path` is a file that can be written. */
   requireFile(path: string): void {
-    this.#writable(path);
+    this.#nodes.writable(path);
   }
 
   /** Makes the change or throws `Refused`, perhaps half-way. */
@@ -133,10 +92,10 @@ export class ModelTree {
         return this.#mkdir(change, nowUs);
       case 'symlink': {
         const { parent, name } = this.#targetOf(change, nowUs);
-        const old = this.#childOf(parent, name);
-        const kept = this.#kindOf(old) === 'symlink' ? old : undefined;
+        const old = this.#nodes.childOf(parent, name);
+        const kept = this.#nodes.kindOf(old) === 'symlink' ? old : undefined;
         const { target } = change;
-        return this.#place(
+        return this.#nodes.place(
           { parent, name, number: kept },
           this.#fresh({ kind: 'symlink', target }, change, nowUs),
         );
@@ -150,7 +109,7 @@ export class ModelTree {
       case 'remove':
         return this.#remove(change);
       case 'set': {
-        const node = this.#node(this.#existing(path));
+        const node = this.#nodes.node(this.#nodes.existing(path));
         node.mode = change.attributes.mode ?? node.mode;
         node.mtimeUs = change.attributes.mtimeUs ?? node.mtimeUs;
         return;
@@ -163,7 +122,7 @@ export class ModelTree {
   /** Rewrites a file from `offset` on. `text` of '' makes it end there. */
   extend(path: string, change: { offset: number; text: string; nowUs: number }): void {
     const { offset, text, nowUs } = change;
-    const node = this.#writable(path);
+    const node = this.#nodes.writable(path);
     const isCut = node.content.chunks.some(
       (chunk) => chunk.offset < offset && offset < chunk.offset + chunk.text.length,
     );
@@ -175,7 +134,7 @@ export class ModelTree {
   }
 
   truncate(path: string, size: number, nowUs: number): void {
-    const node = this.#writable(path);
+    const node = this.#nodes.writable(path);
     const chunks = node.content.chunks
       .map(({ offset, text }) => ({ offset, text: text.slice(0, Math.max(0, size - offset)) }))
       .filter(({ text }) => text !== '');
@@ -188,116 +147,117 @@ export class ModelTree {
     if (parents) {
       const existing = this.#makeDirectories(path, change, nowUs);
       if (existing === undefined || existing === ROOT) return;
-      const node = this.#node(existing);
+      const node = this.#nodes.node(existing);
       const { mode, mtimeUs } = change;
       node.mode = mode ?? node.mode;
       node.mtimeUs = mtimeUs ?? node.mtimeUs;
       return;
     }
     if (path === '') throw new Refused('exists');
-    const { parent, name } = this.#placeOf(path);
-    if (this.#childOf(parent, name) !== undefined) throw new Refused('exists');
+    const { parent, name } = this.#nodes.placeOf(path);
+    if (this.#nodes.childOf(parent, name) !== undefined) throw new Refused('exists');
     const directory = this.#fresh({ kind: 'directory', children: new Map() }, change, nowUs);
-    this.#place({ parent, name }, directory);
+    this.#nodes.place({ parent, name }, directory);
   }
 
   #put(change: Extract<ModelChange, { kind: 'put' }>, nowUs: number): void {
     const { parent, name } = this.#targetOf(change, nowUs);
-    const old = this.#childOf(parent, name);
-    const oldNode = old === undefined ? undefined : this.#node(old);
+    const old = this.#nodes.childOf(parent, name);
+    const oldNode = old === undefined ? undefined : this.#nodes.node(old);
     if (change.condition === 'absent' && old !== undefined) throw new Refused('exists');
     if (change.condition === 'other') throw new Refused('changed');
     if (change.condition === 'same' && oldNode?.kind !== 'file') throw new Refused('changed');
     const kept = oldNode?.kind === 'file' ? oldNode : undefined;
     const node = this.#fresh({ kind: 'file', content: contentOf(change.pieces) }, change, nowUs);
     if (change.mode === undefined && kept !== undefined) node.mode = kept.mode;
-    this.#place({ parent, name, number: kept === undefined ? undefined : old }, node);
+    this.#nodes.place({ parent, name, number: kept === undefined ? undefined : old }, node);
   }
 
   #rename(change: Extract<ModelChange, { kind: 'rename' }>): void {
     const { path, to, absent } = change;
-    const source = this.#existing(path);
+    const source = this.#nodes.existing(path);
     if (to === '') throw new Refused('exists');
-    const { parent, name } = this.#placeOf(to);
-    const target = this.#childOf(parent, name);
+    const { parent, name } = this.#nodes.placeOf(to);
+    const target = this.#nodes.childOf(parent, name);
     if (absent && target !== undefined) throw new Refused('exists');
     if (target === source) return;
-    const sourceIsDirectory = this.#kindOf(source) === 'directory';
+    const sourceIsDirectory = this.#nodes.kindOf(source) === 'directory';
     if (target !== undefined) {
-      const node = this.#node(target);
+      const node = this.#nodes.node(target);
       if (node.kind === 'directory' && !sourceIsDirectory) throw new Refused('is_a_directory');
       if (node.kind !== 'directory' && sourceIsDirectory) throw new Refused('not_a_directory');
       if (node.kind === 'directory' && node.children.size > 0) throw new Refused('not_empty');
     }
-    if (sourceIsDirectory && this.#contains(source, parent)) throw new Refused('bad_request');
-    this.#detach(source);
-    this.#childrenOf(parent).set(name, source);
+    if (sourceIsDirectory && this.#nodes.contains(source, parent)) throw new Refused('bad_request');
+    this.#nodes.detach(source);
+    this.#nodes.childrenOf(parent).set(name, source);
   }
 
   #copyTo(change: Extract<ModelChange, { kind: 'copy' }>, source: ModelTree, nowUs: number): void {
     const { path, to } = change;
     // The source is looked at as it is, unless a past state is asked for.
     const from = change.at === undefined ? this : source;
-    const number = path === '' ? ROOT : from.#find(path);
-    const original = from.#node(number);
+    const number = path === '' ? ROOT : from.#nodes.find(path);
+    const original = from.#nodes.node(number);
     if (original.kind === 'directory') {
       if (!change.recursive) throw new Refused('is_a_directory');
       if (to === '') throw new Refused('exists');
-      const place = this.#placeOf(to);
-      if (this.#childOf(place.parent, place.name) !== undefined) throw new Refused('exists');
-      if (number === ROOT || this.#contains(number, place.parent)) throw new Refused('bad_request');
+      const place = this.#nodes.placeOf(to);
+      if (this.#nodes.childOf(place.parent, place.name) !== undefined) throw new Refused('exists');
+      if (number === ROOT || this.#nodes.contains(number, place.parent))
+        throw new Refused('bad_request');
       this.#graft(from.copy(), number, place, nowUs);
       return;
     }
     const place = this.#targetOf({ path: to, parents: false }, nowUs);
-    const old = this.#childOf(place.parent, place.name);
-    const kept = this.#kindOf(old) === original.kind ? old : undefined;
-    this.#place({ ...place, number: kept }, structuredClone(original));
+    const old = this.#nodes.childOf(place.parent, place.name);
+    const kept = this.#nodes.kindOf(old) === original.kind ? old : undefined;
+    this.#nodes.place({ ...place, number: kept }, structuredClone(original));
   }
 
   /** Copies a node and all below it out of another tree. */
   #graft(from: ModelTree, number: number, place: Place, nowUs: number): void {
-    const original = from.#node(number);
-    if (original.kind !== 'directory') return this.#place(place, structuredClone(original));
-    this.#place(place, { ...original, children: new Map() });
-    const parent = this.#childOf(place.parent, place.name) ?? ROOT;
+    const original = from.#nodes.node(number);
+    if (original.kind !== 'directory') return this.#nodes.place(place, structuredClone(original));
+    this.#nodes.place(place, { ...original, children: new Map() });
+    const parent = this.#nodes.childOf(place.parent, place.name) ?? ROOT;
     for (const [name, child] of original.children)
       this.#graft(from, child, { parent, name }, nowUs);
   }
 
   #remove(change: Extract<ModelChange, { kind: 'remove' }>): void {
-    const number = this.#existing(change.path);
-    const node = this.#node(number);
+    const number = this.#nodes.existing(change.path);
+    const node = this.#nodes.node(number);
     const isDirectory = node.kind === 'directory';
     if (change.only === 'directory' && !isDirectory) throw new Refused('not_a_directory');
     if (change.only === 'file' && isDirectory) throw new Refused('is_a_directory');
     if (isDirectory && !change.recursive && node.children.size > 0) throw new Refused('not_empty');
-    this.#detach(number);
+    this.#nodes.detach(number);
   }
 
   #restore(path: string, past: ModelTree): void {
     if (path === '') throw new Refused('bad_request');
-    const number = past.#find(path);
-    const old = past.#node(number);
-    const place = this.#placeOf(path);
-    const standing = this.#childOf(place.parent, place.name);
+    const number = past.#nodes.find(path);
+    const old = past.#nodes.node(number);
+    const place = this.#nodes.placeOf(path);
+    const standing = this.#nodes.childOf(place.parent, place.name);
     if (standing !== undefined) {
-      const kind = this.#kindOf(standing);
+      const kind = this.#nodes.kindOf(standing);
       if (kind === 'directory' || kind !== old.kind) throw new Refused('exists');
-      return this.#place({ ...place, number: standing }, structuredClone(old));
+      return this.#nodes.place({ ...place, number: standing }, structuredClone(old));
     }
-    if (!this.#contains(ROOT, number)) {
+    if (!this.#nodes.contains(ROOT, number)) {
       // It comes back as itself, with what is below it now, be that out of a removed directory.
-      const gone = this.#node(number);
-      this.#detach(number);
+      const gone = this.#nodes.node(number);
+      this.#nodes.detach(number);
       const back =
         gone.kind === 'directory'
           ? { ...gone, mode: old.mode, mtimeUs: old.mtimeUs }
           : structuredClone(old);
-      return this.#place({ ...place, number }, back);
+      return this.#nodes.place({ ...place, number }, back);
     }
     if (old.kind === 'directory') throw new Refused('exists');
-    this.#place(place, structuredClone(old));
+    this.#nodes.place(place, structuredClone(old));
   }
 
   #fresh(shape: Shape, attributes: Attributes, nowUs: number): ModelNode {
@@ -309,37 +269,23 @@ export class ModelTree {
     };
   }
 
-  #place({ parent, name, number }: Place, node: ModelNode): void {
-    const assigned = number ?? this.#count;
-    if (number === undefined) this.#count += 1;
-    this.#nodes.set(assigned, node);
-    this.#childrenOf(parent).set(name, assigned);
-  }
-
-  #detach(number: number): void {
-    for (const node of this.#nodes.values()) {
-      if (node.kind !== 'directory') continue;
-      for (const [name, child] of node.children) if (child === number) node.children.delete(name);
-    }
-  }
-
   /** Number of the directory if it was there already. */
   #makeDirectories(path: string, attributes: Attributes, nowUs: number): number | undefined {
     let number: number = ROOT;
     let existed = true;
     const names = path === '' ? [] : path.split('/');
     for (const [index, name] of names.entries()) {
-      if (this.#kindOf(number) !== 'directory') throw new Refused('not_a_directory');
-      const child = this.#childOf(number, name);
+      if (this.#nodes.kindOf(number) !== 'directory') throw new Refused('not_a_directory');
+      const child = this.#nodes.childOf(number, name);
       existed = child !== undefined;
       if (child === undefined) {
         const own = index === names.length - 1 ? attributes : {};
         const directory = this.#fresh({ kind: 'directory', children: new Map() }, own, nowUs);
-        this.#place({ parent: number, name }, directory);
+        this.#nodes.place({ parent: number, name }, directory);
       }
-      number = this.#childOf(number, name) ?? ROOT;
+      number = this.#nodes.childOf(number, name) ?? ROOT;
     }
-    if (this.#kindOf(number) !== 'directory') throw new Refused('not_a_directory');
+    if (this.#nodes.kindOf(number) !== 'directory') throw new Refused('not_a_directory');
     return existed ? number : undefined;
   }
 
@@ -350,107 +296,11 @@ export class ModelTree {
     if (parents && path.includes('/')) {
       this.#makeDirectories(path.slice(0, path.lastIndexOf('/')), {}, nowUs);
     }
-    const place = this.#placeOf(path);
-    const old = this.#childOf(place.parent, place.name);
-    if (this.#kindOf(old) === 'directory') throw new Refused('is_a_directory');
+    const place = this.#nodes.placeOf(path);
+    const old = this.#nodes.childOf(place.parent, place.name);
+    if (this.#nodes.kindOf(old) === 'directory') throw new Refused('is_a_directory');
     return place;
   }
-
-  #placeOf(path: string): { readonly parent: number; readonly name: string } {
-    const names = path.split('/');
-    const name = names.pop() ?? '';
-    let parent: number = ROOT;
-    for (const step of names) {
-      const child = this.#childOf(parent, step);
-      if (child === undefined) throw new Refused('not_found');
-      if (this.#kindOf(child) !== 'directory') throw new Refused('not_a_directory');
-      parent = child;
-    }
-    return { parent, name };
-  }
-
-  #find(path: string): number {
-    const { parent, name } = this.#placeOf(path);
-    const number = this.#childOf(parent, name);
-    if (number === undefined) throw new Refused('not_found');
-    return number;
-  }
-
-  #existing(path: string): number {
-    if (path === '') throw new Refused('bad_request');
-    return this.#find(path);
-  }
-
-  #writable(path: string): Extract<ModelNode, { kind: 'file' }> {
-    const node = this.#node(path === '' ? ROOT : this.#find(path));
-    if (node.kind === 'directory') throw new Refused('is_a_directory');
-    if (node.kind === 'symlink') throw new Refused('not_a_file');
-    return node;
-  }
-
-  #lookup(path: string): ModelNode | undefined {
-    try {
-      return this.#node(path === '' ? ROOT : this.#find(path));
-    } catch (error) {
-      if (error instanceof Refused) return undefined;
-      throw error;
-    }
-  }
-
-  #node(number: number): ModelNode {
-    const node = this.#nodes.get(number);
-    if (node === undefined) throw new Error(`the model has no node ${number}`);
-    return node;
-  }
-
-  #kindOf(number: number | undefined): Shape['kind'] | undefined {
-    return number === undefined ? undefined : this.#node(number).kind;
-  }
-
-  #childrenOf(number: number): Map<string, number> {
-    const node = this.#node(number);
-    if (node.kind !== 'directory') throw new Error(`node ${number} of the model has no children`);
-    return node.children;
-  }
-
-  #childOf(parent: number, name: string): number | undefined {
-    return this.#childrenOf(parent).get(name);
-  }
-
-  /** Is `number` at or below `top`? */
-  #contains(top: number, number: number): boolean {
-    if (top === number) return true;
-    const node = this.#node(top);
-    if (node.kind !== 'directory') return false;
-    return [...node.children.values()].some((child) => this.#contains(child, number));
-  }
-
-  #below(number: number, path: string): ModelEntry[] {
-    const node = this.#node(number);
-    if (node.kind !== 'directory') return [];
-    return [...node.children].flatMap(([name, child]) => {
-      const childPath = path === '' ? name : `${path}/${name}`;
-      const below = this.#node(child);
-      const { kind, mode, mtimeUs } = below;
-      const entry = {
-        path: childPath,
-        kind,
-        node: child,
-        mode,
-        mtimeUs,
-        ...(below.kind === 'file' ? { content: below.content } : {}),
-        ...(below.kind === 'symlink' ? { target: below.target } : {}),
-      };
-      return [entry, ...this.#below(child, childPath)];
-    });
-  }
-}
-
-interface Place {
-  readonly parent: number;
-  readonly name: string;
-  /** The node that stays itself; a new one if absent. */
-  readonly number?: number | undefined;
 }
 
 function contentOf(pieces: readonly (string | { readonly hole: number })[]): ModelContent {

@@ -9,10 +9,15 @@ export function mountMemory(context: TestContext, path: string, bytes: number): 
   return mount(context, path, ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]);
 }
 
+/** Changes what a mounted file system allows: `ro`, or another `size=`. */
+export function remount(path: string, options: string): void {
+  execFileSync('mount', ['-o', `remount,${options}`, path]);
+}
+
 /** Mounts what is at `path` once more, read-only. */
 export function mountReadOnly(context: TestContext, path: string): boolean {
   if (!mount(context, path, ['--bind', path, path])) return false;
-  execFileSync('mount', ['-o', 'remount,bind,ro', path]);
+  remount(path, 'bind,ro');
   return true;
 }
 

@@ -59,11 +59,17 @@ export interface ServerInProcessOptions {
   readonly turnMs?: number;
 }
 
-/** Starts the real server in this process. */
+/** Of tests to which no proxy matters: once is enough. */
+export const NO_MATTER_OF_PROXIES = {
+  skip: process.env['GDPFS_TEST_INGRESS'] !== undefined && 'nothing goes through the proxy',
+};
+
+/** Starts the real server in this process, where no proxy is in front of it. */
 export async function startServerHere(
   dataDirectory: string,
   { clock = systemClock, logLines, ...more }: ServerInProcessOptions = {},
 ): Promise<TestServer> {
+  assert(process.env['GDPFS_TEST_INGRESS'] === undefined, 'these tests are for the proxy');
   const logger =
     logLines === undefined
       ? pino({ level: 'silent' })

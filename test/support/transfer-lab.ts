@@ -1,8 +1,10 @@
 /** A real server behind a bad network, and clients that transfer through it. */
 import assert from 'node:assert/strict';
 import { createCipheriv } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { LIMITS } from '../../src/base/limits.ts';
 import { CHUNK_HEADER_BYTES } from '../../src/format/chunk-frame.ts';
 import type { CallOptions } from '../../src/client/files.ts';
@@ -11,7 +13,9 @@ import { openHome } from '../../src/client/home.ts';
 import { readFile } from '../../src/client/read.ts';
 import { openSession, type Session } from '../../src/client/session.ts';
 import { createVolume } from '../../src/client/volumes.ts';
-import { type FaultKind, FaultProxy } from './fault-proxy.ts';
+import { type CliResult, spawnCli } from './cli.ts';
+import { CliUser } from './cli-user.ts';
+import { type Direction, type FaultKind, FaultProxy } from './fault-proxy.ts';
 import { type ServerProcess, startServerProcess, temporaryDirectory } from './server.ts';
 import { openTestSession, type TestSession } from './session.ts';
 
@@ -53,6 +57,11 @@ const STALLING: readonly (FaultKind | undefined)[] = ['stall', 'corrupt', 'dupli
 /** What a run with these faults needs to notice that nothing moves. */
 export function stallMsFor(...kinds: readonly (FaultKind | undefined)[]): number | undefined {
   return kinds.some((kind) => STALLING.includes(kind)) ? STALL_MS : undefined;
+}
+
+export interface KilledRun extends CliResult {
+  /** Null if it came to its end. */
+  readonly signal: string | null;
 }
 
 export class TransferLab implements AsyncDisposable {
@@ -122,6 +131,31 @@ export class TransferLab implements AsyncDisposable {
     const home = openHome(this.newPath());
     await home.saveProfile({ ...this.identity, name: 'default', principal: 'admin' });
     return home.directory;
+  }
+
+  async newUser(): Promise<CliUser> {
+    return new CliUser({ home: await this.newHome() });
+  }
+
+  /** Runs the command line and kills it when byte `at` of `direction` comes, if it does. */
+  async runKilled(
+    user: CliUser,
+    args: readonly string[],
+    { direction, at }: { readonly direction: Direction; readonly at: number },
+  ): Promise<KilledRun> {
+    const child = spawnCli(args, user.options);
+    child.stdin.end();
+    const ended = once(child, 'close');
+    const action = (): void => {
+      child.kill('SIGKILL');
+      // What it has handed to the system would still arrive.
+      this.proxy.cutAll();
+    };
+    this.proxy.inject({ direction, at: Math.floor(at), kind: 'run', action });
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    const [code, signal] = (await ended) as [number | null, string | null];
+    this.proxy.clear();
+    return { code, signal, stdout, stderr };
   }
 
   /** Kills the server, and starts it again on the same data; for clients it is where it was. */

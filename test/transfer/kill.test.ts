@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 import { isGdpfsError } from '../../src/base/errors.ts';
 import { makeDirectory, stat } from '../../src/client/files.ts';
-import { type CliResult, runCli, spawnCli } from '../support/cli.ts';
+import type { CliUser } from '../support/cli-user.ts';
 import type { Direction } from '../support/fault-proxy.ts';
 import {
   content,
@@ -28,47 +26,17 @@ const MIB = 1024 * 1024;
 const POLL_MS = 15;
 
 let lab: TransferLab;
-let home: string;
+let user: CliUser;
 let volume: string;
 
 before(async () => {
   lab = await TransferLab.start();
-  home = await lab.newHome();
+  user = await lab.newUser();
   volume = await lab.newVolume('fixed');
   // It remembers what volume the alias means.
-  assert.equal((await runCli(['ls', `gdp://${volume}`], { home })).code, 0);
+  await user.succeeds(['ls', `gdp://${volume}`]);
 });
 after(() => lab[Symbol.asyncDispose]());
-
-interface KilledRun extends CliResult {
-  readonly signal: string | null;
-}
-
-/** Runs the command line and kills it when byte `at` of `direction` comes, if it does. */
-async function runKilled(
-  args: readonly string[],
-  { direction, at }: { readonly direction: Direction; readonly at: number },
-): Promise<KilledRun> {
-  const child = spawnCli(args, { home });
-  child.stdin.end();
-  const ended = once(child, 'close');
-  const action = (): void => {
-    child.kill('SIGKILL');
-    // What it has handed to the system would still arrive.
-    lab.proxy.cutAll();
-  };
-  lab.proxy.inject({ direction, at, kind: 'run', action });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const [code, signal] = (await ended) as [number | null, string | null];
-  lab.proxy.clear();
-  return { code, signal, stdout, stderr };
-}
-
-async function succeeds(args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runCli(args, { home });
-  assert.equal(code, 0, `gdpfs ${args.join(' ')}\n${stderr}`);
-  return stdout;
-}
 
 /** Kills the server when byte `at` comes, and starts it again. */
 function killServerAt(direction: Direction, at: number): Promise<void> {
@@ -140,9 +108,9 @@ function readLocal(path: string, versions: readonly Buffer[]) {
 
 /** Every file that the client keeps between runs, but for the checkpoints: each command moves them on. */
 function homeFiles(): string[] {
-  return readdirSync(home, { recursive: true, withFileTypes: true })
+  return readdirSync(user.home, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => relative(home, join(parentPath, name)))
+    .map(({ parentPath, name }) => relative(user.home, join(parentPath, name)))
     .filter((path) => !path.startsWith('checkpoints/'))
     .sort();
 }
@@ -175,7 +143,7 @@ async function newPlace(name: string, seed: number): Promise<Place> {
   const bytes = content(seed + 1, LONG_FILE_BYTES);
   writeFileSync(source, old);
   const remote = `gdp://${volume}/${name}`;
-  await succeeds(['cp', source, remote]);
+  await user.succeeds(['cp', source, remote]);
   writeFileSync(source, bytes);
   return { source, remote, path: `/${volume}/${name}`, old, bytes };
 }
@@ -198,11 +166,11 @@ test('an upload by a client that is killed again and again ends whole, and costs
   {
     await using reader = readRemote(path, [old, bytes]);
     for (const at of KILLS) {
-      const run = await runKilled(['cp', source, remote], { direction: 'up', at });
+      const run = await lab.runKilled(user, ['cp', source, remote], { direction: 'up', at });
       assert.equal(run.signal, 'SIGKILL', run.stderr);
       assert(old.equals(await lab.read(path)), 'nothing is visible before the commit');
     }
-    await succeeds(['cp', source, remote]);
+    await user.succeeds(['cp', source, remote]);
     assert(reader.looks > 0);
   }
   const sent = lab.proxy.bytes.up - start;
@@ -214,7 +182,7 @@ test('an upload by a client that is killed again and again ends whole, and costs
 
 test('a download by a client that is killed again and again ends whole, and costs what was in flight', async () => {
   const { source, remote, old, bytes } = await newPlace('client-down', 20);
-  await succeeds(['cp', source, remote]);
+  await user.succeeds(['cp', source, remote]);
   const files = homeFiles();
   const directory = lab.newPath();
   const target = join(directory, 'file');
@@ -224,14 +192,14 @@ test('a download by a client that is killed again and again ends whole, and cost
   {
     await using reader = readLocal(target, [old, bytes]);
     for (const at of KILLS) {
-      const run = await runKilled(['cp', remote, target], {
+      const run = await lab.runKilled(user, ['cp', remote, target], {
         direction: 'down',
         at: Math.floor(at),
       });
       assert.equal(run.signal, 'SIGKILL', run.stderr);
       assert(old.equals(readFileSync(target)), 'nothing is visible before the end');
     }
-    await succeeds(['cp', remote, target]);
+    await user.succeeds(['cp', remote, target]);
     assert(reader.looks > 0);
   }
   const received = lab.proxy.bytes.down - start;
@@ -250,7 +218,7 @@ test('an upload goes on by itself when the server is killed and started again', 
   const kills = SERVER_KILLS.map((at) => killServerAt('up', at));
   {
     await using reader = readRemote(path, [old, bytes]);
-    await succeeds(['cp', source, remote]);
+    await user.succeeds(['cp', source, remote]);
     await Promise.all(kills);
     assert(reader.looks > 0);
   }
@@ -262,7 +230,7 @@ test('an upload goes on by itself when the server is killed and started again', 
 
 test('a download goes on by itself when the server is killed and started again', async () => {
   const { source, remote, old, bytes } = await newPlace('server-down', 40);
-  await succeeds(['cp', source, remote]);
+  await user.succeeds(['cp', source, remote]);
   const directory = lab.newPath();
   const target = join(directory, 'file');
   mkdirSync(directory);
@@ -271,7 +239,7 @@ test('a download goes on by itself when the server is killed and started again',
   const kills = SERVER_KILLS.map((at) => killServerAt('down', at));
   {
     await using reader = readLocal(target, [old, bytes]);
-    await succeeds(['cp', remote, target]);
+    await user.succeeds(['cp', remote, target]);
     await Promise.all(kills);
     assert(reader.looks > 0);
   }
@@ -286,11 +254,11 @@ test('an upload ends whole after client and server were killed at the same momen
   const start = lab.proxy.bytes.up;
   const at = Math.floor(0.9 * LONG_FILE_BYTES);
   const kill = killServerAt('up', at);
-  const run = await runKilled(['cp', source, remote], { direction: 'up', at });
+  const run = await lab.runKilled(user, ['cp', source, remote], { direction: 'up', at });
   assert.equal(run.signal, 'SIGKILL', run.stderr);
   await kill;
   assert(old.equals(await lab.read(path)));
-  await succeeds(['cp', source, remote]);
+  await user.succeeds(['cp', source, remote]);
   const sent = lab.proxy.bytes.up - start;
   assert(sent <= mostBytes([at]), `${sent} bytes, at most ${mostBytes([at])}`);
   assert(bytes.equals(await lab.read(path)));

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runCli, spawnCli } from '../support/cli.ts';
+import type { CliUser } from '../support/cli-user.ts';
 import type { Direction } from '../support/fault-proxy.ts';
 import { content, leftovers, TransferLab } from '../support/transfer-lab.ts';
 import { describeTree } from '../support/tree.ts';
@@ -21,32 +20,23 @@ const DIRECTORIES = 20;
 const KILLED_AT = [0.1, 0.8, 0.08];
 
 let lab: TransferLab;
-let home: string;
+let user: CliUser;
 let volume: string;
 
 before(async () => {
   lab = await TransferLab.start();
-  home = await lab.newHome();
+  user = await lab.newUser();
   volume = await lab.newVolume('fixed');
 });
 after(() => lab[Symbol.asyncDispose]());
 
 async function sync(source: string, destination: string): Promise<void> {
-  const { code, stderr } = await runCli(['sync', '--delete', source, destination], { home });
-  assert.equal(code, 0, stderr);
+  await user.succeeds(['sync', '--delete', source, destination]);
 }
 
+/** Kills the command line when byte `at` of `direction` comes, as it must. */
 async function killAt(args: readonly string[], direction: Direction, at: number): Promise<void> {
-  const child = spawnCli(args, { home });
-  child.stdout.resume();
-  child.stderr.resume();
-  const ended = once(child, 'close');
-  const action = (): void => {
-    child.kill('SIGKILL');
-    lab.proxy.cutAll();
-  };
-  lab.proxy.inject({ direction, at: Math.floor(at), kind: 'run', action });
-  const [, signal] = (await ended) as [number | null, string | null];
+  const { signal } = await lab.runKilled(user, args, { direction, at });
   assert.equal(signal, 'SIGKILL');
 }
 

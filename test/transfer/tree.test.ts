@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { listPages } from '../../src/client/files.ts';
 import { copy } from '../../src/client/transfer.ts';
-import { runCli, spawnCli } from '../support/cli.ts';
+import type { CliUser } from '../support/cli-user.ts';
 import type { Direction } from '../support/fault-proxy.ts';
 import { content, leftovers, TransferLab } from '../support/transfer-lab.ts';
 import { describeTree } from '../support/tree.ts';
@@ -23,27 +22,22 @@ const KILLED_AT = 0.9;
 const REST_MAX = 0.8;
 
 let lab: TransferLab;
-let home: string;
+let user: CliUser;
 let volume: string;
 /** Bytes on the wire for a tree, each way, undisturbed. */
 let whole: Readonly<Record<Direction, number>>;
 
 before(async () => {
   lab = await TransferLab.start();
-  home = await lab.newHome();
+  user = await lab.newUser();
   volume = await lab.newVolume('fixed');
   const { up, down } = lab.proxy.bytes;
   const source = newTree(0);
-  await succeeds(['cp', '-r', source, `gdp://${volume}/whole`]);
-  await succeeds(['cp', '-r', `gdp://${volume}/whole`, lab.newPath()]);
+  await user.succeeds(['cp', '-r', source, `gdp://${volume}/whole`]);
+  await user.succeeds(['cp', '-r', `gdp://${volume}/whole`, lab.newPath()]);
   whole = { up: lab.proxy.bytes.up - up, down: lab.proxy.bytes.down - down };
 });
 after(() => lab[Symbol.asyncDispose]());
-
-async function succeeds(args: readonly string[]): Promise<void> {
-  const { code, stderr } = await runCli(args, { home });
-  assert.equal(code, 0, `gdpfs ${args.join(' ')}\n${stderr}`);
-}
 
 /** The same shape each time, and other content. */
 function newTree(seed: number): string {
@@ -62,21 +56,9 @@ function newTree(seed: number): string {
   return root;
 }
 
-/** Runs the command line and kills it when byte `at` of `direction` comes. */
-async function killAt(
-  args: readonly string[],
-  { direction, at }: { readonly direction: Direction; readonly at: number },
-): Promise<void> {
-  const child = spawnCli(args, { home });
-  child.stdout.resume();
-  child.stderr.resume();
-  const ended = once(child, 'close');
-  const action = (): void => {
-    child.kill('SIGKILL');
-    lab.proxy.cutAll();
-  };
-  lab.proxy.inject({ direction, at: Math.floor(at), kind: 'run', action });
-  const [, signal] = (await ended) as [number | null, string | null];
+/** Kills the command line when byte `at` of `direction` comes, as it must. */
+async function killAt(args: readonly string[], direction: Direction, at: number): Promise<void> {
+  const { signal } = await lab.runKilled(user, args, { direction, at });
   assert.equal(signal, 'SIGKILL');
 }
 
@@ -93,8 +75,8 @@ test('cp -r into a volume that is killed goes on, and sends no stream again that
   const source = newTree(1);
   const args = ['cp', '-r', source, `gdp://${volume}/killed-up/`];
   const name = source.split('/').at(-1) ?? '';
-  await killAt(args, { direction: 'up', at: 5000 });
-  await killAt(args, { direction: 'up', at: KILLED_AT * whole.up });
+  await killAt(args, 'up', 5000);
+  await killAt(args, 'up', KILLED_AT * whole.up);
   // What is there of it is whole, file by file.
   const path = `/${volume}/killed-up/${name}`;
   for await (const { entries } of listPages(lab.direct, path, { recursive: true })) {
@@ -104,7 +86,7 @@ test('cp -r into a volume that is killed goes on, and sends no stream again that
     }
   }
   const before = lab.proxy.bytes.up;
-  await succeeds(args);
+  await user.succeeds(args);
   const sent = lab.proxy.bytes.up - before;
   assert(sent <= REST_MAX * whole.up, `${sent} bytes, ${whole.up} are all`);
   assert.deepEqual(describeTree(await fetched(`killed-up/${name}`)), describeTree(source));
@@ -112,14 +94,14 @@ test('cp -r into a volume that is killed goes on, and sends no stream again that
 
 test('cp -r out of a volume that is killed goes on, and fetches no stream again that was written', async () => {
   const source = newTree(2);
-  await succeeds(['cp', '-r', source, `gdp://${volume}/killed-down`]);
+  await user.succeeds(['cp', '-r', source, `gdp://${volume}/killed-down`]);
   const target = lab.newPath();
   mkdirSync(target);
   const args = ['cp', '-r', `gdp://${volume}/killed-down`, `${target}/`];
-  await killAt(args, { direction: 'down', at: 10_000 });
-  await killAt(args, { direction: 'down', at: KILLED_AT * whole.down });
+  await killAt(args, 'down', 10_000);
+  await killAt(args, 'down', KILLED_AT * whole.down);
   const before = lab.proxy.bytes.down;
-  await succeeds(args);
+  await user.succeeds(args);
   const received = lab.proxy.bytes.down - before;
   assert(received <= REST_MAX * whole.down, `${received} bytes, ${whole.down} are all`);
   assert.deepEqual(describeTree(join(target, 'killed-down')), describeTree(source));
@@ -136,11 +118,11 @@ test('a tree goes both ways through cuts, and a server that is killed and starte
     lab.proxy.inject({ direction, at, kind: 'run', action: () => lab.bounceServer() });
   };
   faults('up');
-  await succeeds(['cp', '-r', source, `gdp://${volume}/faults`]);
+  await user.succeeds(['cp', '-r', source, `gdp://${volume}/faults`]);
   lab.proxy.clear();
   faults('down');
   const target = lab.newPath();
-  await succeeds(['cp', '-r', `gdp://${volume}/faults`, target]);
+  await user.succeeds(['cp', '-r', `gdp://${volume}/faults`, target]);
   lab.proxy.clear();
   assert.deepEqual(describeTree(target), describeTree(source));
   assert.deepEqual(leftovers(target), []);

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import GdpfsError, make_error, shown
-from .limits import CONFIG_LOCK_SECONDS
+from .file_lock import file_lock
 
 _VERSION = 1
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LOCK_POLL_SECONDS = 0.02
 #: What a folder answers that is not ours to write.
 NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -96,7 +94,7 @@ class Home:
         self, profile: Profile, certificate: str, *, is_newer: Callable[[str], bool]
     ) -> None:
         """Writes it in the place of the profile's, unless that is valid for longer by now."""
-        with self._locked():
+        with self._lock():
             now = self.profile(profile.name)
             if now.key == profile.key and is_newer(now.certificate.read_text()):
                 _write_private(now.certificate, certificate)
@@ -145,29 +143,13 @@ class Home:
             'correct the file, or move it away and run "gdpfs login" again',
         )
 
+    def _lock(self) -> AbstractContextManager[None]:
+        return file_lock(self._path.with_name(f"{self._path.name}.lock"))
+
     def _update(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        with self._locked():
+        with self._lock():
             text = json.dumps(change(self._read()), indent=2, ensure_ascii=False)
             _write_private(self._path, f"{text}\n")
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = self._path.with_name(f"{self._path.name}.lock")
-        end = time.monotonic() + CONFIG_LOCK_SECONDS
-        while True:
-            try:
-                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-                break
-            except FileExistsError as cause:
-                if time.monotonic() > end:
-                    hint = "if no other gdpfs is running, a crash left it: remove it"
-                    detail = f"cannot lock {shown(lock)}: it exists already"
-                    raise make_error("locked", detail, hint) from cause
-                time.sleep(_LOCK_POLL_SECONDS)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
 
 
 def home_directory(environment: Mapping[str, str]) -> Path:

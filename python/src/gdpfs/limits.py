@@ -79,7 +79,7 @@ RENEW_AT = 1 / 3
 RENEWAL_GRACE_SECONDS = 30 * 24 * 3600
 #: How often a session looks whether its certificate was renewed, or should be.
 RENEWAL_CHECK_SECONDS = 60.0
-#: A process waits this long for another that writes the configuration, a matter of milliseconds.
+#: A process waits this long for each other that writes the configuration, a matter of milliseconds.
 CONFIG_LOCK_SECONDS = 2.0
 
 # Trust: what was seen of volumes.

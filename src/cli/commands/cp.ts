@@ -13,6 +13,7 @@ import {
   transferOptionsOf,
 } from '../transfer-flags.ts';
 import { withTransferReport } from '../transfer-report.ts';
+import { addAtOption } from '../moment.ts';
 
 interface CpOptions extends GlobalOptions, TransferFlags {
   readonly prove?: boolean;
@@ -30,9 +31,9 @@ export function cpCommand(context: Context): Command {
     )
     .usage('[options] <source...> <destination>')
     .argument('<path...>', 'gdp://VOLUME/PATH, or local')
-    .option('--at <moment>', 'sources as they were after this seq, or at this time (RFC 3339)')
     .option('--prove', 'have it proven what is there, by what the writer of the volume has signed')
     .addHelpText('after', OVERWRITE_HELP);
+  addAtOption(command, 'sources as they were');
   addRecursiveOption(command, 'copy directories with everything below');
   const replace = addOverwriteOptions(command, context);
   addTransferOptions(command);

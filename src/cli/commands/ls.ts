@@ -8,6 +8,7 @@ import { forEachReported } from '../each.ts';
 import { formatMode, formatTime } from '../format.ts';
 import { printable } from '../output.ts';
 import { addRecursiveOption } from '../recursive.ts';
+import { addAtOption } from '../moment.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
 
 interface LsOptions extends GlobalOptions {
@@ -23,9 +24,9 @@ export function lsCommand(context: Context): Command {
     .description('List what is in directories, in the order of the names.')
     .argument('<path...>', 'directories or files, gdp://VOLUME/PATH')
     .option('-l, --long', 'with mode, author, size and time')
-    .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
     .option('--prove', 'have it proven by what the writer of the volume has signed')
     .option('--json', 'one JSON object (Entry of the API) for each line');
+  addAtOption(command, 'as it was');
   return addRecursiveOption(command, 'with everything below').action(async (paths: string[]) => {
     const options = command.optsWithGlobals<LsOptions>();
     await using servers = new Servers(context.home, options.profile, { prove: options.prove });

@@ -3,6 +3,7 @@ import { fileMd5 } from '../../client/md5.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { printable } from '../output.ts';
+import { addAtOption } from '../moment.ts';
 import { Servers } from '../../client/servers.ts';
 
 interface Md5sumOptions extends GlobalOptions {
@@ -11,24 +12,23 @@ interface Md5sumOptions extends GlobalOptions {
 }
 
 export function md5sumCommand(context: Context): Command {
-  return new Command('md5sum')
+  const command = new Command('md5sum')
     .description(
       'Print the MD5 of files, as md5sum(1) does. The server makes it of the verified content; nothing ' +
         'is downloaded.',
     )
     .argument('<path...>', 'gdp://VOLUME/PATH')
-    .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
-    .option('--json', 'one JSON object (path, md5, size, etag) for each path')
-    .action(async (paths: string[], _: object, command: Command) => {
-      const { profile, at, json } = command.optsWithGlobals<Md5sumOptions>();
-      await using servers = new Servers(context.home, profile);
-      await forEachReported(context, paths, async (path) => {
-        const { session, apiPath, text } = await servers.locateText(path);
-        const sum = await fileMd5(session, apiPath, { at, signal: context.signal });
-        const line = json ? JSON.stringify({ path: text, ...sum }) : md5sumLine(sum.md5, text);
-        await context.stdout.write(`${printable(line, context.stdout)}\n`);
-      });
+    .option('--json', 'one JSON object (path, md5, size, etag) for each path');
+  return addAtOption(command, 'as it was').action(async (paths: string[]) => {
+    const { profile, at, json } = command.optsWithGlobals<Md5sumOptions>();
+    await using servers = new Servers(context.home, profile);
+    await forEachReported(context, paths, async (path) => {
+      const { session, apiPath, text } = await servers.locateText(path);
+      const sum = await fileMd5(session, apiPath, { at, signal: context.signal });
+      const line = json ? JSON.stringify({ path: text, ...sum }) : md5sumLine(sum.md5, text);
+      await context.stdout.write(`${printable(line, context.stdout)}\n`);
     });
+  });
 }
 
 /** As md5sum(1) writes it, which escapes what would break the line and says so in front. */

@@ -5,6 +5,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatMode, formatTime } from '../format.ts';
 import { printable } from '../output.ts';
+import { addAtOption } from '../moment.ts';
 import { Servers } from '../../client/servers.ts';
 
 interface StatOptions extends GlobalOptions {
@@ -14,22 +15,21 @@ interface StatOptions extends GlobalOptions {
 }
 
 export function statCommand(context: Context): Command {
-  return new Command('stat')
+  const command = new Command('stat')
     .description('Show what is known of files and directories.')
     .argument('<path...>', 'gdp://VOLUME/PATH')
-    .option('--at <moment>', 'as it was after this seq, or at this time (RFC 3339)')
     .option('--prove', 'have it proven by what the writer of the volume has signed')
-    .option('--json', 'one JSON object (Entry of the API) for each line')
-    .action(async (paths: string[], _: object, command: Command) => {
-      const { at, json, profile, prove } = command.optsWithGlobals<StatOptions>();
-      await using servers = new Servers(context.home, profile, { prove });
-      await forEachReported(context, paths, async (path) => {
-        const { session, apiPath, text } = await servers.locateText(path);
-        const entry = await stat(session, apiPath, { at, signal: context.signal });
-        const lines = json ? `${JSON.stringify(entry)}\n` : describe(entry, text);
-        await context.stdout.write(json ? lines : printableLines(lines, context));
-      });
+    .option('--json', 'one JSON object (Entry of the API) for each line');
+  return addAtOption(command, 'as it was').action(async (paths: string[]) => {
+    const { at, json, profile, prove } = command.optsWithGlobals<StatOptions>();
+    await using servers = new Servers(context.home, profile, { prove });
+    await forEachReported(context, paths, async (path) => {
+      const { session, apiPath, text } = await servers.locateText(path);
+      const entry = await stat(session, apiPath, { at, signal: context.signal });
+      const lines = json ? `${JSON.stringify(entry)}\n` : describe(entry, text);
+      await context.stdout.write(json ? lines : printableLines(lines, context));
     });
+  });
 }
 
 function describe(entry: Entry, path: string): string {

@@ -29,6 +29,7 @@ import {
   transferOptionsOf,
 } from '../transfer-flags.ts';
 import { withTransferReport } from '../transfer-report.ts';
+import { addAtOption } from '../moment.ts';
 
 interface SyncFlags extends GlobalOptions, TransferFlags {
   readonly checksum?: boolean;
@@ -63,8 +64,8 @@ export function syncCommand(context: Context): Command {
     .option('-n, --dry-run', 'only say what would be done; with --json as a plan')
     .option('--plan <file>', 'only write what would be done to a file')
     .option('--apply <file>', 'do what such a file says, if nothing has changed since')
-    .option('--at <moment>', 'the source as it was after this seq, or at this time (RFC 3339)')
     .addHelpText('after', FILTER_HELP);
+  addAtOption(command, 'the source as it was');
   const rules = addFilterOptions(command);
   addTransferOptions(command);
   return command.action(async (paths: string[]) => {

@@ -3,6 +3,7 @@ import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { exportKey, importKey, type KeyRole } from '../../client/custody/volume-keys.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
+import type { TrustedVolume } from '../../client/trust/volume-trust.ts';
 import { rotateKey } from '../../client/volumes.ts';
 import type { KeyRotation } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
@@ -17,7 +18,8 @@ export function volumeKeyCommand(context: Context): Command {
   return new Command('key')
     .summary('replace the keys that sign, or take them elsewhere')
     .description(
-      "A volume's keys: the writer's, which signs its changes, and the owner's, which says who the writer is.",
+      "A volume's keys: the writer's, which signs its changes, and the owner's, which says who the " +
+        'writer is.',
     )
     .addCommand(rotateCommand(context))
     .addCommand(exportCommand(context))
@@ -28,7 +30,9 @@ function rotateCommand(context: Context): Command {
   return new Command('rotate')
     .summary('replace it by a new one')
     .description(
-      "Make a new writer key, or with --owner a new owner key, and have the owner's key sign it: the server does, or, with custody client, this machine, which must have the owner's key (for --owner the writer's, too). From then on nothing that the old key signs counts. The volume keeps its name.",
+      "Make a new writer key, or with --owner a new owner key, and have the owner's key sign it: the " +
+        "server does, or, with custody client, this machine, which must have the owner's key (for --owner " +
+        "the writer's, too). From then on nothing that the old key signs counts. The volume keeps its name.",
     )
     .argument('<volume>', 'gdp://VOLUME')
     .option(
@@ -68,7 +72,9 @@ function exportCommand(context: Context): Command {
   return new Command('export')
     .summary('write it to a file, for another machine or as a backup')
     .description(
-      "Write the writer key, or with --owner the owner's key, of a volume with custody client to a new file that only you can read. Who has the file can sign changes, or name who may: bring it to the other machine over a safe way, import it there and remove it.",
+      "Write the writer key, or with --owner the owner's key, of a volume with custody client to a new " +
+        'file that only you can read. Who has the file can sign changes, or name who may: bring it to the ' +
+        'other machine over a safe way, import it there and remove it.',
     )
     .argument('<volume>', 'gdp://VOLUME')
     .argument('<file>', 'must not exist')
@@ -77,9 +83,7 @@ function exportCommand(context: Context): Command {
     .action(async (text: string, path: string, _: object, command: Command) => {
       const { profile, owner, json } = command.optsWithGlobals<KeyOptions>();
       const role = roleOf(owner);
-      await using servers = new Servers(context.home, profile);
-      const { trusted } = await servers.locateText(text);
-      requireOwnCustody(text, trusted);
+      const trusted = await locateOwn(context, text, profile);
       const key = await context.home.keys.find(trusted.name, role, publicKeyOf(trusted, role));
       if (key === undefined) {
         throw new GdpfsError(
@@ -98,7 +102,8 @@ function importCommand(context: Context): Command {
   return new Command('import')
     .summary('take it from a file')
     .description(
-      "Take the writer key, or with --owner the owner's key, of a volume with custody client from a file, if it is that of the volume as it is now.",
+      "Take the writer key, or with --owner the owner's key, of a volume with custody client from a " +
+        'file, if it is that of the volume as it is now.',
     )
     .argument('<volume>', 'gdp://VOLUME')
     .argument('<file>', 'made by "gdpfs volume key export"')
@@ -107,9 +112,7 @@ function importCommand(context: Context): Command {
     .action(async (text: string, path: string, _: object, command: Command) => {
       const { profile, owner, json } = command.optsWithGlobals<KeyOptions>();
       const role = roleOf(owner);
-      await using servers = new Servers(context.home, profile);
-      const { trusted } = await servers.locateText(text);
-      requireOwnCustody(text, trusted);
+      const trusted = await locateOwn(context, text, profile);
       const key = await importKey(path, publicKeyOf(trusted, role));
       await context.home.keys.save(trusted.name, role, key);
       const state = role === 'owner' ? 'its keys can be replaced' : 'can be changed';
@@ -122,16 +125,23 @@ function roleOf(owner: boolean | undefined): KeyRole {
   return owner === true ? 'owner' : 'writer';
 }
 
-function describeKey({ name }: RemoteFile['trusted'], role: KeyRole, file: string): string {
+function describeKey({ name }: TrustedVolume, role: KeyRole, file: string): string {
   return JSON.stringify({ volume: name, role, file });
 }
 
 /** The one in force. */
-function publicKeyOf({ ownerKey, writerKey }: RemoteFile['trusted'], role: KeyRole): Uint8Array {
+function publicKeyOf({ ownerKey, writerKey }: TrustedVolume, role: KeyRole): Uint8Array {
   return role === 'owner' ? ownerKey : writerKey;
 }
 
-function requireOwnCustody(text: string, { custody }: RemoteFile['trusted']): void {
-  if (custody === 'client') return;
+/** A volume whose keys are not the server's. */
+async function locateOwn(
+  { home }: Context,
+  text: string,
+  profile: string | undefined,
+): Promise<TrustedVolume> {
+  await using servers = new Servers(home, profile);
+  const { trusted } = await servers.locateText(text);
+  if (trusted.custody === 'client') return trusted;
   throw new GdpfsError('usage', `cannot use key of ${text}: the server has it, and signs`);
 }

@@ -14,9 +14,10 @@ import type {
   FilesPatchQuery,
 } from '../../wire/generated/api.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
+import { decodeEntryPack, type PackEntry } from '../../wire/entry-pack.ts';
 import { decodeTar, type TarEntry } from '../../wire/tar.ts';
 import type { ApiRequest } from '../session.ts';
-import { FILES, TARS } from './changing-request.ts';
+import { FILES, STORAGE_FILES } from './changing-request.ts';
 
 /** Mode and time that a change sets; what it does not say stays, or is the usual one. */
 interface Attributes {
@@ -127,7 +128,12 @@ export function askedChanges(request: ApiRequest, looked: LookedUp = {}): AskedC
   if (route === FILES && body?.type === MEDIA_TYPES.records) return [committedBy(request)];
   if (route === FILES) return [changedBy(request, json as ChangeRequest, looked)];
   if (route === `${FILES}/changes`) return changesBelow(request, json as ChangeSet, looked);
-  if (route === TARS && body?.type === MEDIA_TYPES.tar) return unpackedBy(request, body.bytes);
+  if (route === STORAGE_FILES && body?.type === MEDIA_TYPES.tar) {
+    return unpackedBy(request, decodeTar(body.bytes));
+  }
+  if (route === STORAGE_FILES && body?.type === MEDIA_TYPES.entries) {
+    return unpackedBy(request, decodeEntryPack(body.bytes));
+  }
   throw uncheckable('write a file whose chunks the server makes');
 }
 
@@ -246,17 +252,20 @@ function changeBelow(
   }
 }
 
-function unpackedBy(request: ApiRequest, tar: Uint8Array): AskedChange[] {
+function unpackedBy(
+  request: ApiRequest,
+  entries: readonly (TarEntry | PackEntry)[],
+): AskedChange[] {
   const { path: apiPath, parents = false } = request.query as {
     readonly path: string;
     readonly parents?: boolean;
   };
   const { path: directory } = parseApiPath(apiPath);
   const first: AskedChange[] = parents ? [{ kind: 'mkdir', path: directory, parents: true }] : [];
-  return [...first, ...decodeTar(tar).map((entry) => unpacked(directory, entry))];
+  return [...first, ...entries.map((entry) => unpacked(directory, entry))];
 }
 
-function unpacked(directory: string, entry: TarEntry): AskedChange {
+function unpacked(directory: string, entry: TarEntry | PackEntry): AskedChange {
   const { mode, mtimeUs } = entry;
   const common = { path: joinPath(directory, entry.path), parents: true, mode, mtimeUs };
   switch (entry.kind) {

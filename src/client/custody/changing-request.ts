@@ -5,7 +5,7 @@ import type { ApiRequest } from '../session.ts';
 /** Which requests change files: little code, since every command needs it. */
 
 export const FILES = '/api/v1/files';
-export const TARS = '/api/v1/storage/files';
+export const STORAGE_FILES = '/api/v1/storage/files';
 
 /** The volume, alias or name, that a request changes; undefined for one that changes no files. */
 export function changedVolume(request: ApiRequest): string | undefined {
@@ -14,7 +14,7 @@ export function changedVolume(request: ApiRequest): string | undefined {
   if (route === FILES && method === 'POST') {
     return parseApiPath((json as CreateRequest).path).volume;
   }
-  if (route !== FILES && route !== `${FILES}/changes` && route !== TARS) return undefined;
+  if (route !== FILES && route !== `${FILES}/changes` && route !== STORAGE_FILES) return undefined;
   return parseApiPath((request.query as { readonly path: string }).path).volume;
 }
 

@@ -3,7 +3,6 @@ import { assert, type ErrorCode, type GdpfsError, isGdpfsError } from '../../bas
 import { errorOfFault } from '../../base/fault.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { decodeListing, ListingWriter } from '../../wire/listing.ts';
-import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import type { CallOptions } from '../files.ts';
 import { ExchangeGate, fixedControl } from '../flow/exchange-gate.ts';
 import type { LocalReader, PackedPart } from '../local-reader.ts';
@@ -13,8 +12,9 @@ import type { Tally } from '../tally.ts';
 import { missingDigests } from '../uploads.ts';
 import type { Action, TreeEntry } from './action.ts';
 import { hasSameAttributes } from './compare.ts';
+import { sendEntries } from './send-entries.ts';
 
-/** What travels in tar streams: directories, links and small files. */
+/** What travels in packs: directories, links and small files. */
 export type PartAction = Extract<Action, { kind: 'file' | 'symlink' | 'directory' }>;
 
 export interface PartSenderOptions extends CallOptions {
@@ -30,7 +30,7 @@ export interface PartSenderOptions extends CallOptions {
   readonly tally: Tally;
 }
 
-/** Faults of one entry: the others of its stream may be fine. */
+/** Faults of one entry: the others of its pack may be fine. */
 export const ENTRY_FAULTS: readonly ErrorCode[] = [
   'bad_chunk',
   'bad_request',
@@ -46,12 +46,12 @@ export const ENTRY_FAULTS: readonly ErrorCode[] = [
 /** How entries travel: that of content which the volume has is a waste of the wire. */
 type Content = 'asked' | 'whole';
 
-/** Sends parts of a tree as tar streams, each of which is committed whole or not at all. */
+/** Sends parts of a tree as packs, each of which is committed whole or not at all. */
 export class PartSender {
   readonly #session: Session;
   readonly #options: PartSenderOptions;
   /** More at once would all be ready at the same time, and nothing would be packed meanwhile. */
-  readonly #streams = new ExchangeGate(fixedControl(LIMITS.tarStreamsInFlight));
+  readonly #packs = new ExchangeGate(fixedControl(LIMITS.tarStreamsInFlight));
 
   constructor(session: Session, options: PartSenderOptions) {
     this.#session = session;
@@ -75,13 +75,13 @@ export class PartSender {
       return { action, entry, isFaulty: faulty.has(index), isSame: packed.isSame[index] === 1 };
     });
     const ways = await this.#waysOf(rows, packed, content);
-    const tar = await packed.finish(ways);
+    const pack = await packed.finish(ways);
     try {
-      if (tar !== undefined) await this.#post(tar);
+      if (pack !== undefined) await this.#post(pack);
     } catch (error) {
       return await this.#sendOtherwise(part, content, error);
     }
-    if (tar !== undefined) reader.recycle(tar);
+    if (pack !== undefined) reader.recycle(pack);
     for (const { index, fault } of packed.faults) {
       const error = errorOfFault(fault);
       if (!isGdpfsError(error)) throw error;
@@ -144,18 +144,10 @@ export class PartSender {
     return new Set(asked.filter((index) => !lacking.has(index)));
   }
 
-  async #post(bytes: Uint8Array): Promise<void> {
+  async #post(pack: Uint8Array): Promise<void> {
     const { path, signal } = this.#options;
-    const exchange = async (): Promise<unknown> =>
-      await this.#session.request({
-        method: 'POST',
-        route: '/api/v1/storage/files',
-        query: { path },
-        body: { type: MEDIA_TYPES.tar, bytes },
-        changes: true,
-        signal,
-      });
-    await this.#streams.pass(exchange, signal);
+    const exchange = (): Promise<void> => sendEntries(this.#session, pack, { path, signal });
+    await this.#packs.pass(exchange, signal);
   }
 
   #count(rows: readonly Row[], ways: Uint8Array): void {

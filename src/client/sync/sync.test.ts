@@ -15,11 +15,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type ErrorCode, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type CountingSession, countRequests } from '../../../test/support/counting-session.ts';
 import { startTestClient, type TestClient, VOLUME } from '../../../test/support/session.ts';
 import { describeTree } from '../../../test/support/tree.ts';
+import { rejectsWith } from '../../../test/support/rejects.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { remove } from '../files.ts';
 import { Tally, type TransferResult } from '../tally.ts';
@@ -72,14 +72,6 @@ async function back(path: string): Promise<Record<string, string>> {
   const target = local(`${path}-back-${randomBytes(4).toString('hex')}`);
   await sync({ source: remote(path), destination: target });
   return describeTree(target.path);
-}
-
-function rejectsWith(promise: Promise<unknown>, code: ErrorCode, pattern = /./): Promise<void> {
-  return assert.rejects(promise, (error) => {
-    assert(isGdpfsError(error, code), String(error));
-    assert.match(error.message, pattern);
-    return true;
-  });
 }
 
 /** What a dry run says, in short. */

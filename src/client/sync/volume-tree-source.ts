@@ -2,9 +2,8 @@ import { bytesEqual, EMPTY_BYTES } from '../../base/bytes.ts';
 import { crc32, formatDigest, sha256 } from '../../base/digest.ts';
 import { assert, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { MEDIA_TYPES } from '../../wire/media-types.ts';
-import type { TarEntry } from '../../wire/tar.ts';
-import { encodeTar } from '../../wire/tar-writer.ts';
+import type { PackEntry } from '../../wire/entry-pack.ts';
+import { encodeEntryPack } from '../../wire/entry-pack-writer.ts';
 import { ChosenFiles } from '../chosen-files.ts';
 import { concurrently } from '../concurrently.ts';
 import { copyFile } from '../copy-file.ts';
@@ -16,6 +15,7 @@ import type { OnProgress, Tally } from '../tally.ts';
 import { missingDigests } from '../uploads.ts';
 import type { TreeEntry } from './action.ts';
 import { ENTRY_FAULTS, type PartAction } from './part-sender.ts';
+import { sendEntries } from './send-entries.ts';
 import type { VolumeDirectory, VolumeSource } from './volume-source.ts';
 
 export interface VolumeTreeSourceOptions extends CallOptions {
@@ -144,16 +144,9 @@ class VolumeTreeSource {
   /** All entries, or, if one of them is refused, all others. */
   async #post(entries: readonly Loaded[], present: ReadonlySet<Loaded>): Promise<void> {
     const { to, signal, tally } = this.#options;
-    const tar = encodeTar(entries.map((loaded) => tarEntryOf(loaded, present.has(loaded))));
+    const pack = encodeEntryPack(entries.map((loaded) => packEntry(loaded, present.has(loaded))));
     try {
-      await to.session.request({
-        method: 'POST',
-        route: '/api/v1/storage/files',
-        query: { path: to.path },
-        body: { type: MEDIA_TYPES.tar, bytes: tar },
-        changes: true,
-        signal,
-      });
+      await sendEntries(to.session, pack, { path: to.path, signal });
     } catch (error) {
       // What was there a moment ago may be gone, or rotten.
       if (isGdpfsError(error, 'chunk_missing') && present.size > 0) {
@@ -161,7 +154,7 @@ class VolumeTreeSource {
       }
       if (!isGdpfsError(error, ...ENTRY_FAULTS)) throw error;
       const [first] = entries;
-      assert(first !== undefined, 'a tar has entries');
+      assert(first !== undefined, 'a pack has entries');
       if (entries.length === 1) return tally.fail({ path: this.#targetOf(first.entry), error });
       const middle = Math.ceil(entries.length / 2);
       await this.#post(entries.slice(0, middle), present);
@@ -196,7 +189,7 @@ function unloaded(entry: TreeEntry): Loaded {
   return { entry, data: EMPTY_BYTES, digest: EMPTY_BYTES };
 }
 
-function tarEntryOf({ entry, data, digest }: Loaded, isPresent: boolean): TarEntry {
+function packEntry({ entry, data, digest }: Loaded, isPresent: boolean): PackEntry {
   const { kind, relative: path, mode, mtimeUs, size, target = '' } = entry;
   const base = { path, mode, mtimeUs };
   if (kind === 'directory') return { ...base, kind };

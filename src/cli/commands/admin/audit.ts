@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { GdpfsError } from '../../../base/errors.ts';
 import { LIMITS } from '../../../base/limits.ts';
+import { parseTime } from '../../../base/parse-time.ts';
 import { readAudit } from '../../../client/administration.ts';
 import { Servers } from '../../../client/servers.ts';
 import type { AuditEntry } from '../../../wire/generated/api.ts';
@@ -50,9 +51,10 @@ export function auditCommand(context: Context): Command {
 /** Throws `usage`. */
 function timeOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const timeMs = Date.parse(text);
-  if (Number.isSafeInteger(timeMs)) return Math.max(0, timeMs);
-  throw new GdpfsError('usage', `cannot use the time ${JSON.stringify(text)}: not a date and time`);
+  const timeMs = parseTime(text);
+  if (timeMs !== undefined) return Math.max(0, timeMs);
+  const need = 'need one such as 2026-11-20T12:00';
+  throw new GdpfsError('usage', `cannot use the time ${JSON.stringify(text)}: ${need}`);
 }
 
 function describe(entry: AuditEntry): string {

@@ -4,11 +4,12 @@ import { GdpfsError } from '../../../base/errors.ts';
 import type { Grant, GrantRequest } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { Servers } from '../../../client/servers.ts';
+import { parseCount } from '../../parse.ts';
 import { columns, writeRows } from '../../rows.ts';
 
 interface GrantOptions extends GlobalOptions {
   readonly json?: boolean;
-  readonly node?: string;
+  readonly node?: number;
   readonly to?: string;
 }
 
@@ -57,17 +58,17 @@ export function revokeCommand(context: Context): Command {
     )
     .argument('<subject>', SUBJECT)
     .argument('<path>', 'gdp://VOLUME/DIRECTORY; with --node, gdp://VOLUME/')
-    .option('--node <number>', 'a directory that was removed, as "gdpfs admin grants" shows it')
+    .option(
+      '--node <number>',
+      'a directory that was removed, as "gdpfs admin grants" shows it',
+      parseCount,
+    )
     .option('--json', 'as a JSON object (Grant of the API), as it was')
     .action(async (subject: string, path: string, _: object, command: Command) => {
       const { profile, json, node } = command.optsWithGlobals<GrantOptions>();
       await using servers = new Servers(context.home, profile);
       const { session, apiPath } = await servers.locateText(path);
-      const request = {
-        subject,
-        path: apiPath,
-        node: node === undefined ? undefined : Number(node),
-      };
+      const request = { subject, path: apiPath, node };
       const row = await removeGrant(session, request, { signal: context.signal });
       await writeRows(context, [row], { json, describe });
     });

@@ -1,16 +1,19 @@
-import { asBuffer, bytesEqual, utf8Encode } from '../base/bytes.ts';
-import { crc32, sha256 } from '../base/digest.ts';
+import { bytesEqual } from '../base/bytes.ts';
+import { crc32, sha256, sha256Parts } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { fetchLines } from '../base/fetch-lines.ts';
 import { ByteWriter } from '../format/byte-writer.ts';
 import { type Chunking, createCutter, type Cutter } from '../format/chunker.ts';
 import { chunkSizeFor } from '../format/content.ts';
 import type { Chunk } from '../format/manifest.ts';
-import { decodeTar, type TarEntry, type TarFile } from '../wire/tar.ts';
+import { decodeEntryPack, headsOf } from '../wire/entry-pack.ts';
+import { EntryPackWriter } from '../wire/entry-pack-writer.ts';
+import { decodeTar, type TarFile } from '../wire/tar.ts';
 import { newFileLog } from './file-log.ts';
 
-/** A tar body, and how its files become file logs. */
-export interface TarJob {
+/** A body with many entries, and how its files become file logs. */
+export interface BulkJob {
+  readonly form: 'tar' | 'pack';
   /** Hostile. */
   readonly body: Uint8Array;
   /** How content is cut; absent for chunks of one size. */
@@ -18,48 +21,42 @@ export interface TarJob {
   readonly createdMs: number;
 }
 
-/** What a tar body is, in few pieces of memory, since it crosses from one thread to another. */
-export interface FoldedTar {
+/** What such a body is, in few pieces of memory, since it crosses from one thread to another. */
+export interface FoldedBulk {
   /**
-   * JSON, `EntryHead` for each entry. It also stands for the body in the identity of the request: the
-   * digests of its files are in there.
+   * `decodeHeads` reads it: an entry for each of the body's, in their order. It also stands for the body in
+   * the identity of the request: the digests of its files are in there.
    */
-  readonly heads: Uint8Array<ArrayBuffer>;
-  /** For each file, `TarLogs` reads it. */
+  readonly heads: Uint8Array;
+  /** For each file, `BulkLogs` reads it. */
   readonly logs: Uint8Array<ArrayBuffer>;
 }
-
-/** Kind, path, permission bits and time; then the digests of a file's chunks, or a link's target. */
-export type EntryHead = readonly [
-  kind: TarEntry['kind'],
-  path: string,
-  mode: number,
-  mtimeUs: number,
-  ...rest: string[],
-];
 
 const LOGS_CAPACITY_BYTES = 64 * 1024;
 
 /**
- * Reads a tar body, cuts the content of its files, compares what the sender claims of it with what
- * came, and makes their file logs. For a thread of its own: this is a third of what a small file costs.
- * Throws `bad_chunk`, and what `decodeTar` throws.
+ * Reads a body, cuts the content of its files, compares what the sender claims of it with what came, and makes
+ * their file logs. For a thread of its own: this is a third of what a small file costs. Throws
+ * `bad_chunk`, and what `decodeTar` and `decodeEntryPack` throw.
  */
-export function foldTar({ body, byContent, createdMs }: TarJob): FoldedTar {
+export function foldBulk({ form, body, byContent, createdMs }: BulkJob): FoldedBulk {
   const cutter = byContent === undefined ? undefined : createCutter(byContent);
   const logs = new ByteWriter(LOGS_CAPACITY_BYTES);
-  const heads = decodeTar(body).map((entry): EntryHead => {
-    const { kind, path, mode, mtimeUs } = entry;
-    if (kind === 'directory') return [kind, path, mode, mtimeUs];
-    if (kind === 'symlink') return [kind, path, mode, mtimeUs, entry.target];
+  // A pack says what it is in the form that is wanted; of a tar it must be made.
+  const heads = form === 'tar' ? new EntryPackWriter(new ArrayBuffer(0)) : undefined;
+  for (const entry of form === 'tar' ? decodeTar(body) : decodeEntryPack(body)) {
+    const { kind } = entry;
+    if (kind === 'directory' || kind === 'symlink') {
+      heads?.add(entry);
+      continue;
+    }
     const chunks = kind === 'file' ? cutFile(entry, cutter) : [chunkOf(entry)];
     const size = kind === 'file' ? entry.data.length : entry.size;
     const place = kind === 'file' ? entry.data.byteOffset - body.byteOffset : 0;
     writeLog(logs, { createdMs, size, place, chunks });
-    const digests = chunks.map(({ digest }) => asBuffer(digest).toString('base64'));
-    return [kind, path, mode, mtimeUs, ...digests];
-  });
-  return { heads: utf8Encode(JSON.stringify(heads)), logs: logs.finish() };
+    heads?.addHead(entry, { kind, size, digest: digestOf(chunks) });
+  }
+  return { heads: heads?.finish() ?? headsOf(body), logs: logs.finish() };
 }
 
 function chunkOf(reference: Pick<Chunk, 'checksum' | 'digest'> & { readonly size: number }): Chunk {
@@ -67,7 +64,14 @@ function chunkOf(reference: Pick<Chunk, 'checksum' | 'digest'> & { readonly size
   return { offset: 0, length, checksum, digest };
 }
 
-/** What `TarLogs` reads. */
+/** Says which content it is. */
+function digestOf(chunks: readonly Chunk[]): Uint8Array {
+  const [first] = chunks;
+  if (chunks.length === 1 && first !== undefined) return first.digest;
+  return sha256Parts(chunks.map(({ digest }) => digest));
+}
+
+/** What `BulkLogs` reads. */
 function writeLog(
   logs: ByteWriter,
   file: {
@@ -87,7 +91,10 @@ function writeLog(
   for (const record of records) logs.sizedBytes(record);
 }
 
-function cutFile(file: TarFile, byContent: Cutter | undefined): Chunk[] {
+function cutFile(
+  file: Pick<TarFile, 'path' | 'data' | 'digest'>,
+  byContent: Cutter | undefined,
+): Chunk[] {
   const { data } = file;
   const chunkSize = chunkSizeFor(data.length);
   const cutter = byContent ?? createCutter({ mode: 'fixed', chunkSize });
@@ -108,7 +115,10 @@ function cutFile(file: TarFile, byContent: Cutter | undefined): Chunk[] {
 }
 
 /** Compares what the sender claims with what arrived. */
-function checkDigest({ path, data, digest: claimed }: TarFile, chunks: readonly Chunk[]): void {
+function checkDigest(
+  { path, data, digest: claimed }: Pick<TarFile, 'path' | 'data' | 'digest'>,
+  chunks: readonly Chunk[],
+): void {
   if (claimed === undefined) return;
   const [first] = chunks;
   const digest = chunks.length === 1 && first !== undefined ? first.digest : sha256(data);

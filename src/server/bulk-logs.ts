@@ -4,22 +4,22 @@ import { ByteReader } from '../format/byte-reader.ts';
 import type { Chunk } from '../format/manifest.ts';
 import type { MadeFile } from '../fs/types.ts';
 
-/** The new file log of one file of a tar. */
-export interface TarLog {
+/** The new file log of one file of many. */
+export interface BulkLog {
   readonly file: MadeFile;
   /** Where its content begins in the body. */
   readonly place: number;
 }
 
-/** Reads what `foldTar` wrote of the files of a tar, one after the other: views, nothing is copied. */
-export class TarLogs {
+/** Reads what `foldBulk` wrote of the files of a body, one after the other: views, nothing is copied. */
+export class BulkLogs {
   readonly #reader: ByteReader;
 
   constructor(bytes: Uint8Array) {
-    this.#reader = new ByteReader(bytes, 'file logs of a tar');
+    this.#reader = new ByteReader(bytes, 'file logs of a body');
   }
 
-  next(): TarLog {
+  next(): BulkLog {
     const reader = this.#reader;
     const log = reader.bytes(DIGEST_BYTES);
     const root = reader.bytes(DIGEST_BYTES);
