@@ -35,7 +35,10 @@ test('the bundled program serves, copies a tree both ways, and names the license
   const back = join(folder, 'back');
   await run(user, 'cp', '-r', 'gdp://v/tree', back);
   assert.deepEqual((await compareTrees(tree, back)).differences, []);
+  // Some records are read by a library that most commands do not load, and some commands by another program.
   await run(user, 'verify', 'gdp://v');
+  const users = await run(user, 'admin', 'user', 'ls');
+  assert.match(users.stdout, /admin/);
   // Compiled code is kept, and that of another program, or damaged, is not used.
   const codes = join(caches, 'gdpfs/code');
   const kept = readdirSync(codes).filter((name) => name.endsWith('.code'));

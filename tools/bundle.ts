@@ -1,7 +1,8 @@
 import { chmodSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import type { BuildOptions, Metafile, Plugin } from 'esbuild';
+import * as records from '../src/format/generated/gdpfs_pb.js';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -11,11 +12,15 @@ const EXTERNAL = ['@peculiar/x509', 'ajv', 'pino', 'yaml'];
 const STARTS_THREADS = 'src/client/tree-worker.ts';
 const MAIN = 'src/cli/main.ts';
 const PROGRAM = 'src/cli/run-process.ts';
+/** The program without the commands that work on a server's data: what others of them load is half as long. */
+const CLIENT_PROGRAM = 'run-client';
+const SERVER_COMMANDS = /\/commands\/(?:serve|fsck|index-rebuild|admin)\.ts$/;
+const SERVER_LAYERS = /^src\/(?:storage|log|fs|server)\//;
 
 /**
  * Bundles the command line into a folder two levels below the root of the package: `main.cjs`, the
- * program that it loads, and a file for each thread. A short command spent two thirds of its time on
- * finding modules.
+ * programs of which it loads one, and a file for each thread. A short command spent two thirds of its
+ * time on finding modules.
  *
  * As CommonJS, in which a module is evaluated when it is first imported, Node's own included, even
  * though all are in one file. `main.cjs` is apart because code is cached only if it is loaded after the
@@ -46,6 +51,14 @@ export async function bundleProgram(folder: string): Promise<void> {
     entryNames: '[name]',
     metafile: true,
   });
+  const client = await esbuild.build({
+    ...common,
+    entryPoints: [{ in: PROGRAM, out: CLIENT_PROGRAM }],
+    plugins: [WITHOUT_SERVER, DESCRIBED_LATE],
+    metafile: true,
+  });
+  const others = Object.keys(client.metafile.inputs).filter((path) => SERVER_LAYERS.test(path));
+  if (others.length > 0) throw new Error(`${CLIENT_PROGRAM} has parts of the server: ${others[0]}`);
   await esbuild.build({ ...common, entryPoints: [MAIN], plugins: [BESIDE] });
   chmodSync(join(folder, 'main.cjs'), 0o755);
   writeFileSync(join(folder, 'LICENSES.txt'), licensesOf(metafile));
@@ -62,6 +75,47 @@ const BESIDE: Plugin = {
     }));
   },
 };
+
+/** `main.ts` has the other program run them. */
+const WITHOUT_SERVER: Plugin = {
+  name: 'without-server',
+  setup: (build) => {
+    const namespace = 'server-command';
+    build.onResolve({ filter: SERVER_COMMANDS }, ({ path }) => ({ path, namespace }));
+    build.onLoad({ filter: /./, namespace }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`bug: ${path} is in the other program`)});`,
+    }));
+  },
+};
+
+/**
+ * Messages are described to their library when the first of them is coded by it. Commands read those that
+ * they begin with without it (`record-decoder.ts`), and mostly no other.
+ */
+const DESCRIBED_LATE: Plugin = {
+  name: 'described-late',
+  setup: (build) => {
+    const namespace = 'described-late';
+    build.onResolve({ filter: /\/gdpfs_pb\.js$/ }, ({ path, resolveDir, kind }) => {
+      if (kind === 'require-call') return undefined;
+      return { path: relative(ROOT, join(resolveDir, path)), namespace };
+    });
+    build.onLoad({ filter: /./, namespace }, ({ path }) => {
+      const whole = `require(${JSON.stringify(`./${path}`)})`;
+      const lines = Object.entries(records).map(([name, value]) =>
+        isDescription(value)
+          ? `get ${name}() { return ${whole}.${name}; },`
+          : `${name}: ${JSON.stringify(value)},`,
+      );
+      return { contents: `module.exports = {\n${lines.join('\n')}\n};`, resolveDir: ROOT };
+    });
+  },
+};
+
+/** Of a file, a message or an enumeration, and not the names and numbers of one. */
+function isDescription(value: object): boolean {
+  return 'kind' in value;
+}
 
 /** The licenses of the packages whose code is in a bundle. */
 function licensesOf({ inputs }: Metafile): string {

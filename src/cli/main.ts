@@ -18,6 +18,9 @@ interface Program {
   readonly runProcess: typeof runProcess;
 }
 
+/** Those that the program for all others does not have (`tools/bundle.ts`). */
+const SERVER_COMMANDS: ReadonlySet<string> = new Set(['admin', 'fsck', 'index', 'serve']);
+
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   process.stdout.write(`gdpfs ${readVersion()}\n`);
@@ -55,7 +58,8 @@ async function load(kind: string | undefined, isBundle: boolean): Promise<Progra
   const folder = join(caches, 'gdpfs', 'code');
   // A server loads modules that are not in the bundle.
   if (isBundle && kind !== undefined && kind !== 'serve') {
-    const path = fileURLToPath(new URL('run-process.cjs', import.meta.url));
+    const name = SERVER_COMMANDS.has(kind) ? 'run-process.cjs' : 'run-client.cjs';
+    const path = fileURLToPath(new URL(name, import.meta.url));
     return requireCompiled(path, { folder, kind }) as Program;
   }
   enableCompileCache(folder);

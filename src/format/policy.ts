@@ -12,6 +12,7 @@ import {
   verifyRotations,
   verifySuccession,
 } from './owner-rotation.ts';
+import { decodeCommonPolicy } from './record-decoder.ts';
 import { decodeRecord, encodeRecord, safeInteger } from './records.ts';
 
 /** What a volume's owner has signed: who may write, and how long history is kept. */
@@ -118,7 +119,7 @@ function tryDecode(
 function decodePolicy(bytes: Uint8Array): Policy {
   let decoded: VolumePolicy;
   try {
-    decoded = fromBinary(VolumePolicySchema, bytes);
+    decoded = decodeCommonPolicy(bytes) ?? fromBinary(VolumePolicySchema, bytes);
   } catch (cause) {
     throw new GdpfsError('corrupt', 'cannot decode volume policy: not a VolumePolicy', { cause });
   }

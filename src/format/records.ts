@@ -12,6 +12,7 @@ import {
   type SystemRecordSchema,
 } from './generated/gdpfs_pb.js';
 import type { Chunk } from './manifest.ts';
+import { decodeCommonRecord } from './record-decoder.ts';
 import { encodeCommonRecord } from './record-encoder.ts';
 
 /** Version that a log's meta record names: raised only when old readers must not go on. */
@@ -38,6 +39,8 @@ export function encodeRecord(body: RecordInit): Uint8Array<ArrayBuffer> {
 /** Throws `corrupt` on anything that is not a record with a known body. */
 export function decodeRecord(bytes: Uint8Array): GDPfsMsg['body'] & { readonly case: string } {
   if (bytes.length > LIMITS.recordBytesMax) throw malformed('record', 'it is too long');
+  const common = decodeCommonRecord(bytes);
+  if (common !== undefined) return common;
   let body: GDPfsMsg['body'];
   try {
     body = fromBinary(GDPfsMsgSchema, bytes).body;
