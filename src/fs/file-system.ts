@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
-import type { ChunkSpans, ReadChunkOptions } from '../log/chunk-reader.ts';
+import type { ChunkRun, ChunkSpans, ReadChunk, ReadChunkOptions } from '../log/chunk-reader.ts';
 import type { LogEngine, StoredChunk } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { reading } from '../storage/index-db.ts';
@@ -208,6 +208,16 @@ export class FileSystem {
     take: (length: number) => Uint8Array,
   ): Promise<ChunkSpans> {
     return await this.#engine.chunkReader.readSpans(this.#volumes.id(volume), chunks, take);
+  }
+
+  /** `ChunkReader.runs`. */
+  chunkRuns(volume: Uint8Array, chunks: readonly Chunk[], bytesMax: number): ChunkRun[] {
+    return this.#engine.chunkReader.runs(this.#volumes.id(volume), chunks, bytesMax);
+  }
+
+  /** `ChunkReader.readRun`. */
+  async readRun(run: ChunkRun, room: Uint8Array): Promise<ReadChunk[]> {
+    return await this.#engine.chunkReader.readRun(run, room);
   }
 
   /** `Changer.apply`. */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { crc32, sha256 } from '../base/digest.ts';
+import { alignedBytes } from '../base/direct-io.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
+import { BETWEEN_CHUNKS_BYTES } from '../log/chunk-reader.ts';
+import { ROOM_BYTES } from '../storage/segment-files.ts';
 import { Random } from '../../test/support/random.ts';
 import { openTestStore, outcome, type TestStore } from '../../test/support/store.ts';
 
@@ -82,5 +85,50 @@ describe('readChunks()', () => {
       assert.equal(await outcome(opened.fs.readChunks(opened.volume, [good, bad])), 'corrupt');
     }
     assert.equal(await outcome(opened.fs.readChunks(opened.volume, [good])), 'ok');
+  });
+});
+
+describe('chunkRuns()', () => {
+  it('groups what lies one behind the other, as far as asked for, to be read at once', async () => {
+    await using opened = await openTestStore();
+    const size = 70_000;
+    const chunks: Chunk[] = [];
+    for (let count = 0; count < 8; count += 1) {
+      chunks.push(await store(opened, new Uint8Array(size + count).fill(count)));
+    }
+    const all = [0, 1, 2, 3, 5, 6, 4, 4, 3];
+    const wanted = all.map((index) => chunks[index]).filter((chunk) => chunk !== undefined);
+    const bytesMax = 3 * size + 3;
+    const runs = opened.fs.chunkRuns(opened.volume, wanted, bytesMax);
+    const indexes = runs.map((run) => run.chunks.map((chunk) => chunks.indexOf(chunk)));
+    assert.deepEqual(indexes, [[0, 1, 2], [3], [5, 6], [4], [4], [3]]);
+    const alone = opened.fs.chunkRuns(opened.volume, wanted, 1);
+    assert.deepEqual(
+      alone.map((run) => run.chunks),
+      wanted.map((chunk) => [chunk]),
+    );
+    const room = alignedBytes(bytesMax + 2 * BETWEEN_CHUNKS_BYTES + ROOM_BYTES);
+    assert(room !== undefined);
+    for (const run of runs) {
+      const found = await opened.fs.readRun(run, room);
+      // What is before each is the reader's.
+      for (const { data } of found) {
+        const start = data.byteOffset - room.byteOffset;
+        room.fill(0xff, start - BETWEEN_CHUNKS_BYTES, start);
+      }
+      for (const { chunk, data } of found) {
+        assert.equal(data.buffer, room.buffer);
+        assert.deepEqual(data, new Uint8Array(chunk.length).fill(chunks.indexOf(chunk)));
+      }
+    }
+  });
+
+  it('fails if one of them is not there', async () => {
+    await using opened = await openTestStore();
+    const good = await store(opened, new Uint8Array(100).fill(1));
+    const absent = { ...good, digest: sha256(new Uint8Array(1)) };
+    const runs = async (): Promise<unknown> =>
+      opened.fs.chunkRuns(opened.volume, [good, absent], LIMITS.chunkBytesMax);
+    assert.equal(await outcome(runs()), 'corrupt');
   });
 });

@@ -19,8 +19,6 @@ interface Wanted {
 export interface ReadChunkOptions {
   /** Takes the bytes; as long as the chunk. */
   readonly target?: Uint8Array;
-  /** Takes them somewhere, a block or more behind its start; longer by `ROOM_BYTES`. */
-  readonly room?: Uint8Array;
   /**
    * What is compared: nothing but the length, for one who hands the bytes to somebody that compares
    * them; the CRC-32, which finds accidents (default); or the SHA-256 too.
@@ -36,8 +34,22 @@ export interface ChunkSpans {
   readonly places: readonly number[];
 }
 
+/** Chunks that lie one behind the other in a segment. */
+export interface ChunkRun {
+  readonly chunks: readonly Chunk[];
+  /** From the data of the first to the end of the last. */
+  readonly place: FrameLocation;
+  /** Where the data of each begins in the segment. */
+  readonly starts: readonly number[];
+}
+
+export interface ReadChunk {
+  readonly chunk: Chunk;
+  readonly data: Uint8Array;
+}
+
 /** What lies between the data of two chunks that came one after the other. */
-const BETWEEN_CHUNKS_BYTES = FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
+export const BETWEEN_CHUNKS_BYTES: number = FRAME_HEADER_BYTES + CHUNK_PREFIX_BYTES;
 
 /** Reads chunks of a volume (by index id) from the segments. */
 export class ChunkReader {
@@ -51,13 +63,12 @@ export class ChunkReader {
 
   /** A chunk's bytes. Throws `corrupt`; then the chunk counts as missing, so that an upload heals it. */
   async read(volume: number, chunk: Chunk, options: ReadChunkOptions = {}): Promise<Uint8Array> {
-    const { target, room, check = 'checksum' } = options;
+    const { target, check = 'checksum' } = options;
     const location = this.#locate(volume, chunk);
     const range = {
       start: CHUNK_PREFIX_BYTES,
       length: chunk.length,
       ...(target === undefined ? {} : { target }),
-      ...(room === undefined ? {} : { room }),
     };
     const data = await this.#segments.read(location, range);
     if (check !== 'length') this.#check(volume, chunk, { data, location });
@@ -119,6 +130,43 @@ export class ChunkReader {
       }
     }
     return { pieces, places };
+  }
+
+  /**
+   * Groups chunks, in their order, into runs that lie one behind the other in the store: each one chunk,
+   * or as many as have `bytesMax` together. Throws `corrupt` if one is not there.
+   */
+  runs(volume: number, chunks: readonly Chunk[], bytesMax: number): ChunkRun[] {
+    const runs: Wanted[][] = [];
+    let run: Wanted[] = [];
+    let bytes = 0;
+    for (const each of this.#locateAll(volume, chunks)) {
+      if (!follows(run, each) || bytes + each.chunk.length > bytesMax) {
+        run = [];
+        runs.push(run);
+        bytes = 0;
+      }
+      run.push(each);
+      bytes += each.chunk.length;
+    }
+    return runs.map((found) => ({
+      place: placeOf(found),
+      chunks: found.map(({ chunk }) => chunk),
+      starts: found.map(({ start }) => start),
+    }));
+  }
+
+  /**
+   * The bytes of each chunk of a run, all somewhere in `room`, which is longer than the run by
+   * `ROOM_BYTES`: read with one call, past the page cache if they were not read lately. Nothing is
+   * checked. Before each lie `BETWEEN_CHUNKS_BYTES` or more that are the caller's.
+   */
+  async readRun({ place, chunks, starts }: ChunkRun, room: Uint8Array): Promise<ReadChunk[]> {
+    const bytes = await this.#segments.readAside(place, room, starts);
+    return chunks.map((chunk, index) => {
+      const from = (starts[index] ?? 0) - place.offset;
+      return { chunk, data: bytes.subarray(from, from + chunk.length) };
+    });
   }
 
   #locateAll(volume: number, chunks: readonly Chunk[]): Wanted[] {
@@ -192,6 +240,12 @@ function placeOf(span: readonly Wanted[]): FrameLocation {
   assert(first !== undefined && last !== undefined, 'a span has chunks');
   const { segment, start } = first;
   return { segment, offset: start, length: last.start + last.chunk.length - start };
+}
+
+function follows(run: readonly Wanted[], next: Wanted): boolean {
+  const last = run.at(-1);
+  if (last === undefined || last.segment !== next.segment) return false;
+  return next.start === last.start + last.chunk.length + BETWEEN_CHUNKS_BYTES;
 }
 
 function joins(span: readonly Wanted[], next: Wanted): boolean {

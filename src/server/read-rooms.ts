@@ -2,6 +2,9 @@ import { alignedBytes, blockStart } from '../base/direct-io.ts';
 import { LIMITS } from '../base/limits.ts';
 import { ROOM_BYTES } from '../storage/segment-files.ts';
 
+/** Beside a power of two: room for what is between the chunks of a run. */
+const EXTRA_BYTES = 4 * 1024;
+
 /** Memory to which chunks are read past the page cache, used again and again. */
 export class ReadRooms {
   /** Free ones by their size. */
@@ -10,10 +13,12 @@ export class ReadRooms {
   #bytes = 0;
   #bytesMax: number = LIMITS.directReadRoomBytesMax;
 
-  /** Room for a chunk of `length`; undefined if so much is in use, or the chunk is too small for it. */
+  /** Room for `length` bytes; undefined if so much is in use, or they are too few for it. */
   take(length: number): Uint8Array | undefined {
     if (length < LIMITS.directReadBytesMin) return undefined;
-    const size = blockStart(2 ** Math.ceil(Math.log2(length)) + ROOM_BYTES);
+    const size = blockStart(
+      2 ** Math.ceil(Math.log2(length - EXTRA_BYTES)) + EXTRA_BYTES + ROOM_BYTES,
+    );
     return this.#free.get(size)?.pop() ?? this.#make(size);
   }
 

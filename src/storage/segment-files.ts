@@ -140,15 +140,20 @@ export class SegmentReader {
 
   /**
    * The same, somewhere in `room`, which is longer by `ROOM_BYTES` and begins with a block: past the
-   * page cache, unless the range was read lately. What is read once goes to one who wants all of a
-   * file; what is read again may be read often.
+   * page cache, unless something that begins at one of `starts` was read lately. What is read once goes
+   * to one who wants all of a file; what is read again may be read often.
    */
-  async readAside(place: SegmentRange, room: Uint8Array): Promise<Uint8Array> {
+  async readAside(
+    place: SegmentRange,
+    room: Uint8Array,
+    starts: readonly number[],
+  ): Promise<Uint8Array> {
     const { segment, offset, length } = place;
     const start = offset - (offset % DIRECT_BLOCK_BYTES);
     const before = DIRECT_BLOCK_BYTES + offset - start;
     const bytes = room.subarray(before, before + length);
-    if (this.#readLately.add(`${segment}:${offset}`)) return await this.read(place, bytes);
+    const known = starts.filter((each) => this.#readLately.add(`${segment}:${each}`));
+    if (known.length > 0) return await this.read(place, bytes);
     const blocks = room.subarray(DIRECT_BLOCK_BYTES, blockStart(before + length));
     const count = await this.#use(segment, (file) => file.read(blocks, start, { aside: true }));
     requireLength({ segment, offset, length }, count - (offset - start));

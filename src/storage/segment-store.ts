@@ -63,8 +63,6 @@ export interface PayloadRange {
   readonly start: number;
   readonly length: number;
   readonly target?: Uint8Array;
-  /** As for `SegmentReader.readAside`. */
-  readonly room?: Uint8Array;
 }
 
 /** The segments of a store: the truth that everything else is derived from. */
@@ -72,13 +70,12 @@ export interface SegmentStore {
   append(frames: readonly FrameInput[], options?: AppendOptions): Promise<FrameLocation[]>;
   /** A frame's payload, its CRC checked; throws `corrupt`. */
   readFrame(location: FrameLocation): Promise<Uint8Array>;
-  /**
-   * `length` bytes of a frame's payload from `start` in it, in `target` if given, or somewhere in
-   * `room`; the CRC is not checked.
-   */
+  /** `length` bytes of a frame's payload from `start` in it, in `target` if given; the CRC is not checked. */
   read(location: FrameLocation, range: PayloadRange): Promise<Uint8Array>;
   /** Any bytes of a segment, in `target` if given: for what frames hold at places known from elsewhere. */
   readBytes(place: FrameLocation, target?: Uint8Array): Promise<Uint8Array>;
+  /** The same somewhere in `room`: `SegmentReader.readAside`. */
+  readAside(place: FrameLocation, room: Uint8Array, starts: readonly number[]): Promise<Uint8Array>;
   /** The end of what is durable. */
   readonly position: Position;
   close(): Promise<void>;
@@ -129,10 +126,10 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
         offset: location.offset + FRAME_HEADER_BYTES + range.start,
         length: range.length,
       };
-      if (range.room !== undefined) return await reader.readAside(place, range.room);
       return await reader.read(place, range.target);
     },
     readBytes: async (place, target) => reader.read(place, target),
+    readAside: async (place, room, starts) => reader.readAside(place, room, starts),
     get position() {
       return writer.position;
     },

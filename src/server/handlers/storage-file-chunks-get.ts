@@ -3,6 +3,7 @@ import { CHUNK_HEADER_BYTES, encodeChunkHeader } from '../../format/chunk-frame.
 import { overlapping } from '../../format/content.ts';
 import type { Chunk, ChunkSequence } from '../../format/manifest.ts';
 import type { VolumeInfo } from '../../fs/types.ts';
+import type { ChunkRun } from '../../log/chunk-reader.ts';
 import { type ByteRange, formatETag } from '../../wire/headers.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizePath } from '../authorize.ts';
@@ -40,7 +41,7 @@ export async function storageFileChunksGet(
     // Not before the first chunks are there: until then a failure gets a proper answer.
     if (!response.headersSent) response.writeHead(200, head).flushHeaders();
     try {
-      await writePiece(response, piece.bytes);
+      for (const part of piece.parts) await writePiece(response, part);
     } catch (error) {
       piece.lose();
       throw error;
@@ -51,7 +52,7 @@ export async function storageFileChunksGet(
   response.end();
 }
 
-/** Content of the frames that are written at once. */
+/** Content of the frames that are read together. */
 const PIECE_BYTES = 2 * 1024 * 1024;
 
 interface WantedFrames {
@@ -60,9 +61,9 @@ interface WantedFrames {
   readonly isSuspect: boolean;
 }
 
-/** Frames as they lie one behind the other in memory that is the caller's until it frees or loses it. */
+/** Frames in memory that is the caller's until it frees or loses it; each part is written alone. */
 interface Piece {
-  readonly bytes: Uint8Array;
+  readonly parts: readonly Uint8Array[];
   free(): void;
   /** Instead of `free`, while somebody may still read it. */
   lose(): void;
@@ -74,37 +75,49 @@ async function* readFrames(
   volume: VolumeInfo,
   { chunks, isSuspect }: WantedFrames,
 ): AsyncGenerator<Piece> {
-  const { fs, readRooms } = services;
-  const read: ReadOne = async (chunk, place) =>
-    fs.readChunk(volume.name, chunk, { ...place, check: isSuspect ? 'digest' : 'length' });
-  const readGroup = async (group: readonly Chunk[]): Promise<Piece> => {
-    const [chunk] = group;
-    const room =
-      group.length === 1 && chunk !== undefined ? readRooms.take(chunk.length) : undefined;
-    if (chunk === undefined || room === undefined) return await readTogether(services, group, read);
-    return await readAside(services, { chunk, room }, read);
+  const { fs } = services;
+  const check = isSuspect ? 'digest' : 'length';
+  const read: ReadOne = async (chunk, target) =>
+    fs.readChunk(volume.name, chunk, { target, check });
+  const groups = groupBySize(chunks).flatMap((group): Group[] => {
+    if (!group.isLarge) return [group];
+    if (isSuspect) return group.chunks.map((chunk) => ({ chunks: [chunk] }));
+    const runs = fs.chunkRuns(volume.name, group.chunks, PIECE_BYTES);
+    return runs.map((run) => ({ chunks: run.chunks, run }));
+  });
+  const readGroup = async (group: Group): Promise<Piece> => {
+    const room = group.run && services.readRooms.take(group.run.place.length);
+    if (group.run === undefined || room === undefined) {
+      return await readTogether(services, group.chunks, read);
+    }
+    return await readAside(services, { run: group.run, room });
   };
-  const pieces = readAhead(groupBySize(chunks), readGroup, bytesOfFrames, (piece) => piece.free());
+  const bytesOf = (group: Group): number => bytesOfFrames(group.chunks);
+  const pieces = readAhead(groups, readGroup, bytesOf, (piece) => piece.free());
   for await (const { data } of pieces) yield data;
 }
 
-type ReadOne = (
-  chunk: Chunk,
-  place: { readonly target: Uint8Array } | { readonly room: Uint8Array },
-) => Promise<Uint8Array>;
+/** Chunks that are read together; `run` if they lie together in the store, and are large. */
+interface Group {
+  readonly chunks: readonly Chunk[];
+  readonly run?: ChunkRun;
+}
 
-/** One chunk, past the page cache; its header is written before it. */
+type ReadOne = (chunk: Chunk, target: Uint8Array) => Promise<Uint8Array>;
+
+/** A run of large chunks, past the page cache; the header of each is written before it. */
 async function readAside(
-  { readRooms }: Pick<Exchange['services'], 'readRooms'>,
-  { chunk, room }: { readonly chunk: Chunk; readonly room: Uint8Array },
-  read: ReadOne,
+  { fs, readRooms }: Pick<Exchange['services'], 'fs' | 'readRooms'>,
+  { run, room }: { readonly run: ChunkRun; readonly room: Uint8Array },
 ): Promise<Piece> {
   try {
-    const data = await read(chunk, { room });
-    const start = data.byteOffset - room.byteOffset - CHUNK_HEADER_BYTES;
-    const bytes = room.subarray(start, start + CHUNK_HEADER_BYTES + chunk.length);
-    bytes.set(encodeChunkHeader(chunk));
-    return { bytes, free: () => readRooms.give(room), lose: () => readRooms.lose(room) };
+    const found = await fs.readRun(run, room);
+    const parts = found.map(({ chunk, data }) => {
+      const start = data.byteOffset - room.byteOffset;
+      room.set(encodeChunkHeader(chunk), start - CHUNK_HEADER_BYTES);
+      return room.subarray(start - CHUNK_HEADER_BYTES, start + data.length);
+    });
+    return { parts, free: () => readRooms.give(room), lose: () => readRooms.lose(room) };
   } catch (error) {
     readRooms.give(room);
     throw error;
@@ -123,24 +136,25 @@ async function readTogether(
     group.map(async (chunk) => {
       bytes.set(encodeChunkHeader(chunk), position);
       position += CHUNK_HEADER_BYTES + chunk.length;
-      await read(chunk, { target: bytes.subarray(position - chunk.length, position) });
+      await read(chunk, bytes.subarray(position - chunk.length, position));
     }),
   );
-  return { bytes, free: () => buffers.give(bytes), lose: () => {} };
+  return { parts: [bytes], free: () => buffers.give(bytes), lose: () => {} };
 }
 
-/** Large chunks alone, neighbors of the others of together about `PIECE_BYTES`. */
-function groupBySize(chunks: readonly Chunk[]): Chunk[][] {
-  const groups: Chunk[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
+/** Rows of large chunks, however long, and of others, of together about `PIECE_BYTES`. */
+function groupBySize(chunks: readonly Chunk[]): { isLarge: boolean; chunks: Chunk[] }[] {
+  const groups: { isLarge: boolean; chunks: Chunk[]; bytes: number }[] = [];
   for (const chunk of chunks) {
-    const isAlone = chunk.length >= LIMITS.directReadBytesMin;
-    if (isAlone || bytes + chunk.length > PIECE_BYTES) {
-      groups.push([]);
-      bytes = 0;
+    const isLarge = chunk.length >= LIMITS.directReadBytesMin;
+    const last = groups.at(-1);
+    const isFull = !isLarge && last !== undefined && last.bytes + chunk.length > PIECE_BYTES;
+    if (last === undefined || last.isLarge !== isLarge || isFull) {
+      groups.push({ isLarge, chunks: [chunk], bytes: chunk.length });
+      continue;
     }
-    groups.at(-1)?.push(chunk);
-    bytes = isAlone ? Number.POSITIVE_INFINITY : bytes + chunk.length;
+    last.chunks.push(chunk);
+    last.bytes += chunk.length;
   }
   return groups;
 }
