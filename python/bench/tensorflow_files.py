@@ -58,8 +58,8 @@ def forget_cached(folder: Path) -> None:
 
 
 def write(folder: Path, size: int) -> dict[str, float]:
-    """Files of records for the others to read."""
-    source = np.random.default_rng(1)
+    """Files of records for the others to read, with content that was never stored before."""
+    source = np.random.default_rng()
     folder.mkdir()
     for number in range(4):
         with tf.io.TFRecordWriter(str(folder / f"{number}.tfrecord")) as writer:
@@ -68,8 +68,8 @@ def write(folder: Path, size: int) -> dict[str, float]:
     return {}
 
 
-def read(url: str, folder: Path, stores: list[Path]) -> dict[str, float]:
-    """An epoch over nothing that is cached anywhere, and two that follow."""
+def read(url: str, folder: Path, begins: str, stores: list[Path]) -> dict[str, float]:
+    """An epoch over nothing that is cached anywhere, and three that follow; `local` or `remote` begins."""
     names = sorted(path.name for path in folder.iterdir())
     expected = sum(
         (folder / name).stat().st_size // (RECORD_BYTES + 16) * RECORD_BYTES for name in names
@@ -80,14 +80,16 @@ def read(url: str, folder: Path, stores: list[Path]) -> dict[str, float]:
     epoch(local[:1], expected // len(names))
     for place in [folder, *stores]:
         forget_cached(place)
-    cold = measure("cold", lambda: epoch(local, expected))
-    first = measure("first", lambda: epoch(remote, expected))
-    pairs = [
-        measure("local", lambda: epoch(local, expected))
-        | measure("warm", lambda: epoch(remote, expected))
-        for _ in range(3)
-    ]
-    return cold | first | medians(pairs) | {"bytes": expected}
+
+    def both(name_local: str, name_remote: str) -> dict[str, float]:
+        pair = [(name_local, local), (name_remote, remote)]
+        found: dict[str, float] = {}
+        for name, files in pair if begins == "local" else reversed(pair):
+            found |= measure(name, lambda: epoch(files, expected))  # noqa: B023
+        return found
+
+    first = both("cold", "first")
+    return first | medians([both("local", "warm") for _ in range(3)]) | {"bytes": expected}
 
 
 def checkpoint_of(value: np.ndarray[Any, Any]) -> tf.train.Checkpoint:
@@ -131,7 +133,7 @@ def main() -> None:
     if step == "write":
         found = write(Path(folder), int(rest[0]))
     elif step == "read":
-        found = read(url, Path(folder), [Path(place) for place in rest])
+        found = read(url, Path(folder), rest[0], [Path(place) for place in rest[1:]])
     elif step == "save":
         found = save(url, Path(folder))
     else:
