@@ -1,23 +1,30 @@
 import assert from 'node:assert/strict';
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { base64urlDecode } from '../src/base/bytes.ts';
 import { systemClock } from '../src/base/clock.ts';
 import { openHome } from '../src/client/home.ts';
 import { openFileSystem } from '../src/fs/open.ts';
 import { mountReadOnly } from './support/mount.ts';
-import { type CommandLine, startCommandLine } from './support/command-line.ts';
+import { type CommandLine, copyCommandLine, startCommandLine } from './support/command-line.ts';
 import { temporaryDirectory } from './support/server.ts';
 
 /** Servers that do not stand by what they have shown, and the command line that remembers it. */
 
+/** What all tests begin with. */
+let first: CommandLine;
 let line: CommandLine;
 
+before(async () => {
+  first = await startCommandLine();
+  await first.succeeds(['volume', 'create', 'vision']);
+  await first.succeeds(['mkdir', 'gdp://vision/first']);
+  await first.stopServer();
+});
+after(() => first[Symbol.asyncDispose]());
 beforeEach(async () => {
-  line = await startCommandLine();
-  await line.succeeds(['volume', 'create', 'vision']);
-  await line.succeeds(['mkdir', 'gdp://vision/first']);
+  line = await copyCommandLine(first);
 });
 afterEach(() => line[Symbol.asyncDispose]());
 

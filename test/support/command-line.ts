@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CliUser } from './cli-user.ts';
 import { type ServerProcess, startServerProcess, temporaryDirectory } from './server.ts';
@@ -59,6 +59,16 @@ export async function startCommandLine(): Promise<CommandLine> {
   await line.startServer('data', []);
   const { url, adminToken } = line.server;
   await line.succeeds(['login', url, '-'], { input: `${adminToken}\n` });
+  return line;
+}
+
+/** The same server and login in a folder of their own, as they are while `other`'s server is stopped. */
+export async function copyCommandLine(other: CommandLine): Promise<CommandLine> {
+  const stack = new AsyncDisposableStack();
+  const { path } = stack.use(await temporaryDirectory());
+  await cp(other.folder, path, { recursive: true });
+  const line = new CommandLine(path, stack);
+  await line.startServer();
   return line;
 }
 
