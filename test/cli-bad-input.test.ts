@@ -43,6 +43,11 @@ const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])
   ['admin audit --principal nobody', 66, /the audit of "nobody": there is no such principal\n/],
   ['admin audit --since 1', 64, /cannot use the time "1": need one such as 2026-11-20T12:00\n/],
   ['admin revoke admin gdp://v --node x', 64, /cannot use "x": need a whole number\n/],
+  ['admin grant read admin gdp://v/tree/f', 73, /"tree\/f" as a directory: it is a file\n/],
+  ['ls gdp://', 64, /cannot use volume "": .*\ngdpfs: hint: "gdpfs volume ls" lists the vol/],
+  ['ls --at 2020-01-01 gdp://v', 66, /the volume at that time: its first record is newer\n/],
+  ['log gdp://v/none', 66, /cannot show the log of "gdp:\/\/v\/none": no record tells of it\n/],
+  ['rm gdp://v/tree', 73, /"tree": it is a directory\ngdpfs: hint: use -r for directories\n/],
   ['rm gdp://v/none gdp://v/gone', 66, /error: gdp:\/\/v\/none: .*\n.*error: gdp:\/\/v\/gone: /],
 ];
 for (const [args, code, message] of REFUSED) {

@@ -42,6 +42,17 @@ test('gdpfs cp without a terminal says nothing but a summary', async () => {
   assert.match(again.stderr, /: 0 B sent, 7 B already there\b.*; each verified by SHA-256\n$/);
 });
 
+test('gdpfs cp inside a volume says what it copied, and names a file', async () => {
+  await line.succeeds(['cp', '-qr', 'tree', 'gdp://v/here']);
+  const { stderr } = await line.run(['cp', '-r', 'gdp://v/here', 'gdp://v/there']);
+  assert.match(
+    stderr,
+    /^gdpfs: copied 3 files, 2 directories, 1 link, 7 B in [^:]+: 0 B sent, 7 B /,
+  );
+  const { stdout } = await line.run(['cp', '-v', 'gdp://v/here/a', 'gdp://v/a']);
+  assert.equal(stdout, 'gdp://v/a\n');
+});
+
 test('gdpfs cp -q says nothing, but errors', async () => {
   const quiet = await line.run(['cp', '-q', 'tree/a', 'gdp://v/quiet']);
   assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });

@@ -1,6 +1,8 @@
 import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import { baseName, formatApiPath, formatRemotePath, type RemotePath } from '../format/path.ts';
-import { change, makeDirectory, stat } from './files.ts';
+import type { Entry } from '../wire/generated/api.ts';
+import { change, listPages, makeDirectory, stat } from './files.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
@@ -32,13 +34,43 @@ export async function copyWithin(call: CopyWithinCall): Promise<void> {
   if (placement === 'inside') {
     await makeDirectory(session, formatApiPath(destination), { parents: true, signal });
   }
-  const { count } = await change(
+  const counts = await countsOf(call, entry);
+  await change(
     session,
     path,
     { op: 'copy', to: target.path, recursive, ...(at === undefined ? {} : { at }) },
     { signal },
   );
-  tally.files += count;
-  tally.bytesReused += entry.size;
-  tally.addBytes(entry.size);
+  const { bytes } = counts;
+  tally.addBytes(bytes);
+  if (entry.kind === 'file') {
+    tally.fileDone({ path: target.path, size: bytes, bytesSent: 0, bytesReused: bytes });
+    return;
+  }
+  tally.files += counts.files;
+  tally.directories += counts.directories;
+  tally.links += counts.links;
+  tally.bytesReused += bytes;
+  tally.report();
+}
+
+/** What there is to copy: the server's answer tells only how many names that were. */
+async function countsOf(
+  { session, source, at, signal }: CopyWithinCall,
+  entry: Entry,
+): Promise<{ files: number; directories: number; links: number; bytes: number }> {
+  const counts = { files: 0, directories: 0, links: 0, bytes: 0 };
+  const add = ({ kind, size }: Entry): void => {
+    if (kind === 'directory') counts.directories += 1;
+    else if (kind === 'symlink') counts.links += 1;
+    else counts.files += 1;
+    if (kind === 'file') counts.bytes += size;
+  };
+  add(entry);
+  if (entry.kind !== 'directory') return counts;
+  const options = { recursive: true, limit: LIMITS.listPageMax, at, signal };
+  for await (const { entries } of listPages(session, formatApiPath(source), options)) {
+    for (const below of entries) add(below);
+  }
+  return counts;
 }

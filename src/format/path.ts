@@ -158,6 +158,7 @@ export function parseVolumeReference(text: string): VolumeReference {
   throw new GdpfsError(
     'bad_request',
     `cannot use volume ${quote(text)}: no such form, need an alias (1 to ${LIMITS.aliasLengthMax} of a-z, 0-9 and -) or a name of ${VOLUME_NAME_LENGTH} characters`,
+    text === '' ? { hint: '"gdpfs volume ls" lists the volumes' } : {},
   );
 }
 

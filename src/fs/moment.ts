@@ -21,7 +21,8 @@ export function countAt(
     );
   }
   if (count === 0) {
-    throw new GdpfsError('not_found', 'cannot look at the volume before its creation');
+    const state = 'its first record is newer';
+    throw new GdpfsError('not_found', `cannot look at the volume at that time: ${state}`);
   }
   return count;
 }

@@ -29,7 +29,7 @@ export function requireDirectory(entry: Entry): Entry {
   if (entry.kind === 'directory') return entry;
   throw new GdpfsError(
     'not_a_directory',
-    `cannot list "${entry.path}": a ${entry.kind}, need a directory`,
+    `cannot use "${entry.path}" as a directory: it is a ${entry.kind}`,
   );
 }
 

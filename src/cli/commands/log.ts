@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { GdpfsError } from '../../base/errors.ts';
 import { type LogLine, readLog } from '../../client/log.ts';
 import { Servers } from '../../client/servers.ts';
 import { formatRemotePath } from '../../format/path.ts';
@@ -39,7 +40,14 @@ export function logCommand(context: Context): Command {
         count += 1;
         if (count === limit) return;
       }
+      if (count === 0 && before === undefined) throw unheardOf(text);
     });
+}
+
+/** A path of which the log never spoke is more likely mistyped than meant. */
+function unheardOf(text: string): GdpfsError {
+  const state = 'no record tells of it';
+  return new GdpfsError('not_found', `cannot show the log of ${JSON.stringify(text)}: ${state}`);
 }
 
 function describe(line: LogLine, volume: string): string {

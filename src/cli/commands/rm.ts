@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { isGdpfsError } from '../../base/errors.ts';
+import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { remove } from '../../client/files.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
@@ -15,7 +15,9 @@ interface RmOptions extends GlobalOptions {
 
 export function rmCommand(context: Context): Command {
   const command = new Command('rm')
-    .description('Remove files, and with -r directories. History keeps what they were.')
+    .description(
+      'Remove files, and with -r directories. History keeps what they were: "gdpfs cp --at" brings it back.',
+    )
     .argument('<path...>', 'gdp://VOLUME/PATH')
     .option('-f, --force', 'no error if there is nothing to remove')
     .option('-v, --verbose', 'show what was removed')
@@ -42,6 +44,12 @@ async function removeOne(
     if (json) await context.stdout.write(`${JSON.stringify({ path: text, ...result })}\n`);
     else if (verbose) await context.stdout.write(`removed ${text}\n`);
   } catch (error) {
-    if (!force || !isGdpfsError(error, 'not_found')) throw error;
+    if (force && isGdpfsError(error, 'not_found')) return;
+    if (!recursive && isGdpfsError(error, 'is_a_directory')) throw needsRecursive(error);
+    throw error;
   }
+}
+
+function needsRecursive({ code, message }: GdpfsError): GdpfsError {
+  return new GdpfsError(code, message, { hint: 'use -r for directories' });
 }
