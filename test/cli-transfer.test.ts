@@ -53,6 +53,12 @@ test('gdpfs cp inside a volume says what it copied, and names a file', async () 
   assert.equal(stdout, 'gdp://v/a\n');
 });
 
+test('gdpfs cp at a limited bandwidth brings a file down whole', async () => {
+  await line.succeeds(['cp', '-q', 'large', 'gdp://v/limited']);
+  await line.succeeds(['cp', '-q', '--bwlimit', '4M', 'gdp://v/limited', 'limited']);
+  assert((await readFile(line.path('limited'))).equals(await readFile(line.path('large'))));
+});
+
 test('gdpfs cp -q says nothing, but errors', async () => {
   const quiet = await line.run(['cp', '-q', 'tree/a', 'gdp://v/quiet']);
   assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });

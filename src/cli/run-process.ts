@@ -2,6 +2,7 @@ import { ERRORS } from '../base/errors.ts';
 import { systemCode, systemErrorCode, systemState } from '../base/system-error.ts';
 import { homeDirectory, openHome } from '../client/home.ts';
 import { type EarlyThread, offerThread } from '../client/tree-worker.ts';
+import { reportEarlyEnd } from './early-end.ts';
 import { openOutput } from './output.ts';
 import { runProgram } from './program.ts';
 import { Report } from './report.ts';
@@ -14,6 +15,7 @@ const COLUMNS_DEFAULT = 80;
  * probably need.
  */
 export async function runProcess(args: readonly string[], early?: EarlyThread): Promise<number> {
+  const done = reportEarlyEnd();
   if (early !== undefined) offerThread(early);
   const status = new StatusLine({
     canRedraw: process.stderr.isTTY === true && (process.env['TERM'] ?? 'dumb') !== 'dumb',
@@ -40,6 +42,7 @@ export async function runProcess(args: readonly string[], early?: EarlyThread): 
     confirm: (question) => status.without(() => confirm(question, signal)),
   });
   status.hide();
+  done();
   return exitCode;
 }
 

@@ -264,10 +264,12 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #pause(controller: Dispatcher.DispatchController, waitMs: number): void {
     controller.pause();
     this.#movement.isPaused = true;
+    clearTimeout(this.#resume);
+    // It keeps the process running: a paused connection does not. Whatever ends the exchange clears it.
     this.#resume = setTimeout(() => {
       this.#movement.isPaused = false;
       controller.resume();
-    }, waitMs).unref();
+    }, waitMs);
   }
 
   #finish(): void {
