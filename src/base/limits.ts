@@ -123,6 +123,7 @@ export const LIMITS = {
 
   // Requests.
   jsonBodyBytesMax: MIB,
+  enrollBodyBytesMax: 16 * KIB,
   /** missingDigestsMax digests of 32 bytes. */
   digestsBodyBytesMax: 8192 * 32,
   /** The id of a prepared change and a checkpoint. */
@@ -146,6 +147,8 @@ export const LIMITS = {
   recordsBodyBytesMax: 64 * MIB,
   /** Bodies held in memory whole, of all requests together. */
   bodiesBytesMax: 96 * MIB,
+  /** Of those, of one principal: room is kept for a body before it comes, however slowly it does. */
+  bodiesPerPrincipalBytesMax: 48 * MIB,
   /** Chunks of one request on their way into the store. */
   requestChunkBytesMax: 8 * MIB,
   /** Free memory that is kept for the chunks to come. */
@@ -234,10 +237,7 @@ export const LIMITS = {
   tarStreamsReceived: 4,
   /** Files of a tree that are sent or fetched chunk by chunk at the same time. */
   largeFilesInFlight: 4,
-  /**
-   * From the first failure of a request until no more attempt is made: longer than a restart of a
-   * server, or of a machine that is not large.
-   */
+  /** From the first failure of a request to the last attempt: longer than a server, or a small machine, restarts. */
   retryPatienceMs: 120_000,
   /** The same for a server that has not answered yet: its address may be wrong. */
   firstContactPatienceMs: 5000,

@@ -41,8 +41,8 @@ export async function forEachPiece(exchange: Exchange, taker: BodyTaker): Promis
 }
 
 /**
- * Reads the whole body and passes it to `use`; the memory counts against the common budget until
- * `use` is done, and is freed if it succeeded: nothing may keep a view of it then.
+ * Reads the whole body and passes it to `use`; the memory counts against what there is for all, and
+ * for one principal, until `use` is done, and is freed if it succeeded: nothing may keep a view of it then.
  */
 export async function withBody<T>(
   exchange: Exchange,
@@ -53,18 +53,15 @@ export async function withBody<T>(
   const length = announcedLength(exchange.request);
   const heldBytes = length ?? bytesMax;
   if (heldBytes <= SMALL_BODY_BYTES) return await use(await readBody(exchange));
-  const { bodyBudget, buffers } = exchange.services;
-  await bodyBudget.acquire(heldBytes);
-  try {
+  const { bodyRoom, buffers } = exchange.services;
+  return await bodyRoom.with(exchange.caller?.principal ?? '', heldBytes, async () => {
     const body = await (length === undefined ? readBody(exchange) : readInto(exchange, length));
     const result = await use(body);
     // Only now: after a failure a write of some of it may still be under way.
     if (length === undefined) discardPiece(body);
     else buffers.give(body);
     return result;
-  } finally {
-    bodyBudget.release(heldBytes);
-  }
+  });
 }
 
 /** A JSON body that fits the contract, and its bytes. `T` is the schema's generated type. */

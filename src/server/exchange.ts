@@ -13,6 +13,7 @@ import type { Contract, Operation } from '../wire/contract.ts';
 import type { OperationQueries } from '../wire/generated/api.ts';
 import type { OperationId } from '../wire/openapi.ts';
 import type { AuditLog } from './audit-log.ts';
+import type { BodyRoom } from './body-room.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
@@ -53,8 +54,10 @@ export interface Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly audit: AuditLog;
-  /** Bodies that are held in memory whole. */
+  /** What is held in memory whole: bodies, and pages of many files. */
   readonly bodyBudget: ByteBudget;
+  /** The bodies among them. */
+  readonly bodyRoom: BodyRoom;
   /** Chunks on their way from a body to the store. */
   readonly chunkBudget: ByteBudget;
   readonly buffers: BufferPool;

@@ -11,6 +11,7 @@ import { Role } from '../format/generated/gdpfs_pb.js';
 import { type OpenedFileSystem, openFileSystem } from '../fs/open.ts';
 import { loadContract } from '../wire/contract.ts';
 import { openAuditLog } from './audit-log.ts';
+import { BodyRoom } from './body-room.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { PreparedCommits } from './prepared-commits.ts';
 import { ReadRooms } from './read-rooms.ts';
@@ -135,8 +136,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 /** What requests share of memory and of work. */
 function sharedState({ signed }: OpenedFileSystem, turnMs: number | undefined) {
+  const bodyBudget = new ByteBudget(LIMITS.bodiesBytesMax);
   return {
-    bodyBudget: new ByteBudget(LIMITS.bodiesBytesMax),
+    bodyBudget,
+    bodyRoom: new BodyRoom(bodyBudget),
     chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
     buffers: new BufferPool(),
     readRooms: new ReadRooms(),

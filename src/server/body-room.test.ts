@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { test } from 'node:test';
+import { LIMITS } from '../base/limits.ts';
+import { BodyRoom } from './body-room.ts';
+import { ByteBudget } from './byte-budget.ts';
+
+const { bodiesBytesMax, bodiesPerPrincipalBytesMax } = LIMITS;
+
+/** Bodies that come when they are told to. */
+class Bodies {
+  readonly room = new BodyRoom(new ByteBudget(bodiesBytesMax));
+  /** Those that have room, in the order in which they got it. */
+  readonly come: string[] = [];
+
+  /** Lets it end. */
+  begin(principal: string, bytes: number): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    void this.room.with(principal, bytes, () => {
+      this.come.push(principal);
+      return promise;
+    });
+    return resolve;
+  }
+}
+
+test('whoever has room for as many bodies as it may waits for its own, and nobody else does', async () => {
+  const bodies = new Bodies();
+  const end = bodies.begin('alice', bodiesPerPrincipalBytesMax);
+  bodies.begin('alice', 1);
+  bodies.begin('bob', 1);
+  await turn();
+  assert.deepEqual(bodies.come, ['alice', 'bob']);
+  end();
+  await turn();
+  assert.deepEqual(bodies.come, ['alice', 'bob', 'alice']);
+});
+
+test('all together have no more than there is, and room comes back from bodies that fail', async () => {
+  const bodies = new Bodies();
+  const end = bodies.begin('alice', bodiesPerPrincipalBytesMax);
+  const left = bodiesBytesMax - bodiesPerPrincipalBytesMax;
+  const failing = bodies.room.with('bob', left, async () => {
+    await turn();
+    throw new Error('gone');
+  });
+  bodies.begin('carol', 1);
+  assert.deepEqual(bodies.come, []);
+  await assert.rejects(failing, /gone/);
+  await turn();
+  assert.deepEqual(bodies.come, ['alice', 'carol']);
+  end();
+});
+
+test('a body that is larger than the part of one principal comes alone', async () => {
+  const bodies = new Bodies();
+  const end = bodies.begin('alice', 1);
+  bodies.begin('alice', bodiesPerPrincipalBytesMax + 1);
+  await turn();
+  assert.deepEqual(bodies.come, ['alice']);
+  end();
+  await turn();
+  assert.deepEqual(bodies.come, ['alice', 'alice']);
+});
