@@ -3,7 +3,8 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { sha256 } from '../src/base/digest.ts';
 import type { ChangeResult, Missing, Upload, Volume } from '../src/wire/generated/api.ts';
-import type { TarEntry } from '../src/wire/tar.ts';
+import type { PackEntry } from '../src/wire/entry-pack.ts';
+import { encodeEntryPack } from '../src/wire/entry-pack-writer.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import { commitOf, digestsOf, type FilePlan, framesOf, planFile } from './support/file-plan.ts';
 import { HttpClient, type HttpRequest } from './support/http-client.ts';
@@ -13,7 +14,7 @@ const KIB = 1024;
 const CHUNK = 64 * KIB;
 const KILLS = 6;
 const WORKERS = 4;
-const TAR_FILES = 20;
+const MANY_FILES = 20;
 const STORAGE = '/api/v1/storage/files';
 
 /** What was asked of the server and what it has acknowledged. */
@@ -74,10 +75,16 @@ function wholeFile(path: string): Operation {
   };
 }
 
-function tarOfFiles(path: string): Operation {
+const FORMS = {
+  tar: { type: 'application/x-tar', encode: encodeTar },
+  pack: { type: 'application/vnd.gdpfs.entries', encode: encodeEntryPack },
+} as const;
+
+function manyFiles(path: string, form: keyof typeof FORMS): Operation {
+  const { type, encode } = FORMS[form];
   const files = new Map<string, Uint8Array>();
-  const entries: TarEntry[] = [];
-  for (let index = 0; index < TAR_FILES; index += 1) {
+  const entries: PackEntry[] = [];
+  for (let index = 10; index < 10 + MANY_FILES; index += 1) {
     const data = new Uint8Array(randomBytes(randomInt(8 * KIB)));
     files.set(`${path}/${index}`, data);
     const attributes = { mode: 0o644, mtimeUs: 0, digest: sha256(data) };
@@ -87,8 +94,7 @@ function tarOfFiles(path: string): Operation {
   return {
     files,
     async run(client) {
-      const body = encodeTar(entries);
-      const request = { query: { path, parents: true }, body, type: 'application/x-tar', headers };
+      const request = { query: { path, parents: true }, body: encode(entries), type, headers };
       return await change(client, ['POST', STORAGE], request);
     },
   };
@@ -136,7 +142,12 @@ async function openUpload(client: HttpClient, path: string, plan: FilePlan): Pro
 
 /** Makes changes, one after the other, until the connection breaks. */
 async function work(client: HttpClient, directory: string, ledger: Ledger): Promise<void> {
-  const kinds = [wholeFile, tarOfFiles, chunkUpload];
+  const kinds = [
+    wholeFile,
+    (path: string) => manyFiles(path, 'pack'),
+    chunkUpload,
+    (path: string) => manyFiles(path, 'tar'),
+  ];
   for (let count = 0; ; count += 1) {
     const make = kinds[count % kinds.length] ?? wholeFile;
     const operation = make(`${directory}/${count}`);

@@ -48,7 +48,7 @@ export class ChosenFiles {
     const query: MaybeUndefined<StorageTarPostQuery> = { path, at };
     const json: TarSelection = { paths: [...relatives] };
     try {
-      const { bodyBytes } = await this.#session.request({
+      const { bodyBytes, headers } = await this.#session.request({
         method: 'POST',
         route: '/api/v1/storage/tar',
         query,
@@ -57,7 +57,10 @@ export class ChosenFiles {
         into: [into],
         signal,
       });
-      return into.subarray(0, bodyBytes);
+      const body = into.subarray(0, bodyBytes);
+      if (headers['content-type'] !== MEDIA_TYPES.tar) return body;
+      const { tarAsPack } = await import('./tar-as-pack.ts');
+      return tarAsPack(body, relatives);
     } catch (error) {
       if (!isFaultOfOne(error)) throw error;
       return undefined;

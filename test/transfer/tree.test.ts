@@ -2,8 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { listPages } from '../../src/client/files.ts';
+import { EMPTY_BYTES } from '../../src/base/bytes.ts';
+import { sha256 } from '../../src/base/digest.ts';
+import { listPages, makeDirectory } from '../../src/client/files.ts';
+import { sendEntries } from '../../src/client/sync/send-entries.ts';
 import { copy } from '../../src/client/transfer.ts';
+import { getVolume } from '../../src/client/volumes.ts';
+import { encodeEntryPack } from '../../src/wire/entry-pack-writer.ts';
 import type { CliUser } from '../support/cli-user.ts';
 import type { Direction } from '../support/fault-proxy.ts';
 import { content, leftovers, TransferLab } from '../support/transfer-lab.ts';
@@ -126,4 +131,49 @@ test('a tree goes both ways through cuts, and a server that is killed and starte
   lab.proxy.clear();
   assert.deepEqual(describeTree(target), describeTree(source));
   assert.deepEqual(leftovers(target), []);
+});
+
+/** Faults of one pack, half of them in its answers. */
+const PACK_FAULTS = 8;
+
+test('a pack that is cut off anywhere, or whose answer is, is committed once and whole', async () => {
+  const names = Array.from({ length: 60 }, (_, index) => `f${100 + index}`);
+  const before = lab.proxy.bytes.up;
+  const downBefore = lab.proxy.bytes.down;
+  const send = async (seed: number): Promise<void> => {
+    const bytes = content(3000 + seed, names.length * FILE_BYTES);
+    const entries = names.map((path, index) => {
+      const data = bytes.subarray(index * FILE_BYTES, (index + 1) * FILE_BYTES);
+      return {
+        kind: 'file',
+        path,
+        mode: 0o640,
+        mtimeUs: seed,
+        data,
+        digest: sha256(data),
+      } as const;
+    });
+    const directory = `/${volume}/pack-${seed}`;
+    await makeDirectory(lab.direct, directory);
+    const { count } = await getVolume(lab.direct, volume);
+    await using session = lab.open();
+    await sendEntries(session, encodeEntryPack(entries), { path: directory });
+    assert.equal((await getVolume(lab.direct, volume)).count, count + names.length);
+    for (const path of [0, 30, 59].map((index) => names[index] ?? '')) {
+      const { data } = entries.find((entry) => entry.path === path) ?? { data: EMPTY_BYTES };
+      assert.deepEqual(await lab.read(`${directory}/${path}`), Buffer.from(data));
+    }
+  };
+  await send(0);
+  const span = { up: lab.proxy.bytes.up - before, down: lab.proxy.bytes.down - downBefore };
+  for (let fault = 1; fault <= PACK_FAULTS; fault += 1) {
+    const direction = fault % 2 === 0 ? 'up' : 'down';
+    const at = Math.floor((span[direction] * fault) / (PACK_FAULTS + 1));
+    const { happened } = lab.proxy;
+    lab.proxy.inject({ direction, at, kind: fault % 4 < 2 ? 'reset' : 'cut' });
+    await send(fault);
+    lab.proxy.clear();
+    // Only the last bytes of a connection may not come: its end is not waited for.
+    if (fault < PACK_FAULTS - 1) assert.equal(lab.proxy.happened, happened + 1, `fault ${fault}`);
+  }
 });

@@ -7,7 +7,13 @@ import { LogKind } from '../../format/generated/gdpfs_pb.js';
 import type { Chunk, Manifest } from '../../format/manifest.ts';
 import { leafHash, MerkleFrontier } from '../../format/merkle.ts';
 import type { PreparedPart } from '../../format/prepared-commit.ts';
-import { decodeFchunk, decodeMeta, encodeFchunk, logName } from '../../format/records.ts';
+import {
+  decodeFchunk,
+  decodeMeta,
+  encodeFchunk,
+  logName,
+  NONCE_BYTES,
+} from '../../format/records.ts';
 import type { StateEntry } from '../../format/state-entry.ts';
 import type { AskedContent } from './asked-change.ts';
 import { elsewise } from './record-check.ts';
@@ -21,6 +27,7 @@ export interface PinnedFile {
 /** File logs that the server made, one behind the other, compared with the content that they are for. */
 export class ContentCheck {
   readonly #parts: readonly PreparedPart[];
+  readonly #metas = new FileMetas();
   #next = 0;
 
   constructor(parts: readonly PreparedPart[]) {
@@ -43,6 +50,18 @@ export class ContentCheck {
     if (this.#next < this.#parts.length) throw elsewise('it has file logs that nothing names');
   }
 
+  /** The tree over a new log, whose first record must be one of a file and name it. */
+  #namedFrontier(log: Uint8Array, records: readonly Uint8Array[]): MerkleFrontier {
+    const [meta] = records;
+    if (meta === undefined || !bytesEqual(logName(meta), log)) {
+      throw elsewise('a file log has another name');
+    }
+    this.#metas.check(meta);
+    const frontier = new MerkleFrontier();
+    for (const record of records) frontier.append(leafHash(record));
+    return frontier;
+  }
+
   #take(): PreparedPart {
     const part = this.#parts[this.#next];
     if (part === undefined) throw elsewise('a file log is missing');
@@ -54,7 +73,7 @@ export class ContentCheck {
   #made(asked: Exclude<AskedContent, { readonly from: 'log' | 'append' }>): PinnedFile {
     const { log, firstSeq, frontier: before, records } = this.#take();
     if (firstSeq !== 0 || before.length > 0) throw elsewise('a file log is not new');
-    const frontier = namedFrontier(log, records);
+    const frontier = this.#namedFrontier(log, records);
     const size = asked.from === 'data' ? asked.data.length : asked.size;
     const chunks = chunksOf(records.slice(1), asked);
     const fold = new ContentFold();
@@ -77,7 +96,7 @@ export class ContentCheck {
     const old = before?.file;
     if (old === undefined) throw elsewise('there is no file to go on from');
     if (firstSeq === 0) {
-      const frontier = namedFrontier(log, records);
+      const frontier = this.#namedFrontier(log, records);
       const fold = new ContentFold();
       for (const record of records.slice(1)) fold.apply(decodeFchunk(record));
       const manifest = fold.manifest();
@@ -109,16 +128,28 @@ function sentLog({
   return { pin: { log: logName(meta), logCount: records.length, root, content }, size };
 }
 
-/** The tree over a new log, whose first record must be one of a file and name it. */
-function namedFrontier(log: Uint8Array, records: readonly Uint8Array[]): MerkleFrontier {
-  const [meta] = records;
-  if (meta === undefined || !bytesEqual(logName(meta), log)) {
-    throw elsewise('a file log has another name');
+/** First records of file logs: those that were made together differ in nothing but their nonces. */
+class FileMetas {
+  #last: { readonly record: Uint8Array; readonly nonceAt: number } | undefined;
+
+  /** Throws `corrupt` unless it is the first record of a file log. */
+  check(record: Uint8Array): void {
+    if (this.#isLikeLast(record)) return;
+    const { nonce } = decodeMeta(record, LogKind.FILE);
+    // Decoded bytes are a view of the record.
+    const nonceAt = nonce.byteOffset - record.byteOffset;
+    this.#last = nonce.buffer === record.buffer ? { record, nonceAt } : undefined;
   }
-  decodeMeta(meta, LogKind.FILE);
-  const frontier = new MerkleFrontier();
-  for (const record of records) frontier.append(leafHash(record));
-  return frontier;
+
+  #isLikeLast(record: Uint8Array): boolean {
+    if (this.#last === undefined || record.length !== this.#last.record.length) return false;
+    const { record: last, nonceAt } = this.#last;
+    const behind = nonceAt + NONCE_BYTES;
+    return (
+      bytesEqual(record.subarray(0, nonceAt), last.subarray(0, nonceAt)) &&
+      bytesEqual(record.subarray(behind), last.subarray(behind))
+    );
+  }
 }
 
 function chunksOf(

@@ -1,7 +1,5 @@
 import { isGdpfsError } from '../../base/errors.ts';
-import { decodeEntryPack } from '../../wire/entry-pack.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
-import { encodeTar } from '../../wire/tar-writer.ts';
 import type { CallOptions } from '../files.ts';
 import type { Session } from '../session.ts';
 
@@ -32,5 +30,7 @@ export async function sendEntries(
       tarsOnly.add(session);
     }
   }
+  const { decodeEntryPack } = await import('../../wire/entry-pack.ts');
+  const { encodeTar } = await import('../../wire/tar-writer.ts');
   await post(MEDIA_TYPES.tar, encodeTar(decodeEntryPack(pack)));
 }
