@@ -274,7 +274,7 @@ export const LIMITS = {
    */
   packMsSlow: 200,
   /** Parts of a tree that are under way: so many more than streams in flight are made ready before. */
-  partsInFlight: 6,
+  partsInFlight: 4,
   /** Removals and the like that go to a volume together; as many as the contract lets through. */
   changeSetMax: 1000,
   changeSetsInFlight: 2,
