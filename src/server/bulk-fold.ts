@@ -32,7 +32,10 @@ export interface FoldedBulk {
   readonly logs: Uint8Array<ArrayBuffer>;
 }
 
-const LOGS_CAPACITY_BYTES = 64 * 1024;
+/** What the log of a file of one chunk takes: memory that grows is copied, and counts as garbage. */
+const LOG_BYTES = 256;
+/** More than what is taken from common memory: all of it is handed to another thread. */
+const LOGS_BYTES_MIN = 4096;
 
 /**
  * Reads a body, cuts the content of its files, compares what the sender claims of it with what came, and makes
@@ -41,10 +44,11 @@ const LOGS_CAPACITY_BYTES = 64 * 1024;
  */
 export function foldBulk({ form, body, byContent, createdMs }: BulkJob): FoldedBulk {
   const cutter = byContent === undefined ? undefined : createCutter(byContent);
-  const logs = new ByteWriter(LOGS_CAPACITY_BYTES);
+  const entries = form === 'tar' ? decodeTar(body) : decodeEntryPack(body);
+  const logs = new ByteWriter(LOGS_BYTES_MIN + entries.length * LOG_BYTES);
   // A pack says what it is in the form that is wanted; of a tar it must be made.
   const heads = form === 'tar' ? new EntryPackWriter(new ArrayBuffer(0)) : undefined;
-  for (const entry of form === 'tar' ? decodeTar(body) : decodeEntryPack(body)) {
+  for (const entry of entries) {
     const { kind } = entry;
     if (kind === 'directory' || kind === 'symlink') {
       heads?.add(entry);
