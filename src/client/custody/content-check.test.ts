@@ -48,7 +48,7 @@ test('ContentCheck refuses a log whose first record is another than those before
   const shorter = encodeRecord({ case: 'meta', value: { ...meta, nonce: new Uint8Array(15) } });
   const bad = [other, shorter, FCHUNK, good.subarray(0, -1)];
   // One bit in front of the nonce or behind it; what it makes of the record must be judged alone.
-  for (const at of [...good.keys()]) {
+  for (const at of good.keys()) {
     const changed = good.slice();
     changed[at] = (changed[at] ?? 0) ^ 1;
     if (!isFileMeta(changed)) bad.push(changed);
