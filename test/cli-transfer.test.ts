@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { compareNames } from '../src/format/path.ts';
 import { hasTerminal, runOnTerminal, spawnCli } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
+import { NO_MATTER_OF_PROXIES } from './support/server.ts';
 
 /** What the commands that move data say: to people with and without a terminal, and to programs. */
 
@@ -161,6 +162,8 @@ test('gdpfs cp that nobody listens to any more stops, and does not say that it i
 });
 
 const needsTerminal = { skip: hasTerminal() ? false : 'needs script(1)' };
+/** The same of what a terminal shows of any transfer. */
+const needsOnlyTerminal = { skip: needsTerminal.skip || NO_MATTER_OF_PROXIES.skip };
 
 const CLEAR_TO_END = '\u001b[K';
 
@@ -170,7 +173,7 @@ for (const [columns, what] of [
   [5, /^ +\d+%$/],
 ] as const) {
   const title = `gdpfs cp on a terminal of ${columns} columns keeps to one line, gone in the end`;
-  test(title, needsTerminal, async () => {
+  test(title, needsOnlyTerminal, async () => {
     await writeFile(line.path('fresh'), randomBytes(3_000_000));
     const args = ['cp', '--bwlimit', '2M', 'fresh', `gdp://v/terminal-${columns}`];
     const { code, screen } = await runOnTerminal(args, { ...line.options, term: 'xterm', columns });
@@ -195,7 +198,7 @@ for (const [columns, what] of [
 
 test(
   'gdpfs cp on a terminal that cannot be written over shows only the summary',
-  needsTerminal,
+  needsOnlyTerminal,
   async () => {
     await writeFile(line.path('fresh'), randomBytes(3_000_000));
     const args = ['cp', '--bwlimit', '2M', 'fresh', 'gdp://v/dumb'];
