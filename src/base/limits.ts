@@ -152,7 +152,7 @@ export const LIMITS = {
   /** Chunks of one request on their way into the store. */
   requestChunkBytesMax: 8 * MIB,
   /** Free memory that is kept for the chunks to come. */
-  chunkPoolBytesMax: 64 * MIB,
+  chunkPoolBytesMax: 96 * MIB,
   /**
    * Chunks of at least so many bytes are read past the page cache, to memory of which there is so much,
    * unless they are among so many that were read last.
