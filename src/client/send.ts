@@ -17,6 +17,7 @@ import { planTrees } from './sync/plan.ts';
 import { listRemoteTree } from './sync/remote-tree.ts';
 import { executeInVolume } from './sync/volume-executor.ts';
 import { findUnfinishedTree, type UnfinishedTree } from './unfinished-tree.ts';
+import { startFillThread } from './upload/fill-threads.ts';
 import { uploadFile } from './upload.ts';
 import { type VolumeToFill, volumeToFill } from './volumes.ts';
 
@@ -32,6 +33,7 @@ export async function send(call: SendCall): Promise<void> {
   const { source } = call;
   const stats = await statSource(source);
   if (!stats.isDirectory()) {
+    startFillThread(Number(stats.size));
     const { isBegun } = await findUnfinished(call);
     return await sendFile(call, await findTarget(call, isBegun), stats);
   }

@@ -12,6 +12,11 @@ export const FILLS_AHEAD = POOL_THREADS_MAX + 1;
 /** Bytes of a file that are not worth the start of a thread. */
 const INLINE_BYTES_MAX = 512 * 1024;
 
+/** Starts the thread that will read a file of `size` bytes, if one will: that takes as long as the first questions. */
+export function startFillThread(size: number): void {
+  if (size > INLINE_BYTES_MAX) threads.leastBusy();
+}
+
 /** `fill` on another thread; of a small file, `size` bytes, here and now. */
 export async function fillAsync(job: FillJob, size: number): Promise<Filled> {
   if (size <= INLINE_BYTES_MAX) return fill(job);
