@@ -68,10 +68,7 @@ export const LIMITS = {
   frameBytesMax: 80 * MIB,
   /** Payload of a chunk frame that padding comes before. */
   paddedFrameBytesMin: 512 * KIB,
-  /**
-   * Bytes that one system call writes to a segment, or to the part file of a download. Larger ones
-   * make some file systems take memory in blocks of megabytes, which can be five times as slow.
-   */
+  /** Bytes of one write to a segment, or a part file: larger ones make some file systems five times as slow. */
   segmentCallBytesMax: 256 * KIB,
   partCallBytesMax: 128 * KIB,
   /**
@@ -83,10 +80,7 @@ export const LIMITS = {
   directPartBytesMin: 16 * KIB,
   directCallBytes: 32 * MIB,
   directRoomBytes: 8 * MIB,
-  /**
-   * How fast a disk is, is measured over so many bytes past the page cache. Below that rate so many go
-   * through it before the next measurement.
-   */
+  /** A disk's rate is measured over so many bytes; below that rate the next so many go through the page cache. */
   diskPaceBytes: 64 * MIB,
   slowDiskBytesPerSecond: 100 * MIB,
   slowDiskBytes: GIB,
@@ -101,8 +95,14 @@ export const LIMITS = {
   /** Free space below which nothing but urgent commits is taken, so that the index can still grow. */
   freeBytesMin: 8 * MIB,
 
+  // The index.
   /** Digests of which the server remembers that no chunk has them, so that it need not look again. */
   absentChunksKept: 16 * 1024,
+  /** Rows of a table that wait to be written in order, while as many come; and those of one transaction. */
+  waitingRowsMax: 16 * 1024,
+  waitingRowsAtOnce: 1024,
+  /** When nobody has changed anything for so long, what waits is written. */
+  indexIdleMs: 1000,
 
   // The sequencer.
   /** Changes waiting for the sequencer; beyond it a request is answered `busy`. */

@@ -77,14 +77,18 @@ export class MerkleFrontier {
     return this.#count;
   }
 
-  append(leaf: Uint8Array): void {
+  /** `complete` is told of each perfect subtree that the leaf completes: of how many leaves, and its root. */
+  append(leaf: Uint8Array, complete?: (leaves: number, root: Uint8Array) => void): void {
     let hash = leaf;
+    let leaves = 1;
     // Each trailing one-bit of the count is a perfect subtree that the new one completes to a
     // subtree of twice the size.
     for (let rest = this.#count; rest % 2 === 1; rest = half(rest)) {
       const left = this.#hashes.pop();
       assert(left, 'a frontier has a hash for each one-bit of its count');
       hash = nodeHash(left, hash);
+      leaves *= 2;
+      complete?.(leaves, hash);
     }
     this.#hashes.push(hash);
     this.#count += 1;

@@ -6,6 +6,7 @@ import type { LogEngine } from '../log/engine.ts';
 import type { Fold, PlacedRecord } from '../log/fold.ts';
 import { KeyStore } from '../log/key-store.ts';
 import { openLog } from '../log/open.ts';
+import type { WaitingLimits } from '../log/waiting-rows.ts';
 import type { Disk } from '../storage/disk.ts';
 import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { Changer } from './changer.ts';
@@ -39,6 +40,8 @@ export interface OpenOptions {
   readonly disk?: Disk;
   /** When a segment is full; by default that of LIMITS. */
   readonly segmentLimits?: SegmentLimits;
+  /** How many rows wait for the index; by default as LIMITS says. */
+  readonly waitingLimits?: WaitingLimits;
 }
 
 /** An open store. Dispose of it to finish what was accepted and release its lock. */

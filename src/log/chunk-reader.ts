@@ -55,10 +55,17 @@ export const BETWEEN_CHUNKS_BYTES: number = FRAME_HEADER_BYTES + CHUNK_PREFIX_BY
 export class ChunkReader {
   readonly #chunks: ChunkTable;
   readonly #segments: SegmentStore;
+  readonly #later: (write: () => void) => void;
 
-  constructor(parts: { readonly chunks: ChunkTable; readonly segments: SegmentStore }) {
+  constructor(parts: {
+    readonly chunks: ChunkTable;
+    readonly segments: SegmentStore;
+    /** Does an index write with the next transaction. */
+    readonly later: (write: () => void) => void;
+  }) {
     this.#chunks = parts.chunks;
     this.#segments = parts.segments;
+    this.#later = parts.later;
   }
 
   /** A chunk's bytes. Throws `corrupt`; then the chunk counts as missing, so that an upload heals it. */
@@ -73,7 +80,7 @@ export class ChunkReader {
     const data = await this.#segments.read(location, range);
     if (check !== 'length') this.#check(volume, chunk, { data, location });
     if (check !== 'digest' || bytesEqual(await sha256Async(data), chunk.digest)) return data;
-    this.#chunks.removeRotten(volume, chunk.digest, location);
+    this.#lose(volume, chunk, location);
     throw chunkCorrupt(chunk, 'its bytes are not those of its digest');
   }
 
@@ -193,9 +200,14 @@ export class ChunkReader {
     if (crc32(data) === chunk.checksum) return;
     // A wrong checksum may be its writer's lie; then the chunk is sound.
     if (!bytesEqual(sha256(data), chunk.digest)) {
-      this.#chunks.removeRotten(volume, chunk.digest, location);
+      this.#lose(volume, chunk, location);
     }
     throw chunkCorrupt(chunk, 'its bytes have changed');
+  }
+
+  #lose(volume: number, { digest }: Chunk, location: FrameLocation): void {
+    if (!this.#chunks.removeRotten(volume, digest, location)) return;
+    this.#later(() => this.#chunks.writeRotten(volume, digest));
   }
 }
 

@@ -23,10 +23,10 @@ function openTable(context: TestContext): { table: ChunkTable; index: IndexDatab
 
 function store({ table, index }: { table: ChunkTable; index: IndexDatabase }): void {
   index.writer.exec('BEGIN');
-  const flushed = table.flush();
+  table.waiting.writeAll();
   index.writer.exec('COMMIT');
-  table.forget(flushed);
-  assert.equal(table.pendingCount, 0);
+  table.waiting.settle({ isCommitted: true });
+  assert.equal(table.waiting.size, 0);
 }
 
 /** Digests with the same first bytes: the index finds both by the same key. */
@@ -34,6 +34,12 @@ function digest(last: number): Uint8Array {
   const bytes = new Uint8Array(32).fill(0xfe);
   bytes[31] = last;
   return bytes;
+}
+
+/** Of all chunks, in the order of their places. */
+function rows({ index }: { index: IndexDatabase }): (readonly [offset: unknown, used: unknown])[] {
+  const found = index.writer.prepare('SELECT offset, used FROM chunk ORDER BY offset').all();
+  return found.map(({ offset, used }) => [offset, used] as const);
 }
 
 function at(offset: number): FrameLocation {
@@ -83,21 +89,17 @@ test('ChunkTable has one row of a chunk that comes again before, while and after
   table.add(VOLUME, digest(1), at(10));
   table.add(VOLUME, digest(1), at(20));
   index.writer.exec('BEGIN');
-  const flushed = table.flush();
+  table.waiting.writeAll();
   table.add(VOLUME, digest(1), at(30));
   index.writer.exec('COMMIT');
-  table.forget(flushed);
-  assert.equal(table.pendingCount, 1);
+  table.waiting.settle({ isCommitted: true });
+  assert.equal(table.waiting.size, 1);
   assert.deepEqual(table.find(VOLUME, digest(1)), at(30));
   store(opened);
   table.add(VOLUME, digest(1), at(40));
   store(opened);
   assert.deepEqual(table.find(VOLUME, digest(1)), at(40));
-  const rows = index.writer.prepare('SELECT offset FROM chunk').all();
-  assert.deepEqual(
-    rows.map(({ offset }) => offset),
-    [40],
-  );
+  assert.deepEqual(rows(opened), [[40, 0]]);
 });
 
 test('ChunkTable keeps what was to be stored when the transaction is taken back', (context) => {
@@ -106,26 +108,41 @@ test('ChunkTable keeps what was to be stored when the transaction is taken back'
   assert.equal(table.find(VOLUME, digest(1)), undefined);
   table.add(VOLUME, digest(1), at(10));
   index.writer.exec('BEGIN');
-  table.flush();
+  table.waiting.begin();
+  table.waiting.writeSome();
   index.writer.exec('ROLLBACK');
+  table.waiting.settle({ isCommitted: false });
   assert.deepEqual(table.find(VOLUME, digest(1)), at(10));
-  store(opened);
+  index.writer.exec('BEGIN');
+  table.waiting.writeSome();
+  index.writer.exec('COMMIT');
+  table.waiting.settle({ isCommitted: true });
+  assert.equal(table.waiting.size, 0);
   assert.deepEqual(table.find(VOLUME, digest(1)), at(10));
 });
 
 test('ChunkTable finds a rotten chunk no more until it comes again', (context) => {
   const opened = openTable(context);
   const { table } = opened;
-  table.add(VOLUME, digest(1), at(10));
-  store(opened);
-  table.removeRotten(VOLUME, digest(1), at(10));
-  assert.equal(table.find(VOLUME, digest(1)), undefined);
-  store(opened);
-  assert.equal(table.find(VOLUME, digest(1)), undefined);
-  table.add(VOLUME, digest(1), at(20));
-  assert.deepEqual(table.find(VOLUME, digest(1)), at(20));
-  store(opened);
-  assert.deepEqual(table.find(VOLUME, digest(1)), at(20));
+  for (const isStored of [true, false]) {
+    const of = isStored ? digest(1) : digest(2);
+    table.add(VOLUME, of, at(10));
+    table.use(VOLUME, of);
+    if (isStored) store(opened);
+    assert.equal(table.removeRotten(VOLUME, of, at(11)), false);
+    assert.equal(table.removeRotten(VOLUME, of, at(10)), true);
+    assert.equal(table.find(VOLUME, of), undefined);
+    store(opened);
+    assert.equal(table.find(VOLUME, of), undefined);
+    table.add(VOLUME, of, at(20));
+    assert.deepEqual(table.find(VOLUME, of), at(20));
+    store(opened);
+    assert.deepEqual(table.lookUp(VOLUME, of), { location: at(20), used: true });
+  }
+  assert.deepEqual(rows(opened), [
+    [20, 1],
+    [20, 1],
+  ]);
 });
 
 test('ChunkTable knows of a chunk that a file uses, whenever it came', (context) => {
@@ -147,61 +164,57 @@ test('ChunkTable knows of a chunk that a file uses, whenever it came', (context)
   assert.equal(table.isEmpty(OTHER_VOLUME), true);
 });
 
-/** A transaction of the index that keeps what no file uses; returns where that begins. */
-function storeUsed({ table, index }: { table: ChunkTable; index: IndexDatabase }): unknown {
-  index.writer.exec('BEGIN');
-  const flushed = table.flush({ keepUnused: true });
-  index.writer.exec('COMMIT');
-  table.forget(flushed);
-  return flushed.waitingFrom;
-}
-
-function rows({ index }: { index: IndexDatabase }): (readonly [offset: unknown, used: unknown])[] {
-  const found = index.writer.prepare('SELECT offset, used FROM chunk ORDER BY offset').all();
-  return found.map(({ offset, used }) => [offset, used] as const);
-}
-
-test('ChunkTable lets a chunk wait for the file that uses it, and says from where on chunks wait', (context) => {
+test('ChunkTable knows of a chunk that a file uses while it is on its way into the index', (context) => {
   const opened = openTable(context);
-  const { table } = opened;
-  table.add(VOLUME, digest(3), at(30));
+  const { table, index } = opened;
   table.add(VOLUME, digest(1), at(10));
-  table.add(OTHER_VOLUME, digest(2), { segment: 2, offset: 5, length: 100 });
-  table.use(VOLUME, digest(3));
-  assert.deepEqual(storeUsed(opened), at(10));
-  assert.deepEqual(rows(opened), [[30, 1]]);
-  assert.deepEqual(table.lookUp(VOLUME, digest(1)), { location: at(10), used: false });
+  table.add(VOLUME, digest(2), at(20));
+  index.writer.exec('BEGIN');
+  table.waiting.begin();
   table.use(VOLUME, digest(1));
-  assert.deepEqual(storeUsed(opened), { segment: 2, offset: 5, length: 100 });
+  table.waiting.writeSome();
+  table.use(VOLUME, digest(2));
+  index.writer.exec('COMMIT');
+  // It comes again, and the file still uses it.
+  table.add(VOLUME, digest(2), at(30));
+  assert.equal(table.lookUp(VOLUME, digest(2))?.used, true);
+  table.waiting.settle({ isCommitted: true });
   assert.deepEqual(rows(opened), [
     [10, 1],
-    [30, 1],
+    [20, 1],
   ]);
   store(opened);
   assert.deepEqual(rows(opened), [
-    [5, 0],
     [10, 1],
     [30, 1],
   ]);
-  assert.equal(storeUsed(opened), undefined);
-});
-
-test('ChunkTable lets no chunk wait for ever', (context) => {
-  const opened = openTable(context);
-  opened.table.add(VOLUME, digest(1), at(10));
-  let transactions = 0;
-  while (storeUsed(opened) !== undefined) transactions += 1;
-  assert.equal(transactions, 8);
-  assert.deepEqual(rows(opened), [[10, 0]]);
 });
 
 test('ChunkTable does not let it wait to be known that a chunk is lost', (context) => {
   const opened = openTable(context);
-  const { table } = opened;
+  const { table, index } = opened;
   table.add(VOLUME, digest(1), at(10));
   store(opened);
   table.removeRotten(VOLUME, digest(1), at(10));
-  assert.equal(storeUsed(opened), undefined);
-  assert.equal(table.pendingCount, 0);
-  assert.equal(table.find(VOLUME, digest(1)), undefined);
+  table.writeRotten(VOLUME, digest(1));
+  const other = new ChunkTable(index);
+  assert.equal(other.find(VOLUME, digest(1)), undefined);
+});
+
+test('ChunkTable has a chunk that came again before it was known that it was lost', (context) => {
+  const opened = openTable(context);
+  const { table } = opened;
+  table.add(VOLUME, digest(1), at(10));
+  table.waiting.begin();
+  table.removeRotten(VOLUME, digest(1), at(10));
+  table.add(VOLUME, digest(1), at(20));
+  table.writeRotten(VOLUME, digest(1));
+  assert.deepEqual(table.find(VOLUME, digest(1)), at(20));
+  for (let count = 0; count < 2; count += 1) {
+    table.waiting.begin();
+    table.waiting.writeSome();
+    table.waiting.settle({ isCommitted: true });
+  }
+  assert.deepEqual(table.find(VOLUME, digest(1)), at(20));
+  assert.deepEqual(rows(opened), [[20, 0]]);
 });

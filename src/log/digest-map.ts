@@ -7,7 +7,7 @@ import { shortKey } from '../storage/index-db.ts';
  */
 export class DigestMap<Value extends { readonly digest: Uint8Array }> {
   /** Mostly one for each key. */
-  readonly #found = new Map<number, readonly Value[]>();
+  readonly #found = new Map<number, Value | readonly Value[]>();
   #size = 0;
 
   get size(): number {
@@ -15,7 +15,10 @@ export class DigestMap<Value extends { readonly digest: Uint8Array }> {
   }
 
   get(digest: Uint8Array): Value | undefined {
-    return this.#found.get(shortKey(digest))?.find((value) => bytesEqual(value.digest, digest));
+    const found = this.#found.get(shortKey(digest));
+    if (found === undefined) return undefined;
+    if (isMany(found)) return found.find((value) => bytesEqual(value.digest, digest));
+    return bytesEqual(found.digest, digest) ? found : undefined;
   }
 
   /** Is there a value whose digest has the short key of this one? */
@@ -26,23 +29,32 @@ export class DigestMap<Value extends { readonly digest: Uint8Array }> {
   /** In the place of the one with the same digest, if there is one. */
   set(value: Value): void {
     const key = shortKey(value.digest);
-    const before = this.#found.get(key) ?? [];
-    const others = before.filter(({ digest }) => !bytesEqual(digest, value.digest));
-    this.#found.set(key, [...others, value]);
-    this.#size += 1 + others.length - before.length;
-  }
-
-  delete(digest: Uint8Array): void {
-    const key = shortKey(digest);
     const before = this.#found.get(key);
-    if (before === undefined) return;
-    const others = before.filter((value) => !bytesEqual(value.digest, digest));
-    this.#size -= before.length - others.length;
-    if (others.length === 0) this.#found.delete(key);
-    else this.#found.set(key, others);
+    if (before === undefined) {
+      this.#found.set(key, value);
+      this.#size += 1;
+      return;
+    }
+    const all = isMany(before) ? before : [before];
+    const others = all.filter(({ digest }) => !bytesEqual(digest, value.digest));
+    this.#found.set(key, others.length === 0 ? value : [...others, value]);
+    this.#size += 1 + others.length - all.length;
   }
 
   *values(): Generator<Value> {
-    for (const values of this.#found.values()) yield* values;
+    for (const found of this.#found.values()) {
+      if (isMany(found)) yield* found;
+      else yield found;
+    }
   }
+
+  /** In the order of their short keys. */
+  inOrder(): Value[] {
+    const keys = Int32Array.from(this.#found.keys()).sort();
+    return Array.from(keys).flatMap((key) => this.#found.get(key) ?? []);
+  }
+}
+
+function isMany<Value>(found: Value | readonly Value[]): found is readonly Value[] {
+  return Array.isArray(found);
 }

@@ -200,12 +200,15 @@ describe('chunks', () => {
   it('that wait for their file while others are committed are there after a kill', async () => {
     await using fixture = await LogFixture.open();
     const waiting = chunkOf('waiting');
-    const used = chunkOf('used');
+    // The file log names it.
+    const used = chunkOf('x');
+    const { log, records } = fileLog(1);
     await fixture.engine.appendChunks(fixture.log, [waiting]);
     await fixture.run('a');
     await fixture.engine.appendChunks(fixture.log, [used]);
     await fixture.engine.run((transaction) => {
       transaction.useChunk(fixture.id, used.digest);
+      transaction.appendPart(fixture.id, { log, firstSeq: 0, records });
       fixture.append(transaction, 'b');
     });
     const place = fixture.engine.chunks.find(fixture.id, waiting.digest);
@@ -213,6 +216,8 @@ describe('chunks', () => {
     const { chunks } = killed.engine;
     assert.deepEqual(chunks.lookUp(fixture.id, waiting.digest), { location: place, used: false });
     assert.equal(chunks.lookUp(fixture.id, used.digest)?.used, true);
+    const read = await killed.engine.readFileLog(fixture.id, log, 2);
+    assert.deepEqual(hexOf(read), hexOf(records));
     const names = killed.reader.prepare('SELECT name FROM name ORDER BY seq').all();
     assert.deepEqual(
       names.map(({ name }) => name),

@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import { asBuffer, bytesEqual, utf8Decode, utf8Encode } from '../base/bytes.ts';
+import { asBuffer, utf8Encode } from '../base/bytes.ts';
 import { crc32Combine } from '../base/crc-combine.ts';
 import type { Clock } from '../base/clock.ts';
 import { crc32, formatDigest } from '../base/digest.ts';
@@ -8,34 +8,34 @@ import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
-import { asIndexError, type IndexDatabase, prepareAll, shortKey } from '../storage/index-db.ts';
+import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
 import type { FrameLocation } from '../storage/segment-layout.ts';
+import { Backlog } from './backlog.ts';
 import { type Batch, runPlans } from './batch.ts';
 import { ChunkReader } from './chunk-reader.ts';
-import { type ChunkTable, earlier } from './chunk-table.ts';
+import type { ChunkTable } from './chunk-table.ts';
 import { CommitIndex, type RequestKey } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import { Growth } from './growth.ts';
 import type { Signer } from './key-store.ts';
 import { LogTree } from './log-tree.ts';
-import { sealCommit } from './seal.ts';
+import type { PartTable } from './part-table.ts';
+import { type SealedCommit, sealCommit } from './seal.ts';
 import { type Job, Sequencer } from './sequencer.ts';
 import type { Signature } from './staged.ts';
 import { Transaction } from './transaction.ts';
 import { volumeDamaged, VolumeTable } from './volume-table.ts';
+import { earlier } from './waiting-rows.ts';
 
-/** Chunks, and index writes, waiting for a transaction that make one begin on their own account. */
-const PENDING_CHUNKS_MAX = 8192;
+/** Index writes waiting for a transaction that make one begin on their own account. */
 const LATER_MAX = 1024;
+/** Records after which the index is checkpointed when there is a moment for it. */
+const CHECKPOINT_RECORDS = 2000;
 /** Batches between two removals of expired request results. */
 const EXPIRY_BATCHES = 1000;
 
 const SQL = {
-  whole: `SELECT records FROM log_part
-    WHERE volume = ? AND key = ? AND log = ? AND first_seq = 0 AND count = ?`,
-  parts: `SELECT first_seq, count, segment, offset, length, records FROM log_part
-    WHERE volume = ? AND key = ? AND log = ? AND first_seq < ? ORDER BY first_seq`,
   commits: `SELECT first_seq, segment, offset, length FROM commit_frame
     WHERE volume = ?1 AND first_seq >= (SELECT max(first_seq) FROM commit_frame
       WHERE volume = ?1 AND first_seq <= ?2) AND first_seq + count > ?2
@@ -62,6 +62,9 @@ export interface StoredChunk {
   readonly checksum?: number;
 }
 
+/** A commit that is durable. */
+type Stored = SealedCommit & { readonly location: FrameLocation };
+
 /** The log engine: chunks and commits go in, are durable when acknowledged, and can be read back. */
 export class LogEngine {
   readonly #index: IndexDatabase;
@@ -79,8 +82,8 @@ export class LogEngine {
   /** Index writes that wait for the next transaction and are not part of any log. */
   #later: ((database: DatabaseSync) => void)[] = [];
   #batches = 0;
-  /** The index is taking in chunks that wait for it. */
-  #isFlushing = false;
+  /** Records committed since the index was checkpointed. */
+  #recordsSince = 0;
   /** Set when the index failed behind a durable commit: only a restart knows what it holds. */
   #failure: GdpfsError | undefined;
   /** Why volumes are closed for writing, by name. */
@@ -88,6 +91,8 @@ export class LogEngine {
   /** What is committed and durable. */
   readonly volumes: VolumeTable;
   readonly chunks: ChunkTable;
+  readonly parts: PartTable;
+  readonly #backlog: Backlog;
   readonly chunkReader: ChunkReader;
   readonly growth: Growth = new Growth();
 
@@ -96,6 +101,7 @@ export class LogEngine {
     readonly segments: SegmentStore;
     readonly commits: CommitIndex;
     readonly chunks: ChunkTable;
+    readonly parts: PartTable;
     readonly clock: Clock;
     readonly signer: Signer;
     readonly fold: Fold;
@@ -108,7 +114,14 @@ export class LogEngine {
     this.#signer = parts.signer;
     this.#fold = parts.fold;
     this.chunks = parts.chunks;
-    this.chunkReader = new ChunkReader(parts);
+    this.parts = parts.parts;
+    this.#backlog = new Backlog({
+      tables: [this.chunks.waiting, this.parts.waiting],
+      run: async (begin) => this.#sequencer.run(begin, { urgent: true }),
+      rest: () => this.#checkpoint(),
+    });
+    const later = (write: () => void): void => this.later(write);
+    this.chunkReader = new ChunkReader({ ...parts, later });
     this.volumes = new VolumeTable(parts.index.reader);
     this.#damaged = this.volumes.damaged();
     this.#writerVolumes = new VolumeTable(parts.index.writer);
@@ -128,7 +141,7 @@ export class LogEngine {
     if (request === undefined) return await this.#sequencer.run(signed, { urgent, purpose });
     return await this.#sequencer.run(
       (transaction) => {
-        const first = firstResult(this.#commits, request);
+        const first = this.#commits.firstResult(request);
         if (first !== undefined) return first as T;
         const result = signed(transaction);
         const body = utf8Encode(JSON.stringify(result));
@@ -150,7 +163,7 @@ export class LogEngine {
    * before they can ask for a change. Throws `request_reused`.
    */
   firstResult(request: RequestKey): unknown {
-    return firstResult(this.#committed, request);
+    return this.#committed.firstResult(request);
   }
 
   /** Does an index write that is no log's business with the next transaction. */
@@ -159,7 +172,7 @@ export class LogEngine {
     if (this.#later.length === LATER_MAX) void this.flush().catch(() => undefined);
   }
 
-  /** Resolves when everything added so far is in the index. */
+  /** Resolves when all index writes so far are done. */
   async flush(): Promise<void> {
     await this.#sequencer.run(() => undefined, { urgent: true });
   }
@@ -179,22 +192,15 @@ export class LogEngine {
       return { kind: FRAME_KIND.chunk, volume, digest, payload, checksum: whole };
     });
     await this.#segments.append(frames);
-    if (this.chunks.pendingCount < PENDING_CHUNKS_MAX || this.#isFlushing) return;
-    this.#isFlushing = true;
-    const flushed = this.flush().catch(() => undefined);
-    void flushed.then(() => {
-      this.#isFlushing = false;
-    });
+    this.#backlog.grown();
   }
 
   /** The first `count` records of a file log. Throws `corrupt` if some are missing. */
   async readFileLog(volume: number, log: Uint8Array, count: number): Promise<Uint8Array[]> {
     const records: Uint8Array[] = [];
-    for (const row of this.#sql.parts.all(volume, shortKey(log), log, count)) {
-      if (Number(row['first_seq']) !== records.length) break;
-      const kept = row['records'];
-      const bytes =
-        kept instanceof Uint8Array ? kept : await this.#segments.readBytes(placeOf(row));
+    for (const part of this.parts.list(volume, log, count)) {
+      if (part.firstSeq !== records.length) break;
+      const bytes = part.records ?? (await this.#segments.readBytes(part.place));
       // One by one: a call with a million arguments overflows the stack.
       for (const record of decodePartRecords(bytes)) records.push(record);
     }
@@ -207,13 +213,13 @@ export class LogEngine {
 
   /** The same, at once, if the index itself has them: those of a small file that was written once. */
   indexedFileLog(volume: number, log: Uint8Array, count: number): Uint8Array[] | undefined {
-    const records = this.#sql.whole.get(volume, shortKey(log), log, count)?.['records'];
-    return records instanceof Uint8Array ? decodePartRecords(records) : undefined;
+    const records = this.parts.whole(volume, log, count);
+    return records === undefined ? undefined : decodePartRecords(records);
   }
 
   /** Records that the file log has in all, versions newer than the caller's included. */
   fileLogCount(volume: number, log: Uint8Array): number {
-    return this.#committed.fileLogCount(volume, log);
+    return this.parts.count(volume, log);
   }
 
   /** Encoded commits from the one that holds `seq` on, at most `limit`, and where to go on. */
@@ -262,6 +268,7 @@ export class LogEngine {
   /** Finishes what was accepted, stores the index, and closes. */
   async close(): Promise<void> {
     await this.flush().catch(() => undefined);
+    await this.#backlog.close();
     await this.#sequencer.close();
     await this.#segments.close();
     this.#index.close();
@@ -284,26 +291,31 @@ export class LogEngine {
       const transaction = new Transaction({
         database,
         volumes: this.#writerVolumes,
-        commits: this.#commits,
+        parts: this.parts,
         signer: this.#signer,
         fold: this.#fold,
       });
       batch = runPlans(transaction, this.#fold, jobs);
+      const stored = await this.#store(transaction, jobs[0]?.urgent === true);
+      isDurable = stored.length > 0;
+      for (const one of stored) this.#commits.add(one.volume, one.state, one);
       for (const { volume, used } of transaction.staged) {
         for (const digest of used) this.chunks.use(volume.id, digest);
       }
-      // Without a commit it was asked for on account of what waits.
-      const flushed = this.chunks.flush({ keepUnused: transaction.staged.length > 0 });
-      await this.#store(transaction, jobs[0]?.urgent === true);
-      isDurable = transaction.staged.length > 0;
-      this.#commits.setPosition(earlier(position, flushed.waitingFrom ?? position));
+      this.#backlog.writeSome();
+      this.#commits.setPosition(earlier(position, this.#backlog.from ?? position));
       database.exec('COMMIT');
-      this.chunks.forget(flushed);
+      this.#backlog.settle({ isCommitted: true });
+      for (const one of stored) {
+        this.parts.add(one.volume, one);
+        this.#recordsSince += one.commit.records.length;
+      }
       for (const { job, result } of batch.planned) job.resolve(result);
       for (const { volume } of transaction.staged) this.growth.grown(volume.id);
     } catch (cause) {
       const error = asIndexError(cause);
       if (database.isTransaction) database.exec('ROLLBACK');
+      this.#backlog.settle({ isCommitted: false });
       this.#fold.rollback(0);
       if (this.#later !== later) this.#later.unshift(...later);
       if (isDurable) this.#fail(error);
@@ -323,10 +335,10 @@ export class LogEngine {
     }
   }
 
-  /** Signs what was staged, makes it durable, and writes it into the open index transaction. */
-  async #store(transaction: Transaction, urgent: boolean): Promise<void> {
+  /** Signs what was staged and makes it durable. */
+  async #store(transaction: Transaction, urgent: boolean): Promise<readonly Stored[]> {
     const { staged } = transaction;
-    if (staged.length === 0) return;
+    if (staged.length === 0) return [];
     const timeMs = this.#clock.now();
     const sealed = staged.map((one) => {
       const { id, kind } = one.volume;
@@ -338,9 +350,19 @@ export class LogEngine {
       sealed.map(({ frame }) => frame),
       { urgent },
     );
-    for (const [index, { volume, state, ...parts }] of sealed.entries()) {
+    return sealed.flatMap((one, index) => {
       const location = locations[index];
-      if (location !== undefined) this.#commits.add(volume, state, { ...parts, location });
+      return location === undefined ? [] : [{ ...one, location }];
+    });
+  }
+
+  #checkpoint(): void {
+    if (this.#recordsSince < CHECKPOINT_RECORDS || this.#index.writer.isTransaction) return;
+    this.#recordsSince = 0;
+    try {
+      this.#index.checkpoint();
+    } catch {
+      // The next transaction says what is wrong.
     }
   }
 
@@ -370,15 +392,4 @@ function placeOf(row: Record<string, SQLOutputValue>): FrameLocation {
     offset: Number(row['offset']),
     length: Number(row['length']),
   };
-}
-
-function firstResult(commits: CommitIndex, request: RequestKey): unknown {
-  const first = commits.findResult(request.principal, request.id);
-  if (first === undefined) return undefined;
-  if (bytesEqual(first.fingerprint, request.fingerprint)) return JSON.parse(utf8Decode(first.body));
-  throw new GdpfsError(
-    'request_reused',
-    `cannot repeat request "${request.id}": it was another request before`,
-    { hint: 'use a new Idempotency-Key for every new request' },
-  );
 }

@@ -7,10 +7,11 @@ import {
   consistencyProof,
   inclusionProof,
   leafHash,
+  MerkleFrontier,
   merkleRoot,
   verifyConsistency,
 } from '../format/merkle.ts';
-import { LogTree } from './log-tree.ts';
+import { growFrontier, LogTree } from './log-tree.ts';
 import { LOG_SCHEMA } from './schema.ts';
 
 const VOLUME = 7;
@@ -29,14 +30,14 @@ function emptyLog(): TestLog {
     'INSERT INTO commit_frame (volume, first_seq, count, leaves) VALUES (?, ?, ?, ?)',
   );
   const tree = new LogTree(database);
-  let count = 0;
+  const frontier = new MerkleFrontier();
   return {
     tree,
     append(records) {
+      const { count } = frontier;
       const leaves = LEAVES.slice(count, count + records);
       add.run(VOLUME, count, leaves.length, concatBytes(leaves));
-      tree.grow(VOLUME, { from: count, count: count + leaves.length });
-      count += leaves.length;
+      tree.grow(VOLUME, growFrontier(frontier, leaves));
     },
   };
 }

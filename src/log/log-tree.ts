@@ -6,6 +6,7 @@ import {
   consistencyRanges,
   inclusionRanges,
   type LeafRange,
+  type MerkleFrontier,
   merkleRoot,
   nodeHash,
 } from '../format/merkle.ts';
@@ -24,6 +25,30 @@ const SQL = {
   add: 'INSERT OR REPLACE INTO log_tree (volume, level, position, hash) VALUES (?, ?, ?, ?)',
 } as const;
 
+/** Of one of the subtrees whose roots are kept, as the table has it. */
+export interface SubtreeRoot {
+  readonly level: number;
+  readonly position: number;
+  readonly hash: Uint8Array;
+}
+
+/** Appends the leaves; returns the roots to be kept of the subtrees that they complete. */
+export function growFrontier(
+  frontier: MerkleFrontier,
+  leaves: readonly Uint8Array[],
+): SubtreeRoot[] {
+  const roots: SubtreeRoot[] = [];
+  const complete = (size: number, hash: Uint8Array): void => {
+    if (size < WIDTH) return;
+    let level = 0;
+    let rest = size;
+    for (; rest >= WIDTH; rest /= WIDTH) level += 1;
+    if (rest === 1) roots.push({ level, position: (frontier.count + 1) / size - 1, hash });
+  };
+  for (const leaf of leaves) frontier.append(leaf, complete);
+  return roots;
+}
+
 /**
  * The Merkle tree over the records of each log, as far as it is kept to make proofs: leaf hashes lie
  * beside the commits, roots of full subtrees in a table. So a commit adds 32 bytes a record and a row
@@ -36,15 +61,10 @@ export class LogTree {
     this.#sql = prepareAll(database, SQL);
   }
 
-  /** The log had `from` records and has `count`, whose leaves are stored. */
-  grow(volume: number, { from, count }: { readonly from: number; readonly count: number }): void {
-    let level = 1;
-    for (let span = WIDTH; span <= count; span *= WIDTH) {
-      for (let position = Math.floor(from / span); (position + 1) * span <= count; position++) {
-        const hash = merkleRoot(this.#hashes(volume, level - 1, position * WIDTH, WIDTH));
-        this.#sql.add.run(volume, level, position, hash);
-      }
-      level += 1;
+  /** The log has grown, and its new leaves are stored. */
+  grow(volume: number, roots: readonly SubtreeRoot[]): void {
+    for (const { level, position, hash } of roots) {
+      this.#sql.add.run(volume, level, position, hash);
     }
   }
 

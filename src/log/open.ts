@@ -14,8 +14,10 @@ import { CommitIndex } from './commit-index.ts';
 import { LogEngine } from './engine.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
+import { PartTable } from './part-table.ts';
 import { Replay } from './replay.ts';
 import { LOG_SCHEMA } from './schema.ts';
+import type { WaitingLimits } from './waiting-rows.ts';
 
 export interface OpenLogOptions {
   /** Folder of the store: `segments/`, `index.sqlite`, `lock.sqlite`. Made if missing. */
@@ -32,6 +34,8 @@ export interface OpenLogOptions {
   /** Another disk for the segments; by default the folder itself. */
   readonly disk?: Disk;
   readonly segmentLimits?: SegmentLimits;
+  /** How many rows wait for the index; by default as LIMITS says. */
+  readonly waitingLimits?: WaitingLimits;
 }
 
 export interface OpenedLog extends AsyncDisposable {
@@ -60,13 +64,15 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     await makeRoomToOpen(disk);
     if (options.rebuild === true) removeIndex(indexPath(directory));
     const index = openIndexDatabase(indexPath(directory), [LOG_SCHEMA, options.schema]);
-    const chunks = new ChunkTable(index);
+    const chunks = new ChunkTable(index, options.waitingLimits);
+    const parts = new PartTable(index, options.waitingLimits);
     const commits = new CommitIndex(index.writer);
     const { fold, signer, clock, warn, segmentLimits } = options;
     const replay = new Replay({
       index,
       commits,
       chunks,
+      parts,
       fold,
       signer,
       nowMs: clock.now(),
@@ -88,7 +94,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     }
     commits.setPosition(segments.position);
     replay.finish();
-    const engine = new LogEngine({ index, segments, commits, chunks, clock, signer, fold });
+    const engine = new LogEngine({ index, segments, commits, chunks, parts, clock, signer, fold });
     return {
       engine,
       reader: index.reader,

@@ -1,9 +1,9 @@
 import { asBuffer, base64urlEncode, bytesEqual, concatBytes } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { decodeCommit, decodeResults, type FileLogPart } from '../format/commit.ts';
+import { type Commit, decodeCommit, decodeResults } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
-import { leafHash } from '../format/merkle.ts';
+import { leafHash, MerkleFrontier } from '../format/merkle.ts';
 import { decodeFchunk, decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
@@ -14,6 +14,8 @@ import type { ChunkTable } from './chunk-table.ts';
 import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
+import { growFrontier } from './log-tree.ts';
+import type { PartTable, StoredCommit } from './part-table.ts';
 import { type VolumeRow, VolumeTable } from './volume-table.ts';
 
 /** Frames replayed between two commits of the index: bounds the memory of its transaction. */
@@ -23,6 +25,7 @@ export interface ReplayOptions {
   readonly index: IndexDatabase;
   readonly commits: CommitIndex;
   readonly chunks: ChunkTable;
+  readonly parts: PartTable;
   readonly fold: Fold;
   readonly signer: Signer;
   readonly nowMs: number;
@@ -52,7 +55,7 @@ export class Replay implements ReplayVisitor {
 
   /** The replay is over: from now on chunks only wait for the next transaction. */
   finish(): void {
-    this.#commitIndex();
+    this.#commitIndex({ all: true });
     this.#isLive = true;
   }
 
@@ -73,7 +76,7 @@ export class Replay implements ReplayVisitor {
       const { commit: bytes, results } = decodeCommitPayload(payload);
       const commit = decodeCommit(bytes);
       name = commit.volume;
-      const isNew = this.#apply(commit, bytes, location);
+      const isNew = this.#apply({ commit, bytes, places: commit.places, location });
       for (const result of isNew ? decodeResults(results) : []) {
         const isFresh = result.timeMs > this.#options.nowMs - LIMITS.requestResultKeepMs;
         if (isFresh) this.#options.commits.addResult(result);
@@ -110,15 +113,20 @@ export class Replay implements ReplayVisitor {
     if (name === undefined || !isKnown) this.#markDamaged(reason, row, location);
   }
 
-  #apply(
-    commit: ReturnType<typeof decodeCommit>,
-    bytes: Uint8Array,
-    location: FrameLocation,
-  ): boolean {
+  /** False if the commit was in the index before. */
+  #apply(stored: StoredCommit): boolean {
+    const { commit, location } = stored;
     const { writer } = this.#options.index;
     const row = this.#volumes.byName(commit.volume);
-    // Already applied: the index had stored more than its position says.
-    if (row !== undefined && commit.firstSeq + commit.records.length <= row.count) return false;
+    const used = usedChunks(commit);
+    if (row !== undefined && commit.firstSeq + commit.records.length <= row.count) {
+      // What lies behind the position may be in the index, but for what waited to come into it.
+      if (this.#options.commits.isAt(row.id, commit.firstSeq, location)) {
+        this.#options.parts.addAgain(row.id, stored);
+        this.#useChunks(row.id, used);
+      }
+      return false;
+    }
     const state = verifyCommit(row, commit);
     if (row === undefined && state.kind === LogKind.SYSTEM && !this.#options.signer.isOwn(state)) {
       // Whoever can write to the store could put a log there that makes them admin.
@@ -136,10 +144,13 @@ export class Replay implements ReplayVisitor {
       }
     }
     this.#checkState(volume, state);
-    for (const part of commit.parts) this.#useChunks(volume, part);
-    const { places } = commit;
-    const leaves = concatBytes(commit.records.map(leafHash));
-    this.#options.commits.add(volume, state, { commit, bytes, places, location, leaves });
+    const leaves = commit.records.map(leafHash);
+    const frontier = row === undefined ? new MerkleFrontier() : MerkleFrontier.decode(row.frontier);
+    const roots = growFrontier(frontier, leaves);
+    const sealed = { commit, location, leaves: concatBytes(leaves), roots };
+    this.#options.commits.add(volume, state, sealed);
+    this.#options.parts.add(volume, stored);
+    this.#useChunks(volume, used);
     return true;
   }
 
@@ -154,11 +165,8 @@ export class Replay implements ReplayVisitor {
     );
   }
 
-  #useChunks(volume: number, { firstSeq, records }: FileLogPart): void {
-    for (const record of firstSeq === 0 ? records.slice(1) : records) {
-      const { length, digest } = decodeFchunk(record);
-      if (length > 0) this.#options.chunks.use(volume, digest);
-    }
+  #useChunks(volume: number, digests: readonly Uint8Array[]): void {
+    for (const digest of digests) this.#options.chunks.use(volume, digest);
   }
 
   /** Of all volumes if it is not known of which: any of them may have lost a commit. */
@@ -196,18 +204,28 @@ export class Replay implements ReplayVisitor {
   #count(): void {
     this.#frames += 1;
     if (this.#frames % REPLAY_FRAMES !== 0) return;
-    this.#commitIndex();
+    this.#commitIndex({ all: false });
     this.#options.index.writer.exec('BEGIN IMMEDIATE');
   }
 
-  #commitIndex(): void {
-    const flushed = this.#options.chunks.flush();
+  /** The position stays where it was until all is replayed: rows may wait meanwhile. */
+  #commitIndex({ all }: { readonly all: boolean }): void {
+    const waiting = [this.#options.chunks.waiting, this.#options.parts.waiting];
+    for (const rows of waiting) if (all || rows.isFull) rows.writeAll();
     this.#options.index.writer.exec('COMMIT');
-    this.#options.chunks.forget(flushed);
+    for (const rows of waiting) rows.settle({ isCommitted: true });
   }
 }
 
 const IDS_CACHED_MAX = 10_000;
+
+/** Digests of the chunks that its file logs name. Throws `corrupt`. */
+function usedChunks({ parts }: Commit): Uint8Array[] {
+  return parts.flatMap(({ firstSeq, records }) => {
+    const fchunks = (firstSeq === 0 ? records.slice(1) : records).map(decodeFchunk);
+    return fchunks.filter(({ length }) => length > 0).map(({ digest }) => digest);
+  });
+}
 
 function frameName(kind: number): string {
   for (const [name, value] of Object.entries(FRAME_KIND))

@@ -9,6 +9,7 @@ import type { ChainState } from '../format/volume-chain.ts';
 import { sha256 } from '../base/digest.ts';
 import type { FrameInput } from '../storage/segment-layout.ts';
 import type { Signer } from './key-store.ts';
+import { growFrontier, type SubtreeRoot } from './log-tree.ts';
 import type { Staged } from './staged.ts';
 
 /** A commit ready to be stored. It must not be shown to anyone before its frame is durable. */
@@ -24,6 +25,8 @@ export interface SealedCommit {
   readonly frame: FrameInput;
   /** Leaf hashes of the records, one behind the other. */
   readonly leaves: Uint8Array;
+  /** Of the subtrees that they complete. */
+  readonly roots: readonly SubtreeRoot[];
 }
 
 /** Computes the root over what was staged, signs the checkpoint and encodes the commit. */
@@ -40,7 +43,7 @@ export function sealCommit(
   const { state } = options;
   // A clock that goes back must not make time run backwards in the log.
   const timeMs = staged.signature?.timeMs ?? Math.max(options.timeMs, volume.timeMs);
-  const { text, frontier, leaves } = checkpointText(staged, { timeMs, state });
+  const { text, frontier, leaves, roots } = checkpointText(staged, { timeMs, state });
   const checkpoint = staged.signature?.note ?? sign(volume, text, options.signer);
   const { count } = frontier;
   const { epoch } = volume;
@@ -67,6 +70,7 @@ export function sealCommit(
     bytes,
     places,
     leaves,
+    roots,
     frame: {
       kind: FRAME_KIND.commit,
       volume: volume.name,
@@ -80,10 +84,13 @@ export function sealCommit(
 export function checkpointText(
   { volume, records }: Pick<Staged, 'volume' | 'records'>,
   { timeMs, state }: { readonly timeMs: number; readonly state: Uint8Array | undefined },
-): { readonly text: Uint8Array; readonly frontier: MerkleFrontier; readonly leaves: Uint8Array } {
+): Pick<SealedCommit, 'leaves' | 'roots'> & {
+  readonly text: Uint8Array;
+  readonly frontier: MerkleFrontier;
+} {
   const frontier = MerkleFrontier.decode(volume.frontier);
   const leaves = records.map(leafHash);
-  for (const leaf of leaves) frontier.append(leaf);
+  const roots = growFrontier(frontier, leaves);
   const origin = checkpointOrigin(volume.name);
   const { count } = frontier;
   const { epoch } = volume;
@@ -91,7 +98,7 @@ export function checkpointText(
   const owner = ownerAfter(volume.policy);
   const optional = { ...(state && { state }), ...(owner && { owner }) };
   const text = encodeCheckpoint({ origin, count, root, timeMs, epoch, ...optional });
-  return { text, frontier, leaves: concatBytes(leaves) };
+  return { text, frontier, leaves: concatBytes(leaves), roots };
 }
 
 function sign(volume: Staged['volume'], text: Uint8Array, signer: Signer): Uint8Array {

@@ -8,9 +8,9 @@ import { checkpointOrigin, type Policy, verifyNextPolicy } from '../format/polic
 import { encodeRecord, type RecordInit } from '../format/records.ts';
 import { verifyNote } from '../format/signed-note.ts';
 import type { ChainState } from '../format/volume-chain.ts';
-import type { CommitIndex } from './commit-index.ts';
 import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
+import type { PartTable } from './part-table.ts';
 import { checkpointText } from './seal.ts';
 import type { Signature, Staged } from './staged.ts';
 import { volumeDamaged, type VolumeRow, type VolumeTable } from './volume-table.ts';
@@ -36,7 +36,7 @@ export class Transaction {
   readonly database: DatabaseSync;
   readonly volumes: VolumeTable;
   readonly #fold: Fold;
-  readonly #commits: CommitIndex;
+  readonly #parts: PartTable;
   readonly #signer: Signer;
   readonly #staged = new Map<number, Staged>();
   #bytes = 0;
@@ -47,14 +47,14 @@ export class Transaction {
   constructor(options: {
     readonly database: DatabaseSync;
     readonly volumes: VolumeTable;
-    readonly commits: CommitIndex;
+    readonly parts: PartTable;
     readonly signer: Signer;
     readonly fold: Fold;
   }) {
     this.database = options.database;
     this.volumes = options.volumes;
     this.#fold = options.fold;
-    this.#commits = options.commits;
+    this.#parts = options.parts;
     this.#signer = options.signer;
   }
 
@@ -142,7 +142,7 @@ export class Transaction {
     const staged = this.#stage(volume);
     const count = isNew
       ? 0
-      : (stagedCount(staged, part.log) ?? this.#commits.fileLogCount(volume, part.log));
+      : (stagedCount(staged, part.log) ?? this.#parts.count(volume, part.log));
     if (part.firstSeq === 0 && count > 0) {
       throw new GdpfsError(
         'bad_request',

@@ -106,7 +106,9 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
       open,
       limits: options.limits ?? DEFAULT_LIMITS,
       onDurable(entry, location) {
-        if (entry.kind === FRAME_KIND.chunk) visitor.chunk({ ...entry, ...location });
+        if (entry.kind !== FRAME_KIND.chunk) return;
+        const { volume, digest, offset, length } = entry;
+        visitor.chunk({ volume, digest, segment: location.segment, offset, length });
       },
     });
   } catch (error) {

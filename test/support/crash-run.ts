@@ -75,6 +75,8 @@ const LIMITS = {
   segmentQueueBytesMax: 16_000,
   paddedFrameBytesMin: 800,
 };
+/** A few rows that wait for the index leave it behind what is durable. */
+const WAITING = { waitingRowsMax: 12, waitingRowsAtOnce: 5 };
 const WORKERS = 5;
 const VOLUMES = 2;
 const ROUNDS = 3;
@@ -154,6 +156,7 @@ export class CrashRun implements Disposable {
       keysDirectory: this.#keysDirectory,
       disk: this.#disk,
       segmentLimits: LIMITS,
+      waitingLimits: WAITING,
       rebuild,
       clock: { now: () => this.#timeMs++ },
       warn: (message) => {

@@ -1,7 +1,7 @@
 /** A real store in a temporary folder, with short ways to put files into it and read them back. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { utf8Decode, utf8Encode } from '../../src/base/bytes.ts';
@@ -19,7 +19,7 @@ import {
   NONCE_BYTES,
 } from '../../src/format/records.ts';
 import type { FileSystem } from '../../src/fs/file-system.ts';
-import { type OpenedFileSystem, openFileSystem } from '../../src/fs/open.ts';
+import { type OpenedFileSystem, openFileSystem, type OpenOptions } from '../../src/fs/open.ts';
 import type { Proofs } from '../../src/fs/proofs.ts';
 import type { System } from '../../src/fs/system.ts';
 import type {
@@ -58,23 +58,29 @@ interface PutOptions extends Attributes {
 
 export const ALICE: ChangeContext = { author: 'alice' };
 
+/** Folder of a store that was never killed. */
+const FIRST_STORE = 'store';
+
 /** Most entries that a test makes. */
 const TREE_MAX = 100_000;
 
 /** Opens a new store with one volume, `data`. Disposing of it removes it. */
-export async function openTestStore(): Promise<TestStore> {
+export async function openTestStore(
+  limits: Pick<OpenOptions, 'waitingLimits'> = {},
+): Promise<TestStore> {
   const folder = mkdtempSync(join(tmpdir(), 'gdpfs-store-'));
   const clock = new ManualClock();
   const warnings: string[] = [];
-  const open = async (rebuild: boolean): Promise<OpenedFileSystem> =>
+  const open = async (directory: string, rebuild: boolean): Promise<OpenedFileSystem> =>
     openFileSystem({
-      directory: join(folder, 'store'),
+      ...limits,
+      directory,
       keysDirectory: join(folder, 'keys'),
       clock,
       warn: (message) => warnings.push(message),
       rebuild,
     });
-  const opened = await open(false);
+  const opened = await open(join(folder, FIRST_STORE), false);
   const { name } = await opened.fs.createVolume(
     { alias: 'data', owner: 'alice', chunking: 'fixed' },
     ALICE,
@@ -89,14 +95,15 @@ export class TestStore implements AsyncDisposable {
   /** Name of the volume `data`, which all methods here work on. */
   readonly volume: Uint8Array;
   readonly #folder: string;
-  readonly #open: (rebuild: boolean) => Promise<OpenedFileSystem>;
+  readonly #open: (directory: string, rebuild: boolean) => Promise<OpenedFileSystem>;
   #opened: OpenedFileSystem;
+  #directory: string;
 
   constructor(parts: {
     readonly folder: string;
     readonly clock: ManualClock;
     readonly warnings: readonly string[];
-    readonly open: (rebuild: boolean) => Promise<OpenedFileSystem>;
+    readonly open: (directory: string, rebuild: boolean) => Promise<OpenedFileSystem>;
     readonly opened: OpenedFileSystem;
     readonly volume: Uint8Array;
   }) {
@@ -105,6 +112,7 @@ export class TestStore implements AsyncDisposable {
     this.warnings = parts.warnings;
     this.#open = parts.open;
     this.#opened = parts.opened;
+    this.#directory = join(this.#folder, FIRST_STORE);
     this.volume = parts.volume;
   }
 
@@ -127,14 +135,25 @@ export class TestStore implements AsyncDisposable {
   /** As after a restart of the server; with `rebuild`, as if the index had been lost. */
   async reopen(options: { readonly rebuild?: boolean } = {}): Promise<void> {
     await this.#opened[Symbol.asyncDispose]();
-    this.#opened = await this.#open(options.rebuild === true);
+    this.#opened = await this.#open(this.#directory, options.rebuild === true);
+  }
+
+  /** As after a kill of the server at this moment, and a restart. */
+  async kill(): Promise<void> {
+    const killed = `${this.#directory}-killed`;
+    const filter = (path: string): boolean => !path.endsWith('-shm');
+    cpSync(this.#directory, killed, { recursive: true, filter });
+    await this.#opened[Symbol.asyncDispose]();
+    rmSync(this.#directory, { recursive: true });
+    renameSync(killed, this.#directory);
+    this.#opened = await this.#open(this.#directory, false);
   }
 
   /** Closes the store, reads every byte of it and opens it again. Throws if anything is wrong. */
   async checkClosed(): Promise<void> {
     await this.#opened[Symbol.asyncDispose]();
-    const { problems, notes } = await fsckStore({ directory: join(this.#folder, 'store') });
-    this.#opened = await this.#open(false);
+    const { problems, notes } = await fsckStore({ directory: this.#directory });
+    this.#opened = await this.#open(this.#directory, false);
     assert.deepEqual({ problems, notes }, { problems: [], notes: [] });
     assert.equal(this.damageCount, 0);
   }
