@@ -35,6 +35,14 @@ test('the bundled program serves, copies a tree both ways, and names the license
   const back = join(folder, 'back');
   await run(user, 'cp', '-r', 'gdp://v/tree', back);
   assert.deepEqual((await compareTrees(tree, back)).differences, []);
+  const synced = join(folder, 'synced');
+  for (const lost of ['sub/small', 'large']) {
+    await run(user, 'sync', 'gdp://v/tree', synced);
+    const there = await compareTrees(join(tree, 'sub'), join(synced, 'sub'));
+    assert.deepEqual(there.differences, []);
+    // The second time it is there, but for one.
+    rmSync(join(synced, lost));
+  }
   // Some records are read by a library that most commands do not load, and some commands by another program.
   await run(user, 'verify', 'gdp://v');
   const users = await run(user, 'admin', 'user', 'ls');

@@ -4,6 +4,7 @@
  * waits for. Without an `await` outside of functions, which its bundle cannot have.
  */
 
+import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -39,11 +40,18 @@ async function run(): Promise<void> {
  * while the program is being loaded. If the arguments mean something else, nobody takes it.
  */
 function startThread(kind: string | undefined): EarlyThread | undefined {
-  const source = args.at(-2) ?? '-';
+  const [source = '-', target = ''] = args.slice(-2);
   if (source.startsWith('-')) return undefined;
-  if (isRemote(source)) return kind === 'cp-tree' ? start('download-worker', undefined) : undefined;
-  const isUp = kind === 'cp-tree-up' || kind === 'sync-up';
-  return isUp ? start('local-worker', { root: source, rules: [] }) : undefined;
+  if (!isRemote(source)) {
+    const isUp = kind === 'cp-tree-up' || kind === 'sync-up';
+    return isUp ? start('local-worker', { root: source, rules: [] }) : undefined;
+  }
+  // What is there already is listed, and written in later.
+  if (kind === 'sync' && existsSync(target)) {
+    return start('local-worker', { root: target, rules: [] });
+  }
+  const isDown = kind === 'cp-tree' || kind === 'sync';
+  return isDown ? start('download-worker', undefined) : undefined;
 }
 
 function start(name: string, workerData: unknown): EarlyThread {

@@ -29,6 +29,15 @@ export async function openDownloadRoute(
   // Asked for together with what follows, for the first who wants it.
   let first: Promise<RemoteTree> | undefined = listTree();
   first.catch(() => {});
+  // And so is what is there, by a thread that takes as long to start as all that the server is asked.
+  await using opening = new AsyncDisposableStack();
+  const reader = opening.use(new LocalReader({ root: target, rules: [] }));
+  const place = isDirectory(target).then((isThere) => {
+    return { isNew: !isThere, listed: isThere ? reader.list() : undefined };
+  });
+  // It begins nothing after the end.
+  opening.defer(async () => void (await place.catch(() => undefined)));
+  place.catch(() => {});
   const root = await stat(session, path, { at, signal });
   if (root.kind !== 'directory') {
     throw new GdpfsError(
@@ -37,21 +46,21 @@ export async function openDownloadRoute(
       { hint: 'use cp for a single file' },
     );
   }
-  const isNew = !(await isDirectory(target));
-  const reader = new LocalReader({ root: target, rules: [] });
+  const { isNew, ...begun } = await place;
+  let { listed } = begun;
+  const precisionUs = isNew ? undefined : await timePrecisionUs(target);
   let listedAt = at ?? '';
+  const opened = opening.move();
   return {
-    compare: {
-      modeMask: RECEIVED_MODE_MASK,
-      precisionUs: isNew ? undefined : await timePrecisionUs(target),
-    },
+    compare: { modeMask: RECEIVED_MODE_MASK, precisionUs },
     sourceName: (relative) => `${path}/${relative}`,
     list: async () => {
       const listing = first ?? listTree();
       first = undefined;
       const { pages, seq } = await listing;
       listedAt = String(seq);
-      const destination = isNew ? noPages() : reader.list();
+      const destination = isNew ? noPages() : (listed ?? reader.list());
+      listed = undefined;
       return { source: filterPages(pages, rules), destination, sourceSeq: seq };
     },
     isSameContent: async (entry, { relative }) => {
@@ -76,7 +85,7 @@ export async function openDownloadRoute(
       tally.directories += 1;
       tally.report();
     },
-    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
