@@ -31,8 +31,13 @@ async function countsOf(batches: AsyncIterable<Batch>): Promise<number[]> {
 
 describe('receiveBatches()', () => {
   test('fills batches over the pages while others are under way', async () => {
-    const batches = receiveBatches(pagesOf(100, LIMITS.firstNames, 10, 20), () => false);
-    assert.deepEqual(await countsOf(batches), [LIMITS.firstNames, 130]);
+    const { firstNames, tarFilesMax } = LIMITS;
+    const pages = pagesOf(100, firstNames, firstNames, 2 * tarFilesMax, 20);
+    const batches = receiveBatches(pages, () => false);
+    const full = [firstNames, 2 * firstNames, tarFilesMax];
+    const all = 120 + 2 * firstNames + 2 * tarFilesMax;
+    const rest = all - full.reduce((sum, count) => sum + count);
+    assert.deepEqual(await countsOf(batches), [...full, rest]);
   });
 
   test('lets what is planned go at the end of a page when nothing is under way', async () => {
@@ -41,8 +46,8 @@ describe('receiveBatches()', () => {
       asked.push(index);
       return index !== 1;
     };
-    const batches = receiveBatches(pagesOf(3, 4, 0, LIMITS.tarFilesMax, 5), isIdle);
-    assert.deepEqual(await countsOf(batches), [3, LIMITS.tarFilesMax, 4, 5, 0]);
+    const batches = receiveBatches(pagesOf(3, 4, 0, 2 * LIMITS.firstNames, 5), isIdle);
+    assert.deepEqual(await countsOf(batches), [3, 2 * LIMITS.firstNames, 4, 5, 0]);
     assert.deepEqual(asked, [0, 1, 1, 2, 3]);
   });
 });
