@@ -144,4 +144,15 @@ describe('decodePack()', () => {
     const places = fewer.map(() => 0);
     assert.equal(decodePack(body({ index: 0, size, pieces: fewer, places }), 1).length, 1);
   });
+
+  it('refuses files that are together more than a pack may have, before it takes memory', () => {
+    const size = LIMITS.smallFileBytesMax;
+    const most = LIMITS.tarBytesMax / size;
+    const holes = (count: number): Uint8Array =>
+      encodePackHead(
+        Array.from({ length: count }, (_, index) => ({ index, size, pieces: [], places: [] })),
+      );
+    assert.equal(decodePack(holes(most), most + 1).length, most);
+    corrupt(() => decodePack(holes(most + 1), most + 1));
+  });
 });

@@ -87,8 +87,12 @@ class PackReader {
     if (count > askedCount) throw malformed('it has files that nobody asked for');
     const files: PackedFile[] = [];
     let last = -1;
+    let bytes = 0;
     for (let done = 0; done < count; done += 1) {
       const file = this.#head();
+      bytes += file.size;
+      // Holes take memory, and no bytes of the body.
+      if (bytes > LIMITS.tarBytesMax) throw malformed('its files are too large');
       if (file.index <= last || file.index >= askedCount) throw malformed('an index');
       last = file.index;
       files.push(file);
