@@ -4,7 +4,7 @@
  * command a start takes a tenth less.
  */
 
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -76,5 +76,5 @@ function writeCode(path: string, subject: string, code: Buffer): void {
 }
 
 function digestOf(subject: string, code: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(`${subject}\n`), code]), 'buffer');
+  return createHash('sha256').update(`${subject}\n`).update(code).digest();
 }

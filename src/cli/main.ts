@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Where the process starts. `--version` is answered here: whatever this file imports, everything
- * waits for. Without an `await` outside of functions, which its bundle cannot have.
+ * waits for; what comes later is imported when it is needed, Node's own modules too. Without an `await`
+ * outside of functions, which its bundle cannot have.
  */
 
 import { existsSync } from 'node:fs';
@@ -9,9 +10,7 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import type { EarlyThread } from '../client/tree-worker.ts';
-import { requireCompiled } from './compiled-code.ts';
 import type { runProcess } from './run-process.ts';
 import { readVersion } from './version.ts';
 
@@ -30,7 +29,7 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
 async function run(): Promise<void> {
   const kind = kindOf(args);
   const isBundle = import.meta.url.endsWith('.cjs');
-  const early = isBundle ? startThread(kind) : undefined;
+  const early = isBundle ? await startThread(kind) : undefined;
   const program = await load(kind, isBundle);
   process.exitCode = await program.runProcess(args, early);
 }
@@ -39,22 +38,23 @@ async function run(): Promise<void> {
  * The thread that reads or writes a tree is what a copy waits for longest before its first byte: it starts
  * while the program is being loaded. If the arguments mean something else, nobody takes it.
  */
-function startThread(kind: string | undefined): EarlyThread | undefined {
+async function startThread(kind: string | undefined): Promise<EarlyThread | undefined> {
   const [source = '-', target = ''] = args.slice(-2);
   if (source.startsWith('-')) return undefined;
   if (!isRemote(source)) {
     const isUp = kind === 'cp-tree-up' || kind === 'sync-up';
-    return isUp ? start('local-worker', { root: source, rules: [] }) : undefined;
+    return isUp ? await start('local-worker', { root: source, rules: [] }) : undefined;
   }
   // What is there already is listed, and written in later.
   if (kind === 'sync' && existsSync(target)) {
-    return start('local-worker', { root: target, rules: [] });
+    return await start('local-worker', { root: target, rules: [] });
   }
   const isDown = kind === 'cp-tree' || kind === 'sync';
-  return isDown ? start('download-worker', undefined) : undefined;
+  return isDown ? await start('download-worker', undefined) : undefined;
 }
 
-function start(name: string, workerData: unknown): EarlyThread {
+async function start(name: string, workerData: unknown): Promise<EarlyThread> {
+  const { Worker } = await import('node:worker_threads');
   const worker = new Worker(new URL(`${name}.cjs`, import.meta.url), { workerData });
   worker.unref();
   return { name, workerData, worker };
@@ -68,6 +68,7 @@ async function load(kind: string | undefined, isBundle: boolean): Promise<Progra
   if (isBundle && kind !== undefined && kind !== 'serve') {
     const name = SERVER_COMMANDS.has(kind) ? 'run-process.cjs' : 'run-client.cjs';
     const path = fileURLToPath(new URL(name, import.meta.url));
+    const { requireCompiled } = await import('./compiled-code.ts');
     return requireCompiled(path, { folder, kind }) as Program;
   }
   enableCompileCache(folder);
