@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +35,7 @@ import {
   unreadFixtures,
   VOLUME,
 } from './support/format-fixtures.ts';
+import { Scratch } from './support/scratch.ts';
 
 /** Stores of released versions open, and go on: see test/fixtures/format/v1/README.md. */
 
@@ -143,56 +143,42 @@ describe('a store of format version 1', () => {
   });
 
   it('the two segments are a store without a fault that opens and serves its files', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'gdpfs-fixtures-'));
-    try {
-      const directory = join(folder, 'store');
-      cpSync(STORE, directory, { recursive: true });
-      const keysDirectory = join(folder, 'keys');
-      saveSystemKey(keysDirectory);
-      const { problems, notes, ...counts } = await fsckStore({ directory });
-      assert.deepEqual([problems, notes], [[], []]);
-      assert.deepEqual(counts, {
-        segments: 2,
-        volumes: 2,
-        commits: 5,
-        records: 15,
-        chunks: 3,
-        bytes: 36,
-      });
-      await checkServed({ directory, keysDirectory });
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    using scratch = new Scratch();
+    const { directory, keysDirectory } = copyStore(scratch);
+    const { problems, notes, ...counts } = await fsckStore({ directory });
+    assert.deepEqual([problems, notes], [[], []]);
+    assert.deepEqual(counts, {
+      segments: 2,
+      volumes: 2,
+      commits: 5,
+      records: 15,
+      chunks: 3,
+      bytes: 36,
+    });
+    await checkServed({ directory, keysDirectory });
   });
 
   it('a store from before there were state maps says the root of its tree from its next commit on', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'gdpfs-fixtures-'));
-    try {
-      const directory = join(folder, 'store');
-      cpSync(STORE, directory, { recursive: true });
-      const keysDirectory = join(folder, 'keys');
-      saveSystemKey(keysDirectory);
-      const name = hex(VOLUME);
-      const writerSeed = '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb';
-      saveWriterKey(keysDirectory, { log: base64urlEncode(name), seed: writerSeed });
-      const clock = { now: () => 1_790_000_003_000 };
-      const stateOf = (note: Uint8Array) => parseCheckpoint(note).checkpoint.state;
-      {
-        await using opened = await openFileSystem({
-          directory,
-          keysDirectory,
-          clock,
-          warn: assert.fail,
-        });
-        assert.equal(stateOf(opened.fs.checkpoint(name)), undefined);
-        await opened.fs.apply(name, { kind: 'mkdir', path: 'new' }, { author: 'alice' });
-        const tree = treeOf(await opened.fs.commits(name, { seq: 0, limit: 100 }));
-        assert.deepEqual(stateOf(opened.fs.checkpoint(name)), tree.stateRoot());
-      }
-      assert.deepEqual((await fsckStore({ directory })).problems, []);
-    } finally {
-      rmSync(folder, { recursive: true });
+    using scratch = new Scratch();
+    const { directory, keysDirectory } = copyStore(scratch);
+    const name = hex(VOLUME);
+    const writerSeed = '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb';
+    saveWriterKey(keysDirectory, { log: base64urlEncode(name), seed: writerSeed });
+    const clock = { now: () => 1_790_000_003_000 };
+    const stateOf = (note: Uint8Array) => parseCheckpoint(note).checkpoint.state;
+    {
+      await using opened = await openFileSystem({
+        directory,
+        keysDirectory,
+        clock,
+        warn: assert.fail,
+      });
+      assert.equal(stateOf(opened.fs.checkpoint(name)), undefined);
+      await opened.fs.apply(name, { kind: 'mkdir', path: 'new' }, { author: 'alice' });
+      const tree = treeOf(await opened.fs.commits(name, { seq: 0, limit: 100 }));
+      assert.deepEqual(stateOf(opened.fs.checkpoint(name)), tree.stateRoot());
     }
+    assert.deepEqual((await fsckStore({ directory })).problems, []);
   });
 
   it('every fixture of the store is read here', () => {
@@ -202,6 +188,14 @@ describe('a store of format version 1', () => {
     );
   });
 });
+
+/** The store with the key of its system log. */
+function copyStore({ path }: Scratch): { directory: string; keysDirectory: string } {
+  const [directory, keysDirectory] = [join(path, 'store'), join(path, 'keys')];
+  cpSync(STORE, directory, { recursive: true });
+  saveSystemKey(keysDirectory);
+  return { directory, keysDirectory };
+}
 
 /** A server believes a system log only if it has its key: here that of RFC 8032, 7.1, SHA(abc). */
 function saveSystemKey(keysDirectory: string): void {
