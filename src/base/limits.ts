@@ -1,4 +1,4 @@
-/** Every limit of the system, with its unit and its reason. What is not bounded by a name from here is a bug. */
+/** Every limit of the system, with its unit and its reason. */
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -149,9 +149,8 @@ export const LIMITS = {
   bodiesBytesMax: 96 * MIB,
   /** Of those, of one principal: room is kept for a body before it comes, however slowly it does. */
   bodiesPerPrincipalBytesMax: 48 * MIB,
-  /** Chunks of one request on their way into the store. */
+  /** Chunks of one request on their way into the store, and free memory that is kept for those to come. */
   requestChunkBytesMax: 8 * MIB,
-  /** Free memory that is kept for the chunks to come. */
   chunkPoolBytesMax: 96 * MIB,
   /**
    * Chunks of at least so many bytes are read past the page cache, to memory of which there is so much,
@@ -211,8 +210,9 @@ export const LIMITS = {
   bodyChunksMax: 64,
   /** How often an upload is opened again that somebody else's commit has closed. */
   uploadReopensMax: 8,
-  /** Questions which chunks are missing that one upload has on the way; digests beyond them wait for the next. */
+  /** Questions which chunks are missing that one upload has on the way, and bodies being sent while it asks none. */
   missingQuestionsInFlight: 3,
+  bodiesKnownMissing: 10,
   /** Uploads of smaller files keep no journal: hashing them again takes less than looking after it. */
   uploadJournalFileBytesMin: 64 * MIB,
   /** Journals of uploads that were given up are removed after this, and the oldest beyond these bounds. */

@@ -64,6 +64,8 @@ export class ChunkUpload {
    * is not sent must be computed here, and that is better done while it is read.
    */
   #isUnsummed: boolean;
+  /** Bodies of which is known what must be sent. */
+  #sending = 0;
   /** Bytes of chunks that went over the wire. */
   bytesSent = 0;
 
@@ -78,8 +80,10 @@ export class ChunkUpload {
       signal,
       isUnsummed: () => this.#isUnsummed,
     };
-    this.#presence = new Presence(async (digests) =>
-      upload.isVolumeEmpty ? [...digests.keys()] : await this.#askMissing(digests),
+    this.#presence = new Presence(
+      async (digests) =>
+        upload.isVolumeEmpty ? [...digests.keys()] : await this.#askMissing(digests),
+      () => this.#sending >= LIMITS.bodiesKnownMissing,
     );
   }
 
@@ -181,11 +185,17 @@ export class ChunkUpload {
     if (indexes.length === 0) return { bytes: 0, checksums: [] };
     const { upload, signal } = this.#options;
     const call = { upload: upload.id, frames: body.pick(indexes), signal };
-    const { bytes, checksums = [] } = isUnsummed
-      ? await sendUnsummedChunks(this.#session, { ...call, count: indexes.length })
-      : await sendChunks(this.#session, call);
-    this.bytesSent += bytes;
-    return { bytes, checksums };
+    this.#sending += 1;
+    try {
+      const { bytes, checksums = [] } = isUnsummed
+        ? await sendUnsummedChunks(this.#session, { ...call, count: indexes.length })
+        : await sendChunks(this.#session, call);
+      this.bytesSent += bytes;
+      return { bytes, checksums };
+    } finally {
+      this.#sending -= 1;
+      this.#presence.askOn();
+    }
   }
 
   async #askMissing(digests: readonly Uint8Array[]): Promise<number[]> {

@@ -62,6 +62,28 @@ test('Presence asks together what comes up while questions are on the way', asyn
   await Promise.all(lacking);
 });
 
+test('Presence asks nothing while there is enough to send, and then once for all', async () => {
+  const asked: number[] = [];
+  let sending = 0;
+  const ask = (digests: readonly Uint8Array[]): Promise<number[]> => {
+    asked.push(digests.length);
+    return Promise.resolve([...digests.keys()]);
+  };
+  const presence = new Presence(ask, () => sending >= 2);
+  const first = [1, 2].map((number) => presence.lacking([chunk(number)]));
+  assert.deepEqual(asked, [1, 1]);
+  await Promise.all(first);
+  sending = 2;
+  const rest = [3, 4, 5].map((number) => presence.lacking([chunk(number)]));
+  await new Promise(setImmediate);
+  presence.askOn();
+  assert.deepEqual(asked, [1, 1]);
+  sending = 1;
+  presence.askOn();
+  assert.deepEqual(asked, [1, 1, 3]);
+  assert.deepEqual(await Promise.all(rest), [[0], [0], [0]]);
+});
+
 test('Presence never asks for more digests at once than a question may have', async () => {
   const asked: number[] = [];
   const presence = new Presence(async (digests) => {

@@ -18,13 +18,19 @@ export type AskMissing = (digests: readonly Uint8Array[]) => Promise<readonly nu
  */
 export class Presence {
   readonly #askMissing: AskMissing;
+  readonly #hasEnough: () => boolean;
   /** Digests sent, found present, or being asked for. */
   readonly #settled = new Set<string>();
   readonly #questions: Question[] = [];
   #asking = 0;
 
-  constructor(askMissing: AskMissing) {
+  /**
+   * While there `hasEnough` to be sent nothing is asked: what is wanted meanwhile is one question. Whoever sends calls
+   * `askOn` when that may be over.
+   */
+  constructor(askMissing: AskMissing, hasEnough: () => boolean = () => false) {
     this.#askMissing = askMissing;
+    this.#hasEnough = hasEnough;
   }
 
   /** Indexes into `chunks`, ascending, of those that the caller must send now. */
@@ -48,16 +54,21 @@ export class Presence {
   #ask(digests: readonly Uint8Array[]): Promise<readonly number[]> {
     const answer = Promise.withResolvers<readonly number[]>();
     this.#questions.push({ digests, answer });
-    this.#askMore();
+    this.askOn();
     return answer.promise;
   }
 
-  #askMore(): void {
-    while (this.#asking < LIMITS.missingQuestionsInFlight && this.#questions.length > 0) {
+  /** Asks what waits, if it is time. */
+  askOn(): void {
+    while (
+      this.#asking < LIMITS.missingQuestionsInFlight &&
+      this.#questions.length > 0 &&
+      !this.#hasEnough()
+    ) {
       this.#asking += 1;
       void this.#answer(this.#takeQuestions()).finally(() => {
         this.#asking -= 1;
-        this.#askMore();
+        this.askOn();
       });
     }
   }
