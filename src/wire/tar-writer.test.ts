@@ -65,15 +65,6 @@ describe('TarWriter', () => {
     assert.deepEqual(writer.finish(), encodeTar(ENTRIES));
   });
 
-  test('takes the content of a file after its headers, or forgets the file', () => {
-    const writer = new TarWriter();
-    writer.open({ ...FILE, path: 'lost', size: 5 });
-    writer.undo();
-    writer.open({ ...FILE, path: LONG, size: DATA.length }).set(DATA);
-    writer.seal(sha256(DATA));
-    assert.deepEqual(decodeTar(writer.finish()), [{ ...FILE, path: LONG, digest: sha256(DATA) }]);
-  });
-
   test('says sizes and times that no header can hold in records', () => {
     const writer = new TarWriter();
     writer.addHead({ ...FILE, size: 9 * 2 ** 30, mtimeUs: Number.MAX_SAFE_INTEGER });
@@ -104,15 +95,4 @@ test('streamTar() gives a large file piece by piece between others', async () =>
     { ...FILE, path: 'large' },
     { kind: 'directory', path: 'd', mode: 0o755, mtimeUs: 1 },
   ]);
-});
-
-test('TarWriter grows in shared memory if it began there', () => {
-  const entries = ['a', 'b', 'c'].map(
-    (path) => ({ kind: 'file', path, mode: 0o644, mtimeUs: 1, data: new Uint8Array(700) }) as const,
-  );
-  const writer = new TarWriter(new SharedArrayBuffer(8));
-  for (const entry of entries) writer.add(entry);
-  const bytes = writer.finish();
-  assert(bytes.buffer instanceof SharedArrayBuffer);
-  assert.deepEqual(Buffer.from(bytes), Buffer.from(encodeTar(entries)));
 });

@@ -1,5 +1,4 @@
 import { copyBytes, hexEncode } from '../base/bytes.ts';
-import { DIGEST_BYTES } from '../base/digest.ts';
 import { encodeManifestEntries } from '../format/manifest.ts';
 import { PAX, type TarEntry, type TarFile } from './tar.ts';
 
@@ -31,7 +30,6 @@ const PAX_MODE = 0o644;
 const PAX_NAME = 'PaxHeader';
 
 const REPLACEMENT_CHARACTER = '\uFFFD';
-const NO_DIGEST = '0'.repeat(2 * DIGEST_BYTES);
 
 /** What all headers have in common. */
 const TEMPLATE = template();
@@ -61,7 +59,7 @@ export function encodeTar(entries: readonly TarEntry[]): Uint8Array {
   return writer.finish();
 }
 
-/** A file that gets its content only after its headers were written. */
+/** A file whose content comes by other ways. */
 export interface OpenTarFile extends Omit<TarFile, 'data' | 'digest' | 'manifest'> {
   /** Bytes. */
   readonly size: number;
@@ -74,18 +72,10 @@ export interface OpenTarFile extends Omit<TarFile, 'data' | 'digest' | 'manifest
 export class TarWriter {
   #bytes: Buffer;
   #length = 0;
-  /** Where the digest of the file that is open goes. */
-  #digestAt = 0;
-  #openAt = 0;
 
-  /** `memory`, if given, is written over; what takes its place when it is full is shared if it is. */
-  constructor(memory: ArrayBufferLike = new ArrayBuffer(CAPACITY_BYTES)) {
+  /** `memory`, if given, is written over. */
+  constructor(memory = new ArrayBuffer(CAPACITY_BYTES)) {
     this.#bytes = Buffer.from(memory);
-  }
-
-  /** Bytes written, without the end. */
-  get length(): number {
-    return this.#length;
   }
 
   add(entry: TarEntry): void {
@@ -121,25 +111,6 @@ export class TarWriter {
     this.#headers({ path, mode, mtimeUs, type: '0', name: path, size });
   }
 
-  /** Where to put the content of a file. Then comes `seal`, or `undo`. */
-  open({ path, mode, mtimeUs, size }: OpenTarFile): Uint8Array {
-    this.#openAt = this.#length;
-    const claimed = record(PAX.digest, NO_DIGEST);
-    this.#headers({ path, mode, mtimeUs, type: '0', name: path, size, claims: claimed });
-    const data = this.#body(size);
-    return this.#bytes.subarray(data, data + size);
-  }
-
-  /** The file that was opened last is complete. */
-  seal(digest: Uint8Array): void {
-    this.#bytes.write(hexEncode(digest), this.#digestAt, 'latin1');
-  }
-
-  /** Forgets the file that was opened last. */
-  undo(): void {
-    this.#length = this.#openAt;
-  }
-
   /** What was written so far, a view; later entries overwrite it. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#length);
@@ -172,8 +143,6 @@ export class TarWriter {
     this.#header({ name: PAX_NAME, mode: PAX_MODE, mtimeUs: 0, type: 'x', size: recordBytes });
     const start = this.#body(recordBytes);
     this.#bytes.write(records, start);
-    // Only ASCII comes before the digest, and the digest stands at the end of the first records.
-    this.#digestAt = start + records.indexOf(NO_DIGEST);
     this.#header(entry);
   }
 
@@ -208,9 +177,7 @@ export class TarWriter {
   #reserve(length: number): void {
     if (this.#length + length <= this.#bytes.length) return;
     const capacity = Math.max(2 * this.#bytes.length, this.#length + length);
-    const isShared = this.#bytes.buffer instanceof SharedArrayBuffer;
-    const memory = isShared ? new SharedArrayBuffer(capacity) : new ArrayBuffer(capacity);
-    const larger = Buffer.from(memory);
+    const larger = Buffer.from(new ArrayBuffer(capacity));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
