@@ -48,6 +48,9 @@ const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])
   ['ls --at 2020-01-01 gdp://v', 66, /the volume at that time: its first record is newer\n/],
   ['log gdp://v/none', 66, /cannot show the log of "gdp:\/\/v\/none": no record tells of it\n/],
   ['rm gdp://v/tree', 73, /"tree": it is a directory\ngdpfs: hint: use -r for directories\n/],
+  ['admin invite Bob', 64, /cannot use the name "Bob": need 1 to 64 of a-z, 0-9, /],
+  ['admin user add a/b', 64, /cannot use the name "a\/b": need 1 to 64 of a-z, 0-9, /],
+  ['share gdp://v --expires 366d', 64, /cannot share for "366d": need at most 365d\n/],
   ['rm gdp://v/none gdp://v/gone', 66, /error: gdp:\/\/v\/none: .*\n.*error: gdp:\/\/v\/gone: /],
 ];
 for (const [args, code, message] of REFUSED) {

@@ -212,6 +212,29 @@ test(
   },
 );
 
+for (const [key, typed, expected, last, content] of [
+  ['yes', 'y\r', 0, /copied 1 file, 1 B /, 'b'],
+  ['the end of the input', '\u0004', 0, /copied 0 files in .*: 1 left as it was\n$/, 'a'],
+  ['Ctrl-C', '\u0003', 130, /gdpfs: error: stopped before the end\n$/, 'a'],
+] as const) {
+  test(
+    `gdpfs cp that asks whether to replace takes ${key} for an answer`,
+    needsTerminal,
+    async () => {
+      await line.succeeds(['cp', '-fq', 'tree/a', 'gdp://v/asked']);
+      const { code, screen } = await runOnTerminal(['cp', 'tree/b', 'gdp://v/asked'], {
+        ...line.options,
+        term: 'xterm',
+        columns: 80,
+        answer: typed,
+      });
+      assert.equal(code, expected, screen);
+      assert.match(screen, last);
+      assert.equal(await line.succeeds(['cat', 'gdp://v/asked']), content);
+    },
+  );
+}
+
 // The last one: there is no server any more.
 test('gdpfs cp on a terminal says what it waits for', needsTerminal, async () => {
   await line.server.kill();

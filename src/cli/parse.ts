@@ -1,10 +1,18 @@
 import { GdpfsError } from '../base/errors.ts';
+import { isPrincipalName, PRINCIPAL_NAME_NEED } from '../wire/principal.ts';
 
 /** A whole number of 0 and up. Throws `usage`. */
 export function parseCount(text: string): number {
   const value = Number(text);
   if (/^[0-9]+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)}: need a whole number`);
+}
+
+/** The name of a principal or a group. Throws `usage`. */
+export function parseName(text: string): string {
+  if (isPrincipalName(text)) return text;
+  const object = `the name ${JSON.stringify(text)}`;
+  throw new GdpfsError('usage', `cannot use ${object}: need ${PRINCIPAL_NAME_NEED}`);
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {

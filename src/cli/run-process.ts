@@ -46,12 +46,18 @@ export async function runProcess(args: readonly string[], early?: EarlyThread): 
   return exitCode;
 }
 
+/** The end of the input is no answer, and so a no. */
 async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // While it reads, the terminal makes no signals.
+  terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     const answer = await terminal.question(`${question} [y/N] `, { signal });
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    if (signal.aborted || !(error instanceof Error && error.name === 'AbortError')) throw error;
+    return false;
   } finally {
     terminal.close();
   }

@@ -8,7 +8,7 @@ import type { Role } from '../format/generated/gdpfs_pb.js';
 import type { SystemRecordInit } from '../format/records.ts';
 import type { System } from '../fs/system.ts';
 import type { InvitationRow, QuotaRow, SystemView } from '../fs/system-view.ts';
-import { ENROLMENT_BYTES, isPrincipalName } from '../wire/principal.ts';
+import { ENROLMENT_BYTES, isPrincipalName, PRINCIPAL_NAME_NEED } from '../wire/principal.ts';
 import { roleName } from './principals.ts';
 import { decodeToken, encodeToken, SECRET_BYTES } from '../wire/token.ts';
 import type { CertificateAuthority } from './ca.ts';
@@ -56,7 +56,7 @@ export async function createInvitation(
   { principal, role, quota, lifeMs = 0 }: InvitationInit,
 ): Promise<IssuedInvitation> {
   if (!isPrincipalName(principal)) {
-    const need = 'need 1 to 64 of a-z, 0-9, ".", "_", "@" and "-", the first a letter or digit';
+    const need = `need ${PRINCIPAL_NAME_NEED}`;
     throw new GdpfsError('bad_request', `cannot invite ${JSON.stringify(principal)}: ${need}`);
   }
   const secret = randomBytes(SECRET_BYTES);

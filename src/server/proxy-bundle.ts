@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { isPrincipalName } from '../wire/principal.ts';
+import { isPrincipalName, PRINCIPAL_NAME_NEED } from '../wire/principal.ts';
 import { makePrivateDirectory, writePrivateFile } from '../wire/private-file.ts';
 import { generateKey, privateKeyPem, type Subject, signCertificate } from '../wire/x509.ts';
 import { type Issuer, loadIssuer, randomSerial, wholeSeconds } from './issuer.ts';
@@ -39,7 +39,7 @@ export interface ProxyBundle {
 export async function makeProxyBundle(options: ProxyBundleOptions): Promise<ProxyBundle> {
   const { keysDirectory, name, directory, clock } = options;
   if (!isPrincipalName(name)) {
-    const need = 'need 1 to 64 of a-z, 0-9, ".", "_", "@" and "-", the first a letter or digit';
+    const need = `need ${PRINCIPAL_NAME_NEED}`;
     throw new GdpfsError('usage', `cannot name a proxy ${JSON.stringify(name)}: ${need}`);
   }
   const names = serverCertificateNames(options.names);

@@ -3,6 +3,9 @@ import { assert } from '../base/errors.ts';
 
 /** 1..64 characters (LIMITS.principalLengthMax): safe in a URI, a file name and a log line. */
 const PRINCIPAL_NAME = /^[a-z0-9][a-z0-9._@-]{0,63}$/;
+/** What such a name must be, in words, behind "need". */
+export const PRINCIPAL_NAME_NEED =
+  '1 to 64 of a-z, 0-9, ".", "_", "@" and "-", the first a letter or digit';
 const PRINCIPAL_URI = 'gdpfs://principal/';
 const PROXY_URI = 'gdpfs://proxy/';
 const ENROLMENT_URI = 'gdpfs://enrolment/';

@@ -1,4 +1,5 @@
 /** Runs the command line in a process of its own, as a user does. */
+import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -45,6 +46,8 @@ export interface TerminalOptions extends CliOptions {
   /** TERM. */
   readonly term: string;
   readonly columns: number;
+  /** Typed when there is a question. */
+  readonly answer?: string;
 }
 
 /** Is there what `runOnTerminal` needs? */
@@ -55,17 +58,27 @@ export function hasTerminal(): boolean {
 /** Runs it on a pseudo-terminal, made by script(1); gives all that is written to that. */
 export async function runOnTerminal(
   args: readonly string[],
-  { home, cwd, term, columns }: TerminalOptions,
+  { home, cwd, term, columns, answer }: TerminalOptions,
 ): Promise<Pick<CliResult, 'code'> & { readonly screen: string }> {
   const quoted = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
   const command = `stty cols ${columns} -onlcr; exec ${quoted}`;
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     env: { ...environment(home), TERM: term, SHELL: '/bin/sh' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: [answer === undefined ? 'ignore' : 'pipe', 'pipe', 'inherit'],
     ...(cwd === undefined ? {} : { cwd }),
   });
   const ended = once(child, 'close');
-  const screen = await text(child.stdout);
+  let screen = '';
+  let isAsked = false;
+  assert(child.stdout !== null);
+  for await (const piece of child.stdout.setEncoding('utf8')) {
+    screen += piece;
+    if (!isAsked && screen.includes('[y/N] ')) {
+      isAsked = true;
+      child.stdin?.write(answer ?? '');
+    }
+  }
+  child.stdin?.destroy();
   const [code] = (await ended) as [number | null];
   return { code, screen };
 }

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { GdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
 import { createShare, listShares, revokeShare } from '../../client/shares.ts';
 import { Servers } from '../../client/servers.ts';
 import type { Share } from '../../wire/generated/api.ts';
@@ -25,7 +27,7 @@ export function shareCommand(context: Context): Command {
     .option('--json', 'as a JSON object (NewShare of the API)')
     .action(async (path: string, _: object, command: Command) => {
       const { profile, json, expires } = command.optsWithGlobals<ShareOptions>();
-      const lifeMs = parseDuration(expires);
+      const lifeMs = parseLife(expires);
       await using servers = new Servers(context.home, profile);
       const { session, apiPath } = await servers.locateText(path);
       const share = await createShare(
@@ -42,6 +44,16 @@ export function shareCommand(context: Context): Command {
     .addCommand(listCommand(context))
     .addCommand(revokeCommand(context));
 }
+
+/** Throws `usage`. */
+function parseLife(text: string): number {
+  const lifeMs = parseDuration(text);
+  if (lifeMs <= LIMITS.shareLifeMsMax) return lifeMs;
+  const need = `need at most ${LIMITS.shareLifeMsMax / DAY_MS}d`;
+  throw new GdpfsError('usage', `cannot share for ${JSON.stringify(text)}: ${need}`);
+}
+
+const DAY_MS = 24 * 3600 * 1000;
 
 function listCommand(context: Context): Command {
   return new Command('ls')

@@ -3,6 +3,7 @@ import { changeGroup, listGroups, removeGroup } from '../../../client/administra
 import type { Group } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { Servers } from '../../../client/servers.ts';
+import { parseName } from '../../parse.ts';
 import { columns, writeRows } from '../../rows.ts';
 
 interface GroupOptions extends GlobalOptions {
@@ -44,7 +45,7 @@ function membersCommand(context: Context, verb: 'add' | 'remove'): Command {
       verb === 'add' ? 'make a group, or put somebody into it' : 'take somebody out of a group',
     )
     .description(`${what}.`)
-    .argument('<group>', 'the group')
+    .argument('<group>', 'the group', parseName)
     .argument(verb === 'add' ? '[names...]' : '<names...>', 'principals')
     .option('--json', 'as a JSON object (Group of the API)')
     .action(async (name: string, names: string[], _: object, command: Command) => {
@@ -60,7 +61,7 @@ function deleteCommand(context: Context): Command {
   return new Command('rm')
     .summary('remove a group and its grants')
     .description('Remove a group, and everything that was granted to it.')
-    .argument('<group>', 'the group')
+    .argument('<group>', 'the group', parseName)
     .option('--json', 'as a JSON object (Group of the API), as it was')
     .action(async (name: string, _: object, command: Command) => {
       const { profile, json } = command.optsWithGlobals<GroupOptions>();

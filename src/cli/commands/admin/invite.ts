@@ -3,7 +3,7 @@ import { invite } from '../../../client/volumes.ts';
 import type { Role } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { formatTime } from '../../format.ts';
-import { parseSize } from '../../parse.ts';
+import { parseName, parseSize } from '../../parse.ts';
 import { Servers } from '../../../client/servers.ts';
 
 interface InviteOptions extends GlobalOptions {
@@ -19,7 +19,7 @@ export function inviteCommand(context: Context): Command {
       'Make a token with which a user logs in, once, within a day. A new user gets a home volume of ' +
         'the same name. For admins.',
     )
-    .argument('<name>', 'the user: 1 to 64 of a-z, 0-9, ".", "_", "@" and "-"')
+    .argument('<name>', 'the user: 1 to 64 of a-z, 0-9, ".", "_", "@" and "-"', parseName)
     .addOption(new Option('--role <role>', 'what a new user is').choices(['user', 'admin']))
     .option('--quota <size>', 'what the home volume may hold, such as 500GB; none for no limit')
     .option('--json', 'as a JSON object (Invitation of the API)')

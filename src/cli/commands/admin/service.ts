@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Context } from '../../context.ts';
-import { parseCount } from '../../parse.ts';
+import { parseCount, parseName } from '../../parse.ts';
 import { addPrincipal, type AddOptions } from './add-principal.ts';
 
 interface ServiceOptions extends AddOptions {
@@ -22,7 +22,7 @@ function addCommand(context: Context): Command {
         'writable. Its certificate lives long and is not renewed; run this again for a new one. A ' +
         'service owns nothing: give it what it needs with "gdpfs admin grant".',
     )
-    .argument('<name>', '1 to 64 of a-z, 0-9, ".", "_", "@" and "-"')
+    .argument('<name>', '1 to 64 of a-z, 0-9, ".", "_", "@" and "-"', parseName)
     .requiredOption(
       '--bundle <path>',
       'where the login goes: a new folder, or a file that ends in .zip',

@@ -9,6 +9,7 @@ import type { Principal, Role } from '../../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
 import { formatTime } from '../../format.ts';
 import { Servers } from '../../../client/servers.ts';
+import { parseName } from '../../parse.ts';
 import { addPrincipal, type AddOptions } from './add-principal.ts';
 import { columns, writeRows } from '../../rows.ts';
 
@@ -41,7 +42,7 @@ function addCommand(context: Context): Command {
         "user's own machine. Without --bundle there is no login: for users whose certificates come " +
         'from another authority ("gdpfs serve --client-ca").',
     )
-    .argument('<name>', 'the user, and the name of the home volume')
+    .argument('<name>', 'the user, and the name of the home volume', parseName)
     .option('--bundle <path>', 'where the login goes: a new folder, or a file that ends in .zip')
     .addOption(new Option('--role <role>', 'what a new user is').choices(['user', 'admin']))
     .option('--json', 'as a JSON object: url, principal, expiresMs; without --bundle a Principal')
@@ -82,7 +83,7 @@ function removeCommand(context: Context): Command {
       'Revoke a principal: none of its certificates works any more, at once, and none is renewed; its ' +
         'grants and memberships go. Its volumes and its name stay. With --enrolment only one login ends.',
     )
-    .argument('<name>', 'the principal')
+    .argument('<name>', 'the principal', parseName)
     .option('--enrolment <id>', 'only this login, as "gdpfs admin user ls" shows it')
     .option('--json', 'as a JSON object (Principal of the API)')
     .action(async (name: string, _: object, command: Command) => {
@@ -99,7 +100,7 @@ function readmitCommand(context: Context): Command {
   return new Command('readmit')
     .summary('let a revoked principal log in again')
     .description('Let a revoked principal be invited again. Its old logins stay revoked.')
-    .argument('<name>', 'the principal')
+    .argument('<name>', 'the principal', parseName)
     .option('--json', 'as a JSON object (Principal of the API)')
     .action(async (name: string, _: object, command: Command) => {
       const { profile, json } = command.optsWithGlobals<UserOptions>();
