@@ -54,7 +54,6 @@ class PoolThread<Job, Answer> implements Thread<Job, Answer> {
 
   constructor(module: URL, onEnd: () => void) {
     this.#worker = new Worker(module);
-    this.#worker.unref();
     this.#worker.on('message', (answer: Answer) => {
       this.#waiting.shift()?.resolve(answer);
       if (this.#waiting.length === 0) this.#worker.unref();
@@ -66,6 +65,8 @@ class PoolThread<Job, Answer> implements Thread<Job, Answer> {
     };
     this.#worker.on('error', fail);
     this.#worker.on('exit', () => fail(new Error('a worker thread has ended')));
+    // Without work it keeps no process running. Not before: who listens for messages is taken to wait for one.
+    this.#worker.unref();
   }
 
   /** Jobs that are not done yet. */
