@@ -76,7 +76,13 @@ async function runProgram(program: string, { url, home, quick, signal }: Stage):
   const [file, ...args] = [...interpreterOf(program), path, url, ...(quick ? ['--quick'] : [])];
   const child = spawn(file ?? '', args, { stdio: 'inherit', env, signal });
   const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`${program} ended with ${code}`);
+  if (code !== 0) throw new Error(`${program} ended with ${code}${setupHint(file ?? '')}`);
+}
+
+/** Where the system's Python runs it, that lacks something more likely than not. */
+function setupHint(interpreter: string): string {
+  if (interpreter !== 'python3') return '';
+  return '; "npm run test:python -- --only-setup" makes an environment with all that it needs';
 }
 
 function interpreterOf(program: string): readonly string[] {

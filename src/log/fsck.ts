@@ -53,6 +53,8 @@ export interface FsckOptions {
   readonly directory: string;
   readonly disk?: Disk;
   readonly onProgress?: (progress: { readonly segment: number; readonly bytes: number }) => void;
+  /** Ends the check between two frames. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -158,6 +160,7 @@ class StoreCheck {
       end,
       payloadsFrom: from,
     })) {
+      this.#options.signal?.throwIfAborted();
       if (item.kind === 'damage') {
         const isTail = state === 'open' && item.offset >= page.durable;
         if (isTail) {

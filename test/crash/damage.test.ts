@@ -34,6 +34,15 @@ describe('a damaged byte', () => {
     }
   });
 
+  it('is not looked for any longer when the check is told to end', async () => {
+    lab.restore();
+    const { directory } = lab;
+    const reason = new Error('enough');
+    await assert.rejects(fsckStore({ directory, signal: AbortSignal.abort(reason) }), reason);
+    const { problems } = await fsckStore({ directory });
+    assert.deepEqual(problems, []);
+  });
+
   const every: readonly Region['what'][] = [
     'header',
     'unused',

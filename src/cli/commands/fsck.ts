@@ -21,6 +21,7 @@ export function fsckCommand(context: Context): Command {
       const { store } = requireDataFolder(options.data);
       const report = await fsckStore({
         directory: store,
+        signal: context.signal,
         onProgress: ({ segment, bytes }) => {
           context.status.show(`segment ${segment}, ${formatSize(bytes)}`);
         },

@@ -3,6 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { openFileSystem } from '../../fs/open.ts';
 import type { Context } from '../context.ts';
+import { formatCount } from '../format.ts';
 import { DATA_FOLDER_DEFAULT, parseDataFolder, requireDataFolder } from '../data-folder.ts';
 
 export function indexCommand(context: Context): Command {
@@ -32,7 +33,7 @@ function rebuildCommand(context: Context): Command {
       await context.stdout.write(
         json
           ? `${JSON.stringify({ volumes, damageCount })}\n`
-          : `rebuilt the index: ${volumes} volumes\n`,
+          : `rebuilt the index: ${formatCount(volumes, 'volume')}\n`,
       );
       if (damageCount === 0) return;
       throw new GdpfsError(
