@@ -90,6 +90,8 @@ def test_the_next_file_of_a_row_is_fetched_before_it_is_opened(
             return any(target.startswith(CHUNKS) and name in target for target in between.asked)
 
         assert records_in(f"{volume}/part-00-of-05") == 20
+        wait_until(lambda: is_asked(1))
+        assert not is_asked(2)
         assert records_in(f"{volume}/part-01-of-05") == 20
         wait_until(lambda: is_asked(2))
         assert not is_asked(3)

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <thread>
 
 #include "block.h"
 #include "error.h"
@@ -36,6 +37,12 @@ void forgetEverything() {
   forks += 1;
   forgetSpareMemory();
   new (&registry()) Registry();
+}
+
+/// Threads that keep the processors busy where the server answers at once.
+std::size_t nearWorkers() {
+  const std::size_t processors = std::thread::hardware_concurrency();
+  return std::min(limits::kWorkersMax, processors + limits::kNearWorkersMore);
 }
 
 std::string environment(const char* name) {
@@ -96,8 +103,8 @@ Client& Client::current() {
 Client::Client(Home home, const CacheSettings& settings)
     : http_(std::move(home)),
       api_(http_),
-      fetchers_(limits::kWorkersMax),
-      senders_(limits::kSendersMax),
+      fetchers_([this] { return http_.isNear() ? nearWorkers() : limits::kWorkersMax; }),
+      senders_([] { return limits::kSendersMax; }),
       disk_(settings.diskDirectory, settings.diskBytes),
       chunks_(api_, disk_, fetchers_, settings.memoryBytes),
       filesAhead_(api_, chunks_) {

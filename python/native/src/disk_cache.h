@@ -41,7 +41,7 @@ class DiskCache {
   Seals seals_;
   /// Bytes that wait to be written.
   std::atomic<std::size_t> waiting_{0};
-  Workers writer_{1};
+  Workers writer_{[] { return std::size_t{1}; }};
   /// Written since this process last looked how much there is. Begins so that the first write looks. Of the writer.
   std::uint64_t unchecked_;
 };

@@ -25,7 +25,8 @@ bool FilesAhead::noteOpened(const Path& path) {
       release(rows_.back());
       rows_.pop_back();
     }
-    rows_.push_front({path, {}, false, false});
+    const NextName second = secondName(path.path);
+    rows_.push_front({path, {path.volume, second.name}, second.step > 0, false});
     return false;
   }
   rows_.splice(rows_.begin(), rows_, row);

@@ -13,7 +13,8 @@ namespace gdpfs {
 
 /// Data sets lie in files whose names count, and are read one behind the other: at the end of each nothing would be on its
 /// way. So when all of a file is, the first bytes of the one that is likely to follow are fetched: of the name that goes on
-/// by steps of one, or by the step that the last three names had. May be used by any number of threads.
+/// by steps of one, or by the step that the last three names had, or of number 1 behind number 0. May be used by any
+/// number of threads.
 class FilesAhead {
  public:
   FilesAhead(Api& api, ChunkStore& store) : api_(api), store_(store) {}
@@ -27,7 +28,7 @@ class FilesAhead {
   /// Files that were opened one behind the other.
   struct Row {
     Path last;
-    /// What would follow by the step that led to the last one; empty: nothing.
+    /// What would follow by the step that led to the last one, or behind the first; its path is empty: nothing.
     Path next;
     /// It is likely to follow.
     bool isLikely = false;

@@ -330,6 +330,18 @@ Answer Http::attempt(const Request& request, const std::string& key) {
   throw refusal(answer);
 }
 
+void Http::noteConnection(const Connection& connection) {
+  long made = 0;
+  curl_off_t foundUs = 0;
+  curl_off_t connectedUs = 0;
+  curl_easy_getinfo(connection.handle, CURLINFO_NUM_CONNECTS, &made);
+  curl_easy_getinfo(connection.handle, CURLINFO_NAMELOOKUP_TIME_T, &foundUs);
+  curl_easy_getinfo(connection.handle, CURLINFO_CONNECT_TIME_T, &connectedUs);
+  if (made == 0) return;
+  const std::int64_t tookUs = connectedUs - foundUs;
+  for (std::int64_t known = connectUs_; tookUs < known && !connectUs_.compare_exchange_weak(known, tookUs);) continue;
+}
+
 Answer Http::exchange(Connection& connection, const Request& request, const std::string& key) {
   const auto wanted = profile();
   connection.use(wanted);
@@ -375,6 +387,7 @@ Answer Http::exchange(Connection& connection, const Request& request, const std:
   curl_slist_free_all(headers);
   if (receiver.failure != nullptr) std::rethrow_exception(receiver.failure);
   if (code != CURLE_OK) throw networkError(code, connection.detail, wanted->url);
+  noteConnection(connection);
   return std::move(receiver.answer);
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "config.h"
+#include "limits.h"
 
 namespace gdpfs {
 
@@ -75,6 +77,8 @@ class Http {
   Answer send(const Request& request);
 
   const Home& home() const { return home_; }
+  /// Was a connection made so fast that waiting for the server is nothing to reckon with?
+  bool isNear() const { return connectUs_ < limits::kNearConnectUs; }
   std::shared_ptr<const Profile> profile();
 
  private:
@@ -83,6 +87,7 @@ class Http {
   std::unique_ptr<Connection> take();
   void giveBack(std::unique_ptr<Connection> connection);
   Answer attempt(const Request& request, const std::string& key);
+  void noteConnection(const Connection& connection);
   Answer exchange(Connection& connection, const Request& request, const std::string& key);
   std::int64_t patienceMs() const;
 
@@ -94,6 +99,8 @@ class Http {
   std::shared_ptr<const Profile> profile_;
   /// The server has answered this process before, so its address is right.
   std::atomic<bool> hasAnswered_{false};
+  /// The least time that a connection took, without TLS, in microseconds.
+  std::atomic<std::int64_t> connectUs_{std::numeric_limits<std::int64_t>::max()};
 };
 
 }  // namespace gdpfs

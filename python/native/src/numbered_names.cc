@@ -42,4 +42,19 @@ NextName nextName(std::string_view before, std::string_view last) {
   return {std::string(last.substr(0, start)) + std::string(zeros, '0') + number + std::string(rest), step};
 }
 
+NextName secondName(std::string_view first) {
+  constexpr std::string_view kOf = "-of-";
+  const std::size_t nameStart = first.rfind('/') + 1;
+  const std::size_t of = first.find(kOf, nameStart);
+  const std::string_view total = of == std::string_view::npos ? "" : leadingNumber(first.substr(of + kOf.size()));
+  std::size_t end = total.empty() ? first.size() : of;
+  while (total.empty() && end > nameStart && !isDigit(first[end - 1])) end -= 1;
+  std::size_t start = end;
+  while (start > nameStart && isDigit(first[start - 1])) start -= 1;
+  const bool isZero = start < end && first.substr(start, end - start).find_first_not_of('0') == std::string_view::npos;
+  const bool isOnly = !total.empty() && valueOf(total) < 2;
+  if (!isZero || isOnly) return {};
+  return {std::string(first.substr(0, end - 1)) + '1' + std::string(first.substr(end)), 1};
+}
+
 }  // namespace gdpfs

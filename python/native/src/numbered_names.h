@@ -17,4 +17,8 @@ struct NextName {
 /// if they differ in anything but one number, or if that does not grow.
 NextName nextName(std::string_view before, std::string_view last);
 
+/// What comes behind the first of a row: `part-001` behind `part-000`. Nothing if the last number of the name is not 0, or
+/// if it says that it is the only one, as `data-00000-of-00001` does.
+NextName secondName(std::string_view first);
+
 }  // namespace gdpfs

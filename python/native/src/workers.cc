@@ -10,7 +10,7 @@ namespace gdpfs {
 void Workers::run(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
-  if (tasks_.size() > idle_ && threads_ < threadsMax_) {
+  if (tasks_.size() > idle_ && threads_ < threadsMax_()) {
     threads_ += 1;
     std::thread([this] { work(); }).detach();
   }

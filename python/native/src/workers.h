@@ -6,14 +6,15 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 namespace gdpfs {
 
-/// Runs tasks in order, up to `threadsMax` at once. Threads are started when they are needed and live as long as the
-/// process.
+/// Runs tasks in order, each in a thread. Threads are started when they are needed, while there are fewer than
+/// `threadsMax` says then, and live as long as the process.
 class Workers {
  public:
-  explicit Workers(std::size_t threadsMax) : threadsMax_(threadsMax) {}
+  explicit Workers(std::function<std::size_t()> threadsMax) : threadsMax_(std::move(threadsMax)) {}
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
@@ -25,7 +26,7 @@ class Workers {
  private:
   void work();
 
-  const std::size_t threadsMax_;
+  const std::function<std::size_t()> threadsMax_;
   std::mutex mutex_;
   std::condition_variable hasTask_;
   std::condition_variable isIdle_;

@@ -2,9 +2,12 @@
 // GDPFS_HOME. Ends with 0 if all is as it should be. `stress gdp://VOLUME/FILE` reads a file, waits for a line of input while
 // the server is set back, and ends with 0 if that is noticed.
 
+#include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -19,6 +22,7 @@
 #include "../src/merkle.h"
 #include "../src/numbered_names.h"
 #include "../src/operations.h"
+#include "../src/workers.h"
 
 // TensorFlow's, which nothing here calls.
 extern "C" void TF_SetStatus(TF_Status*, TF_Code, const char*) {}
@@ -58,6 +62,10 @@ void checkPieces() {
   check(follows("2", "1", "", 0) && follows("1", "1", "", 0) && follows("a", "b", "", 0), "names may not count");
   check(follows("1a1", "2a2", "", 0) && follows("", "1", "", 0) && follows("1", "1x", "", 0), "one number counts");
   check(follows("1", std::string(40, '9').c_str(), "", 0), "numbers end somewhere");
+  const auto begins = [](const char* first, const char* name) { return secondName(first).name == name; };
+  check(begins("a/p-000", "a/p-001") && begins("0.x", "1.x") && begins("p1-0", "p1-1"), "rows begin with 0");
+  check(begins("a-00-of-02.x1", "a-01-of-02.x1") && begins("d-00-of-01", ""), "rows may say how long they are");
+  check(begins("1.x", "") && begins("0/x", "") && begins("x10", "") && begins("", ""), "others are no first ones");
   check(crc32("123456789") == 0xcbf43926, "the checksum has its check value");
   const std::string bytes = randomContent(1, 700);
   for (std::size_t length = 0; length <= bytes.size(); length += 1) {
@@ -98,6 +106,39 @@ void checkPieces() {
   inPieces.resize(std::min(inPieces.size(), atOnce.size()));
   atOnce.resize(inPieces.size());
   check(atOnce == inPieces, "boundaries do not depend on how bytes come");
+}
+
+void checkWorkers() {
+  // For the threads, which live as long as the process.
+  static std::atomic<std::size_t> allowed{1};
+  static Workers& workers = *new Workers([] { return allowed.load(); });
+  static std::mutex mutex;
+  static std::condition_variable changed;
+  static int active = 0;
+  static int most = 0;
+  static int done = 0;
+  const auto work = [](int together) {
+    std::unique_lock lock(mutex);
+    active += 1;
+    most = std::max(most, active);
+    changed.notify_all();
+    changed.wait(lock, [&] { return most >= together; });
+    active -= 1;
+    done += 1;
+    changed.notify_all();
+  };
+  const auto untilDone = [](int count) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return done == count; });
+  };
+  for (int count = 0; count < 50; count += 1) workers.run([work] { work(1); });
+  untilDone(50);
+  check(most == 1, "one thread works where one may");
+  allowed = 3;
+  // Each waits for two others.
+  for (int count = 0; count < 3; count += 1) workers.run([work] { work(3); });
+  untilDone(53);
+  check(most == 3, "threads are added when more may work");
 }
 
 void readAll(Reader& reader, const std::string& content, std::uint32_t seed) {
@@ -179,6 +220,7 @@ int main(int count, char** arguments) {
   try {
     const Path path = parsePath(arguments[1]);
     checkPieces();
+    checkWorkers();
     path.isRoot() ? stress(path) : watchSetBack(path);
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.text().c_str());
