@@ -61,7 +61,7 @@ export interface ServerInProcessOptions {
 
 /** Of tests to which no proxy matters: once is enough. */
 export const NO_MATTER_OF_PROXIES = {
-  skip: process.env['GDPFS_TEST_INGRESS'] !== undefined && 'nothing goes through the proxy',
+  skip: process.env['GDPFS_TEST_INGRESS'] !== undefined && 'no proxy matters to it',
 };
 
 /** Starts the real server in this process, where no proxy is in front of it. */
