@@ -34,7 +34,7 @@ describe('receiveBatches()', () => {
     const { firstNames, tarFilesMax } = LIMITS;
     const pages = pagesOf(100, firstNames, firstNames, 2 * tarFilesMax, 20);
     const batches = receiveBatches(pages, () => false);
-    const full = [firstNames, 2 * firstNames, tarFilesMax];
+    const full = [firstNames, tarFilesMax, tarFilesMax];
     const all = 120 + 2 * firstNames + 2 * tarFilesMax;
     const rest = all - full.reduce((sum, count) => sum + count);
     assert.deepEqual(await countsOf(batches), [...full, rest]);
@@ -46,8 +46,8 @@ describe('receiveBatches()', () => {
       asked.push(index);
       return index !== 1;
     };
-    const batches = receiveBatches(pagesOf(3, 4, 0, 2 * LIMITS.firstNames, 5), isIdle);
-    assert.deepEqual(await countsOf(batches), [3, 2 * LIMITS.firstNames, 4, 5, 0]);
+    const batches = receiveBatches(pagesOf(3, 4, 0, LIMITS.tarFilesMax, 5), isIdle);
+    assert.deepEqual(await countsOf(batches), [3, LIMITS.tarFilesMax, 4, 5, 0]);
     assert.deepEqual(asked, [0, 1, 1, 2, 3]);
   });
 });
