@@ -34,7 +34,7 @@ describe('receiveBatches()', () => {
     const { firstNames, tarFilesMax } = LIMITS;
     const pages = pagesOf(100, firstNames, firstNames, 2 * tarFilesMax, 20);
     const batches = receiveBatches(pages, () => false);
-    const full = [firstNames, tarFilesMax, tarFilesMax];
+    const full: number[] = [firstNames, tarFilesMax, tarFilesMax];
     const all = 120 + 2 * firstNames + 2 * tarFilesMax;
     const rest = all - full.reduce((sum, count) => sum + count);
     assert.deepEqual(await countsOf(batches), [...full, rest]);
