@@ -47,6 +47,11 @@ test('the bundled program serves, copies a tree both ways, and names the license
   await run(user, 'verify', 'gdp://v');
   const users = await run(user, 'admin', 'user', 'ls');
   assert.match(users.stdout, /admin/);
+  await run(user, 'admin', 'grants', 'gdp://v');
+  for (const verb of ['admin', 'fsck', 'index', 'serve', 'cp']) {
+    const help = await run(user, 'help', verb);
+    assert.match(help.stdout, new RegExp(`^Usage: gdpfs ${verb}`));
+  }
   // Compiled code is kept, and that of another program, or damaged, is not used.
   const codes = join(caches, 'gdpfs/code');
   const kept = readdirSync(codes).filter((name) => name.endsWith('.code'));

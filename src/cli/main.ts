@@ -18,8 +18,8 @@ interface Program {
   readonly runProcess: typeof runProcess;
 }
 
-/** Those that the program for all others does not have (`tools/bundle.ts`). */
-const SERVER_COMMANDS: ReadonlySet<string> = new Set(['admin', 'fsck', 'index', 'serve']);
+/** Those that the program for all others does not have (`tools/bundle.ts`), and what tells of all. */
+const WHOLE_PROGRAM: ReadonlySet<string> = new Set(['admin', 'fsck', 'help', 'index', 'serve']);
 
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
@@ -65,8 +65,9 @@ async function load(kind: string | undefined, isBundle: boolean): Promise<Progra
   const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const folder = join(caches, 'gdpfs', 'code');
   // A server loads modules that are not in the bundle.
-  if (isBundle && kind !== undefined && kind !== 'serve') {
-    const name = SERVER_COMMANDS.has(kind) ? 'run-process.cjs' : 'run-client.cjs';
+  const [verb = ''] = args;
+  if (isBundle && kind !== undefined && verb !== 'serve') {
+    const name = WHOLE_PROGRAM.has(verb) ? 'run-process.cjs' : 'run-client.cjs';
     const path = fileURLToPath(new URL(name, import.meta.url));
     const { requireCompiled } = await import('./compiled-code.ts');
     return requireCompiled(path, { folder, kind }) as Program;
