@@ -126,8 +126,9 @@ export class PartTable {
   count(volume: number, log: Uint8Array): number {
     const row = this.#reader.count.get(volume, shortKey(log), log);
     let count = Number(row?.['count'] ?? 0);
-    for (const part of this.#waiting(volume, log)) {
-      count = Math.max(count, part.firstSeq + part.count);
+    // Of those that wait the newest says it: a log that many commits append to has many.
+    for (const part of [this.waiting.coming(volume, log), this.waiting.leaving(volume, log)]) {
+      if (part !== undefined) count = Math.max(count, part.firstSeq + part.count);
     }
     return count;
   }
