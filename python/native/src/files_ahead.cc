@@ -63,7 +63,13 @@ void FilesAhead::fetch(const Path& path) {
     while (end < version->chunks.size() && version->chunks[end].end() <= bytes) end += 1;
     store_.fetchAhead(version, 0, end);
   } catch (const std::exception&) {
-    // There is none, or it cannot be read: whoever opens it will see.
+    // There is none, or it cannot be read: whoever opens it will see. Nobody reads it meanwhile.
+    const std::lock_guard lock(mutex_);
+    for (Row& row : rows_) {
+      if (!row.isFetched || !(row.next == path)) continue;
+      release(row);
+      row.isLikely = false;
+    }
   }
 }
 
