@@ -99,7 +99,7 @@ export function fileCases(lab: AccessLab) {
               expected: 'forbidden',
             }),
           ),
-          { title: kind, request: () => create(`/alice/work/${kind}`), expected: 201 },
+          { title: kind, request: () => create(`/alice/workshop/${kind}`), expected: 201 },
         ];
       }),
     filesPatch: () => {
@@ -109,12 +109,12 @@ export function fileCases(lab: AccessLab) {
       return [
         [
           `a copy of ${secret}`,
-          () => patch(secret, { op: 'copy', to: '/alice/work/x' }),
+          () => patch(secret, { op: 'copy', to: '/alice/workshop/x' }),
           'forbidden',
         ],
         [
           'a copy of a directory on the way',
-          () => patch('/alice/way', { op: 'copy', to: '/alice/work/x', recursive: true }),
+          () => patch('/alice/way', { op: 'copy', to: '/alice/workshop/x', recursive: true }),
           'forbidden',
         ],
         [
@@ -124,28 +124,29 @@ export function fileCases(lab: AccessLab) {
         ],
         [
           'a copy of what was secret then',
-          () => patch('/alice/secret/turned-open', { op: 'copy', to: '/alice/work/x', at: '9' }),
+          () =>
+            patch('/alice/secret/turned-open', { op: 'copy', to: '/alice/workshop/x', at: '9' }),
           'forbidden',
         ],
-        ['a copy', () => patch('/alice/open/shown', { op: 'copy', to: '/alice/work/c' }), 200],
+        ['a copy', () => patch('/alice/open/shown', { op: 'copy', to: '/alice/workshop/c' }), 200],
         [
           `a rename of ${secret}`,
-          () => patch(secret, { op: 'rename', to: '/alice/work/x' }),
+          () => patch(secret, { op: 'rename', to: '/alice/workshop/x' }),
           'forbidden',
         ],
         [
           'a rename of what may be read only',
-          () => patch('/alice/open/shown', { op: 'rename', to: '/alice/work/x' }),
+          () => patch('/alice/open/shown', { op: 'rename', to: '/alice/workshop/x' }),
           'forbidden',
         ],
         [
           'a rename of the granted directory itself',
-          () => patch('/alice/work', { op: 'rename', to: '/alice/elsewhere' }),
+          () => patch('/alice/workshop', { op: 'rename', to: '/alice/elsewhere' }),
           'forbidden',
         ],
         [
           'a rename out',
-          () => patch('/alice/work/c', { op: 'rename', to: '/alice/x' }),
+          () => patch('/alice/workshop/c', { op: 'rename', to: '/alice/x' }),
           'forbidden',
         ],
         [
@@ -173,23 +174,27 @@ export function fileCases(lab: AccessLab) {
         ['of what may be read only', () => changes('/alice/open', remove('shown')), 'forbidden'],
         ['of what is hidden', () => changes('/alice/secret', remove(SECRET_NAME)), 'forbidden'],
         ['from above the grants', () => changes('/alice', remove('work/c')), 'forbidden'],
-        ['by a name that leads out', () => changes('/alice/work', remove('../way')), 'bad_request'],
+        [
+          'by a name that leads out',
+          () => changes('/alice/workshop', remove('../way')),
+          'bad_request',
+        ],
         [
           'a copy of what is hidden',
-          () => changes('/alice/work', copy('/alice/secret', SECRET_NAME)),
+          () => changes('/alice/workshop', copy('/alice/secret', SECRET_NAME)),
           'forbidden',
         ],
         [
           'a copy of what is hidden, from above',
-          () => changes('/alice/work', copy('/alice', `secret/${SECRET_NAME}`)),
+          () => changes('/alice/workshop', copy('/alice', `secret/${SECRET_NAME}`)),
           'forbidden',
         ],
-        ['a copy', () => changes('/alice/work', copy('/alice/open', 'shown')), 200],
-        ['a removal', () => changes('/alice/work', remove('many')), 200],
+        ['a copy', () => changes('/alice/workshop', copy('/alice/open', 'shown')), 200],
+        ['a removal', () => changes('/alice/workshop', remove('many')), 200],
       ].map(([title, request, expected]) => ({ title, request, expected }) as AccessCase);
     },
     filesDelete: () => [
-      ...['/alice/open/shown', '/alice/work', `/alice/secret/${SECRET_NAME}`, '/alice/way'].map(
+      ...['/alice/open/shown', '/alice/workshop', `/alice/secret/${SECRET_NAME}`, '/alice/way'].map(
         (path) => ({
           title: path,
           request: () => lab.send('DELETE', FILES, at(path, { recursive: true })),
@@ -198,7 +203,7 @@ export function fileCases(lab: AccessLab) {
       ),
       {
         title: 'own',
-        request: () => lab.send('DELETE', FILES, at('/alice/work/file')),
+        request: () => lab.send('DELETE', FILES, at('/alice/workshop/file')),
         expected: 200,
       },
     ],
@@ -219,7 +224,7 @@ export function fileCases(lab: AccessLab) {
       {
         title: 'of a file that is replaced only the chunks are known',
         request: async () => {
-          const opened = await uploadTo(lab, '/alice/work/replaced');
+          const opened = await uploadTo(lab, '/alice/workshop/replaced');
           const query = { upload: opened.upload };
           const body = digests(concatBytes([sha256(SHOWN), sha256(SECRET)]));
           const answer = await lab.send('POST', '/api/v1/file/chunks', { query, ...body });
@@ -231,7 +236,7 @@ export function fileCases(lab: AccessLab) {
       {
         title: 'and in an upload, whose commit cannot use it either',
         request: async () => {
-          const opened = await uploadTo(lab, '/alice/work/probe');
+          const opened = await uploadTo(lab, '/alice/workshop/probe');
           const query = { upload: opened.upload };
           const body = digests(sha256(SECRET));
           const answer = await lab.send('POST', '/api/v1/file/chunks', { query, ...body });

@@ -77,12 +77,12 @@ export class AccessLab implements AsyncDisposable {
   }
 
   async #fill(): Promise<void> {
-    for (const path of ['secret', 'open', 'work', 'way', 'way/open']) {
+    for (const path of ['secret', 'open', 'workshop', 'way', 'way/open']) {
       await this.mkdir(`/alice/${path}`);
     }
     await this.put(`/alice/secret/${SECRET_NAME}`, SECRET);
     await this.put(`/alice/way/${SECRET_NAME}`, SECRET);
-    await this.put('/alice/work/replaced', SHOWN);
+    await this.put('/alice/workshop/replaced', SHOWN);
     await this.put('/alice/open/shown', SHOWN);
     await this.put('/alice/way/open/shown', SHOWN);
     // Once in the open, now secret; and the other way round.
@@ -92,7 +92,7 @@ export class AccessLab implements AsyncDisposable {
     await this.rename('/alice/open/left-open', '/alice/secret/left-open');
     await this.grant('bob', 'read', '/alice/open');
     await this.grant('bob', 'read', '/alice/way/open');
-    await this.grant('bob', 'write', '/alice/work');
+    await this.grant('bob', 'write', '/alice/workshop');
     const { etag = '', log = '', root = '' } = await this.stat(`/alice/secret/${SECRET_NAME}`);
     this.secrets.push(SECRET_NAME, 'secret text', etag, log, root, formatDigest(sha256(SECRET)));
   }

@@ -100,7 +100,7 @@ export function otherCases(lab: AccessLab) {
       { title: 'own ones', request: () => lab.send('GET', '/api/v1/shares'), expected: 200 },
     ],
     sharesPost: () =>
-      ['/alice/work', '/alice/open/shown', '/alice/secret'].flatMap((path) =>
+      ['/alice/workshop', '/alice/open/shown', '/alice/secret'].flatMap((path) =>
         refused(lab, ['POST', '/api/v1/shares'], { json: { path, lifeMs: 1000 } }),
       ),
     shareDelete: () => [
@@ -121,7 +121,7 @@ export function otherCases(lab: AccessLab) {
       refused(lab, ['POST', '/api/v1/admin/groups'], { json: { name: 'g', add: ['bob'] } }),
     groupDelete: () => refused(lab, ['DELETE', '/api/v1/admin/groups/g']),
     grantsGet: () => [
-      ...refused(lab, ['GET', '/api/v1/admin/grants'], at('/alice/work')),
+      ...refused(lab, ['GET', '/api/v1/admin/grants'], at('/alice/workshop')),
       ...refused(lab, ['GET', '/api/v1/admin/grants'], { query: { subject: 'alice' } }),
       {
         title: 'own ones',
@@ -130,7 +130,7 @@ export function otherCases(lab: AccessLab) {
       },
     ],
     grantsPost: () =>
-      ['/alice/work', '/alice/secret', '/alice'].flatMap((path) =>
+      ['/alice/workshop', '/alice/secret', '/alice'].flatMap((path) =>
         refused(lab, ['POST', '/api/v1/admin/grants'], {
           json: { subject: 'bob', permission: 'admin', path },
         }),
