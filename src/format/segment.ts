@@ -129,14 +129,25 @@ export function encodeFrameHeader(
   header: FrameHeader,
   storeId: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const { kind, segment, offset, length, checksum } = header;
   const bytes = newBytes(FRAME_HEADER_BYTES);
-  const offsetHigh = Math.floor(offset / TWO_32);
-  const fields = [FRAME_MAGIC, kind, segment, offsetHigh, offset, length, checksum];
-  let end = 0;
-  for (const field of fields) end = putUint32(bytes, end, field);
-  putUint32(bytes, end, crc32(bytes.subarray(0, end), crc32(storeId)));
+  writeFrameHeader(bytes, header, crc32(storeId));
   return bytes;
+}
+
+/** The same to the start of `target`; `idChecksum` is the CRC-32 of the store's id. */
+export function writeFrameHeader(
+  target: Uint8Array,
+  { kind, segment, offset, length, checksum }: FrameHeader,
+  idChecksum: number,
+): void {
+  let end = putUint32(target, 0, FRAME_MAGIC);
+  end = putUint32(target, end, kind);
+  end = putUint32(target, end, segment);
+  end = putUint32(target, end, Math.floor(offset / TWO_32));
+  end = putUint32(target, end, offset);
+  end = putUint32(target, end, length);
+  end = putUint32(target, end, checksum);
+  putUint32(target, end, crc32(target.subarray(0, end), idChecksum));
 }
 
 /** The low 32 bits of `value`. There is one header for each small file: a DataView would cost more than all else. */

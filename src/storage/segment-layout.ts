@@ -1,14 +1,16 @@
 import { newBytes } from '../base/bytes.ts';
+import { crc32 } from '../base/digest.ts';
 import {
-  encodeFrameHeader,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
+  type FrameHeader,
   type FrameKind,
   PADDING_BYTES_MAX,
   paddingBefore,
   payloadChecksum,
   type SegmentVersion,
   type TableEntry,
+  writeFrameHeader,
 } from '../format/segment.ts';
 
 /** A frame to be written. `payload` is written as it is, uncopied: it must not change any more. */
@@ -37,7 +39,8 @@ const NO_NAME = new Uint8Array(32);
 
 /** What frames are on the disk, and what goes into the segment's table. */
 export class SegmentLayout {
-  readonly #place: { readonly segment: number; readonly storeId: Uint8Array };
+  readonly #segment: number;
+  readonly #idChecksum: number;
   readonly #paddedFrameBytesMin: number;
   /** What is written, one behind the other. */
   readonly parts: Uint8Array[] = [];
@@ -49,7 +52,8 @@ export class SegmentLayout {
     place: { readonly segment: number; readonly storeId: Uint8Array; readonly tail: number },
     paddedFrameBytesMin: number,
   ) {
-    this.#place = place;
+    this.#segment = place.segment;
+    this.#idChecksum = crc32(place.storeId);
     this.#paddedFrameBytesMin = paddedFrameBytesMin;
     this.#tail = place.tail;
   }
@@ -72,15 +76,36 @@ export class SegmentLayout {
 
   #add(frame: FrameInput): FrameLocation {
     const { kind, payload, volume, digest } = frame;
-    const { segment, storeId } = this.#place;
+    const segment = this.#segment;
     const offset = this.#tail;
     const length = payloadBytes(frame);
     const checksum = frame.checksum ?? payloadChecksum(payload);
-    const header = encodeFrameHeader({ kind, segment, offset, length, checksum }, storeId);
-    pushParts(this.parts, [header, ...payload]);
+    this.#push({ kind, segment, offset, length, checksum }, payload);
     this.entries.push({ kind, offset, length, volume, digest });
     this.#tail += FRAME_HEADER_BYTES + length;
     return { segment, offset, length };
+  }
+
+  /** Adds a frame to what is written; the short parts in front are joined to its header. */
+  #push(header: FrameHeader, payload: readonly Uint8Array[]): void {
+    let count = 0;
+    let length = FRAME_HEADER_BYTES;
+    for (const part of payload) {
+      if (part.length > SHORT_PART_BYTES) break;
+      count += 1;
+      length += part.length;
+    }
+    const head = newBytes(length);
+    writeFrameHeader(head, header, this.#idChecksum);
+    this.parts.push(head);
+    let end = FRAME_HEADER_BYTES;
+    for (const [index, part] of payload.entries()) {
+      if (index >= count) this.parts.push(part);
+      else {
+        head.set(part, end);
+        end += part.length;
+      }
+    }
   }
 }
 
@@ -98,22 +123,4 @@ export function payloadBytes({ payload }: FrameInput): number {
   let bytes = 0;
   for (const part of payload) bytes += part.length;
   return bytes;
-}
-
-/** Adds the parts of a frame to those of a write, the short ones in front joined. */
-function pushParts(parts: Uint8Array[], frame: readonly Uint8Array[]): void {
-  let count = 0;
-  let length = 0;
-  for (const part of frame) {
-    if (part.length > SHORT_PART_BYTES) break;
-    count += 1;
-    length += part.length;
-  }
-  const head = newBytes(length);
-  let offset = 0;
-  for (const part of frame.slice(0, count)) {
-    head.set(part, offset);
-    offset += part.length;
-  }
-  parts.push(head, ...frame.slice(count));
 }
