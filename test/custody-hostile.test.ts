@@ -20,12 +20,8 @@ import {
   encodePreparedCommit,
   type PreparedCommit,
 } from '../src/format/prepared-commit.ts';
-import {
-  decodeRecord,
-  type DentryInit,
-  encodeFchunk,
-  encodeRecord,
-} from '../src/format/records.ts';
+import type { DentryInit } from '../src/format/record-encoder.ts';
+import { decodeRecord, encodeFchunk, encodeRecord } from '../src/format/records.ts';
 import type { Upload } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';

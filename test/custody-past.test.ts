@@ -12,7 +12,8 @@ import {
   encodePreparedCommit,
   type PreparedCommit,
 } from '../src/format/prepared-commit.ts';
-import { decodeRecord, type DentryInit, encodeRecord } from '../src/format/records.ts';
+import type { DentryInit } from '../src/format/record-encoder.ts';
+import { decodeRecord, encodeRecord } from '../src/format/records.ts';
 import type { Entry } from '../src/wire/generated/api.ts';
 import { MEDIA_TYPES } from '../src/wire/media-types.ts';
 import { createOwn, openWriter, type OwnVolume, type Writer } from './support/own-volume.ts';

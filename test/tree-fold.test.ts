@@ -6,7 +6,7 @@ import { isGdpfsError } from '../src/base/errors.ts';
 import { VolumeTree } from '../src/client/volume-tree.ts';
 import { decodeDentry } from '../src/format/dentry.ts';
 import { NodeKind } from '../src/format/generated/gdpfs_pb.js';
-import type { DentryInit } from '../src/format/records.ts';
+import type { DentryInit } from '../src/format/record-encoder.ts';
 import { foldIntoTree, isInTree, ROOT_NODE } from '../src/format/tree-fold.ts';
 import { LastDirectory, VolumeNodes } from '../src/fs/dentry-fold.ts';
 import { EntryTable } from '../src/fs/entry-table.ts';

@@ -6,7 +6,8 @@ import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Dentry, decodeDentry, parseLinkTarget } from './dentry.ts';
 import { NodeKind } from './generated/gdpfs_pb.js';
-import { type DentryInit, decodeRecord, encodeRecord } from './records.ts';
+import type { DentryInit } from './record-encoder.ts';
+import { decodeRecord, encodeRecord } from './records.ts';
 
 const LOG = sha256(Uint8Array.of(1));
 const ROOT = sha256(Uint8Array.of(2));
@@ -97,6 +98,8 @@ describe('decodeDentry()', () => {
     'a name with a NUL': { ...FILE, name: 'a\0' },
     'a name that is not Unicode': { ...FILE, name: '\ud800' },
     'a name over the limit': { ...FILE, name: 'x'.repeat(LIMITS.nameBytesMax + 1) },
+    'a parent that is no integer': { ...FILE, parent: 0.5 },
+    'a size that is no number': { ...FILE, size: Number.NaN },
     'a negative node': { ...FILE, node: -1n },
     'a node over 2^53 - 1': { ...FILE, node: SAFE_MAX + 1n },
     'no kind': { ...FILE, kind: NodeKind.UNSPECIFIED },
@@ -139,6 +142,25 @@ describe('decodeDentry()', () => {
       );
     });
   }
+
+  it('has the same record, and reads the same, of numbers as of BigInts', () => {
+    fc.assert(
+      fc.property(dentries, (dentry) => {
+        const value = initOf(dentry);
+        const plain: DentryInit = {
+          ...value,
+          ...(value.node !== undefined && { node: Number(value.node) }),
+          parent: dentry.parent,
+          size: dentry.size,
+          mtimeUs: dentry.mtimeUs,
+          ...(dentry.file && { logCount: dentry.file.logCount }),
+        };
+        const record = encodeRecord({ case: 'dentry', value: plain });
+        assert.deepEqual(record, encodeRecord({ case: 'dentry', value }));
+        assert.deepEqual(decodeDentry(dentry.seq, plain), dentry);
+      }),
+    );
+  });
 
   it('reads what a writer meant, through the bytes of the record', () => {
     fc.assert(

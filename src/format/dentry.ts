@@ -4,7 +4,8 @@ import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { NodeKind } from './generated/gdpfs_pb.js';
 import { parseName } from './path.ts';
-import { type DentryInit, safeInteger } from './records.ts';
+import type { DentryInit } from './record-encoder.ts';
+import { safeInteger } from './records.ts';
 
 const MODE_MAX = 0o7777;
 
@@ -55,7 +56,7 @@ export function decodeDentry(seq: number, init: DentryInit): Dentry | Removal {
       if (init.node === undefined) throw malformed('it removes no node');
       return { seq, node, removed: true };
     }
-    return { seq, node, isNew: init.node === undefined, ...decodeFields(init) };
+    return decodeFields(init, { seq, node });
   } catch (error) {
     if (!isGdpfsError(error)) throw error;
     throw new GdpfsError('corrupt', `cannot apply dentry ${seq}: ${error.message}`, {
@@ -64,18 +65,21 @@ export function decodeDentry(seq: number, init: DentryInit): Dentry | Removal {
   }
 }
 
-function decodeFields(init: DentryInit): Omit<Dentry, 'seq' | 'node' | 'isNew'> {
+function decodeFields(init: DentryInit, { seq, node }: Pick<Dentry, 'seq' | 'node'>): Dentry {
   const { kind, mode = 0, author = '' } = init;
   if (kind !== NodeKind.FILE && kind !== NodeKind.DIRECTORY && kind !== NodeKind.SYMLINK) {
     throw malformed(`its kind is ${kind}`);
   }
   if (mode > MODE_MAX) throw malformed(`its mode is ${mode.toString(8)}`);
-  const mtimeUs = Number(init.mtimeUs ?? 0n);
+  const mtimeUs = Number(init.mtimeUs ?? 0);
   if (!Number.isSafeInteger(mtimeUs)) throw malformed(`its time is ${init.mtimeUs}`);
-  const size = safeInteger(init.size ?? 0n, 'size');
+  const size = safeInteger(init.size ?? 0, 'size');
   if (kind !== NodeKind.FILE && size !== 0) throw malformed('it has a size and is no file');
   return {
-    parent: safeInteger(init.parent ?? 0n, 'parent'),
+    seq,
+    node,
+    isNew: init.node === undefined,
+    parent: safeInteger(init.parent ?? 0, 'parent'),
     name: parseName(init.name ?? ''),
     kind,
     size,
@@ -89,7 +93,7 @@ function decodeFields(init: DentryInit): Omit<Dentry, 'seq' | 'node' | 'isNew'> 
 
 function decodePin(init: DentryInit): FilePin {
   const { log, root, content } = init;
-  const logCount = safeInteger(init.logCount ?? 0n, 'log count');
+  const logCount = safeInteger(init.logCount ?? 0, 'log count');
   if (log?.length !== DIGEST_BYTES) throw malformed('its log has no name');
   if (root?.length !== DIGEST_BYTES) throw malformed('its log has no root');
   if (content?.length !== DIGEST_BYTES) throw malformed('its content has no root');

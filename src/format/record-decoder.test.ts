@@ -5,7 +5,7 @@ import { fc } from '../../test/support/property.ts';
 import { bitFlips, truncations } from '../../test/hostile-bytes.ts';
 import { GDPfsMsgSchema, VolumePolicySchema } from './generated/gdpfs_pb.js';
 import { decodeCommonPolicy, decodeCommonRecord } from './record-decoder.ts';
-import type { RecordInit } from './records.ts';
+import type { MessageBody } from './record-encoder.ts';
 
 const uint32 = fc.nat({ max: 0xffff_ffff });
 const int32 = fc.nat({ max: 0x7fff_ffff });
@@ -15,18 +15,18 @@ const anyLong = fc.oneof(long, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1
 const anyBytes = fc.uint8Array({ maxLength: 200 });
 const some = { requiredKeys: [] as never[], noNullPrototype: true };
 
-function metaOf(createdMs: fc.Arbitrary<bigint>): fc.Arbitrary<RecordInit> {
+function metaOf(createdMs: fc.Arbitrary<bigint>): fc.Arbitrary<MessageBody> {
   const [kind, hash, custody, chunking] = [int32, int32, int32, int32];
   const [version, chunkSize, nonce, ownerKey] = [uint32, uint32, anyBytes, anyBytes];
   const fields = { version, kind, nonce, hash, createdMs, ownerKey, custody, chunking, chunkSize };
   return fc.record(fields, some).map((value) => ({ case: 'meta' as const, value }));
 }
 
-const volume: fc.Arbitrary<RecordInit> = fc
+const volume: fc.Arbitrary<MessageBody> = fc
   .record({ policy: anyBytes, ownerSignature: anyBytes }, some)
   .map((value) => ({ case: 'volume' as const, value }));
 
-function recordOf(body: RecordInit): Uint8Array {
+function recordOf(body: MessageBody): Uint8Array {
   return toBinary(GDPfsMsgSchema, create(GDPfsMsgSchema, { body }));
 }
 

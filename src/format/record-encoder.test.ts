@@ -3,8 +3,7 @@ import { describe, it } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { fc } from '../../test/support/property.ts';
 import { GDPfsMsgSchema, LogKind, NodeKind } from './generated/gdpfs_pb.js';
-import { encodeCommonRecord } from './record-encoder.ts';
-import type { RecordInit } from './records.ts';
+import { encodeCommonRecord, type MessageBody, type RecordInit } from './record-encoder.ts';
 
 const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const uint32 = fc.nat({ max: 0xffff_ffff });
@@ -13,7 +12,7 @@ const shortText = fc.string({ unit: 'binary', maxLength: 100 });
 /** Any of the fields may be absent. */
 const some = { requiredKeys: [] as never[], noNullPrototype: true };
 
-const record: fc.Arbitrary<RecordInit> = fc.oneof(
+const record: fc.Arbitrary<MessageBody> = fc.oneof(
   fc
     .record(
       {

@@ -1,6 +1,24 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { asBuffer, newBytes } from '../base/bytes.ts';
-import type { GDPfsDentrySchema, GDPfsMsgSchema } from './generated/gdpfs_pb.js';
+import type {
+  GDPfsDentrySchema,
+  GDPfsMsgSchema,
+  SystemRecordSchema,
+} from './generated/gdpfs_pb.js';
+
+export type MessageBody = NonNullable<MessageInitShape<typeof GDPfsMsgSchema>['body']>;
+export type DentryMessage = MessageInitShape<typeof GDPfsDentrySchema>;
+/** Fields of a dentry that have 64 bits. */
+type DentryLongs = 'parent' | 'node' | 'size' | 'logCount' | 'mtimeUs';
+
+/** Its numbers must be safe integers. A dentry is made for each small file, and a BigInt is an object. */
+export type DentryInit = Omit<DentryMessage, DentryLongs | '$typeName' | '$unknown'> & {
+  [Field in DentryLongs]?: bigint | number | undefined;
+};
+export type SystemRecordInit = MessageInitShape<typeof SystemRecordSchema>;
+export type RecordInit =
+  | Exclude<MessageBody, { readonly case: 'dentry' }>
+  | { readonly case: 'dentry'; readonly value: DentryInit };
 
 /**
  * The Protocol Buffers encoding of the records that every small file needs three of, written straight
@@ -22,10 +40,8 @@ const scratch = new Uint8Array(SCRATCH_BYTES);
 const scratchBuffer = asBuffer(scratch);
 let position = 0;
 
-type Body = NonNullable<MessageInitShape<typeof GDPfsMsgSchema>['body']>;
-
 /** Undefined for a record of another kind, or with values that only the library can encode. */
-export function encodeCommonRecord(body: Body): Uint8Array<ArrayBuffer> | undefined {
+export function encodeCommonRecord(body: RecordInit): Uint8Array<ArrayBuffer> | undefined {
   position = HEADER_ROOM;
   switch (body.case) {
     case 'meta': {
@@ -55,9 +71,7 @@ export function encodeCommonRecord(body: Body): Uint8Array<ArrayBuffer> | undefi
   }
 }
 
-function encodeDentry(
-  dentry: MessageInitShape<typeof GDPfsDentrySchema>,
-): Uint8Array<ArrayBuffer> | undefined {
+function encodeDentry(dentry: DentryInit): Uint8Array<ArrayBuffer> | undefined {
   const { name = '', author = '', target = '', node } = dentry;
   const textBytesMax = 3 * (name.length + author.length + target.length);
   if (textBytesMax + FIXED_FIELDS_BYTES + HEADER_ROOM > SCRATCH_BYTES) return undefined;
@@ -116,7 +130,7 @@ function uint(field: number, value = 0): void {
 }
 
 /** False for a value that does not fit: negative, or beyond 2^53. */
-function long(field: number, value: bigint = 0n, isExplicit = false): boolean {
+function long(field: number, value: bigint | number = 0, isExplicit = false): boolean {
   const plain = Number(value);
   if (plain < 0 || !Number.isSafeInteger(plain)) return false;
   if (plain === 0 && !isExplicit) return true;

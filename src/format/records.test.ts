@@ -8,6 +8,7 @@ import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { HashAlgorithm, LogKind, NodeKind } from './generated/gdpfs_pb.js';
 import type { Chunk } from './manifest.ts';
+import type { RecordInit } from './record-encoder.ts';
 import {
   decodeFchunk,
   decodeMeta,
@@ -18,7 +19,6 @@ import {
   FORMAT_VERSION,
   logName,
   NONCE_BYTES,
-  type RecordInit,
   safeInteger,
 } from './records.ts';
 

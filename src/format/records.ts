@@ -1,32 +1,31 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { DIGEST_BYTES, sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
-  type GDPfsDentrySchema,
   type GDPfsMeta,
   type GDPfsMsg,
   GDPfsMsgSchema,
   HashAlgorithm,
   LogKind,
-  type SystemRecordSchema,
 } from './generated/gdpfs_pb.js';
 import type { Chunk } from './manifest.ts';
 import { decodeCommonRecord } from './record-decoder.ts';
-import { encodeCommonRecord } from './record-encoder.ts';
+import {
+  type DentryInit,
+  type DentryMessage,
+  encodeCommonRecord,
+  type MessageBody,
+  type RecordInit,
+} from './record-encoder.ts';
 
 /** Version that a log's meta record names: raised only when old readers must not go on. */
 export const FORMAT_VERSION = 1;
 export const NONCE_BYTES = 16;
 
-export type DentryInit = MessageInitShape<typeof GDPfsDentrySchema>;
-export type SystemRecordInit = MessageInitShape<typeof SystemRecordSchema>;
-export type RecordInit = NonNullable<MessageInitShape<typeof GDPfsMsgSchema>['body']>;
-
 /** Serializes a record, once: these bytes are what is hashed, stored and served from now on. */
-export function encodeRecord(body: RecordInit): Uint8Array<ArrayBuffer> {
-  const bytes =
-    encodeCommonRecord(body) ?? toBinary(GDPfsMsgSchema, create(GDPfsMsgSchema, { body }));
+export function encodeRecord(record: RecordInit): Uint8Array<ArrayBuffer> {
+  const bytes = encodeCommonRecord(record) ?? encodeAnyRecord(record);
   if (bytes.length > LIMITS.recordBytesMax) {
     throw new GdpfsError(
       'bad_request',
@@ -34,6 +33,24 @@ export function encodeRecord(body: RecordInit): Uint8Array<ArrayBuffer> {
     );
   }
   return bytes;
+}
+
+function encodeAnyRecord(record: RecordInit): Uint8Array<ArrayBuffer> {
+  const body: MessageBody =
+    record.case === 'dentry' ? { case: 'dentry', value: dentryMessage(record.value) } : record;
+  return toBinary(GDPfsMsgSchema, create(GDPfsMsgSchema, { body }));
+}
+
+function dentryMessage(dentry: DentryInit): DentryMessage {
+  const { parent = 0n, node, size = 0n, logCount = 0n, mtimeUs = 0n, ...rest } = dentry;
+  return {
+    ...rest,
+    parent: BigInt(parent),
+    ...(node !== undefined && { node: BigInt(node) }),
+    size: BigInt(size),
+    logCount: BigInt(logCount),
+    mtimeUs: BigInt(mtimeUs),
+  };
 }
 
 /** Throws `corrupt` on anything that is not a record with a known body. */
@@ -113,11 +130,11 @@ export function decodeFchunk(bytes: Uint8Array): Chunk {
 }
 
 /** A 64-bit value as a number; throws `corrupt` outside 0..2^53-1. */
-export function safeInteger(value: bigint, what: string): number {
-  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw malformed(what, `its value is ${value}`);
-  }
-  return Number(value);
+export function safeInteger(value: bigint | number, what: string): number {
+  const plain = Number(value);
+  // What a BigInt is rounded to is never less than the first that is too large.
+  if (plain < 0 || !Number.isSafeInteger(plain)) throw malformed(what, `its value is ${value}`);
+  return plain;
 }
 
 function malformed(what: string, why: string, cause?: unknown): GdpfsError {

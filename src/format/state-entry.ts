@@ -36,9 +36,17 @@ export const STATE_KEY_BYTES_MAX: number = PARENT_BYTES + LIMITS.nameBytesMax + 
 
 /** `uint64 parent | name | 0x00`: no key begins another, since names have no NUL. */
 export function stateKey(parent: number, name: string): Uint8Array {
-  const key = newBytes(PARENT_BYTES + Buffer.byteLength(name) + 1);
+  const nameBytes = Buffer.byteLength(name);
+  const key = newBytes(PARENT_BYTES + nameBytes + 1);
   writeInt64(key, 0, parent);
-  asBuffer(key).write(name, PARENT_BYTES);
+  // In ASCII a character is a byte. A Buffer for each key would cost more than writing it.
+  if (nameBytes === name.length) {
+    for (let index = 0; index < nameBytes; index += 1) {
+      key[PARENT_BYTES + index] = name.charCodeAt(index);
+    }
+  } else {
+    asBuffer(key).write(name, PARENT_BYTES);
+  }
   return key;
 }
 
@@ -106,14 +114,20 @@ function writeText(offset: number, text: string): number {
   return offset + 2 + length;
 }
 
-/** Two's complement; much faster than by way of BigInt. */
+/** Two's complement; much faster than by way of BigInt, or of a Buffer. */
 function writeInt64(bytes: Uint8Array, offset: number, value: number): number {
   const high = Math.floor(value / TWO_32);
-  const low = value - high * TWO_32;
-  const buffer = asBuffer(bytes);
-  buffer.writeInt32BE(high, offset);
-  buffer.writeUInt32BE(low, offset + 4);
-  return offset + 8;
+  return writeUint32(bytes, writeUint32(bytes, offset, high), value - high * TWO_32);
+}
+
+/** The low 32 bits of `value`. */
+function writeUint32(bytes: Uint8Array, offset: number, value: number): number {
+  bytes[offset] = value >>> 24;
+  bytes[offset + 1] = value >>> 16;
+  bytes[offset + 2] = value >>> 8;
+  // Whatever does not fit is cut off.
+  bytes[offset + 3] = value;
+  return offset + 4;
 }
 
 /** Reads what `encodeStateEntry` wrote. Throws `corrupt` on anything else. */

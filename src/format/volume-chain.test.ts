@@ -11,7 +11,8 @@ import { rawPublicKey } from './ed25519.ts';
 import { HashAlgorithm, LogKind, NodeKind } from './generated/gdpfs_pb.js';
 import { leafHash, MerkleFrontier, merkleRoot } from './merkle.ts';
 import { checkpointOrigin, encodePolicyRecord } from './policy.ts';
-import { encodeRecord, FORMAT_VERSION, logName, type RecordInit } from './records.ts';
+import type { RecordInit } from './record-encoder.ts';
+import { encodeRecord, FORMAT_VERSION, logName } from './records.ts';
 import { signNote } from './signed-note.ts';
 import { type ChainState, verifyCommit } from './volume-chain.ts';
 

@@ -91,7 +91,7 @@ function planSymlink(planner: Planner, change: Kind<'symlink'>): void {
   const target = parseLinkTarget(change.target);
   const resolved = resolveTarget(planner, path, change.parents);
   checkPrecondition(path, resolved.row, change.precondition);
-  const kept = resolved.row?.kind === NodeKind.SYMLINK ? { node: BigInt(resolved.row.node) } : {};
+  const kept = resolved.row?.kind === NodeKind.SYMLINK ? { node: resolved.row.node } : {};
   planner.append({
     ...planner.newNode(resolved, 'symlink', change),
     ...kept,
@@ -117,7 +117,7 @@ function planPut(planner: Planner, change: Kind<'put'>): void {
   const mode = change.mode ?? old?.mode;
   pinFile(planner, prepared, {
     ...planner.newNode(place, 'file', mode === undefined ? change : { ...change, mode }),
-    ...(old === undefined ? {} : { node: BigInt(old.node) }),
+    ...(old === undefined ? {} : { node: old.node }),
   });
   planner.grow({ bytes: prepared.size, entries: 1 }, planner.usageOf(row));
 }
@@ -145,8 +145,8 @@ function pinFile(
     ...fields,
     kind: NodeKind.FILE,
     log: file.log,
-    logCount: BigInt(file.logCount),
-    size: BigInt(file.size),
+    logCount: file.logCount,
+    size: file.size,
     root: file.root,
     content: file.content,
   });
@@ -188,7 +188,7 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
   }
   planner.append({
     ...planner.sameNode(row),
-    parent: BigInt(target.parent),
+    parent: target.parent,
     name: target.name,
   });
   planner.grow({ bytes: 0, entries: 0 }, planner.usageOf(target.row));
@@ -284,7 +284,7 @@ function copyTree(
 
 /** A new node with the content of `row`: both pin the same file log, no bytes move. */
 function copyNode(planner: Planner, row: EntryRow, target: Resolved): void {
-  const old = target.row?.kind === row.kind ? { node: BigInt(target.row.node) } : {};
+  const old = target.row?.kind === row.kind ? { node: target.row.node } : {};
   planner.append({
     ...planner.newNode(target, 'file', row),
     ...sameContent(row),
@@ -308,9 +308,9 @@ function planRemove(planner: Planner, change: Kind<'remove'>): void {
   }
   planner.grow({ bytes: 0, entries: 0 }, planner.usageOf(row));
   planner.append({
-    parent: BigInt(row.parent),
+    parent: row.parent,
     name: row.name,
-    node: BigInt(row.node),
+    node: row.node,
     kind: row.kind,
     removed: true,
     author: planner.context.author,
@@ -355,7 +355,7 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
   planner.append({
     ...planner.newNode(place, 'file', old),
     ...sameContent(old),
-    ...(node === undefined ? {} : { node: BigInt(node) }),
+    ...(node === undefined ? {} : { node }),
   });
   planner.forgetDirectories();
 }

@@ -6,7 +6,7 @@ import { assertLasting, remove, rename, seqMoment } from '../../test/support/fol
 import { fileOf, openTestStore, outcome, type TestStore } from '../../test/support/store.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
-import { type DentryInit } from '../format/records.ts';
+import type { DentryInit } from '../format/record-encoder.ts';
 import { foldDentry, LastDirectory } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { FS_SCHEMA } from './schema.ts';

@@ -1,6 +1,6 @@
 import { decodeDentry, type Dentry } from '../format/dentry.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
-import type { DentryInit } from '../format/records.ts';
+import type { DentryInit } from '../format/record-encoder.ts';
 import { foldIntoTree, type TreeNode, type TreeNodes } from '../format/tree-fold.ts';
 import type { EntryTable } from './entry-table.ts';
 import type { StateFold } from './state-fold.ts';

@@ -3,7 +3,7 @@ import { formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { baseName, checkExtent, parentPath } from '../format/path.ts';
-import type { DentryInit } from '../format/records.ts';
+import type { DentryInit } from '../format/record-encoder.ts';
 import type { ChunkTable } from '../log/chunk-table.ts';
 import type { Transaction } from '../log/transaction.ts';
 import type { ChunkAccess } from './chunk-access.ts';
@@ -139,10 +139,10 @@ export class Planner {
     attributes: Attributes = {},
   ): DentryInit {
     return {
-      parent: BigInt(place.parent),
+      parent: place.parent,
       name: place.name,
       mode: attributes.mode ?? MODE_DEFAULT[kind],
-      mtimeUs: BigInt(attributes.mtimeUs ?? this.context.nowUs),
+      mtimeUs: attributes.mtimeUs ?? this.context.nowUs,
       author: this.context.author,
     };
   }
@@ -151,11 +151,11 @@ export class Planner {
   sameNode(row: EntryRow, attributes: Attributes = {}): DentryInit {
     return {
       ...sameContent(row),
-      parent: BigInt(row.parent),
+      parent: row.parent,
       name: row.name,
-      node: BigInt(row.node),
+      node: row.node,
       mode: attributes.mode ?? row.mode,
-      mtimeUs: BigInt(attributes.mtimeUs ?? row.mtimeUs),
+      mtimeUs: attributes.mtimeUs ?? row.mtimeUs,
       author: this.context.author,
     };
   }
@@ -223,11 +223,11 @@ export class Planner {
 
 /** Fields of a dentry for the content that `row` pins, without place and node. */
 export function sameContent(row: EntryRow): DentryInit {
-  const fields: DentryInit = { kind: row.kind, size: BigInt(row.size), mode: row.mode };
+  const fields: DentryInit = { kind: row.kind, size: row.size, mode: row.mode };
   if (row.target !== undefined) fields.target = row.target;
   if (row.log !== undefined && row.root !== undefined && row.content !== undefined) {
     fields.log = row.log;
-    fields.logCount = BigInt(row.logCount);
+    fields.logCount = row.logCount;
     fields.root = row.root;
     fields.content = row.content;
   }

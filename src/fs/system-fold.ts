@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { GdpfsError } from '../base/errors.ts';
 import { Permission } from '../format/generated/gdpfs_pb.js';
-import type { SystemRecordInit } from '../format/records.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 import { prepareAll } from '../storage/index-db.ts';
 
 const SQL = {

@@ -5,7 +5,7 @@ import { sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { utf8Encode } from '../base/bytes.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
-import type { SystemRecordInit } from '../format/records.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 
 const secret = (text: string): Uint8Array => sha256(utf8Encode(text));
 const ENROLMENT = new Uint8Array(16).fill(1);

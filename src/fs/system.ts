@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { SystemRecordInit } from '../format/records.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 import type { LogEngine, RunOptions } from '../log/engine.ts';
 import { RightsTable } from './rights-table.ts';
 import { SystemView } from './system-view.ts';

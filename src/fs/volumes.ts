@@ -14,13 +14,13 @@ import {
 import { MerkleFrontier } from '../format/merkle.ts';
 import { isAlias, parseVolumeReference } from '../format/path.ts';
 import { encodePolicyRecord } from '../format/policy.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 import {
   decodeMeta,
   encodeRecord,
   FORMAT_VERSION,
   logName,
   NONCE_BYTES,
-  type SystemRecordInit,
 } from '../format/records.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { LogEngine } from '../log/engine.ts';

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { RecordInit } from '../format/records.ts';
+import type { RecordInit } from '../format/record-encoder.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 
 /** A record at its place. */

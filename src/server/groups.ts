@@ -1,6 +1,6 @@
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { SystemRecordInit } from '../format/records.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 import { groupSubject } from '../fs/rights.ts';
 import type { System } from '../fs/system.ts';
 import type { SystemView } from '../fs/system-view.ts';

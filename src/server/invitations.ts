@@ -5,7 +5,7 @@ import { sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Role } from '../format/generated/gdpfs_pb.js';
-import type { SystemRecordInit } from '../format/records.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 import type { System } from '../fs/system.ts';
 import type { InvitationRow, QuotaRow, SystemView } from '../fs/system-view.ts';
 import { ENROLMENT_BYTES, isPrincipalName, PRINCIPAL_NAME_NEED } from '../wire/principal.ts';

@@ -1,7 +1,7 @@
 import { bytesEqual, EMPTY_BYTES, hexDecode, hexEncode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { Permission, Role } from '../format/generated/gdpfs_pb.js';
-import type { SystemRecordInit } from '../format/records.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 import type { System } from '../fs/system.ts';
 import type { CertificateRow, GrantRow, PrincipalRow, SystemView } from '../fs/system-view.ts';
 import type { Enrolment, Principal } from '../wire/generated/api.ts';

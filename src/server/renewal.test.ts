@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS } from '../base/limits.ts';
 import { Role } from '../format/generated/gdpfs_pb.js';
-import type { SystemRecordInit } from '../format/records.ts';
+import type { SystemRecordInit } from '../format/record-encoder.ts';
 import { openFileSystem, type OpenedFileSystem } from '../fs/open.ts';
 import { createCertificateRequest, generateKey } from '../wire/x509.ts';
 import { temporaryDirectory } from '../../test/support/server.ts';

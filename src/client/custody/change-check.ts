@@ -1,6 +1,6 @@
 import { bytesEqual } from '../../base/bytes.ts';
 import { NodeKind } from '../../format/generated/gdpfs_pb.js';
-import type { DentryInit } from '../../format/records.ts';
+import type { DentryInit } from '../../format/record-encoder.ts';
 import type { StateEntry } from '../../format/state-entry.ts';
 import type { AskedChange, Condition, PastTree } from './asked-change.ts';
 import type { ContentCheck } from './content-check.ts';
