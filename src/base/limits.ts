@@ -145,9 +145,9 @@ export const LIMITS = {
   chunkBodyBytesMax: 8 * MIB,
   tarBodyBytesMax: 24 * MIB,
   recordsBodyBytesMax: 64 * MIB,
-  /** Bodies held in memory whole, of all requests together. */
+  /** Bodies held in memory whole, of all requests together; and as much for those of answers, such as packs of files. */
   bodiesBytesMax: 96 * MIB,
-  /** Of those, of one principal: room is kept for a body before it comes, however slowly it does. */
+  /** Of those, of one principal: room is kept for a body before it comes, and until it has gone, however slowly. */
   bodiesPerPrincipalBytesMax: 48 * MIB,
   /** Chunks of one request on their way into the store, and free memory that is kept for those to come. */
   requestChunkBytesMax: 8 * MIB,

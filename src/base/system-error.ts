@@ -21,7 +21,7 @@ const STATES: Readonly<Record<string, string>> = {
   EEXIST: 'it exists',
   EIO: 'the disk reports an error',
   EISDIR: 'it is a directory',
-  ELOOP: 'it is a symbolic link',
+  ELOOP: 'it is a symbolic link, or leads through a loop of them',
   EMFILE: 'too many open files',
   ENAMETOOLONG: 'the name is too long',
   ENOENT: 'no such file or directory',

@@ -4,7 +4,7 @@ import {
   type TransferObserver,
   type TransferResult,
 } from '../client/tally.ts';
-import { parseRemotePath } from '../format/path.ts';
+import { parseRemotePath, userPath } from '../format/path.ts';
 import type { Context } from './context.ts';
 import { LineWriter } from './line-writer.ts';
 import { printable } from './output.ts';
@@ -17,7 +17,7 @@ import {
   waitEvent,
 } from './transfer-events.ts';
 import { TransferMeter } from './transfer-meter.ts';
-import { formatProgress, formatSummary } from './transfer-text.ts';
+import { formatProgress, formatSummary, type Way } from './transfer-text.ts';
 
 /** Milliseconds between two looks at how it goes: for people, and for programs. */
 const LOOK_MS = 250;
@@ -55,9 +55,10 @@ export async function withTransferReport(
 ): Promise<TransferResult> {
   const isRemote = parseRemotePath(output.destination) !== undefined;
   const inUserWords = <T extends Pick<FileDone, 'path'>>(told: T): T => {
-    return isRemote && told.path.startsWith('/') ? { ...told, path: `gdp:/${told.path}` } : told;
+    return isRemote && told.path.startsWith('/') ? { ...told, path: userPath(told.path) } : told;
   };
   const { json = false, verbose = false } = output;
+  const way = isRemote ? 'sent' : 'received';
   let errorsTold = Promise.resolve();
   const tally = new Tally({
     // Who tells of every single name has more to do: only where somebody listens.
@@ -79,7 +80,7 @@ export async function withTransferReport(
   const meter = new TransferMeter(tally);
   const report = json
     ? reportToProgram(context, output, meter)
-    : reportToPeople(context, output, meter);
+    : reportToPeople(context, { ...output, way }, meter);
   context.report.isUnfinished = true;
   try {
     await run(tally);
@@ -132,11 +133,11 @@ function reportToProgram(
 
 function reportToPeople(
   { status, stdout, report }: Context,
-  { quiet = false, verbose = false, done }: TransferOutput,
+  { quiet = false, verbose = false, done, way }: TransferOutput & { readonly way: Way },
   meter: TransferMeter,
 ): TransferReport {
   const names = new LineWriter(stdout);
-  const look = (): void => status.show(formatProgress(meter.view(), status.width));
+  const look = (): void => status.show(formatProgress(meter.view(), status.width, way));
   const looks = quiet || !status.isUseful ? undefined : setInterval(look, LOOK_MS);
   return {
     observer: verbose ? namesObserver((name) => names.write(printable(name, stdout))) : {},
@@ -146,7 +147,7 @@ function reportToPeople(
       status.hide();
       const isStopped = error !== undefined;
       if (quiet || (isStopped && result.files === 0 && result.bytes === 0)) return;
-      const summary = formatSummary(done, result, meter.view().elapsedMs);
+      const summary = formatSummary(result, { done, way, elapsedMs: meter.view().elapsedMs });
       const rest = isStopped ? '; the same command again goes on from here' : '';
       await report.note(summary + rest);
     },

@@ -91,17 +91,30 @@ function newTally(counts: Partial<Tally>): Tally {
   return Object.assign(new Tally(), counts);
 }
 
+function summaryOf(done: string, tally: Tally, elapsedMs: number): string {
+  return formatSummary(tally.result(), { done, way: 'sent', elapsedMs });
+}
+
 test('formatSummary() says what was done, how fast, what was saved and what was checked', () => {
   const tally = newTally({ files: 3, bytes: 1.2e9, bytesSent: 4e8, bytesReused: 8e8 });
   assert.equal(
-    formatSummary('copied', tally.result(), 2900),
+    summaryOf('copied', tally, 2900),
     'copied 3 files, 1.20 GB in 2.9 s (414 MB/s): 400 MB sent, 800 MB already there; each verified by SHA-256',
   );
 });
 
+test('what comes out of a volume is received, not sent', () => {
+  const tally = newTally({ files: 1, bytes: 5, bytesSent: 3, bytesReused: 2 });
+  assert.equal(
+    formatSummary(tally.result(), { done: 'copied', way: 'received', elapsedMs: 100 }),
+    'copied 1 file, 5 B in 0.1 s: 3 B received, 2 B already here; each verified by SHA-256',
+  );
+  assert.match(formatProgress(newView(), 120, 'received'), /400 MB received, 800 MB saved$/);
+});
+
 test('formatSummary() leaves out what did not happen', () => {
   const summary = (counts: Partial<Tally>, elapsedMs = 100): string =>
-    formatSummary('moved', newTally(counts).result(), elapsedMs);
+    summaryOf('moved', newTally(counts), elapsedMs);
   assert.equal(summary({}), 'moved 0 files in 0.1 s');
   assert.equal(summary({ renamed: 1 }), 'moved 1 name in 0.1 s');
   assert.equal(summary({ files: 1 }), 'moved 1 file in 0.1 s; each verified by SHA-256');
@@ -113,7 +126,7 @@ test('formatSummary() leaves out what did not happen', () => {
 
 test('formatSummary() says of how many files the MD5 was compared', () => {
   const end = (md5Compared: number): string | undefined =>
-    formatSummary('copied', newTally({ files: 3, md5Compared }).result(), 100).split('; ')[1];
+    summaryOf('copied', newTally({ files: 3, md5Compared }), 100).split('; ')[1];
   assert.deepEqual([0, 2, 3].map(end), [
     'each verified by SHA-256',
     'each verified by SHA-256, 2 by MD5 too',
@@ -125,7 +138,7 @@ test('formatSummary() says how much failed', () => {
   const tally = newTally({ files: 1, skipped: 2 });
   tally.fail({ path: 'a', error: new GdpfsError('not_found', 'cannot find "a": gone') });
   assert.equal(
-    formatSummary('copied', tally.result(), 100),
+    summaryOf('copied', tally, 100),
     'copied 1 file in 0.1 s: 2 left as they were; each verified by SHA-256; 1 failed',
   );
 });

@@ -4,6 +4,9 @@ import type { Standstill, TransferView } from './transfer-meter.ts';
 
 /** What a transfer says to people. */
 
+/** What this machine did with what crossed the wire. */
+export type Way = 'sent' | 'received';
+
 /** Between the parts of the line. */
 const GAP = '  ';
 /** A rate over less than this says nothing. */
@@ -13,9 +16,9 @@ const RATE_SPAN_MS_MIN = 500;
  * One line of at most `width` characters; what matters least is left out where there is no room:
  * ` 45%  120/300 files  1.20/2.70 GB  412 MB/s  ETA 0:12  400 MB sent, 800 MB saved`.
  */
-export function formatProgress(view: TransferView, width: number): string {
+export function formatProgress(view: TransferView, width: number, way: Way = 'sent'): string {
   const { standstill } = view;
-  const parts = standstill === undefined ? movingParts(view) : stillParts(view, standstill);
+  const parts = standstill === undefined ? movingParts(view, way) : stillParts(view, standstill);
   const shown = parts.filter(({ text }) => text !== '');
   const lengthOf = (): number =>
     shown.reduce((sum, { text }) => sum + text.length, GAP.length * (shown.length - 1));
@@ -35,14 +38,14 @@ interface Part {
   readonly rank: number;
 }
 
-function movingParts(view: TransferView): Part[] {
+function movingParts(view: TransferView, way: Way): Part[] {
   const { bytesPerSecond, leftMs } = view;
   const rate = bytesPerSecond === undefined ? '' : `${formatSize(bytesPerSecond)}/s`;
   return [
     ...doneParts(view),
     { text: rate.padStart(rate === '' ? 0 : 9), rank: 3 },
     { text: leftMs === undefined ? '' : `ETA ${formatDuration(leftMs)}`, rank: 2 },
-    { text: trafficText(view), rank: 5 },
+    { text: trafficText(view, way), rank: 5 },
   ];
 }
 
@@ -67,11 +70,11 @@ function doneParts({ progress, fraction }: TransferView): Part[] {
   ];
 }
 
-/** Sent and saved, where anything was saved: otherwise all was sent. */
-function trafficText({ progress }: TransferView): string {
+/** What crossed the wire and what was saved, where anything was saved. */
+function trafficText({ progress }: TransferView, way: Way): string {
   const { bytesSent, bytesReused } = countsOf(progress);
   if (bytesReused === 0) return '';
-  return `${formatSize(bytesSent)} sent, ${formatSize(bytesReused)} saved`;
+  return `${formatSize(bytesSent)} ${way}, ${formatSize(bytesReused)} saved`;
 }
 
 /** `0:07`, `12:00`, `1:02:03`, `2d 3h`. */
@@ -97,14 +100,21 @@ function formatElapsed(ms: number): string {
  * What was done, in one line: `copied 3 files, 1.20 GB in 2.9 s (412 MB/s): 400 MB sent, 800 MB
  * already there; each verified by SHA-256`. `done` is the verb.
  */
-export function formatSummary(done: string, result: TransferResult, elapsedMs: number): string {
+export function formatSummary(
+  result: TransferResult,
+  {
+    done,
+    way,
+    elapsedMs,
+  }: { readonly done: string; readonly way: Way; readonly elapsedMs: number },
+): string {
   const { bytes, bytesSent, bytesReused } = result;
   const hasRate = elapsedMs >= RATE_SPAN_MS_MIN && bytes > 0;
   const rate = hasRate ? ` (${formatSize((bytes / elapsedMs) * 1000)}/s)` : '';
   const moved = counted(result, ['files', 'directories', 'links', 'renamed']);
   if (moved.length === 0) moved.push('0 files');
   if (bytes > 0) moved.push(formatSize(bytes));
-  const traffic = `${formatSize(bytesSent)} sent, ${formatSize(bytesReused)} already there`;
+  const traffic = `${formatSize(bytesSent)} ${way}, ${formatSize(bytesReused)} already ${way === 'sent' ? 'there' : 'here'}`;
   const rest = [...(bytes > 0 ? [traffic] : []), ...counted(result, ['removed', 'skipped'])];
   const head = `${done} ${moved.join(', ')} in ${formatElapsed(elapsedMs)}${rate}`;
   const clauses = [

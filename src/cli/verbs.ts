@@ -17,6 +17,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'show who you are at the server',
     load: async () => (await import('./commands/whoami.ts')).whoamiCommand,
   },
+  profile: {
+    summary: 'show and choose logins',
+    load: async () => (await import('./commands/profile.ts')).profileCommand,
+  },
   ls: {
     summary: 'list directories',
     load: async () => (await import('./commands/ls.ts')).lsCommand,
@@ -49,6 +53,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'show what is known of a file or directory',
     load: async () => (await import('./commands/stat.ts')).statCommand,
   },
+  du: {
+    summary: 'show how much is in directories',
+    load: async () => (await import('./commands/du.ts')).duCommand,
+  },
   md5sum: {
     summary: 'print the MD5 of files',
     load: async () => (await import('./commands/md5sum.ts')).md5sumCommand,
@@ -60,6 +68,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   log: {
     summary: 'show who changed what, when',
     load: async () => (await import('./commands/log.ts')).logCommand,
+  },
+  restore: {
+    summary: 'make files and directories what they were',
+    load: async () => (await import('./commands/restore.ts')).restoreCommand,
   },
   watch: {
     summary: 'show what happens in a volume as it happens',

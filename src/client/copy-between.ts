@@ -1,8 +1,15 @@
 import { GdpfsError } from '../base/errors.ts';
-import { baseName, formatApiPath, formatRemotePath, type RemotePath } from '../format/path.ts';
+import {
+  baseName,
+  formatApiPath,
+  formatRemotePath,
+  type RemotePath,
+  userPath,
+} from '../format/path.ts';
 import type { Entry } from '../wire/generated/api.ts';
 import { copyFile } from './copy-file.ts';
 import { makeDirectory, stat } from './files.ts';
+import { quote } from './local-error.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget, type RemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
@@ -61,9 +68,13 @@ async function copyOneFile(
     );
   }
   if (existing?.kind === 'directory') {
-    throw new GdpfsError('is_a_directory', `cannot replace "${path}" by a file: it is a directory`);
+    throw new GdpfsError(
+      'is_a_directory',
+      `cannot replace "${userPath(path)}" by a file: it is a directory`,
+    );
   }
-  if (existing !== undefined && !(await mayReplace(replace, `"${path}"`))) return tally.skip();
+  if (existing !== undefined && !(await mayReplace(replace, quote(userPath(path)))))
+    return tally.skip();
   const version = { path: formatApiPath(from.remote), at, size, etag, mode, mtimeUs };
   tally.expect({ files: 1, bytes: size });
   tally.planComplete();
@@ -95,11 +106,11 @@ async function copyDirectory(
   if (existing !== undefined && existing.kind !== 'directory') {
     throw new GdpfsError(
       'not_a_directory',
-      `cannot replace "${path}" by a directory: it is a ${existing.kind}`,
+      `cannot replace "${userPath(path)}" by a directory: it is a ${existing.kind}`,
     );
   }
   const isMerged = existing !== undefined && replace !== 'always';
-  if (isMerged && replace !== 'never' && !(await replace(`files in "${path}"`))) {
+  if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(userPath(path))}`))) {
     return tally.skip();
   }
   const filled = await volumeToFill(to.session, to.remote.volume, signal);

@@ -1,8 +1,15 @@
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { baseName, formatApiPath, formatRemotePath, type RemotePath } from '../format/path.ts';
+import {
+  baseName,
+  formatApiPath,
+  formatRemotePath,
+  type RemotePath,
+  userPath,
+} from '../format/path.ts';
 import type { Entry } from '../wire/generated/api.ts';
 import { change, listPages, makeDirectory, stat } from './files.ts';
+import { quote } from './local-error.ts';
 import { type CopyCall, mayReplace } from './placement.ts';
 import { findRemoteTarget } from './remote-target.ts';
 import type { Session } from './session.ts';
@@ -27,7 +34,7 @@ export async function copyWithin(call: CopyWithinCall): Promise<void> {
   }
   const name = baseName(source.path);
   const target = await findRemoteTarget(session, destination, { name, placement, signal });
-  if (target.existing !== undefined && !(await mayReplace(replace, `"${target.path}"`))) {
+  if (target.existing !== undefined && !(await mayReplace(replace, quote(userPath(target.path))))) {
     tally.skip();
     return;
   }

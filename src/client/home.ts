@@ -43,6 +43,12 @@ export interface Profile {
   readonly prove: boolean;
 }
 
+/** What is known of a profile without its files. */
+export interface ProfileSummary extends Pick<Profile, 'name' | 'url' | 'principal'> {
+  /** It is used where none is named. */
+  readonly isCurrent: boolean;
+}
+
 /** What a login stores. */
 export type Login = Omit<Profile, 'volumes' | 'prove'>;
 
@@ -53,6 +59,15 @@ export interface Home {
    * `not_found` for an unknown name, `local_io` for files that are damaged.
    */
   profile(name?: string): Promise<Profile>;
+  /** All profiles as `config.json` has them, in its order. */
+  profiles(): Promise<readonly ProfileSummary[]>;
+  /** Makes the profile the current one. Throws as `profile`. */
+  useProfile(name: string): Promise<void>;
+  /**
+   * Removes the profile, with its key; durable. Throws as `profile`, and `exists` for the current one if there are
+   * others: which of them would be used?
+   */
+  removeProfile(name: string): Promise<void>;
   /** Makes the folder and reads what is there, so that a login fails before it uses up a token. */
   prepare(): Promise<void>;
   /** Adds or replaces a profile and makes it the current one; durable. */
@@ -80,17 +95,22 @@ export function homeDirectory(environment: Readonly<Record<string, string | unde
   return join(configuration || join(home || homedir(), '.config'), 'gdpfs');
 }
 
+interface HomeParts extends Pick<Home, 'directory' | 'profile'> {
+  readonly read: () => Promise<Config>;
+  /** Reads, changes and writes the configuration while no other process does. */
+  readonly update: (change: (config: Config) => Promise<Config> | Config) => Promise<void>;
+}
+
 export function openHome(directory: string): Home {
   const path = join(directory, 'config.json');
 
   const read = (): Promise<Config> => readConfig(path);
 
-  /** Reads, changes and writes the configuration while no other process does. */
-  async function update(change: (config: Config) => Promise<Config> | Config): Promise<void> {
+  const update: HomeParts['update'] = async (change) => {
     await withFileLock(`${path}.lock`, async () => {
       await writePrivateFile(path, formatConfig(await change(await read())));
     });
-  }
+  };
 
   const profile = async (wanted?: string): Promise<Profile> =>
     await profileOf(directory, choose(await read(), wanted));
@@ -98,6 +118,8 @@ export function openHome(directory: string): Home {
   return {
     directory,
     profile,
+
+    ...chosenProfiles({ directory, read, update, profile }),
 
     async prepare() {
       await makePrivateDirectory(directory);
@@ -150,6 +172,38 @@ export function openHome(directory: string): Home {
   };
 }
 
+/** What is done with profiles that are there. */
+function chosenProfiles({
+  directory,
+  read,
+  update,
+  profile,
+}: HomeParts): Pick<Home, 'profiles' | 'useProfile' | 'removeProfile'> {
+  return {
+    async profiles() {
+      const { current, profiles } = await read();
+      return Object.entries(profiles).map(([name, { url, principal }]) => {
+        return { name, url, principal, isCurrent: name === current };
+      });
+    },
+
+    async useProfile(name) {
+      // Of a login that is not whole nothing can be used.
+      await profile(name);
+      await update((config) => ({ ...config, current: choose(config, name).name }));
+    },
+
+    async removeProfile(name) {
+      let removed: ProfileEntry | undefined;
+      await update((config) => {
+        removed = choose(config, name).entry;
+        return withoutProfile(config, name);
+      });
+      if (removed !== undefined) await removeCredentials(directory, removed);
+    },
+  };
+}
+
 async function profileOf(
   directory: string,
   { name, entry }: { readonly name: string; readonly entry: ProfileEntry },
@@ -187,6 +241,21 @@ function withoutVolume(config: Config, profile: string, alias: string): Config {
   const { name, entry } = choose(config, profile);
   const { [alias]: _, ...volumes } = entry.volumes;
   return { ...config, profiles: { ...config.profiles, [name]: { ...entry, volumes } } };
+}
+
+function withoutProfile(config: Config, name: string): Config {
+  const { [name]: _, ...profiles } = config.profiles;
+  if (config.current !== name) return { ...config, profiles };
+  const others = Object.keys(profiles);
+  if (others.length > 0) {
+    throw new GdpfsError(
+      'exists',
+      `cannot remove profile ${JSON.stringify(name)}: it is the current one, need another`,
+      { hint: `choose one first: gdpfs profile use ${others[0] ?? ''}` },
+    );
+  }
+  const { current: _current, ...rest } = config;
+  return { ...rest, profiles };
 }
 
 /** The volumes that stay known when somebody logs in anew: those of the very same server. */

@@ -23,6 +23,7 @@ import { baseName, joinPath, parentPath, parsePath, splitPath } from '../format/
 import {
   attributesOf,
   type LocalAttributes,
+  RECEIVED_MODE_MASK,
   receivedMode,
   receivedTime,
 } from './local-attributes.ts';
@@ -174,7 +175,8 @@ export class LocalTree {
     this.#directories.delete(relative);
     const { path, before, leftovers } = known;
     try {
-      if (attributes !== undefined) setOfPath(path, receivedMode(attributes), attributes);
+      if (attributes !== undefined && relative === '') setOfRoot(path, attributes);
+      else if (attributes !== undefined) setOfPath(path, receivedMode(attributes), attributes);
       else if (before !== undefined && leftovers !== undefined) {
         setOfPath(path, before.mode, before);
       }
@@ -345,6 +347,15 @@ function writePart(
   } finally {
     closeSync(file);
   }
+}
+
+/** What is the user's own is touched no more than it must be: others may own it, or have set more bits. */
+function setOfRoot(path: string, attributes: LocalAttributes): void {
+  const { mode, mtimeUs } = attributesOf(statSync(path, { bigint: true }));
+  const wanted = receivedMode(attributes);
+  const time = receivedTime(attributes);
+  if ((mode & RECEIVED_MODE_MASK) !== wanted) chmodSync(path, wanted);
+  if (mtimeUs !== attributes.mtimeUs) utimesSync(path, time, time);
 }
 
 function setOfPath(path: string, mode: number, attributes: LocalAttributes): void {

@@ -3,7 +3,7 @@ import { realpath, stat as statLocal } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
 import { systemCode } from '../base/system-error.ts';
-import { baseName, formatApiPath, type RemotePath } from '../format/path.ts';
+import { baseName, formatApiPath, type RemotePath, userPath } from '../format/path.ts';
 import type { Entry } from '../wire/generated/api.ts';
 import { downloadFile } from './download.ts';
 import { stat } from './files.ts';
@@ -125,7 +125,7 @@ async function receiveDirectory(
   const { session, source, tally, writer, tree, replace, transfer, signal } = call;
   const path = formatApiPath(source);
   if (writer === undefined || tree === undefined) {
-    throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
+    throw new GdpfsError('is_a_directory', `cannot copy "${userPath(path)}": it is a directory`, {
       hint: 'use -r for directories',
     });
   }

@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
-import { formatApiPath, type RemotePath } from '../format/path.ts';
+import { formatApiPath, type RemotePath, userPath } from '../format/path.ts';
 import { change, makeDirectory } from './files.ts';
 import { attributesOf } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
@@ -81,9 +81,12 @@ async function sendFile(
 ): Promise<void> {
   const { source, session, tally, replace, transfer, signal } = call;
   if (existing?.kind === 'directory') {
-    throw new GdpfsError('is_a_directory', `cannot replace "${path}" by a file: it is a directory`);
+    throw new GdpfsError(
+      'is_a_directory',
+      `cannot replace "${userPath(path)}" by a file: it is a directory`,
+    );
   }
-  if (existing !== undefined && !(await mayReplace(replace, quote(path)))) {
+  if (existing !== undefined && !(await mayReplace(replace, quote(userPath(path))))) {
     tally.skip();
     return;
   }
@@ -123,11 +126,11 @@ async function sendDirectory(
   if (existing !== undefined && existing.kind !== 'directory') {
     throw new GdpfsError(
       'not_a_directory',
-      `cannot replace "${path}" by a directory: it is a ${existing.kind}`,
+      `cannot replace "${userPath(path)}" by a directory: it is a ${existing.kind}`,
     );
   }
   const isMerged = !isOurs && replace !== 'always';
-  if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(path)}`))) {
+  if (isMerged && replace !== 'never' && !(await replace(`files in ${quote(userPath(path))}`))) {
     tally.skip();
     return;
   }

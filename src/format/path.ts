@@ -209,6 +209,11 @@ export function formatApiPath({ volume, path }: VolumePath): string {
   return path === '' ? `/${volume}` : `/${volume}/${path}`;
 }
 
+/** The same as users write it: `gdp://<volume>/<path>`. */
+export function userPath(apiPath: string): string {
+  return `gdp:/${apiPath}`;
+}
+
 function parseVolumePath(text: string): VolumePath {
   const slash = text.indexOf('/');
   const volume = slash === -1 ? text : text.slice(0, slash);

@@ -3,13 +3,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
 import { LIMITS } from '../base/limits.ts';
 import { BodyRoom } from './body-room.ts';
-import { ByteBudget } from './byte-budget.ts';
 
 const { bodiesBytesMax, bodiesPerPrincipalBytesMax } = LIMITS;
 
 /** Bodies that come when they are told to. */
 class Bodies {
-  readonly room = new BodyRoom(new ByteBudget(bodiesBytesMax));
+  readonly room = new BodyRoom();
   /** Those that have room, in the order in which they got it. */
   readonly come: string[] = [];
 

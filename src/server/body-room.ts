@@ -9,17 +9,12 @@ interface Part {
 }
 
 /**
- * Memory for bodies that are held whole. It is taken before they come, so whoever sends slowly takes
- * it for long: nobody may have all of it.
+ * Memory for bodies that are held whole, those of requests or those of answers. It is taken before they come or go,
+ * so whoever sends or reads slowly takes it for long: nobody may have all of it.
  */
 export class BodyRoom {
-  readonly #all: ByteBudget;
+  readonly #all = new ByteBudget(LIMITS.bodiesBytesMax);
   readonly #parts = new Map<string, Part>();
-
-  /** `all` has what else is held in memory whole, too. */
-  constructor(all: ByteBudget) {
-    this.#all = all;
-  }
 
   /** Runs `use` once there is room for so many bytes of the principal, and until it is done. */
   async with<T>(principal: string, bytes: number, use: () => Promise<T>): Promise<T> {

@@ -54,10 +54,10 @@ export interface Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly audit: AuditLog;
-  /** What is held in memory whole: bodies, and pages of many files. */
-  readonly bodyBudget: ByteBudget;
-  /** The bodies among them. */
+  /** Bodies that are held in memory whole. */
   readonly bodyRoom: BodyRoom;
+  /** Answers that are, until they are sent. */
+  readonly answerRoom: BodyRoom;
   /** Chunks on their way from a body to the store. */
   readonly chunkBudget: ByteBudget;
   readonly buffers: BufferPool;

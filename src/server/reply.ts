@@ -31,6 +31,31 @@ export function reply(
   response.end(body);
 }
 
+/** The same for a body that counts as long as it is in memory: resolves when the system has taken it. */
+export async function replyTaken(
+  { response }: Pick<Channel, 'response'>,
+  { status, headers }: Head,
+  body: Uint8Array,
+): Promise<void> {
+  response.writeHead(status, {
+    'Cache-Control': 'no-store',
+    ...headers,
+    'Content-Length': body.length,
+  });
+  response.flushHeaders();
+  if (body.length > 0) await writePiece(response, body);
+  response.end();
+}
+
+/** Makes and sends an answer of so many bytes of content once there is room for it in memory. */
+export async function withAnswerRoom(
+  { caller, services: { answerRoom } }: Pick<Exchange, 'caller' | 'services'>,
+  bytes: number,
+  send: () => Promise<void>,
+): Promise<void> {
+  await answerRoom.with(caller?.principal ?? '', bytes, send);
+}
+
 export function replyJson(
   channel: Pick<Channel, 'response'>,
   { status, headers }: Head,

@@ -11,6 +11,17 @@ export function momentOf(at: string | undefined): { readonly at?: Moment } {
   return at === undefined ? {} : { at: parseMoment(at) };
 }
 
+/** Throws `bad_request` for a page of something that is not listed. */
+export function requireListing(query: {
+  readonly list?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+}): void {
+  if (query.list !== undefined) return;
+  if (query.limit === undefined && query.cursor === undefined) return;
+  throw new GdpfsError('bad_request', 'cannot read query: "limit" and "cursor" need "list"');
+}
+
 export function parseMoment(text: string): Moment {
   if (/^[0-9]+$/.test(text)) {
     const seq = Number(text);

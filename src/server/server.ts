@@ -136,10 +136,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 /** What requests share of memory and of work. */
 function sharedState({ signed }: OpenedFileSystem, turnMs: number | undefined) {
-  const bodyBudget = new ByteBudget(LIMITS.bodiesBytesMax);
   return {
-    bodyBudget,
-    bodyRoom: new BodyRoom(bodyBudget),
+    bodyRoom: new BodyRoom(),
+    answerRoom: new BodyRoom(),
     chunkBudget: new ByteBudget(LIMITS.segmentQueueBytesMax),
     buffers: new BufferPool(),
     readRooms: new ReadRooms(),

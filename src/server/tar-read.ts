@@ -18,11 +18,11 @@ import {
   requireFile,
 } from './content.ts';
 import type { Exchange } from './exchange.ts';
-import { reply, writePiece } from './reply.ts';
+import { replyTaken, withAnswerRoom, writePiece } from './reply.ts';
 import { momentOf } from './request-values.ts';
 
 /** A page is in memory twice: the files, and the tar made of them. */
-export const PAGE_BYTES_MAX = 2 * LIMITS.tarBytesMax;
+export const TAR_COPIES = 2;
 
 const EMPTY_DIGEST = sha256(EMPTY_BYTES);
 
@@ -45,13 +45,7 @@ export async function replyTar(exchange: Exchange<'storageFilesGet'>): Promise<v
       `cannot read query: "limit" needs a "maxFileSize" of at most ${LIMITS.tarBytesMax}`,
     );
   }
-  const { bodyBudget } = services;
-  await bodyBudget.acquire(PAGE_BYTES_MAX);
-  try {
-    await replyPage(exchange, target);
-  } finally {
-    bodyBudget.release(PAGE_BYTES_MAX);
-  }
+  await replyPage(exchange, target);
 }
 
 async function replyPage(exchange: Exchange<'storageFilesGet'>, target: Target): Promise<void> {
@@ -76,12 +70,14 @@ async function replyPage(exchange: Exchange<'storageFilesGet'>, target: Target):
     taken.push(entry);
     bytes += entry.size;
   }
-  const entries = await loadPage(exchange, target, taken);
   const headers = {
     'Content-Type': MEDIA_TYPES.tar,
     ...(cursor === undefined ? {} : { [HEADERS.cursor]: encodeCursor(cursor) }),
   };
-  reply(exchange, { status: 200, headers }, encodeTar(entries));
+  await withAnswerRoom(exchange, TAR_COPIES * bytes, async () => {
+    const entries = await loadPage(exchange, target, taken);
+    await replyTaken(exchange, { status: 200, headers }, encodeTar(entries));
+  });
 }
 
 async function replyStream(exchange: Exchange<'storageFilesGet'>, target: Target): Promise<void> {

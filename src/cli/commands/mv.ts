@@ -8,7 +8,7 @@ import { findRemoteTarget } from '../../client/remote-target.ts';
 import type { Tally } from '../../client/tally.ts';
 import { copyCounted } from '../../client/transfer.ts';
 import type { TransferOptions } from '../../client/transfer-options.ts';
-import { baseName, parseRemotePath } from '../../format/path.ts';
+import { baseName, parseRemotePath, userPath } from '../../format/path.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { openEndpoint } from '../endpoints.ts';
 import { addOverwriteOptions, OVERWRITE_HELP } from '../overwrite.ts';
@@ -91,7 +91,8 @@ async function rename(
     signal,
   });
   const isFree = target.existing === undefined;
-  if (!isFree && !(await mayReplace(replace, JSON.stringify(target.path)))) return tally.skip();
+  if (!isFree && !(await mayReplace(replace, JSON.stringify(userPath(target.path)))))
+    return tally.skip();
   const request = { op: 'rename', to: target.path } as const;
   const ifAbsent = isFree && replace === 'never';
   await change(from.session, from.apiPath, request, { signal, ...(ifAbsent ? { ifAbsent } : {}) });

@@ -76,7 +76,7 @@ export async function openDownloadRoute(
         path,
         at: listedAt,
         target,
-        root: isNew ? root : undefined,
+        root,
         tally,
         transfer,
         signal,

@@ -14,6 +14,7 @@ import { localTreeSource } from './local-tree-source.ts';
 import { etagOf } from './part-sender.ts';
 import { listRemoteTree } from './remote-tree.ts';
 import type { Route, RouteCall } from './route.ts';
+import { setRoot } from './synchronized-root.ts';
 import { executeInVolume } from './volume-executor.ts';
 
 /** From a local directory into a volume. */
@@ -58,7 +59,9 @@ export async function openUploadRoute(
       const from = localTreeSource(session, sending);
       await executeInVolume(session, actions, { source: from, path, tally, signal });
       await ready;
-      if (!isNew) return;
+      if (existing !== undefined) {
+        return await setRoot(session, { path, existing, ...attributes, tally, signal });
+      }
       tally.directories += 1;
       tally.report();
     },

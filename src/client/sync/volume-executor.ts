@@ -1,5 +1,6 @@
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
+import { userPath } from '../../format/path.ts';
 import { isFaultOfOne } from '../fault-scope.ts';
 import type { ChangeBelow } from '../../wire/generated/api.ts';
 import type { Session } from '../session.ts';
@@ -175,11 +176,11 @@ class VolumeExecution {
     return existing.kind === 'directory'
       ? new GdpfsError(
           'is_a_directory',
-          `cannot replace "${path}" by a ${entry.kind}: it is a directory`,
+          `cannot replace "${userPath(path)}" by a ${entry.kind}: it is a directory`,
         )
       : new GdpfsError(
           'not_a_directory',
-          `cannot replace "${path}" by a directory: it is a ${existing.kind}`,
+          `cannot replace "${userPath(path)}" by a directory: it is a ${existing.kind}`,
         );
   }
 

@@ -9,6 +9,7 @@ import { noPages } from './action.ts';
 import { filterPages } from './filter-pages.ts';
 import { listRemoteTree } from './remote-tree.ts';
 import type { Route, RouteCall } from './route.ts';
+import { setRoot } from './synchronized-root.ts';
 import { sameVolumeSource } from './same-volume-source.ts';
 import { executeInVolume } from './volume-executor.ts';
 import { volumeTreeSource } from './volume-tree-source.ts';
@@ -21,7 +22,8 @@ export async function openVolumeRoute(
 ): Promise<Route> {
   const { rules, tally, at, signal } = call;
   const isInside = await areInOneVolume(from, to, signal);
-  if (isInside) requireApart(from, to);
+  // The past does not change while it is compared.
+  if (isInside && at === undefined) requireApart(from, to);
   const source = formatApiPath(from.remote);
   const target = formatApiPath(to.remote);
   const root = await stat(from.session, source, { at, signal });
@@ -58,7 +60,10 @@ export async function openVolumeRoute(
         signal,
       });
       await executeInVolume(to.session, actions, { source: tree, path: target, tally, signal });
-      if (existing !== undefined) return;
+      if (existing !== undefined) {
+        const { mode, mtimeUs } = root;
+        return await setRoot(to.session, { path: target, existing, mode, mtimeUs, tally, signal });
+      }
       tally.directories += 1;
       tally.report();
     },

@@ -1,4 +1,3 @@
-import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Rights } from '../../fs/rights.ts';
 import type { ListOptions } from '../../fs/types.ts';
@@ -10,7 +9,7 @@ import { authorizePath } from '../authorize.ts';
 import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
 import { reply, replyJson } from '../reply.ts';
-import { momentOf } from '../request-values.ts';
+import { momentOf, requireListing } from '../request-values.ts';
 
 const VARY = { Vary: 'Accept' };
 
@@ -21,9 +20,7 @@ export function filesGet(exchange: Exchange<'filesGet'>): void {
     const isCompact = request.headers.accept?.includes(MEDIA_TYPES.listing) === true;
     return isCompact ? replyCompactPage(exchange) : replyPage(exchange);
   }
-  if (query.limit !== undefined || query.cursor !== undefined) {
-    throw new GdpfsError('bad_request', 'cannot read query: "limit" and "cursor" need "list"');
-  }
+  requireListing(query);
   const { at } = momentOf(query.at);
   const { volume, path } = authorizePath(exchange, query.path, { need: 'see', at });
   const entry = services.fs.stat(volume.name, path, at);

@@ -8,17 +8,17 @@ import { authorizePath } from '../authorize.ts';
 import { readJson } from '../body.ts';
 import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
-import { loadPack, type Pack, replyPack } from '../file-pack.ts';
-import { reply } from '../reply.ts';
+import { loadPack, replyPack } from '../file-pack.ts';
+import { replyTaken, withAnswerRoom } from '../reply.ts';
 import { momentOf } from '../request-values.ts';
-import { loadPage, PAGE_BYTES_MAX } from '../tar-read.ts';
+import { loadPage, TAR_COPIES } from '../tar-read.ts';
 
 /** POST /api/v1/storage/tar: those of the named files that are there and small. */
 export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Promise<void> {
   const { query, request, services } = exchange;
   const { value } = await readJson<TarSelection>(exchange);
   const paths = value.paths.map(parsePath);
-  const { fs, bodyBudget } = services;
+  const { fs } = services;
   const moment = momentOf(query.at);
   const target = authorizePath(exchange, query.path, { need: 'see', at: moment.at });
   const { rights } = target;
@@ -26,19 +26,14 @@ export async function storageTarPost(exchange: Exchange<'storageTarPost'>): Prom
   const found = fs.find(target.volume.name, target.path, { paths, rights, ...moment });
   const files = smallFiles(found);
   const isPack = request.headers.accept?.includes(MEDIA_TYPES.files) === true;
-  let pack: Pack | undefined;
-  await bodyBudget.acquire(PAGE_BYTES_MAX);
-  try {
-    if (isPack) pack = await loadPack(exchange, target, { files, paths });
-    else {
-      const entries = await loadPage(exchange, target, files);
-      const headers = { 'Content-Type': MEDIA_TYPES.tar, Vary: 'Accept' };
-      reply(exchange, { status: 200, headers }, encodeTar(entries));
-    }
-  } finally {
-    bodyBudget.release(PAGE_BYTES_MAX);
-  }
-  if (pack !== undefined) await replyPack(exchange, pack);
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  await withAnswerRoom(exchange, isPack ? bytes : TAR_COPIES * bytes, async () => {
+    if (isPack)
+      return await replyPack(exchange, await loadPack(exchange, target, { files, paths }));
+    const entries = await loadPage(exchange, target, files);
+    const headers = { 'Content-Type': MEDIA_TYPES.tar, Vary: 'Accept' };
+    await replyTaken(exchange, { status: 200, headers }, encodeTar(entries));
+  });
 }
 
 /** As many as one answer may hold. */

@@ -5,7 +5,7 @@ import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizePath } from '../authorize.ts';
 import type { Exchange } from '../exchange.ts';
 import { reply } from '../reply.ts';
-import { momentOf } from '../request-values.ts';
+import { momentOf, requireListing } from '../request-values.ts';
 
 /**
  * GET /api/v1/volumes/{volume}/proof: what proves what is at a path, or in a directory. Who may see a
@@ -15,6 +15,7 @@ export async function volumeProofGet(exchange: Exchange<'volumeProofGet'>): Prom
   const { params, query, services } = exchange;
   const path = parsePath(query.path);
   const { since = 0, list, cursor = '', limit = LIMITS.listPageDefault } = query;
+  requireListing(query);
   const moment = momentOf(query.at);
   const apiPath = formatApiPath({ volume: params['volume'] ?? '', path });
   const { volume, rights } = authorizePath(exchange, apiPath, { need: 'see', ...moment });

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { hasTerminal, runOnTerminal } from './support/cli.ts';
+import { type CommandLine, startCommandLine } from './support/command-line.ts';
+
+/** Logins at several servers, or as several principals, on one machine. */
+
+let line: CommandLine;
+
+before(async () => {
+  line = await startCommandLine();
+});
+after(() => line[Symbol.asyncDispose]());
+
+async function login(profile: string, principal: string): Promise<void> {
+  const { token } = JSON.parse(
+    await line.succeeds(['admin', 'invite', principal, '--json', '--profile', 'default']),
+  );
+  await line.succeeds(['login', line.server.url, token, '--profile', profile]);
+}
+
+async function profiles(): Promise<Record<string, unknown>[]> {
+  const text = (await line.succeeds(['profile', 'ls', '--json'])).trim();
+  return text === '' ? [] : text.split('\n').map((each) => JSON.parse(each));
+}
+
+async function currentPrincipal(): Promise<string> {
+  return JSON.parse(await line.succeeds(['whoami', '--json'])).principal;
+}
+
+test('gdpfs profile lists, shows, chooses and removes logins', async () => {
+  await login('lab', 'alice');
+  assert.equal(await currentPrincipal(), 'alice');
+  assert.deepEqual(
+    (await profiles()).map(({ name, current, principal }) => [name, current, principal]),
+    [
+      ['default', false, 'admin'],
+      ['lab', true, 'alice'],
+    ],
+  );
+  const text = await line.succeeds(['profile', 'ls']);
+  assert.match(text, /^ {3}default +admin +https:\S+ +until 20.*\n\* {2}lab +alice +https:/);
+  await line.succeeds(['ls', 'gdp://alice']);
+  const shown = await line.succeeds(['profile', 'show']);
+  assert.match(shown, /^name: +lab \(current\)\nserver: +https:[^]*\nvolume: +alice \(/);
+  assert.match(await line.succeeds(['profile', 'show', 'default']), /^name: +default\n/);
+  const global = await line.succeeds(['profile', 'show', '--profile', 'default', '--json']);
+  assert.equal(JSON.parse(global).name, 'default');
+
+  await line.succeeds(['profile', 'use', 'default']);
+  assert.equal(await currentPrincipal(), 'admin');
+  assert.equal(
+    JSON.parse(await line.succeeds(['whoami', '--json', '--profile', 'lab'])).principal,
+    'alice',
+  );
+
+  const refused = await line.fails(['profile', 'rm', 'default'], 73);
+  assert.match(
+    refused,
+    /it is the current one, need another\ngdpfs: hint: .*gdpfs profile use lab\n/,
+  );
+  await line.succeeds(['profile', 'rm', 'lab']);
+  assert.deepEqual(
+    (await profiles()).map(({ name }) => name),
+    ['default'],
+  );
+  const folders = await readdir(line.path('home', 'profiles'));
+  assert.deepEqual(
+    folders.map((name) => name.replace(/-[0-9a-f]{8}$/, '')),
+    ['default'],
+  );
+  for (const verb of ['show', 'use', 'rm']) {
+    const unknown = await line.fails(['profile', verb, 'lab'], 66);
+    assert.match(unknown, /profile "lab": there is none\ngdpfs: hint: the profiles are: default\n/);
+  }
+});
+
+test('a login whose files are gone can be removed, and hides no other', async () => {
+  await login('broken', 'bob');
+  const config = JSON.parse(await readFile(line.path('home', 'config.json'), 'utf8'));
+  await rm(line.path('home', config.profiles.broken.key));
+  const { code, stdout, stderr } = await line.run(['profile', 'ls', '--json']);
+  assert.equal(code, 74);
+  assert.match(stderr, /cannot use profile "broken": ".*client\.key" is missing/);
+  assert.equal(JSON.parse(stdout).name, 'default');
+  await line.fails(['profile', 'use', 'broken'], 74);
+  await line.succeeds(['profile', 'use', 'default']);
+  await line.succeeds(['profile', 'rm', 'broken']);
+  assert.equal((await profiles()).length, 1);
+});
+
+test('gdpfs profile rm asks on a terminal, and a no keeps the login', {
+  skip: !hasTerminal() && 'there is no script(1)',
+}, async () => {
+  await login('kept', 'carol');
+  await line.succeeds(['profile', 'use', 'default']);
+  const terminal = { home: line.home, term: 'xterm', columns: 100, answer: 'n\n' };
+  const { screen } = await runOnTerminal(['profile', 'rm', 'kept'], terminal);
+  assert.match(screen, /remove the login of carol at https:\S+, with its key\? \[y\/N\] /);
+  assert.equal((await profiles()).length, 2);
+});
+
+test('the last login may be removed: then nobody is logged in', async () => {
+  const home = line.path('alone');
+  const { token } = JSON.parse(
+    await line.succeeds(['admin', 'invite', 'dora', '--json', '--profile', 'default']),
+  );
+  const options = { home };
+  await line.succeeds(['login', line.server.url, token], options);
+  await line.succeeds(['profile', 'rm', 'default'], options);
+  assert.equal(await line.succeeds(['profile', 'ls'], options), '');
+  assert.match(await line.fails(['whoami'], 77, options), /nobody has logged in yet/);
+  const config = JSON.parse(await readFile(line.path('alone', 'config.json'), 'utf8'));
+  assert.deepEqual(config, { version: 1, profiles: {} });
+});

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type TLSSocket } from 'node:tls';
+import { after, before, test } from 'node:test';
+import { LIMITS } from '../src/base/limits.ts';
+import { encodeTar } from '../src/wire/tar-writer.ts';
+import type { HttpClient } from './support/http-client.ts';
+import { startWithUsers } from './support/users.ts';
+
+/** Packs of small files that are asked for and not read. */
+
+const SELECTION = '/api/v1/storage/tar';
+const PACK = 'application/vnd.gdpfs.files';
+const FILE_BYTES = LIMITS.smallFileBytesMax;
+/** As much as an answer may hold: more than a connection takes that nobody reads. */
+const NAMES = Array.from({ length: LIMITS.tarBytesMax / FILE_BYTES }, (_, index) => `f${index}`);
+const SELECTED = JSON.stringify({ paths: NAMES });
+/** So many fill what one principal may have. */
+const FILLING = LIMITS.bodiesPerPrincipalBytesMax / LIMITS.tarBytesMax;
+
+let stack: AsyncDisposableStack;
+let alice: HttpClient;
+let bob: HttpClient;
+
+before(async () => {
+  stack = new AsyncDisposableStack();
+  ({ alice, bob } = stack.use(await startWithUsers(['alice', 'bob'])));
+  // Some files at a time: a stream holds less with its headers than an answer without.
+  for (let start = 0; start < NAMES.length; start += NAMES.length / 4) await fill(alice, start);
+  await fill(bob, 0);
+});
+after(() => stack.disposeAsync());
+
+async function fill(user: HttpClient, start: number): Promise<void> {
+  const path = user === alice ? '/alice' : '/bob';
+  const names = NAMES.slice(start, start + NAMES.length / 4);
+  const body = encodeTar(
+    names.map((name, index) => {
+      const data = new Uint8Array(FILE_BYTES).fill(start + index + 1);
+      return { kind: 'file', path: name, data, mode: 0o644, mtimeUs: 0 };
+    }),
+  );
+  const request = { query: { path }, body, type: 'application/x-tar' };
+  const answer = await user.send('POST', '/api/v1/storage/files', request);
+  assert.equal(answer.status, 201, answer.text);
+}
+
+/** A connection on which all files were asked for; what comes is read only if somebody listens. */
+async function ask(): Promise<TLSSocket> {
+  const { url, ca, key, certificate } = alice.options;
+  const { hostname: host, port } = new URL(url);
+  const socket = connect({ host, port: Number(port), ca, key, cert: certificate });
+  await once(socket, 'secureConnect');
+  socket.write(
+    `POST ${SELECTION}?path=/alice HTTP/1.1\r\nHost: x\r\nAccept: ${PACK}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${SELECTED.length}\r\n\r\n${SELECTED}`,
+  );
+  return socket;
+}
+
+async function hasBegun(socket: TLSSocket): Promise<void> {
+  const [bytes] = (await once(socket, 'data')) as [Buffer];
+  socket.pause();
+  assert.match(bytes.toString('latin1'), /^HTTP\/1\.1 200 /);
+}
+
+test('answers that one principal does not read take its own memory, and when they end it goes on', async () => {
+  const slow: TLSSocket[] = [];
+  for (let count = 0; count < FILLING; count += 1) {
+    const socket = await ask();
+    await hasBegun(socket);
+    slow.push(socket);
+  }
+  const next = await ask();
+  let isAnswered = false;
+  next.once('data', () => {
+    isAnswered = true;
+    next.pause();
+  });
+  // Of somebody else, a quarter of as much: it comes whole, and leaves the other the time to come.
+  const headers = { accept: PACK };
+  const query = { path: '/bob' };
+  const answer = await bob.send('POST', SELECTION, { query, json: { paths: NAMES }, headers });
+  assert.equal(answer.status, 200, answer.text);
+  assert(answer.bytes.length > LIMITS.tarBytesMax / 4);
+  assert.equal(isAnswered, false);
+  for (const socket of slow) socket.destroy();
+  if (!isAnswered) await once(next, 'data');
+  next.destroy();
+});
