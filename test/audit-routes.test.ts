@@ -111,6 +111,7 @@ const ACTS: Partial<Record<OperationId, () => Act>> = {
     }),
   filesDelete: () => request('DELETE', FILES, '/vision/kept/c', at('/vision/kept/c')),
   volumesPost: () => request('POST', '/api/v1/volumes', '/other', { json: { name: 'other' } }),
+  volumeDelete: () => request('DELETE', '/api/v1/volumes/other', '/other'),
   volumeKeysPost: () => request('POST', '/api/v1/volumes/vision/keys', '/vision'),
   volumeCommitsPost: () => ({
     target: '/own/signed',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { hasTerminal, runOnTerminal } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** What the command line says of whole trees, and how it brings back what they were. */
@@ -112,6 +113,29 @@ test('gdpfs restore refuses what it cannot do, and changes nothing', async () =>
   await line.fails(['restore', '--at', seq, 'gdp://v/never'], 66);
   await line.fails(['restore', '--at', seq, 'local'], 64);
   assert.equal(await line.succeeds(['ls', 'gdp://v/kind']), '');
+});
+
+test('gdpfs volume rm removes a volume, if somebody says yes, and another of its name is then new', async () => {
+  await line.succeeds(['volume', 'create', 'old']);
+  await line.succeeds(['mkdir', 'gdp://old/d']);
+  const unasked = await line.fails(['volume', 'rm', 'gdp://old'], 64);
+  assert.match(unasked, /cannot remove volume "old": nobody can be asked, need --yes\n/);
+  await line.fails(['volume', 'rm', '--yes', 'gdp://old/d'], 64);
+  const full = await line.fails(['volume', 'rm', '--yes', 'gdp://old'], 73);
+  assert.match(full, /cannot remove volume "old": it is not empty\n/);
+  await line.succeeds(['rm', '-r', 'gdp://old/d']);
+  if (hasTerminal()) {
+    const terminal = { ...line.options, term: 'xterm', columns: 100, answer: 'n\n' };
+    const { screen } = await runOnTerminal(['volume', 'rm', 'gdp://old'], terminal);
+    assert.match(screen, /remove volume old \(0 names, 0 B, \d+ records\) for good\? \[y\/N\] /);
+  }
+  assert.match(
+    await line.succeeds(['volume', 'rm', '-y', 'gdp://old']),
+    /^removed gdp:\/\/old\/ \(/,
+  );
+  await line.fails(['ls', 'gdp://old'], 66);
+  await line.succeeds(['volume', 'create', 'old']);
+  assert.equal(await line.succeeds(['ls', 'gdp://old']), '');
 });
 
 test('gdpfs sync gives a directory that is there the mode and time of its source, in both directions', async () => {

@@ -90,7 +90,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./commands/share.ts')).shareCommand,
   },
   volume: {
-    summary: 'create and list volumes',
+    summary: 'create, list and remove volumes',
     load: async () => (await import('./commands/volume.ts')).volumeCommand,
   },
   admin: {

@@ -4,6 +4,7 @@ import type {
   Invitation,
   InvitationRequest,
   KeyRotation,
+  RemovedVolume,
   Volume,
   VolumeGetQuery,
   VolumeList,
@@ -55,6 +56,17 @@ export async function createVolume(
     ...call,
   });
   return jsonOf(answer);
+}
+
+/** `name`: 43 characters, so that no other volume that has got the alias is removed. Throws `not_empty` unless `force`. */
+export async function removeVolume(
+  session: Session,
+  name: string,
+  { force, signal }: CallOptions & { readonly force?: boolean | undefined } = {},
+): Promise<RemovedVolume> {
+  const route = `/api/v1/volumes/${encodeURIComponent(name)}`;
+  const query = { force };
+  return jsonOf(await session.request({ method: 'DELETE', route, query, changes: true, signal }));
 }
 
 /** Replaces a key of a volume whose keys the server has. For those who administer it. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { base64urlEncode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import type { LogEngine } from '../log/engine.ts';
@@ -11,12 +12,15 @@ import { EntryTable } from './entry-table.ts';
 import { type ChangePlace, makeChange } from './make-change.ts';
 import { type FileLogs, prepareChange } from './prepare-change.ts';
 import type { Quotas } from './quotas.ts';
+import { noVolume } from './removed-volume.ts';
+import type { System } from './system.ts';
 import { notFound, resolve } from './tree.ts';
 import type { Change, ChangeContext, ChangeResult, Entry } from './types.ts';
 
 /** Makes changes in volumes: what a change needs is gathered, then it is planned in its turn. */
 export class Changer {
   readonly #engine: LogEngine;
+  readonly #system: System;
   readonly #quotas: Quotas;
   readonly #clock: Clock;
   readonly #committed: EntryTable;
@@ -26,12 +30,14 @@ export class Changer {
 
   constructor(parts: {
     readonly engine: LogEngine;
+    readonly system: System;
     readonly quotas: Quotas;
     readonly clock: Clock;
     readonly reader: DatabaseSync;
     readonly writer: DatabaseSync;
   }) {
     this.#engine = parts.engine;
+    this.#system = parts.system;
     this.#quotas = parts.quotas;
     this.#clock = parts.clock;
     this.#committed = new EntryTable(parts.reader);
@@ -81,6 +87,10 @@ export class Changer {
 
   /** Makes the change in its turn. */
   plan(place: ChangeTurn, change: PreparedChange, context: ChangeContext): ChangeResult {
+    // It may have been removed while the change waited for its turn.
+    if (this.#system.pending.volumeByName(place.row.name) === undefined) {
+      throw noVolume(base64urlEncode(place.row.name));
+    }
     const tables = {
       entries: this.entries,
       chunks: this.#engine.chunks,

@@ -46,6 +46,7 @@ import type {
   VolumeInfo,
 } from './types.ts';
 import type { Uploads } from './uploads.ts';
+import type { RemovedVolume } from './removed-volume.ts';
 import type { VolumeInit, Volumes } from './volumes.ts';
 
 /**
@@ -87,6 +88,15 @@ export class FileSystem {
   /** Throws `exists` if the alias is taken. */
   async createVolume(options: VolumeInit, context: ChangeContext): Promise<VolumeInfo> {
     return await this.#volumes.create(options, context);
+  }
+
+  /** Serves the volume no more. Throws `not_found`, and `not_empty` unless `force`. */
+  async removeVolume(
+    volume: Uint8Array,
+    options: { readonly force: boolean },
+    context: ChangeContext,
+  ): Promise<RemovedVolume> {
+    return await this.#volumes.remove(volume, options, context);
   }
 
   /** Replaces the writer's or the owner's key; `changed` if another was first. */

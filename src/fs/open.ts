@@ -68,9 +68,9 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     const volume = await systemVolume(engine, { keys, clock, damageCount: log.damageCount });
     const system = new System({ engine, volume, reader, writer });
     const quotas = new Quotas({ engine, system, reader, writer });
-    const volumes = new Volumes({ engine, system, quotas, keys, clock });
+    const volumes = new Volumes({ engine, system, quotas, keys, clock, writer });
     const proofs = new Proofs({ engine, volumes, signer: keys, reader });
-    const changer = new Changer({ engine, quotas, clock, reader, writer });
+    const changer = new Changer({ engine, system, quotas, clock, reader, writer });
     const uploads = new Uploads({ engine, clock, reader, writer });
     return {
       fs: new FileSystem({ engine, volumes, uploads, quotas, changer, reader }),

@@ -12,6 +12,7 @@ const SQL = {
   certificate: `INSERT OR REPLACE INTO certificate (serial, principal, expires_ms, enrolment)
     VALUES (?, ?, ?, ?)`,
   volume: 'INSERT OR REPLACE INTO volume_entry (alias, name, owner) VALUES (?, ?, ?)',
+  dropVolume: 'DELETE FROM volume_entry WHERE name = ?',
   revokePrincipal: 'INSERT OR REPLACE INTO revoked_principal (principal) VALUES (?)',
   liftPrincipal: 'DELETE FROM revoked_principal WHERE principal = ?',
   revokeEnrolment: 'INSERT OR REPLACE INTO revoked_enrolment (enrolment) VALUES (?)',
@@ -23,7 +24,10 @@ const SQL = {
   grant: `INSERT OR REPLACE INTO access_grant (volume, node, subject, permission)
     VALUES (?, ?, ?, ?)`,
   dropGrant: 'DELETE FROM access_grant WHERE volume = ? AND node = ? AND subject = ?',
+  dropGrants: 'DELETE FROM access_grant WHERE volume = ?',
   quota: 'INSERT OR REPLACE INTO quota (volume, bytes, entries) VALUES (?, ?, ?)',
+  dropQuota: 'DELETE FROM quota WHERE volume = ?',
+  revokeShareLinks: 'UPDATE share_link SET revoked = 1 WHERE volume = ?',
   shareLink: `INSERT OR REPLACE INTO share_link
     (secret_digest, volume, node, author, created_ms, expires_ms, revoked)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -56,10 +60,8 @@ export class SystemFold {
         } = body.value;
         return void this.#sql.certificate.run(serial, principal, expiresMs, enrolment);
       }
-      case 'volume': {
-        const { name = NOTHING, alias = '', owner = '' } = body.value;
-        return void this.#sql.volume.run(alias, name, owner);
-      }
+      case 'volume':
+        return this.#volume(body.value);
       case 'revocation':
         return this.#revocation(body.value);
       case 'group':
@@ -87,6 +89,13 @@ export class SystemFold {
     const { used = false, quotaBytes = 0n, quotaEntries = 0n, lifeMs = 0n } = value;
     const state = [used ? 1 : 0, quotaBytes, quotaEntries, lifeMs] as const;
     this.#sql.invitation.run(secretDigest, principal, role, expiresMs, ...state);
+  }
+
+  #volume({ name = NOTHING, alias = '', owner = '', removed = false }: Body<'volume'>): void {
+    if (!removed) return void this.#sql.volume.run(alias, name, owner);
+    const { dropVolume, dropGrants, dropQuota, revokeShareLinks } = this.#sql;
+    dropVolume.run(name);
+    for (const statement of [dropGrants, dropQuota, revokeShareLinks]) statement.run(name);
   }
 
   #revocation({ principal = '', enrolment = NOTHING, lifted = false }: Body<'revocation'>): void {

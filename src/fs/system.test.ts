@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { ALICE, openTestStore, outcome, type TestStore } from '../../test/support/store.ts';
 import { sha256 } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
-import { utf8Encode } from '../base/bytes.ts';
-import { Role } from '../format/generated/gdpfs_pb.js';
+import { base64urlEncode, utf8Encode } from '../base/bytes.ts';
+import { Permission, Role } from '../format/generated/gdpfs_pb.js';
 import type { SystemRecordInit } from '../format/record-encoder.ts';
 
 const secret = (text: string): Uint8Array => sha256(utf8Encode(text));
@@ -131,6 +131,41 @@ describe('the system log', () => {
     await store.fs.apply(name, { kind: 'mkdir', path: 'd' }, ALICE);
     await lasting(store, () => {
       assert.equal(store.fs.stat(name, 'd').kind, 'directory');
+    });
+  });
+
+  it('forgets a volume that is removed, and its alias is free for another one', async () => {
+    await using store = await openTestStore();
+    const { volume, fs } = store;
+    const text = base64urlEncode(volume);
+    const grant = { volume, node: 0n, subject: 'bob', permission: Permission.READ };
+    const quota = { volume, bytes: 5n, entries: 6n };
+    await record(store, { body: { case: 'grant', value: grant } });
+    await record(store, { body: { case: 'quota', value: quota } });
+    await fs.apply(volume, { kind: 'mkdir', path: 'd' }, ALICE);
+    const remove = (force: boolean) => outcome(fs.removeVolume(volume, { force }, ALICE));
+    assert.equal(await remove(false), 'not_empty');
+    assert.equal(fs.resolveVolume('data').count > 0, true);
+    await fs.apply(volume, { kind: 'remove', path: 'd', recursive: true }, ALICE);
+    // In their turns: the removal comes first, and what comes after it has nowhere to go.
+    const late = { kind: 'mkdir', path: 'late' } as const;
+    const both = [remove(false), outcome(fs.apply(volume, late, ALICE))];
+    assert.deepEqual(await Promise.all(both), ['ok', 'not_found']);
+    assert.equal(await remove(true), 'not_found');
+    await lasting(store, () => {
+      for (const reference of ['data', text]) {
+        assert.throws(() => store.fs.resolveVolume(reference), { code: 'not_found' });
+      }
+      assert.deepEqual(store.fs.listVolumes(), []);
+      assert.deepEqual(store.system.view.grants(volume), []);
+      assert.deepEqual(store.system.view.quota(volume), { bytes: 0, entries: 0 });
+    });
+    const again = { alias: 'data', owner: 'bob', chunking: 'fixed' } as const;
+    const { name } = await store.fs.createVolume(again, ALICE);
+    assert.notDeepEqual(name, volume);
+    await lasting(store, () => {
+      assert.deepEqual(store.fs.resolveVolume('data').name, name);
+      assert.throws(() => store.fs.resolveVolume(text), { code: 'not_found' });
     });
   });
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
 import { asBuffer, base64urlEncode } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
@@ -22,14 +23,17 @@ import {
   logName,
   NONCE_BYTES,
 } from '../format/records.ts';
+import { ROOT_NODE } from '../format/tree-fold.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { KeyRole, KeyStore, SigningKey } from '../log/key-store.ts';
 import { unsigned } from '../log/transaction.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
+import { EntryTable } from './entry-table.ts';
 import type { ForeignLog } from './foreign-log.ts';
 import { HISTORY_DAYS_DEFAULT, nextPolicy } from './key-rotation.ts';
 import type { Quotas } from './quotas.ts';
+import { noVolume, type RemovedVolume } from './removed-volume.ts';
 import { EVERYONE } from './rights.ts';
 import type { System } from './system.ts';
 import type { QuotaRow } from './system-view.ts';
@@ -113,6 +117,8 @@ export class Volumes {
   readonly #quotas: Quotas;
   readonly #keys: KeyStore;
   readonly #clock: Clock;
+  /** The pending state. */
+  readonly #entries: EntryTable;
   readonly #ids = new Map<string, number>();
   #memory: Remembered = { epoch: -1, names: new Map(), described: new Map() };
   readonly #chunkingKeys = new Map<string, Uint8Array>();
@@ -123,7 +129,9 @@ export class Volumes {
     readonly quotas: Quotas;
     readonly keys: KeyStore;
     readonly clock: Clock;
+    readonly writer: DatabaseSync;
   }) {
+    this.#entries = new EntryTable(parts.writer);
     this.#engine = parts.engine;
     this.#system = parts.system;
     this.#quotas = parts.quotas;
@@ -180,6 +188,40 @@ export class Volumes {
     return this.info(this.resolve(created.name));
   }
 
+  /**
+   * Serves the volume no more, and frees its alias: grants, share links and the quota end, a change that is
+   * under way is refused, and its name never comes back. Its log and chunks stay in the segments. Throws `not_found`,
+   * and `not_empty` unless `force`.
+   */
+  async remove(
+    name: Uint8Array,
+    { force }: { readonly force: boolean },
+    { author: principal, request }: ChangeContext,
+  ): Promise<RemovedVolume> {
+    const row = this.byName(name);
+    try {
+      return await this.#engine.run(
+        (transaction) => {
+          const entry = this.#system.pending.volumeByName(name);
+          if (entry === undefined) throw noVolume(base64urlEncode(name));
+          const { alias } = entry;
+          if (!force && this.#entries.hasChildren(row.id, ROOT_NODE)) {
+            throw new GdpfsError('not_empty', `cannot remove volume "${alias}": it is not empty`, {
+              hint: 'remove what is in it first, or force it',
+            });
+          }
+          const body = { case: 'volume', value: { ...entry, removed: true } } as const;
+          transaction.append(this.#system.volume, { case: 'system', value: { body } });
+          return { alias, name: base64urlEncode(name) };
+        },
+        // Nothing grows by it: it works on a full disk, too.
+        { urgent: true, ...(request && { request: { principal, ...request } }) },
+      );
+    } finally {
+      this.#system.changed();
+    }
+  }
+
   /** The keys are durable before the volume can be: a volume without its key could never change. */
   #newLog({ chunking }: VolumeInit): NewLog {
     const parts = { keys: this.#keys, clock: this.#clock };
@@ -215,23 +257,19 @@ export class Volumes {
     );
   }
 
-  /** By alias or 43-character name. Throws `not_found`. */
+  /** By alias or 43-character name, unless it was removed. Throws `not_found`. */
   resolve(reference: string): VolumeRow {
     const parsed = parseVolumeReference(reference);
     const name = parsed.kind === 'name' ? parsed.name : this.#nameOf(parsed.alias);
     const row = name === undefined ? undefined : this.#engine.volumes.byName(name);
-    if (row?.kind !== LogKind.DIRECTORY) {
-      throw new GdpfsError('not_found', `cannot find volume "${reference}": it does not exist`);
-    }
+    // One without an alias was removed.
+    if (row?.kind !== LogKind.DIRECTORY || this.info(row).alias === '') throw noVolume(reference);
     return row;
   }
 
   byName(name: Uint8Array): VolumeRow {
     const row = this.#engine.volumes.byName(name);
-    if (row?.kind !== LogKind.DIRECTORY) {
-      const text = base64urlEncode(name);
-      throw new GdpfsError('not_found', `cannot find volume "${text}": it does not exist`);
-    }
+    if (row?.kind !== LogKind.DIRECTORY) throw noVolume(base64urlEncode(name));
     return row;
   }
 

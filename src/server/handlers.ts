@@ -28,6 +28,7 @@ import { volumeChangesGet } from './handlers/volume-changes-get.ts';
 import { volumeCheckpointGet } from './handlers/volume-checkpoint-get.ts';
 import { volumeCommitsPost } from './handlers/volume-commits-post.ts';
 import { volumeCommitsGet } from './handlers/volume-commits-get.ts';
+import { volumeDelete } from './handlers/volume-delete.ts';
 import { volumeGet } from './handlers/volume-get.ts';
 import { volumeKeysPost } from './handlers/volume-keys-post.ts';
 import { volumeLogGet } from './handlers/volume-log-get.ts';
@@ -80,6 +81,7 @@ export const HANDLERS: Handlers = {
   volumeCheckpointGet,
   volumeCommitsGet,
   volumeCommitsPost,
+  volumeDelete,
   volumeGet,
   volumeKeysPost,
   volumeLogGet,

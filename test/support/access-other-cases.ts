@@ -42,6 +42,7 @@ export function otherCases(lab: AccessLab) {
         body: Buffer.alloc(16),
       }),
     volumeCommitsGet: () => refused(lab, ['GET', '/api/v1/volumes/alice/commits']),
+    volumeDelete: () => refused(lab, ['DELETE', '/api/v1/volumes/alice']),
     volumeKeysPost: () => refused(lab, ['POST', '/api/v1/volumes/alice/keys']),
     volumeLogGet: () => refused(lab, ['GET', '/api/v1/volumes/alice/log']),
     volumeChangesGet: () => {

@@ -6,6 +6,7 @@ import { formatSize, formatTime } from '../format.ts';
 import { Servers } from '../../client/servers.ts';
 import { volumeCheckpointCommand } from './volume-checkpoint.ts';
 import { volumeKeyCommand } from './volume-key.ts';
+import { volumeRmCommand } from './volume-rm.ts';
 import { volumeTrustCommand } from './volume-trust.ts';
 
 interface CreateOptions extends GlobalOptions, Omit<CreateVolume, 'name'> {
@@ -18,9 +19,10 @@ interface ListOptions extends GlobalOptions {
 
 export function volumeCommand(context: Context): Command {
   return new Command('volume')
-    .description('Create and list volumes, and say what is known of one.')
+    .description('Create, list and remove volumes, and say what is known of one.')
     .addCommand(createCommand(context))
     .addCommand(listCommand(context))
+    .addCommand(volumeRmCommand(context))
     .addCommand(volumeTrustCommand(context))
     .addCommand(volumeCheckpointCommand(context))
     .addCommand(volumeKeyCommand(context));

@@ -580,6 +580,13 @@ export declare type VolumeEntry = Message<"gdpfs.v1.VolumeEntry"> & {
    * @generated from field: string owner = 3;
    */
   owner: string;
+
+  /**
+   * the volume is no longer served, and its alias is free
+   *
+   * @generated from field: bool removed = 4;
+   */
+  removed: boolean;
 };
 
 /**

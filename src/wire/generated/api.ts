@@ -446,6 +446,16 @@ export interface VolumeProof {
    */
   consistency: string[];
 }
+export interface RemovedVolume {
+  /**
+   * Free from now on.
+   */
+  alias: string;
+  /**
+   * Self-certifying name of the volume that was removed.
+   */
+  name: string;
+}
 export interface KeyRotation {
   /**
    * Epoch of the keys from now on.
@@ -910,6 +920,9 @@ export interface VolumeGetQuery {
   since?: RecordCount;
   until?: RecordCount;
 }
+export interface VolumeDeleteQuery {
+  force?: boolean;
+}
 export interface VolumeCheckpointGetQuery {}
 export interface VolumeProofGetQuery {
   path: string;
@@ -1002,6 +1015,7 @@ export interface OperationQueries {
   volumesGet: VolumesGetQuery;
   volumesPost: VolumesPostQuery;
   volumeGet: VolumeGetQuery;
+  volumeDelete: VolumeDeleteQuery;
   volumeCheckpointGet: VolumeCheckpointGetQuery;
   volumeProofGet: VolumeProofGetQuery;
   volumeKeysPost: VolumeKeysPostQuery;
