@@ -97,6 +97,11 @@ for (const [what, request] of [
     'a length and chunks',
     'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
   ],
+  ['a request without Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n'],
+  [
+    'an expectation that is unknown',
+    'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n',
+  ],
 ] as const) {
   test(`${what} gets a problem document and the connection ends`, async () => {
     const answer = await raw(request);

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import type { LogEngine } from '../log/engine.ts';
+import type { EngineStatus } from '../log/engine-status.ts';
 import type { Fold, PlacedRecord } from '../log/fold.ts';
 import { KeyStore } from '../log/key-store.ts';
 import { openLog } from '../log/open.ts';
@@ -34,6 +35,8 @@ export interface OpenOptions {
   readonly clock: Clock;
   /** Told of what recovery found that an operator should know. */
   readonly warn: (message: string) => void;
+  /** Ends the reading of the segments; opening throws its reason then, and may be tried again. */
+  readonly signal?: AbortSignal;
   /** Throw the index away first and read everything again. */
   readonly rebuild?: boolean;
   /** Another disk for the segments; by default the folder itself. */
@@ -54,6 +57,7 @@ export interface OpenedFileSystem extends AsyncDisposable {
   readonly signed: SignedChanges;
   /** Places where the segments do not hold what was written to them. */
   readonly damageCount: number;
+  readonly status: EngineStatus;
 }
 
 /** Opens the store in a folder, recovering it first. Throws `locked`, `corrupt`. */
@@ -80,6 +84,9 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
       history: new History({ engine, volumes, proofs, reader }),
       feed: new Feed({ engine, volumes, system, reader }),
       damageCount: log.damageCount,
+      get status() {
+        return engine.status;
+      },
       [Symbol.asyncDispose]: async () => log[Symbol.asyncDispose](),
     };
   } catch (error) {

@@ -32,6 +32,11 @@ export class Backlog {
     this.#rest = options.rest;
   }
 
+  /** Rows that wait. */
+  get size(): number {
+    return this.#tables.reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Everything before it is in the index, once the open transaction is committed; undefined for all. */
   get from(): Position | undefined {
     let from: Position | undefined;
@@ -64,18 +69,14 @@ export class Backlog {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     let isGoing = true;
-    while (isGoing && !this.#isEmpty) isGoing = await this.#ask();
-  }
-
-  get #isEmpty(): boolean {
-    return this.#tables.every(({ size }) => size === 0);
+    while (isGoing && this.size > 0) isGoing = await this.#ask();
   }
 
   #wait(delayMs: number): void {
     if (this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.#isEmpty) this.#rest();
+      if (this.size === 0) this.#rest();
       else void this.#ask();
     }, delayMs).unref();
   }

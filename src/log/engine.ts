@@ -16,6 +16,7 @@ import { type Batch, runPlans } from './batch.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import { CommitIndex, type RequestKey } from './commit-index.ts';
+import type { EngineStatus } from './engine-status.ts';
 import type { Fold } from './fold.ts';
 import { Growth } from './growth.ts';
 import type { Signer } from './key-store.ts';
@@ -24,7 +25,7 @@ import type { PartTable } from './part-table.ts';
 import { type SealedCommit, sealCommit } from './seal.ts';
 import { type Job, Sequencer } from './sequencer.ts';
 import type { Signature } from './staged.ts';
-import { Transaction } from './transaction.ts';
+import { Transaction, withSignature } from './transaction.ts';
 import { volumeDamaged, VolumeTable } from './volume-table.ts';
 import { earlier } from './waiting-rows.ts';
 
@@ -128,6 +129,15 @@ export class LogEngine {
     this.#sql = prepareAll(parts.index.reader, SQL);
     this.#tree = new LogTree(parts.index.reader);
     this.#sequencer = new Sequencer(async (jobs) => this.#runBatch(jobs));
+  }
+
+  get status(): EngineStatus {
+    return {
+      segments: this.#segments.status,
+      changesWaiting: this.#sequencer.waiting,
+      rowsWaiting: this.#backlog.size,
+      hasFailed: this.#failure !== undefined,
+    };
   }
 
   /**
@@ -372,18 +382,6 @@ export class LogEngine {
       hint: 'restart the server: the index catches up with what is durable',
     });
   }
-}
-
-function withSignature<T>(
-  plan: (transaction: Transaction) => T,
-  signature: Signature,
-): (transaction: Transaction) => T {
-  return (transaction) => {
-    transaction.leaveToSigner(signature.volume);
-    const result = plan(transaction);
-    transaction.sign(signature);
-    return result;
-  };
 }
 
 function placeOf(row: Record<string, SQLOutputValue>): FrameLocation {

@@ -31,6 +31,8 @@ export interface OpenLogOptions {
   readonly rebuild?: boolean;
   /** Told of what recovery found that an operator should know. */
   readonly warn: (message: string) => void;
+  /** Ends the reading of the segments; opening throws its reason then, and may be tried again. */
+  readonly signal?: AbortSignal;
   /** Another disk for the segments; by default the folder itself. */
   readonly disk?: Disk;
   readonly segmentLimits?: SegmentLimits;
@@ -67,7 +69,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     const chunks = new ChunkTable(index, options.waitingLimits);
     const parts = new PartTable(index, options.waitingLimits);
     const commits = new CommitIndex(index.writer);
-    const { fold, signer, clock, warn, segmentLimits } = options;
+    const { fold, signer, clock, warn, signal, segmentLimits } = options;
     const replay = new Replay({
       index,
       commits,
@@ -77,6 +79,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
       signer,
       nowMs: clock.now(),
       warn,
+      ...(signal === undefined ? {} : { signal }),
     });
     const from = readPosition(index.reader);
     let segments: Awaited<ReturnType<typeof openSegmentStore>>;

@@ -34,6 +34,11 @@ export class Sequencer {
     this.#runBatch = runBatch;
   }
 
+  /** Changes that wait for their turn, or have it. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** Throws `busy` when too many changes wait. */
   async run<T>(
     plan: (transaction: Transaction) => T,

@@ -275,6 +275,19 @@ function requireSuccession(before: Uint8Array, next: Policy): void {
   }
 }
 
+/** The same plan with what somebody else has signed of it. */
+export function withSignature<T>(
+  plan: (transaction: Transaction) => T,
+  signature: Signature,
+): (transaction: Transaction) => T {
+  return (transaction) => {
+    transaction.leaveToSigner(signature.volume);
+    const result = plan(transaction);
+    transaction.sign(signature);
+    return result;
+  };
+}
+
 /** The signed text. */
 function readNote(note: Uint8Array, key: Parameters<typeof verifyNote>[1]): Uint8Array {
   try {

@@ -61,6 +61,9 @@ export class AuditLog implements AsyncDisposable {
   #pending: string[] = [];
   #mustSync = false;
   #lost = 0;
+  /** Lines that did not find room while others waited, and those in the files, since the start. */
+  lostCount = 0;
+  writtenCount = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   readonly #repeated = new Map<string, Repeated>();
@@ -68,6 +71,11 @@ export class AuditLog implements AsyncDisposable {
   constructor(options: AuditOptions, number: number) {
     this.#options = options;
     this.#number = number;
+  }
+
+  /** Lines that wait for the disk. */
+  get pendingCount(): number {
+    return this.#pending.length;
   }
 
   /** Goes on in the newest file. A line that a crash cut short ends where it is. */
@@ -143,6 +151,7 @@ export class AuditLog implements AsyncDisposable {
   #add(event: AuditEvent): void {
     if (this.#pending.length >= LIMITS.auditPendingMax) {
       this.#lost += 1;
+      this.lostCount += 1;
       return;
     }
     this.#pending.push(`${JSON.stringify({ timeMs: this.#options.clock.now(), ...event })}\n`);
@@ -179,6 +188,7 @@ export class AuditLog implements AsyncDisposable {
       await file.write(bytes, 0, bytes.length, this.#size);
       if (mustSync) await file.datasync();
       this.#size += bytes.length;
+      this.writtenCount += lines.length;
       if (this.#size >= LIMITS.auditFileBytesMax) await this.#rotate();
     } catch (error) {
       // The answer to a request does not wait for this, and must not fail for it.

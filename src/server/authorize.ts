@@ -92,6 +92,21 @@ export function claimantOf({ rights }: AuthorizedVolume): Claimant {
   return { principal: rights.principal, readsAll: rights.whole >= LEVEL.read };
 }
 
+/** Whose members read `GET /metrics` and nothing else: a monitoring system is no admin. */
+const METRICS_GROUP = 'metrics';
+
+/** Throws `forbidden`. */
+export function requireMetricsReader(exchange: Pick<Exchange, 'services' | 'caller'>): void {
+  const { principal, role } = callerOf(exchange);
+  const { view } = exchange.services.system;
+  if (role === 'admin' || view.groupsOf(principal).includes(METRICS_GROUP)) return;
+  throw new GdpfsError(
+    'forbidden',
+    `cannot read metrics: "${principal}" is neither an admin nor in the group "${METRICS_GROUP}"`,
+    { hint: `ask an admin of the server: "gdpfs admin group add ${METRICS_GROUP} ${principal}"` },
+  );
+}
+
 export function requireAdmin(exchange: Pick<Exchange, 'caller'>, verb: string): Caller {
   const caller = callerOf(exchange);
   if (caller.role === 'admin') return caller;

@@ -13,7 +13,8 @@ interface Part {
  * so whoever sends or reads slowly takes it for long: nobody may have all of it.
  */
 export class BodyRoom {
-  readonly #all = new ByteBudget(LIMITS.bodiesBytesMax);
+  /** Of all principals. */
+  readonly all: ByteBudget = new ByteBudget(LIMITS.bodiesBytesMax);
   readonly #parts = new Map<string, Part>();
 
   /** Runs `use` once there is room for so many bytes of the principal, and until it is done. */
@@ -21,7 +22,7 @@ export class BodyRoom {
     const part = this.#parts.get(principal) ?? this.#begin(principal);
     part.count += 1;
     try {
-      return await within(part.budget, bytes, () => within(this.#all, bytes, use));
+      return await within(part.budget, bytes, () => within(this.all, bytes, use));
     } finally {
       part.count -= 1;
       if (part.count === 0) this.#parts.delete(principal);

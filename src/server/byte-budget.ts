@@ -1,15 +1,24 @@
 /** Bounds the bytes that many requests hold in memory together. First come, first served. */
 export class ByteBudget {
-  readonly #bytesMax: number;
+  readonly bytesMax: number;
   #bytesUsed = 0;
   readonly #waiting: { readonly bytes: number; readonly start: () => void }[] = [];
 
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
   }
 
   get isFull(): boolean {
-    return this.#bytesUsed >= this.#bytesMax;
+    return this.#bytesUsed >= this.bytesMax;
+  }
+
+  get bytesUsed(): number {
+    return this.#bytesUsed;
+  }
+
+  /** How many wait until their bytes fit. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Counts bytes that are in memory already, even beyond the budget. */
@@ -44,6 +53,6 @@ export class ByteBudget {
 
   #fits(bytes: number): boolean {
     if (bytes === 0) return !this.isFull;
-    return this.#bytesUsed === 0 || this.#bytesUsed + bytes <= this.#bytesMax;
+    return this.#bytesUsed === 0 || this.#bytesUsed + bytes <= this.bytesMax;
   }
 }

@@ -28,6 +28,7 @@ export async function dispatch(
     return { request, trail, origin, operation, principal };
   };
   try {
+    requireUnderstood(request);
     const { pathname, queryText } = splitUrl(request.url ?? '');
     const peer = peerOf(services, request);
     log.origin = peer;
@@ -57,6 +58,19 @@ export async function dispatch(
     auditRefusal(services, audited(), error);
     await answerFailure(request, response, error);
   }
+}
+
+/** What HTTP has a server look for in the head of any request (RFC 9110, 10.1.1; RFC 9112, 3.2). */
+function requireUnderstood({ headers, httpVersion }: IncomingMessage): void {
+  if (headers.host === undefined && httpVersion === '1.1') {
+    throw new GdpfsError('bad_request', 'cannot read the request: need the header field "Host"');
+  }
+  const { expect } = headers;
+  if (expect === undefined || /^100-continue$/i.test(expect)) return;
+  throw new GdpfsError(
+    'bad_request',
+    'cannot read the request: its header field "Expect" is unknown, need "100-continue"',
+  );
 }
 
 /** An expired certificate is still good for getting a new one, for some time. */

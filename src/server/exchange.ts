@@ -18,6 +18,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
+import type { ServerMetrics } from './metrics/server-metrics.ts';
 import type { FeedWaiters } from './feed-waiters.ts';
 import type { CertificateCache } from './certificate-cache.ts';
 import type { ClientIdentity } from './client-certificates.ts';
@@ -54,6 +55,7 @@ export interface Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly audit: AuditLog;
+  readonly metrics: ServerMetrics;
   /** Bodies that are held in memory whole. */
   readonly bodyRoom: BodyRoom;
   /** Answers that are, until they are sent. */

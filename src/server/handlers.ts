@@ -17,6 +17,7 @@ import { filesPatch } from './handlers/files-patch.ts';
 import { filesPost } from './handlers/files-post.ts';
 import { healthGet } from './handlers/health-get.ts';
 import { invitationsPost } from './handlers/invitations-post.ts';
+import { metricsGet } from './handlers/metrics-get.ts';
 import { quotasPost } from './handlers/quotas-post.ts';
 import { readyGet } from './handlers/ready-get.ts';
 import { storageFileChunksGet } from './handlers/storage-file-chunks-get.ts';
@@ -70,6 +71,7 @@ export const HANDLERS: Handlers = {
   filesPost,
   healthGet,
   invitationsPost,
+  metricsGet,
   quotasPost,
   readyGet,
   storageFileChunksGet,

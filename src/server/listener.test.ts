@@ -8,6 +8,7 @@ import { temporaryDirectory } from '../../test/support/server.ts';
 import { LIMITS } from '../base/limits.ts';
 import { openCertificateAuthority } from './ca.ts';
 import { createListener, refreshCertificate } from './listener.ts';
+import { ListenerCounts } from './metrics/listener-counts.ts';
 
 test('a running server shows a new certificate to new connections when a third of its life is left', async () => {
   await using folder = await temporaryDirectory();
@@ -17,7 +18,9 @@ test('a running server shows a new certificate to new connections when a third o
   const clock = { now: () => nowMs };
   const authority = await openCertificateAuthority({ directory: folder.path, names: [], clock });
   const { caPem } = authority;
+  const counts = new ListenerCounts();
   const listener = createListener({
+    counts,
     identity: await authority.serverIdentity(),
     clientCaPems: authority.clientCaPems,
     onRequest: (_, response) => Promise.resolve(void response.end()),
@@ -35,13 +38,14 @@ test('a running server shows a new certificate to new connections when a third o
   };
   try {
     const first = await shown();
-    await refreshCertificate(listener, authority);
+    await refreshCertificate(listener, authority, counts);
     assert.equal((await shown()).serialNumber, first.serialNumber);
     nowMs += agedMs;
-    await refreshCertificate(listener, authority);
+    await refreshCertificate(listener, authority, counts);
     const second = await shown();
     assert.notEqual(second.serialNumber, first.serialNumber);
     assert(second.validToDate > first.validToDate);
+    assert.equal(counts.certificateExpiresMs, second.validToDate.getTime());
   } finally {
     listener.close();
     listener.closeAllConnections();

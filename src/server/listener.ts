@@ -6,6 +6,7 @@ import { LIMITS } from '../base/limits.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
 import { encodeProblem } from '../wire/problem.ts';
 import type { CertificateAuthority } from './ca.ts';
+import type { ListenerCounts } from './metrics/listener-counts.ts';
 import { PromptRequest } from './prompt-request.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
@@ -14,6 +15,7 @@ export interface ListenerOptions {
   /** Whose client certificates are asked for. PEM. */
   readonly clientCaPems: readonly string[];
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readonly counts: ListenerCounts;
 }
 
 /** Bytes that a connection buffers in either direction before the other side is held up. */
@@ -23,7 +25,8 @@ const SOCKET_BUFFER_BYTES = 256 * 1024;
  * The HTTPS server with its limits. Asks every client for a certificate but lets all connect: what
  * a request needs is decided for each request.
  */
-export function createListener({ identity, clientCaPems, onRequest }: ListenerOptions): Server {
+export function createListener(options: ListenerOptions): Server {
+  const { identity, clientCaPems, onRequest, counts } = options;
   const server = createServer({
     IncomingMessage: PromptRequest,
     key: identity.key,
@@ -40,27 +43,53 @@ export function createListener({ identity, clientCaPems, onRequest }: ListenerOp
     requestTimeout: 0,
     highWaterMark: SOCKET_BUFFER_BYTES,
     noDelay: true,
+    // Node would answer without a body; `dispatch` looks for it.
+    requireHostHeader: false,
   });
   server.maxConnections = LIMITS.connectionsMax;
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
     cutWhenStalled(request, response);
     // A closed server's kept-alive connections are of no more use once their request is answered.
     response.once('close', () => {
       if (!server.listening) server.closeIdleConnections();
     });
     void onRequest(request, response);
+  };
+  server.on('request', take);
+  // What is expected and unknown is refused where all is, in a problem document.
+  server.on('checkExpectation', take);
+  server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+    // A handshake that failed comes here, too.
+    if (error.code?.startsWith('HPE_') === true) counts.malformed += 1;
+    answerMalformed(error, socket);
   });
-  server.on('clientError', answerMalformed);
+  countConnections(server, counts);
+  counts.certificateExpiresMs = identity.expiresMs;
   return server;
+}
+
+function countConnections(server: Server, counts: ListenerCounts): void {
+  server.on('connection', (socket: Duplex) => {
+    counts.opened();
+    socket.once('close', () => counts.closed());
+  });
+  server.on('drop', () => {
+    counts.refused += 1;
+  });
+  server.on('tlsClientError', () => {
+    counts.tlsFailures += 1;
+  });
 }
 
 /** Gives new connections the certificate that is good now; open ones go on as they are. */
 export async function refreshCertificate(
   server: Server,
   { clientCaPems, serverIdentity }: Pick<CertificateAuthority, 'clientCaPems' | 'serverIdentity'>,
+  counts: ListenerCounts,
 ): Promise<void> {
-  const { key, cert } = await serverIdentity();
+  const { key, cert, expiresMs } = await serverIdentity();
   server.setSecureContext({ key, cert, ca: [...clientCaPems], minVersion: 'TLSv1.3' });
+  counts.certificateExpiresMs = expiresMs;
 }
 
 /** Cuts a request whose client neither sends nor takes anything. Work on our side is no stall. */

@@ -21,12 +21,14 @@ let requestCount = 0;
 const counted = new WeakMap<Socket, { readonly bytesIn: number; readonly bytesOut: number }>();
 
 export function startRequestLog(
-  { logger, clock }: Services,
+  { logger, clock, metrics }: Services,
   request: IncomingMessage,
   response: ServerResponse,
 ): RequestLog {
   requestCount += 1;
+  metrics.requests.began();
   const startMs = clock.now();
+  const beganMs = performance.now();
   const { socket } = request;
   const before = counted.get(socket) ?? { bytesIn: 0, bytesOut: 0 };
   let failure: GdpfsError | undefined;
@@ -45,6 +47,17 @@ export function startRequestLog(
   response.once('close', () => {
     const total = { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
     counted.set(socket, total);
+    const bytesIn = total.bytesIn - before.bytesIn;
+    const bytesOut = total.bytesOut - before.bytesOut;
+    metrics.requests.ended({
+      operation: log.operation,
+      status: response.statusCode,
+      isCut: !response.writableFinished,
+      code: failure?.code,
+      seconds: (performance.now() - beganMs) / 1000,
+      bytesIn,
+      bytesOut,
+    });
     logger.info(
       {
         request: log.id,
@@ -57,8 +70,8 @@ export function startRequestLog(
         ...(failure === undefined ? {} : { code: failure.code }),
         ...(response.writableFinished ? {} : { cut: true }),
         ms: clock.now() - startMs,
-        bytesIn: total.bytesIn - before.bytesIn,
-        bytesOut: total.bytesOut - before.bytesOut,
+        bytesIn,
+        bytesOut,
       },
       'request',
     );

@@ -13,6 +13,7 @@ import { loadContract } from '../wire/contract.ts';
 import { openAuditLog } from './audit-log.ts';
 import { BodyRoom } from './body-room.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { ServerMetrics } from './metrics/server-metrics.ts';
 import { PreparedCommits } from './prepared-commits.ts';
 import { ReadRooms } from './read-rooms.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -44,10 +45,14 @@ export interface ServerOptions {
   readonly clientAuthority?: ClientAuthority | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Of this program. */
+  readonly version: string;
   /** An open store instead of the one in `dataDirectory`. The server closes it. */
   readonly store?: OpenedFileSystem;
   /** Milliseconds that a prepared change is waited for before others go first; by default that of LIMITS. */
   readonly turnMs?: number | undefined;
+  /** Ends the start while it reads the store; `stop` ends what has started. */
+  readonly signal?: AbortSignal;
 }
 
 /** A server that accepts requests. Dispose of it to shut it down as `stop` does. */
@@ -86,30 +91,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
       warn: (message, error) => logger.error({ err: error }, message),
     });
-    const services: Services = {
-      fs: store.fs,
-      system: store.system,
-      proofs: store.proofs,
-      history: store.history,
-      feed: store.feed,
-      signed: store.signed,
-      authority,
-      trustedProxies: options.trustedProxies ?? new Map(),
-      forwardedIdentities: new CertificateCache(),
-      contract: loadContract(),
-      clock,
-      logger,
-      audit,
-      ...sharedState(store, options.turnMs),
-      anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
-      isStopping: () => isStopping,
-    };
+    const services = servicesOf(options, { store, authority, audit, isStopping: () => isStopping });
     checkHandlers(services.contract);
     const listener = await listen(options, services);
     const watch = watchCertificate(listener, services);
     const stop = async (): Promise<void> => {
       isStopping = true;
       clearInterval(watch);
+      services.metrics[Symbol.dispose]();
       store.feed.wakeAll();
       services.prepared[Symbol.dispose]();
       await closeListener(listener);
@@ -134,6 +123,42 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+function servicesOf(
+  options: ServerOptions,
+  parts: Pick<Services, 'authority' | 'audit' | 'isStopping'> & {
+    readonly store: OpenedFileSystem;
+  },
+): Services {
+  const { clock, logger, dataDirectory, version, trustedProxies = new Map(), turnMs } = options;
+  const { store, authority, audit, isStopping } = parts;
+  const { fs, system, proofs, history, feed, signed } = store;
+  const state = sharedState(store, turnMs);
+  const budgets = {
+    bodies: state.bodyRoom.all,
+    answers: state.answerRoom.all,
+    chunks: state.chunkBudget,
+  };
+  return {
+    fs,
+    system,
+    proofs,
+    history,
+    feed,
+    signed,
+    authority,
+    trustedProxies,
+    forwardedIdentities: new CertificateCache(),
+    contract: loadContract(),
+    clock,
+    logger,
+    audit,
+    metrics: new ServerMetrics({ store, dataDirectory, version, authority, audit, budgets }),
+    ...state,
+    anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
+    isStopping,
+  };
+}
+
 /** What requests share of memory and of work. */
 function sharedState({ signed }: OpenedFileSystem, turnMs: number | undefined) {
   return {
@@ -151,7 +176,7 @@ function sharedState({ signed }: OpenedFileSystem, turnMs: number | undefined) {
 }
 
 async function openStore(
-  { dataDirectory, clock, logger }: ServerOptions,
+  { dataDirectory, clock, logger, signal }: ServerOptions,
   keysDirectory: string,
 ): Promise<OpenedFileSystem> {
   return await openFileSystem({
@@ -159,6 +184,7 @@ async function openStore(
     keysDirectory,
     clock,
     warn: (message) => logger.warn(message),
+    ...(signal === undefined ? {} : { signal }),
   });
 }
 
@@ -168,6 +194,7 @@ async function listen(options: ServerOptions, services: Services): Promise<Serve
     identity: await authority.serverIdentity(),
     clientCaPems: authority.clientCaPems,
     onRequest: (request, response) => dispatch(services, request, response),
+    counts: services.metrics.listener,
   });
   const { host, port } = options.listen;
   listener.listen(port, host);
@@ -183,10 +210,10 @@ async function listen(options: ServerOptions, services: Services): Promise<Serve
 /** Replaces the server's certificate in time, while it runs. */
 function watchCertificate(
   listener: Server,
-  { authority, logger }: Pick<Services, 'authority' | 'logger'>,
+  { authority, logger, metrics }: Pick<Services, 'authority' | 'logger' | 'metrics'>,
 ): NodeJS.Timeout {
   return setInterval(() => {
-    refreshCertificate(listener, authority).catch((error: unknown) => {
+    refreshCertificate(listener, authority, metrics.listener).catch((error: unknown) => {
       logger.error({ err: error }, 'cannot renew the certificate of the server');
     });
   }, LIMITS.serverCertificateCheckMs).unref();

@@ -19,6 +19,7 @@ import {
   tableEntry,
 } from './replay-visitor.ts';
 import { Reserve } from './reserve.ts';
+import type { SegmentStatus } from './segment-counts.ts';
 import {
   checkStoreId,
   createSegment,
@@ -78,6 +79,7 @@ export interface SegmentStore {
   readAside(place: FrameLocation, room: Uint8Array, starts: readonly number[]): Promise<Uint8Array>;
   /** The end of what is durable. */
   readonly position: Position;
+  readonly status: SegmentStatus;
   close(): Promise<void>;
 }
 
@@ -134,6 +136,9 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
     readAside: async (place, room, starts) => reader.readAside(place, room, starts),
     get position() {
       return writer.position;
+    },
+    get status() {
+      return writer.status;
     },
     async close() {
       await writer.close();

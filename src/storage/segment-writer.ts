@@ -18,6 +18,7 @@ import {
 } from '../format/segment.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import type { Reserve } from './reserve.ts';
+import { SegmentCounts, type SegmentStatus } from './segment-counts.ts';
 import { createSegment, SEGMENTS_DIRECTORY, segmentPath } from './segment-files.ts';
 import {
   type FrameInput,
@@ -90,6 +91,7 @@ export class SegmentWriter {
   /** Set for good by a failure after which nobody can say what is on the disk. */
   #poison: GdpfsError | undefined;
   #closed = false;
+  readonly #counts = new SegmentCounts();
 
   constructor(options: {
     readonly disk: Disk;
@@ -106,6 +108,11 @@ export class SegmentWriter {
     this.#limits = options.limits;
     this.#onDurable = options.onDurable;
     this.#open = options.open;
+  }
+
+  get status(): SegmentStatus {
+    const hasFailed = this.#poison !== undefined;
+    return { counts: this.#counts, waitingBytes: this.#waitingBytes, hasFailed };
   }
 
   /** The end of what is durable. */
@@ -217,11 +224,15 @@ export class SegmentWriter {
     const locations = group.map(({ frames }) => frames.map((frame) => layout.add(frame)));
     const { parts, entries, tail } = layout;
     await file.write(parts, start);
+    const startMs = performance.now();
     await file.sync();
+    this.#counts.syncSeconds.observe((performance.now() - startMs) / 1000);
+    this.#counts.bytes += tail - start;
     const count = watermarkCount + 1;
     await writeWatermark(file, { count, durable: tail });
     for (const entry of entries) {
       table.add(entry);
+      this.#counts.add(entry.kind, entry.length);
       this.#onDurable(entry, { segment, offset: entry.offset, length: entry.length });
     }
     this.#open = { segment, version, file, tail, watermarkCount: count, table };

@@ -6,6 +6,8 @@ export const MEDIA_TYPES = {
   tar: 'application/x-tar',
   zip: 'application/zip',
   note: 'text/plain; charset=utf-8',
+  metrics: 'text/plain; version=0.0.4; charset=utf-8',
+  openMetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
   /** Chunk frames: int64 offset | uint32 checksum | uint32 length | data. */
   chunks: 'application/vnd.gdpfs.chunks',
   /** 32-byte digests, one behind the other. */

@@ -27,6 +27,7 @@ export function otherCases(lab: AccessLab) {
     healthGet: () => OPEN,
     readyGet: () => OPEN,
     certificatesPost: () => OPEN,
+    metricsGet: () => refused(lab, ['GET', '/metrics']),
     volumesGet: () => [
       { title: 'own ones', request: () => lab.send('GET', '/api/v1/volumes'), expected: 200 },
     ],

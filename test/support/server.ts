@@ -75,7 +75,15 @@ export async function startServerHere(
       ? pino({ level: 'silent' })
       : pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const listen = { host: '127.0.0.1', port: await reservePort() };
-  const server = await startServer({ dataDirectory, listen, names: [], logger, clock, ...more });
+  const server = await startServer({
+    dataDirectory,
+    listen,
+    names: [],
+    logger,
+    clock,
+    version: 'test',
+    ...more,
+  });
   const { url, adminToken } = server;
   const ca = await readFile(server.caFile, 'utf8');
   return { url, dataDirectory, ca, adminToken, [Symbol.asyncDispose]: () => server.stop() };

@@ -8,6 +8,7 @@ import { type RunningServer, startServer } from '../../server/server.ts';
 import { parseTrustedProxies } from '../../server/trusted-proxy.ts';
 import type { Context } from '../context.ts';
 import { DATA_FOLDER_DEFAULT, parseDataFolder } from '../data-folder.ts';
+import { readVersion } from '../version.ts';
 
 const CLIENT_SAN_DEFAULT = 'gdpfs://principal/';
 const LISTEN_DEFAULT = '127.0.0.1:7443';
@@ -69,6 +70,8 @@ export function serveCommand(context: Context): Command {
             : await loadClientAuthority(options.clientCa, options.clientSan),
         logger: pino({ level }, pino.destination({ dest: STDERR, sync: true })),
         clock: systemClock,
+        version: readVersion(),
+        signal: context.signal,
       });
       await context.stdout.write(`${readyLine(server, listen.host, options)}\n`);
       if (!context.signal.aborted) await once(context.signal, 'abort');

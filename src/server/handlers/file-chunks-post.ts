@@ -13,9 +13,13 @@ export async function fileChunksPost(exchange: Exchange<'fileChunksPost'>): Prom
   const { volume } = target;
   const claimant = upload === undefined ? claimantOf(target) : await uploader(exchange, target);
   const asker = { ...claimant, ...(upload === undefined ? {} : { upload }) };
-  const missing = await withBody(exchange, (body) =>
-    exchange.services.fs.missing(volume.name, splitDigests(body), asker),
-  );
+  const { fs, metrics } = exchange.services;
+  const missing = await withBody(exchange, async (body) => {
+    const digests = splitDigests(body);
+    const found = await fs.missing(volume.name, digests, asker);
+    metrics.requests.asked({ present: digests.length - found.length, missing: found.length });
+    return found;
+  });
   replyJson(exchange, { status: 200 }, { missing });
 }
 

@@ -994,6 +994,7 @@ export interface ShareLinkPathGetQuery {
   format?: 'zip';
 }
 export interface HealthGetQuery {}
+export interface MetricsGetQuery {}
 export interface ReadyGetQuery {}
 export interface ContractGetQuery {}
 
@@ -1046,6 +1047,7 @@ export interface OperationQueries {
   shareLinkGet: ShareLinkGetQuery;
   shareLinkPathGet: ShareLinkPathGetQuery;
   healthGet: HealthGetQuery;
+  metricsGet: MetricsGetQuery;
   readyGet: ReadyGetQuery;
   contractGet: ContractGetQuery;
 }
