@@ -30,6 +30,7 @@ export interface ReplayOptions {
   readonly signer: Signer;
   readonly nowMs: number;
   readonly warn: (message: string) => void;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -201,7 +202,9 @@ export class Replay implements ReplayVisitor {
   readonly #ids = new Map<string, number>();
   #last: { readonly name: Uint8Array; readonly id: number } | undefined;
 
+  /** Throws once the signal is aborted: what was read so far is read again at the next start. */
   #count(): void {
+    this.#options.signal?.throwIfAborted();
     this.#frames += 1;
     if (this.#frames % REPLAY_FRAMES !== 0) return;
     this.#commitIndex({ all: false });

@@ -43,6 +43,21 @@ describe('a damaged byte', () => {
     assert.deepEqual(problems, []);
   });
 
+  it('is nowhere in a store whose rebuild was told to end, and which is opened again', async () => {
+    for (const frames of [0, 1, 30]) {
+      lab.restore();
+      const { signal } = new AbortController();
+      const reason = new Error('enough');
+      let left = frames;
+      signal.throwIfAborted = () => {
+        if (left === 0) throw reason;
+        left -= 1;
+      };
+      await assert.rejects(lab.open({ rebuild: true, signal }), reason);
+      assert.deepEqual(await lab.look(), SOUND);
+    }
+  });
+
   const every: readonly Region['what'][] = [
     'header',
     'unused',

@@ -14,7 +14,7 @@ import {
   WATERMARK_OFFSETS,
 } from '../../src/format/segment.ts';
 import { type ChainState, verifyCommit } from '../../src/format/volume-chain.ts';
-import { type OpenedFileSystem, openFileSystem } from '../../src/fs/open.ts';
+import { type OpenedFileSystem, openFileSystem, type OpenOptions } from '../../src/fs/open.ts';
 import { indexPath } from '../../src/log/open.ts';
 import { scanFrames } from '../../src/storage/frame-scan.ts';
 import { readSegmentHeader } from '../../src/storage/segment-files.ts';
@@ -113,8 +113,9 @@ export class DamageLab implements Disposable {
     return join(this.#scratch.path, 'store');
   }
 
-  async open(): Promise<OpenedFileSystem> {
+  async open(more: Pick<OpenOptions, 'rebuild' | 'signal'> = {}): Promise<OpenedFileSystem> {
     return await openFileSystem({
+      ...more,
       directory: this.directory,
       keysDirectory: join(this.#scratch.path, 'keys'),
       clock: { now: () => 1_800_000_000_000 },

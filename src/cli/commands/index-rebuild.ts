@@ -27,6 +27,7 @@ function rebuildCommand(context: Context): Command {
         // Nothing waits for the warnings, and they come in order.
         warn: (message) => void context.report.warning(message),
         rebuild: true,
+        signal: context.signal,
       });
       const { damageCount } = opened;
       const volumes = opened.fs.listVolumes().length;
