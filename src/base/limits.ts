@@ -266,15 +266,15 @@ export const LIMITS = {
   reuseSearchBytes: 2 * MIB,
   /** Searches in one local file that may find nothing; each one that does allows as many more. */
   reuseSearchesMax: 16,
-  /** Threads that read, hash and pack the small files of a tree. */
-  packThreads: 2,
   /**
-   * The second one is started when one part took so long: a thread costs 100 ms of CPU time, and one
-   * packs 1,000 files in 30 ms where they can be read fast.
+   * Threads that read, hash and pack the small files of a tree. The second one is started when one part
+   * took so long: it costs 100 ms of CPU time, and packs 1,000 files in 30 where they can be read fast.
    */
+  packThreads: 2,
   packMsSlow: 200,
-  /** Parts of a tree that are under way: so many more than streams in flight are made ready before. */
+  /** Parts of a tree that are sent, and received: more than streams, for what is done before and behind. */
   partsInFlight: 4,
+  receivedPartsInFlight: 8,
   /** Removals and the like that go to a volume together; as many as the contract lets through. */
   changeSetMax: 1000,
   changeSetsInFlight: 2,

@@ -53,8 +53,8 @@ export async function executeLocally(
   const execution = new LocalExecution(session, options);
   const isIdle = (index: number): boolean => execution.isIdle(index);
   const batches = execution.inReach(receiveBatches(actions, isIdle));
-  // More than are fetched: what the thread does first for each is done before there is room for it.
-  await concurrently(batches, LIMITS.partsInFlight, (batch) => execution.run(batch));
+  // More than are fetched: the thread does something for each before there is room for it, and behind it.
+  await concurrently(batches, LIMITS.receivedPartsInFlight, (batch) => execution.run(batch));
   await execution.finishRoot();
   options.tally.report();
 }
