@@ -217,7 +217,8 @@ export class FileSystem {
     chunks: readonly Chunk[],
     take: (length: number) => Uint8Array,
   ): Promise<ChunkSpans> {
-    return await this.#engine.chunkReader.readSpans(this.#volumes.id(volume), chunks, take);
+    const named = { id: this.#volumes.id(volume), name: volume };
+    return await this.#engine.chunkReader.readSpans(named, chunks, take);
   }
 
   /** `ChunkReader.runs`. */

@@ -76,6 +76,41 @@ describe('readChunks()', () => {
     );
   });
 
+  it('gives many that came together, also where some have changed places with others of their length', async () => {
+    await using opened = await openTestStore();
+    const chunks: { chunk: Chunk; data: Uint8Array }[] = [];
+    for (let count = 0; count < 100; count += 1) {
+      const data = new Uint8Array(500).fill(count);
+      chunks.push({ chunk: await store(opened, data), data });
+    }
+    // Each where another one of its length would lie.
+    const swapped = chunks.map((each, index) => {
+      const other = new Map([
+        [40, 41],
+        [41, 40],
+        [50, 60],
+        [60, 50],
+      ]).get(index);
+      return other === undefined ? each : (chunks[other] ?? each);
+    });
+    const spread = swapped.toSpliced(70, 1);
+    const shifted = [...swapped.slice(1), ...swapped.slice(0, 1)];
+    for (const wanted of [chunks, swapped, shifted, spread]) {
+      const { pieces, places } = await opened.fs.readSpans(
+        opened.volume,
+        wanted.map(({ chunk }) => chunk),
+        (length) => new Uint8Array(length),
+      );
+      const bytes = Buffer.concat(pieces);
+      for (const [index, { data }] of wanted.entries()) {
+        const place = places[index] ?? 0;
+        assert.deepEqual(bytes.subarray(place, place + data.length), Buffer.from(data), `${index}`);
+      }
+      const others = chunks.filter((each) => !wanted.includes(each));
+      for (const { data } of others) assert(!bytes.includes(Buffer.from(data)));
+    }
+  });
+
   it('fails as a whole if one of them is not there or not what it should be', async () => {
     await using opened = await openTestStore();
     const good = await store(opened, new Uint8Array(100).fill(1));
