@@ -57,6 +57,23 @@ test('a second server on the same folder is refused, the first goes on', async (
   assert.equal((await admin.send('GET', '/api/v1/whoami')).status, 200);
 });
 
+test('a start that fails at its end leaves nobody who listens, and the store to others', async (t) => {
+  await using directory = await temporaryDirectory();
+  const store = await openFileSystem({
+    directory: join(directory.path, 'store'),
+    keysDirectory: join(directory.path, 'keys'),
+    clock: systemClock,
+    warn: (message) => assert.fail(message),
+  });
+  const failure = new Error('no token');
+  store.system.change = () => Promise.reject(failure);
+  const closed = t.mock.method(Server.prototype, 'close');
+  await assert.rejects(startServerHere(directory.path, { store }), failure);
+  assert.equal(closed.mock.callCount(), 1);
+  await using server = await startServerHere(directory.path);
+  assert.match(server.adminToken ?? '', /^gdpfs1\./);
+});
+
 test('the first admin token is given until somebody has enrolled', async () => {
   await using directory = await temporaryDirectory();
   const tokens: (string | undefined)[] = [];

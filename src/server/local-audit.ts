@@ -17,8 +17,17 @@ export function localEvent({ operation, targets }: LocalAct): AuditEvent {
     operation,
     from: 'local',
     targets: [...targets],
-    detail: `on the server, by the user ${JSON.stringify(userInfo().username)}`,
+    detail: `on the server, by the user ${JSON.stringify(userName())}`,
   };
+}
+
+/** A user of a container need not have a name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }
 
 /**

@@ -83,44 +83,39 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
     external,
   });
-  const store = options.store ?? (await openStore(options, keysDirectory));
-  try {
-    let isStopping = false;
-    const audit = await openAuditLog({
+  // What has been opened is closed again if the start fails, and otherwise by `stop`.
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(options.store ?? (await openStore(options, keysDirectory)));
+  let isStopping = false;
+  const audit = stack.use(
+    await openAuditLog({
       directory: join(options.dataDirectory, 'audit'),
       clock,
       warn: (message, error) => logger.error({ err: error }, message),
-    });
-    const services = servicesOf(options, { store, authority, audit, isStopping: () => isStopping });
-    checkHandlers(services.contract);
-    const listener = await listen(options, services);
-    const watch = watchCertificate(listener, services);
-    const stop = async (): Promise<void> => {
-      isStopping = true;
-      clearInterval(watch);
-      services.metrics[Symbol.dispose]();
-      store.feed.wakeAll();
-      services.prepared[Symbol.dispose]();
-      await closeListener(listener);
-      await audit[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-      logger.info('stopped');
-    };
-    let stopped: Promise<void> | undefined;
-    const stopOnce = (): Promise<void> => (stopped ??= stop());
-    const url = urlOf(options.listen.host, listener.address() as AddressInfo);
-    logger.info({ url }, 'listening');
-    return {
-      url,
-      caFile: authority.caFile,
-      adminToken: await firstAdminToken(services, authority),
-      stop: stopOnce,
-      [Symbol.asyncDispose]: stopOnce,
-    };
-  } catch (error) {
-    await store[Symbol.asyncDispose]();
-    throw error;
-  }
+    }),
+  );
+  const services = servicesOf(options, { store, authority, audit, isStopping: () => isStopping });
+  checkHandlers(services.contract);
+  const listener = await listen(options, services);
+  stack.defer(() => closeListener(listener));
+  stack.use(services.prepared);
+  stack.defer(() => store.feed.wakeAll());
+  stack.use(services.metrics);
+  const watch = watchCertificate(listener, services);
+  stack.defer(() => clearInterval(watch));
+  const url = urlOf(options.listen.host, listener.address() as AddressInfo);
+  logger.info({ url }, 'listening');
+  const adminToken = await firstAdminToken(services, authority);
+  const opened = stack.move();
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    await opened.disposeAsync();
+    logger.info('stopped');
+  };
+  let stopped: Promise<void> | undefined;
+  const stopOnce = (): Promise<void> => (stopped ??= stop());
+  const { caFile } = authority;
+  return { url, caFile, adminToken, stop: stopOnce, [Symbol.asyncDispose]: stopOnce };
 }
 
 function servicesOf(
