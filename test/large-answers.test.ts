@@ -6,6 +6,11 @@ import { type AddressInfo, createServer as createSilentServer, type Socket } fro
 import { createServer, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../src/base/clock.ts';
+import {
+  beginConnection,
+  dropOffered,
+  offerConnection,
+} from '../src/client/answers/begun-connection.ts';
 import { type Answer, type Connection, openConnection } from '../src/client/connection.ts';
 import { type CertificateAuthority, openCertificateAuthority } from '../src/server/ca.ts';
 import { temporaryDirectory } from './support/server.ts';
@@ -305,4 +310,47 @@ test('a header that would be two is not sent', async () => {
   const exchange = { method: 'GET', target: '/', headers, into: [] } as const;
   await rejectsWith(server.connection.exchange(exchange), 'bad_request');
   assert.equal(server.connects(), 0);
+});
+
+/** Answers as many requests as came at once. */
+const answerEach = (socket: TLSSocket, _target: string, bytes: Buffer): void => {
+  for (const [, target = ''] of bytes.toString('latin1').matchAll(/GET (\S+) HTTP/g)) {
+    socket.write(`${OK}content-length: ${target.length}\r\n\r\n${target}`);
+  }
+};
+
+async function ask({ connection }: Scripted, target: string): Promise<string> {
+  const { body } = await connection.exchange({ method: 'GET', target, headers: {} });
+  return Buffer.from(body).toString();
+}
+
+test('a connection that was begun early is taken by the first small requests, which share it', async () => {
+  await using other = await scripted(answerEach);
+  await using server = await scripted(answerEach);
+  const identity = { ca: authority.caPem, cert: undefined, key: undefined };
+  const begun = beginConnection({ ...identity, url: server.connection.url });
+  await once(begun.socket, 'secureConnect');
+  offerConnection(begun);
+  // Not by whoever goes elsewhere.
+  assert.equal(await ask(other, '/other'), '/other');
+  const targets = ['/a', '/b', '/c'];
+  assert.deepEqual(await Promise.all(targets.map((target) => ask(server, target))), targets);
+  assert.equal(server.connects(), 1);
+  assert(!begun.socket.destroyed);
+  assert.equal(await ask(server, '/again'), '/again');
+  assert.equal(server.connects(), 1);
+});
+
+test('a connection that was begun early and is lost is replaced, and one that nobody wants is ended', async () => {
+  await using server = await scripted(answerEach);
+  const identity = { url: server.connection.url, ca: authority.caPem };
+  const begin = () => beginConnection({ ...identity, cert: undefined, key: undefined });
+  const lost = begin();
+  lost.socket.destroy();
+  offerConnection(lost);
+  assert.equal(await ask(server, '/a'), '/a');
+  const unwanted = begin();
+  offerConnection(unwanted);
+  dropOffered();
+  assert(unwanted.socket.destroyed);
 });

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LIMITS } from '../src/base/limits.ts';
 import { bundleProgram } from './bundle.ts';
+import { FaultProxy } from '../test/support/fault-proxy.ts';
 import { compareTrees } from './compare-trees.ts';
 import { run, startServer } from './gdpfs-process.ts';
 
@@ -68,6 +77,14 @@ test('the bundled program serves, copies a tree both ways, and names the license
     await run(user, 'verify', 'gdp://v');
     assert.notDeepEqual(readFileSync(code), damaged);
   }
+  // A connection is begun while the program is being loaded, and it is the only one.
+  await using proxy = await FaultProxy.start(server.url);
+  const far = { ...user, home: join(folder, 'far') };
+  cpSync(user.home, far.home, { recursive: true });
+  const config = join(far.home, 'config.json');
+  writeFileSync(config, readFileSync(config, 'utf8').replaceAll(server.url, proxy.url));
+  await run(far, 'stat', 'gdp://v/tree');
+  assert.equal(proxy.connections, 1);
   const licenses = readFileSync(join(bundle, 'LICENSES.txt'), 'utf8');
   for (const name of ['@bufbuild/protobuf', 'commander', 'undici'])
     assert.ok(licenses.includes(name));

@@ -10,8 +10,9 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BegunConnection } from '../client/answers/begun-connection.ts';
 import type { EarlyThread } from '../client/tree-worker.ts';
-import type { runProcess } from './run-process.ts';
+import type { Early, runProcess } from './run-process.ts';
 import { readVersion } from './version.ts';
 
 interface Program {
@@ -29,9 +30,30 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
 async function run(): Promise<void> {
   const kind = kindOf(args);
   const isBundle = import.meta.url.endsWith('.cjs');
-  const early = isBundle ? await startThread(kind) : undefined;
+  const early = isBundle ? await begin(kind) : {};
   const program = await load(kind, isBundle);
   process.exitCode = await program.runProcess(args, early);
+}
+
+/** What takes longest, and needs nothing of the program. */
+async function begin(kind: string | undefined): Promise<Early> {
+  const thread = await startThread(kind);
+  const connection = await connect();
+  // Its first words are sent before the program keeps this thread busy.
+  if (connection !== undefined) await nextTurn();
+  return { thread, connection };
+}
+
+/** If a volume is named, and the server is that of the current profile. */
+async function connect(): Promise<BegunConnection | undefined> {
+  const isNamed = args.some((text) => text.startsWith('gdp://'));
+  if (!isNamed || args.some((text) => text.startsWith('--profile'))) return undefined;
+  const { beginEarly } = await import('../client/early-connection.ts');
+  return beginEarly(process.env);
+}
+
+async function nextTurn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 /**
@@ -42,8 +64,9 @@ async function startThread(kind: string | undefined): Promise<EarlyThread | unde
   const [source = '-', target = ''] = args.slice(-2);
   if (source.startsWith('-')) return undefined;
   if (!isRemote(source)) {
-    const isUp = kind === 'cp-tree-up' || kind === 'sync-up';
-    return isUp ? await start('local-worker', { root: source, rules: [] }) : undefined;
+    const tree = { root: source, rules: [] };
+    if (kind === 'cp-tree-up') return await start('local-worker', { ...tree, packsAhead: true });
+    return kind === 'sync-up' ? await start('local-worker', tree) : undefined;
   }
   // What is there already is listed, and written in later.
   if (kind === 'sync' && existsSync(target)) {

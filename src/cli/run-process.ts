@@ -1,6 +1,12 @@
 import { ERRORS } from '../base/errors.ts';
 import { systemCode, systemErrorCode, systemState } from '../base/system-error.ts';
-import { homeDirectory, openHome } from '../client/home.ts';
+import {
+  type BegunConnection,
+  dropOffered,
+  offerConnection,
+} from '../client/answers/begun-connection.ts';
+import { homeDirectory } from '../client/home-directory.ts';
+import { openHome } from '../client/home.ts';
 import { type EarlyThread, offerThread } from '../client/tree-worker.ts';
 import { reportEarlyEnd } from './early-end.ts';
 import { openOutput } from './output.ts';
@@ -10,13 +16,20 @@ import { above, StatusLine } from './status-line.ts';
 
 const COLUMNS_DEFAULT = 80;
 
-/**
- * Runs the command line in this process; resolves to its exit code. `early` is a thread that it will
- * probably need.
- */
-export async function runProcess(args: readonly string[], early?: EarlyThread): Promise<number> {
+/** What was begun before this was loaded, because it will probably be needed. */
+export interface Early {
+  readonly thread?: EarlyThread | undefined;
+  readonly connection?: BegunConnection | undefined;
+}
+
+/** Runs the command line in this process; resolves to its exit code. */
+export async function runProcess(
+  args: readonly string[],
+  { thread, connection }: Early = {},
+): Promise<number> {
   const done = reportEarlyEnd();
-  if (early !== undefined) offerThread(early);
+  if (thread !== undefined) offerThread(thread);
+  if (connection !== undefined) offerConnection(connection);
   const status = new StatusLine({
     canRedraw: process.stderr.isTTY === true && (process.env['TERM'] ?? 'dumb') !== 'dumb',
     get columns() {
@@ -42,6 +55,7 @@ export async function runProcess(args: readonly string[], early?: EarlyThread): 
     confirm: (question) => status.without(() => confirm(question, signal)),
   });
   status.hide();
+  dropOffered();
   done();
   return exitCode;
 }

@@ -5,7 +5,8 @@ import { after, test } from 'node:test';
 import { isGdpfsError } from '../base/errors.ts';
 import { mountReadOnly } from '../../test/support/mount.ts';
 import { Scratch } from '../../test/support/scratch.ts';
-import { homeDirectory, type Login, openHome } from './home.ts';
+import { homeDirectory } from './home-directory.ts';
+import { type Login, openHome } from './home.ts';
 
 // Where syncs cost nothing: who waits for a lock waits for the syncs of the others.
 const folder = new Scratch();

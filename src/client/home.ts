@@ -3,7 +3,6 @@
  * `config.json` is the commit point: whatever it does not name does not exist.
  */
 
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../wire/private-file.ts';
@@ -86,13 +85,6 @@ export interface Home {
   readonly keys: VolumeKeys;
   /** Where a session keeps what it renews of a profile. The profile stays as it is otherwise. */
   credentials(profile: Profile): CredentialStore;
-}
-
-/** `$GDPFS_HOME`, else `gdpfs` in the XDG configuration directory. */
-export function homeDirectory(environment: Readonly<Record<string, string | undefined>>): string {
-  const { GDPFS_HOME: explicit, XDG_CONFIG_HOME: configuration, HOME: home } = environment;
-  if (explicit) return explicit;
-  return join(configuration || join(home || homedir(), '.config'), 'gdpfs');
 }
 
 interface HomeParts extends Pick<Home, 'directory' | 'profile'> {

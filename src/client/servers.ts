@@ -9,7 +9,8 @@ import {
 import { type SigningSession, signingSession } from './custody/signing-session.ts';
 import type { RemoteEndpoint } from './endpoint.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
-import { type Home, homeDirectory, openHome, type Profile } from './home.ts';
+import { homeDirectory } from './home-directory.ts';
+import { type Home, openHome, type Profile } from './home.ts';
 import { openSession, type Session } from './session.ts';
 import { heldSession } from './trust/held-session.ts';
 import { provingSession } from './trust/proving-session.ts';

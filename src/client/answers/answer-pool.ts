@@ -1,9 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { SecureContext } from 'node:tls';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { type AnswerTaker, UnusualAnswer } from './answer-parser.ts';
-import { AnswerSocket, secureContextOf, type ServerOptions } from './answer-socket.ts';
+import { AnswerSocket } from './answer-socket.ts';
+import {
+  beginConnection,
+  type BegunConnection,
+  secureContextOf,
+  type ServerOptions,
+  takeOffered,
+} from './begun-connection.ts';
 
 /** Anything but a HEAD. */
 export interface AnswerRequest {
@@ -46,10 +52,11 @@ export class AnswerPool {
   /** All that are open, and how many use them. */
   readonly #sockets = new Map<AnswerSocket, number>();
   readonly #running = new Set<Promise<void>>();
-  #secureContext: SecureContext | undefined;
-  #session: Buffer | undefined;
-  /** A connection that is being made for small requests. */
+  /** The connection that was begun last. */
+  #begun: BegunConnection | undefined;
+  /** A connection that is being made for small requests, and one that was made early and has answered none yet. */
   #opening: Promise<AnswerSocket> | undefined;
+  #unheard: AnswerSocket | undefined;
   #isUnusual = false;
   readonly #destroyed = new AbortController();
 
@@ -129,41 +136,52 @@ export class AnswerPool {
    */
   async #takeSocket({ isSmall }: AnswerRequest): Promise<AnswerSocket> {
     let socket = this.#takeIdle();
-    if (socket === undefined && isSmall) {
-      this.#opening ??= this.#open().finally(() => {
-        this.#opening = undefined;
-      });
-      socket = await this.#opening;
-    }
+    if (socket === undefined && isSmall) socket = await this.#takeShared();
     socket ??= await this.#open();
     this.#sockets.set(socket, (this.#sockets.get(socket) ?? 0) + 1);
     return socket;
   }
 
+  async #takeShared(): Promise<AnswerSocket> {
+    if (this.#unheard?.isUsable === true) return this.#unheard;
+    this.#opening ??= this.#openShared().finally(() => {
+      this.#opening = undefined;
+    });
+    return await this.#opening;
+  }
+
+  async #openShared(): Promise<AnswerSocket> {
+    const offered = takeOffered(this.#options);
+    const socket = await this.#open(offered);
+    // It may have been there already, and nobody then had to wait for it.
+    if (offered !== undefined) this.#unheard = socket;
+    return socket;
+  }
+
   #leave(socket: AnswerSocket): void {
+    if (socket === this.#unheard) this.#unheard = undefined;
     const users = (this.#sockets.get(socket) ?? 1) - 1;
     this.#sockets.set(socket, users);
     if (!socket.isUsable) this.#sockets.delete(socket);
     else if (users === 0) this.#keep(socket);
   }
 
-  async #open(): Promise<AnswerSocket> {
+  async #open(offered?: BegunConnection): Promise<AnswerSocket> {
     const { signal } = this.#destroyed;
     signal.throwIfAborted();
-    this.#secureContext ??= secureContextOf(this.#options);
-    const options = {
-      url: this.#options.url,
-      secureContext: this.#secureContext,
-      session: this.#session,
-      onSession: (session: Buffer): void => {
-        this.#session = session;
-      },
-    };
-    const socket = await AnswerSocket.open(options, signal);
+    const begun = offered ?? this.#begin();
+    this.#begun = begun;
+    const socket = await AnswerSocket.open(begun, signal);
     this.#sockets.set(socket, 0);
     // It may have been opened in the moment before.
     if (signal.aborted) socket.destroy(errorOf(signal.reason));
     return socket;
+  }
+
+  /** As the one before: to read certificates takes a millisecond, and its session is resumed. */
+  #begin(): BegunConnection {
+    const { secureContext = secureContextOf(this.#options), session } = this.#begun ?? {};
+    return beginConnection(this.#options, secureContext, session);
   }
 
   #takeIdle(): AnswerSocket | undefined {

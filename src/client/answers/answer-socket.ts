@@ -1,35 +1,7 @@
-import { isIP, type SocketConstructorOpts } from 'node:net';
-import {
-  connect,
-  type ConnectionOptions,
-  createSecureContext,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { LIMITS } from '../../base/limits.ts';
 import { AnswerParser, type AnswerTaker, UnusualAnswer } from './answer-parser.ts';
-
-/** How to reach a server; texts are PEM. */
-export interface ServerOptions {
-  /** `https://host:port`. */
-  readonly url: string;
-  readonly ca: string;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-}
-
-export interface SocketOptions extends Pick<ServerOptions, 'url'> {
-  /** Of all connections to the server: to read certificates takes a millisecond. */
-  readonly secureContext: SecureContext;
-  /** Of an earlier connection, to be resumed. */
-  readonly session: Buffer | undefined;
-  readonly onSession: (session: Buffer) => void;
-}
-
-export function secureContextOf({ ca, cert, key }: ServerOptions): SecureContext {
-  const identity = cert === undefined || key === undefined ? {} : { cert, key };
-  return createSecureContext({ ca, minVersion: 'TLSv1.3', ...identity });
-}
+import type { BegunConnection } from './begun-connection.ts';
 
 /** A request as it is sent. */
 export interface SentRequest {
@@ -50,9 +22,6 @@ interface Waiting {
   readonly settle: PromiseWithResolvers<void>;
 }
 
-/** More than a record of TLS: what comes at once. Everything is taken before anything else comes. */
-const buffer = new Uint8Array(64 * 1024);
-
 /**
  * A connection for requests. What comes lies in the same memory again and again:
  * for a stream each record of TLS would be memory of its own, a queue and some events, which is 0.35
@@ -66,33 +35,23 @@ export class AnswerSocket {
   /** What is still to be sent. */
   #pieces: Iterator<Uint8Array> | undefined;
 
-  private constructor(options: SocketOptions) {
-    const { url, secureContext, session, onSession } = options;
-    const { hostname, port } = new URL(url);
-    const host = hostname.replace(/^\[(.*)\]$/, '$1');
-    const tls: ConnectionOptions & Pick<SocketConstructorOpts, 'onread'> = {
-      host,
-      port: Number(port || 443),
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      secureContext,
-      ALPNProtocols: ['http/1.1'],
-      ...(session === undefined ? {} : { session }),
-      onread: { buffer, callback: (length) => this.#take(buffer.subarray(0, length)) },
-    };
-    this.#socket = connect(tls);
-    this.#socket.setNoDelay(true);
-    this.#socket.on('session', onSession).on('drain', () => this.#sendPieces());
+  private constructor(begun: BegunConnection) {
+    this.#socket = begun.socket;
+    begun.receive = (bytes) => this.#take(bytes);
+    this.#socket.ref();
+    this.#socket.on('drain', () => this.#sendPieces());
     this.#socket.on('error', (error) => this.destroy(error));
     // The end of what comes, or of the connection.
     this.#socket.on('end', () => this.destroy()).on('close', () => this.destroy());
   }
 
   /** Rejects with Node's error, or the signal's reason. */
-  static async open(options: SocketOptions, signal: AbortSignal): Promise<AnswerSocket> {
-    const opening = new AnswerSocket(options);
-    const socket = opening.#socket;
+  static async open(begun: BegunConnection, signal: AbortSignal): Promise<AnswerSocket> {
+    const opening = new AnswerSocket(begun);
+    if (begun.isSecure) return opening;
+    const { socket } = begun;
     const { promise, resolve, reject } = Promise.withResolvers<AnswerSocket>();
-    const fail = (): void => reject(opening.#error ?? codedError('ECONNRESET'));
+    const fail = (): void => reject(opening.#error ?? begun.error ?? codedError('ECONNRESET'));
     const timer = setTimeout(
       () => opening.destroy(codedError('ETIMEDOUT')),
       LIMITS.connectTimeoutMs,
@@ -157,12 +116,12 @@ export class AnswerSocket {
     }
   }
 
-  #take(bytes: Uint8Array): boolean {
+  #take(bytes: Uint8Array): void {
     try {
       for (let rest = bytes; rest.length > 0; ) {
         const [first] = this.#waiting;
         // What nobody has asked for could be taken for the next answer.
-        if (first === undefined) return this.#end();
+        if (first === undefined) return this.destroy();
         rest = rest.subarray(first.parser.push(rest));
         if (first.parser.isDone) this.#done(first);
       }
@@ -172,19 +131,13 @@ export class AnswerSocket {
       if (!isUnusual) this.#waiting[0]?.settle.reject(error);
       this.destroy(isUnusual ? error : undefined);
     }
-    return true;
   }
 
   #done({ settle }: Waiting): void {
     this.#waiting.shift();
     settle.resolve();
-    if (this.#pieces !== undefined) this.#end();
+    if (this.#pieces !== undefined) this.destroy();
     else if (this.#waiting.length === 0) this.#socket.unref();
-  }
-
-  #end(): true {
-    this.destroy();
-    return true;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Dispatcher, Pool } from 'undici';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import type { ServerOptions } from './answer-socket.ts';
+import type { ServerOptions } from './begun-connection.ts';
 
 /**
  * All that the gates of one session let pass, and the renewal of its certificate: nothing ever waits

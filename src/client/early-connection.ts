@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beginConnection, type BegunConnection } from './answers/begun-connection.ts';
+import { parseConfig } from './config.ts';
+import { homeDirectory } from './home-directory.ts';
+
+/**
+ * Begins a connection to the server of the current profile, before the program that will use it is
+ * loaded: that takes as long as the handshake. Undefined where there is no such profile, or it cannot be
+ * read; whoever needs it says why. Does not keep the process running.
+ */
+export function beginEarly(
+  environment: Readonly<Record<string, string | undefined>>,
+): BegunConnection | undefined {
+  const directory = homeDirectory(environment);
+  try {
+    const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
+    const { current = '', profiles } = parseConfig(read('config.json'), 'config.json');
+    if (!Object.hasOwn(profiles, current)) return undefined;
+    const { url, ca, certificate, key } = profiles[current] as (typeof profiles)[string];
+    const begun = beginConnection({
+      url,
+      ca: read(ca),
+      cert: read(certificate),
+      key: read(key),
+    });
+    begun.socket.unref();
+    return begun;
+  } catch {
+    return undefined;
+  }
+}
