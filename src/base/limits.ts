@@ -241,13 +241,11 @@ export const LIMITS = {
   retryPatienceMs: 120_000,
   /** The same for a server that has not answered yet: its address may be wrong. */
   firstContactPatienceMs: 5000,
-  /**
-   * Names of a tree that are listed, and files that travel, before all others: the sooner something is
-   * on the way, the sooner both ends are at work.
-   */
+  /** Names of a tree that are listed, and files that travel, before all others, so that both ends have work. */
   firstNames: 250,
-  /** Names that a local walk hands out at once. */
-  walkPageEntries: 2000,
+  /** Names that a local walk hands out at once, and such pages that it is ahead. */
+  walkPageEntries: 1000,
+  walkPagesAhead: 2,
   /** Actions that a planner hands out at once. */
   planPageActions: 1000,
   /** Files of at least so many bytes are received past the page cache. */

@@ -1,4 +1,4 @@
-import { decodeListing } from '../wire/listing.ts';
+import { decodeListing, ListingWriter } from '../wire/listing.ts';
 import {
   type ListedPage,
   type LocalAnswer,
@@ -10,15 +10,14 @@ import {
 import { assert, isGdpfsError } from '../base/errors.ts';
 import { errorOfFault } from '../base/fault.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { TreeItem, TreePages } from './sync/action.ts';
+import { PartsAhead } from './parts-ahead.ts';
+import type { TreeEntry, TreeItem, TreePages } from './sync/action.ts';
 import { startTreeWorker, type TreeWorker } from './tree-worker.ts';
 
-/** Files of one pack, read and hashed. */
-export interface PackedPart extends Omit<Packed, 'pack' | 'rows'> {
-  /** A listing: the rows as they are now. */
-  readonly rows: Uint8Array;
-  /** That is how they were asked for. */
-  readonly isAsListed: boolean;
+/** Entries of one pack, its files read and hashed. */
+export interface PackedPart extends Omit<Packed, 'kind' | 'pack' | 'rows'> {
+  /** As they are now. */
+  readonly entries: readonly TreeEntry[];
   /**
    * The pack of them, undefined if nothing is left to send. `ways` says for each row how it travels
    * (`WAY`); all travel whole if it is absent. To be called once.
@@ -43,9 +42,13 @@ export class LocalReader implements AsyncDisposable {
   readonly #memory: ArrayBufferLike[] = [];
   /** Packing a part took long. */
   #isSlow = false;
+  /** What is listed is packed at once. */
+  #packsAhead: boolean;
+  readonly #ahead = new PartsAhead();
 
   constructor(data: LocalWorkerData) {
     this.#data = data;
+    this.#packsAhead = data.packsAhead === true;
   }
 
   /**
@@ -53,40 +56,17 @@ export class LocalReader implements AsyncDisposable {
    * read.
    */
   list(): TreePages {
-    const { worker } = this.#thread(0);
-    return pagesFrom(async (isFirst) =>
-      answerOf('list', await worker.ask({ kind: 'list', isFirst })),
-    );
+    return pagesFrom((isFirst) => this.#listPage(isFirst));
   }
 
-  /** Reads and hashes the small files of `rows`, a listing. */
-  async pack(rows: Uint8Array): Promise<PackedPart> {
+  /** Reads and hashes the small files of `entries`. A file's content root is what it may have. */
+  async pack(entries: readonly TreeEntry[]): Promise<PackedPart> {
+    const ahead = this.#ahead.take(entries);
+    if (ahead !== undefined) return this.#partOf(entries, ahead);
     const thread = this.#idleThread();
-    const { worker } = thread;
     const memory = this.#memory.pop();
-    thread.waiting += 1;
-    const ahead = thread.waiting;
-    const startMs = performance.now();
-    try {
-      const request = { kind: 'pack', rows, memory } as const;
-      const answer = await worker.ask(request);
-      const { pack, rows: changed, ...packed } = answerOf('pack', answer);
-      const { digests, places } = packed;
-      const now = changed ?? rows;
-      const finish: PackedPart['finish'] = async (ways) => {
-        const count = places.length - packed.faults.length;
-        if (count === 0) return undefined;
-        if (ways === undefined || ways.reduce(countWhole, 0) === count) return pack;
-        const about = { rows: now, digests, places, ways } as const;
-        const repacked = await worker.ask({ kind: 'repack', pack, ...about });
-        this.recycle(pack);
-        return answerOf('repack', repacked).pack;
-      };
-      return { ...packed, rows: now, isAsListed: changed === undefined, finish };
-    } finally {
-      thread.waiting -= 1;
-      this.#isSlow ||= (performance.now() - startMs) / ahead > LIMITS.packMsSlow;
-    }
+    const request = { kind: 'pack', rows: listingOf(entries), memory } as const;
+    return this.#partOf(entries, answerOf('pack', await this.#askTimed(thread, request)));
   }
 
   /** A pack that is not needed any more: its memory is used for another. */
@@ -96,6 +76,49 @@ export class LocalReader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#threads.map(({ worker }) => worker[Symbol.asyncDispose]()));
+  }
+
+  async #listPage(isFirst: boolean): Promise<Listed> {
+    const packs = this.#packsAhead;
+    const memory = packs ? this.#memory.pop() : undefined;
+    const request = { kind: 'list', isFirst, packs, memory } as const;
+    const thread = this.#thread(0);
+    // The first one waits for the start of the thread.
+    const answer = await (packs && !isFirst
+      ? this.#askTimed(thread, request)
+      : thread.worker.ask(request));
+    const { isLast, packed, ...page } = answerOf('list', answer);
+    const items = itemsOf(page);
+    if (packs) this.#packsAhead = this.#ahead.add(items, packed) && !this.#isSlow;
+    return { items, isLast };
+  }
+
+  async #askTimed(thread: Thread, request: LocalRequest): Promise<LocalAnswer> {
+    thread.waiting += 1;
+    const { waiting } = thread;
+    const startMs = performance.now();
+    try {
+      return await thread.worker.ask(request);
+    } finally {
+      thread.waiting -= 1;
+      this.#isSlow ||= (performance.now() - startMs) / waiting > LIMITS.packMsSlow;
+    }
+  }
+
+  #partOf(asked: readonly TreeEntry[], { pack, rows, ...packed }: Packed): PackedPart {
+    const { digests, isSame, places, faults } = packed;
+    const entries = rows === undefined ? asked : decodeListing(rows);
+    const finish: PackedPart['finish'] = async (ways) => {
+      const count = places.length - faults.length;
+      if (count === 0) return undefined;
+      if (ways === undefined || ways.reduce(countWhole, 0) === count) return pack;
+      const about = { rows: rows ?? listingOf(asked), digests, places, ways } as const;
+      const { worker } = this.#idleThread();
+      const repacked = await worker.ask({ kind: 'repack', pack, ...about });
+      this.recycle(pack);
+      return answerOf('repack', repacked).pack;
+    };
+    return { entries, digests, isSame, places, faults, finish };
   }
 
   /** The one with the least to do; another one if all have something to do, and it takes long. */
@@ -110,34 +133,53 @@ export class LocalReader implements AsyncDisposable {
   #thread(index: number): Thread {
     const existing = this.#threads[index];
     if (existing !== undefined) return existing;
-    const worker = startTreeWorker<LocalRequest, LocalAnswer>('local-worker', this.#data);
+    const { root, rules } = this.#data;
+    // The others list nothing.
+    const data = index === 0 ? this.#data : { root, rules };
+    const worker = startTreeWorker<LocalRequest, LocalAnswer>('local-worker', data);
     const thread = { worker, waiting: 0 };
     this.#threads.push(thread);
     return thread;
   }
 }
 
-/** Asks at once for the first page, and for each next one while its predecessor is used. */
-function pagesFrom(ask: (isFirst: boolean) => Promise<ListedPage>): TreePages {
-  const first = ask(true);
-  // It is awaited below, like the others, unless nobody wants it any more.
-  first.catch(() => {});
+interface Listed {
+  readonly items: readonly TreeItem[];
+  readonly isLast: boolean;
+}
+
+/** Asks at once for the first pages, and for another one with each that is used. */
+function pagesFrom(ask: (isFirst: boolean) => Promise<Listed>): TreePages {
+  const asked: Promise<Listed>[] = [];
+  const askNext = (isFirst: boolean): void => {
+    const page = ask(isFirst);
+    // It is awaited below, like the others, unless nobody wants it any more.
+    page.catch(() => {});
+    asked.push(page);
+  };
+  askNext(true);
+  while (asked.length < LIMITS.walkPagesAhead) askNext(false);
   return (async function* pages(): TreePages {
-    for (let next = first; ; ) {
-      const page = await next;
-      if (page.isLast) return yield itemsOf(page);
-      next = ask(false);
-      next.catch(() => {});
-      yield itemsOf(page);
+    for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+      const { items, isLast } = await next;
+      if (isLast) return yield items;
+      askNext(false);
+      yield items;
     }
   })();
+}
+
+function listingOf(entries: readonly TreeEntry[]): Uint8Array {
+  const writer = new ListingWriter();
+  for (const entry of entries) writer.add(entry);
+  return writer.finish();
 }
 
 function countWhole(count: number, way: number): number {
   return way === WAY.whole ? count + 1 : count;
 }
 
-function itemsOf({ rows, faults }: ListedPage): TreeItem[] {
+function itemsOf({ rows, faults }: Pick<ListedPage, 'rows' | 'faults'>): TreeItem[] {
   const items: TreeItem[] = decodeListing(rows);
   for (const { index, relative, fault } of faults.toReversed()) {
     const error = errorOfFault(fault);

@@ -7,11 +7,20 @@ export interface LocalWorkerData {
   /** Local directory. */
   readonly root: string;
   readonly rules: readonly FilterRule[];
+  /** Nearly all of it will be packed: the thread begins with the first page before it is asked. */
+  readonly packsAhead?: true;
 }
 
 export type LocalRequest =
   /** The next page; of the first one on if `isFirst`. */
-  | { readonly kind: 'list'; readonly isFirst: boolean }
+  | {
+      readonly kind: 'list';
+      readonly isFirst: boolean;
+      /** Packs the part that ends in the page, too. */
+      readonly packs: boolean;
+      /** As for `pack`. */
+      readonly memory?: ArrayBufferLike | undefined;
+    }
   /** Reads the small files of `rows`, a listing. The content root of a row is what its file may have. */
   | {
       readonly kind: 'pack';
@@ -33,6 +42,14 @@ export interface ListedPage {
   /** Each before the row with this index. */
   readonly faults: readonly (RowFault & { readonly relative: string })[];
   readonly isLast: boolean;
+  /** A part that ends in the page, and that nobody has asked for yet. */
+  readonly packed: PackedAhead | undefined;
+}
+
+/** Of small files, links and directories, as they follow each other in the listing. */
+export interface PackedAhead extends Packed {
+  /** Its rows: those behind the part before. */
+  readonly count: number;
 }
 
 export interface RowFault {

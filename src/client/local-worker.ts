@@ -11,12 +11,14 @@ import { walk } from './local-walk.ts';
 import { type PackedFile, packSmallFile } from './small-file.ts';
 import type { TreeEntry } from './sync/action.ts';
 import { compileFilter } from './sync/filter.ts';
+import { isPacked, PartCutter } from './sync/part-cutter.ts';
 import {
   type ListedPage,
   type LocalAnswer,
   type LocalRequest,
   type LocalWorkerData,
   type Packed,
+  type PackedAhead,
   type Repacked,
   type RowFault,
   WAY,
@@ -25,32 +27,80 @@ import { serveTreeWorker } from './tree-worker.ts';
 
 /** Lists a local tree, and reads, hashes and packs its small files, in a thread of its own. */
 
-const { root, rules } = workerData as LocalWorkerData;
+const { root, rules, packsAhead } = workerData as LocalWorkerData;
 const isExcluded = rules.length === 0 ? undefined : compileFilter(rules);
-let items = walk(root, isExcluded);
+type ListRequest = LocalRequest & { readonly kind: 'list' };
 
-function list({ isFirst }: LocalRequest & { readonly kind: 'list' }): ListedPage {
-  if (isFirst) items = walk(root, isExcluded);
+let items = walk(root, isExcluded);
+let parts = new PartCutter(true);
+/** Entries of the part that has not ended yet. */
+let part: TreeEntry[] = [];
+/** Before it is asked for. */
+let firstPage = packsAhead === true ? listAhead() : undefined;
+
+/** Undefined if it cannot be listed: who asks for it is told. */
+function listAhead(): ListedPage | undefined {
+  try {
+    return listPage({ count: LIMITS.firstNames, packs: true });
+  } catch {
+    return undefined;
+  }
+}
+
+function list({ isFirst, packs, memory }: ListRequest): ListedPage {
+  if (!isFirst) return listPage({ count: LIMITS.walkPageEntries, packs, memory });
+  const page = firstPage;
+  firstPage = undefined;
+  if (page !== undefined) return page;
+  items = walk(root, isExcluded);
+  parts = new PartCutter(true);
+  part = [];
+  return listPage({ count: LIMITS.firstNames, packs, memory });
+}
+
+/** Ends behind a part, so that it has one pack at most. */
+function listPage(
+  how: Pick<ListRequest, 'packs' | 'memory'> & { readonly count: number },
+): ListedPage {
   const writer = new ListingWriter();
   const faults: ListedPage['faults'][number][] = [];
-  const count = isFirst ? LIMITS.firstNames : LIMITS.walkPageEntries;
-  for (let index = 0; index < count; ) {
+  let isLast = false;
+  let packed: PackedAhead | undefined;
+  for (let index = 0; index < how.count && packed === undefined; ) {
     const next = items.next();
-    if (next.done === true) return { kind: 'list', rows: writer.finish(), faults, isLast: true };
+    if (next.done === true) {
+      isLast = true;
+      break;
+    }
     const item = next.value;
     if (item.kind === 'fault') {
       faults.push({ index, relative: item.relative, fault: faultOf(item.error) });
       if (faults.length >= LIMITS.walkPageEntries) break;
-    } else {
-      writer.add(item);
-      index += 1;
+      continue;
+    }
+    writer.add(item);
+    index += 1;
+    if (how.packs && isPacked(item)) {
+      part.push(item);
+      if (parts.endsBehind(item)) packed = endPart(how.memory);
     }
   }
-  return { kind: 'list', rows: writer.finish(), faults, isLast: false };
+  if (isLast && part.length > 0) packed = endPart(how.memory);
+  return { kind: 'list', rows: writer.finish(), faults, isLast, packed };
+}
+
+function endPart(memory: ArrayBufferLike | undefined): PackedAhead {
+  const packed = packEntries(part, memory);
+  const { length: count } = part;
+  part = [];
+  return { ...packed, count };
 }
 
 function pack({ rows, memory }: LocalRequest & { readonly kind: 'pack' }): Packed {
-  const entries = decodeListing(rows);
+  return packEntries(decodeListing(rows), memory);
+}
+
+function packEntries(entries: readonly TreeEntry[], memory: ArrayBufferLike | undefined): Packed {
   const writer = new EntryPackWriter(roomFor(entries, memory));
   const changed = new Map<TreeEntry, TreeEntry>();
   const digests = new Uint8Array(entries.length * DIGEST_BYTES);
@@ -156,11 +206,13 @@ function answer(request: LocalRequest): LocalAnswer {
 serveTreeWorker<LocalRequest, LocalAnswer>(
   (request) => Promise.resolve(answer(request)),
   (given) => {
-    if (given.kind === 'list') return [given.rows.buffer];
-    if (given.kind === 'pack') {
-      const rows = given.rows === undefined ? [] : [given.rows.buffer];
-      return [...rows, given.digests.buffer];
+    if (given.kind === 'list') {
+      return [given.rows.buffer, ...(given.packed === undefined ? [] : buffersOf(given.packed))];
     }
-    return [];
+    return given.kind === 'pack' ? buffersOf(given) : [];
   },
 );
+
+function buffersOf({ rows, digests }: Packed): ArrayBuffer[] {
+  return rows === undefined ? [digests.buffer] : [rows.buffer, digests.buffer];
+}

@@ -42,7 +42,7 @@ export async function send(call: SendCall): Promise<void> {
       hint: 'use -r for directories',
     });
   }
-  await using reader = new LocalReader({ root: source, rules: [] });
+  await using reader = new LocalReader({ root: source, rules: [], packsAhead: true });
   // Its thread takes as long to start as all that the server is asked before.
   const pages = reader.list();
   const filled = volumeToFill(call.session, call.destination.volume, call.signal);

@@ -33,7 +33,7 @@ test('a thread that was started early is taken, once, by who asks for just that'
 });
 
 async function namesOf(worker: TreeWorker<LocalRequest, LocalAnswer>): Promise<string[]> {
-  const answer = await worker.ask({ kind: 'list', isFirst: true });
+  const answer = await worker.ask({ kind: 'list', isFirst: true, packs: false });
   assert(answer.kind === 'list');
   return decodeListing(answer.rows).map(({ relative }) => relative);
 }

@@ -23,7 +23,7 @@ const DIRECTORY_FILES = 20;
 const FILES = DIRECTORIES * DIRECTORY_FILES;
 const FILE_BYTES = 200_000;
 /** Content that may have been read, or fetched, when the first of it has crossed the wire. */
-const AHEAD_BYTES = (1 + LIMITS.partsInFlight) * LIMITS.tarBytesTarget;
+const AHEAD_BYTES = (1 + LIMITS.partsInFlight + LIMITS.walkPagesAhead) * LIMITS.tarBytesTarget;
 /** Of the wire's bytes of a whole run, when it happens. */
 const EARLY = 0.1;
 /** Of the tree, in listing order, what is read or fetched behind it. */

@@ -2,7 +2,6 @@ import { DIGEST_BYTES, formatDigest } from '../../base/digest.ts';
 import { assert, type ErrorCode, type GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { errorOfFault } from '../../base/fault.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { decodeListing, ListingWriter } from '../../wire/listing.ts';
 import type { CallOptions } from '../files.ts';
 import { ExchangeGate, fixedControl } from '../flow/exchange-gate.ts';
 import type { LocalReader, PackedPart } from '../local-reader.ts';
@@ -65,16 +64,19 @@ export class PartSender {
 
   async #send(part: readonly PartAction[], content: Content): Promise<void> {
     const { reader } = this.#options;
-    const packed = await reader.pack(listingOf(part));
-    await this.#options.ready;
-    const entries = packed.isAsListed ? part.map(({ entry }) => entry) : decodeListing(packed.rows);
+    const packed = await reader.pack(part.map(packedEntry));
+    const { entries } = packed;
     const faulty = new Set(packed.faults.map(({ index }) => index));
     const rows = part.map((action, index): Row => {
       const entry = entries[index];
       assert(entry !== undefined, 'there is a row for each action');
       return { action, entry, isFaulty: faulty.has(index), isSame: packed.isSame[index] === 1 };
     });
-    const ways = await this.#waysOf(rows, packed, content);
+    // What is missing is asked while the directory is being made.
+    const asking = this.#waysOf(rows, packed, content);
+    asking.catch(() => {});
+    await this.#options.ready;
+    const ways = await asking;
     const pack = await packed.finish(ways);
     try {
       if (pack !== undefined) await this.#post(pack);
@@ -202,14 +204,10 @@ interface Row {
   readonly isSame: boolean;
 }
 
-/** With the content roots that the destination has, to compare with. */
-function listingOf(part: readonly PartAction[]): Uint8Array {
-  const writer = new ListingWriter();
-  for (const { entry, existing } of part) {
-    const content = existing?.content;
-    writer.add(entry.kind === 'file' && content !== undefined ? { ...entry, content } : entry);
-  }
-  return writer.finish();
+/** With the content root that the destination has, to compare with. */
+function packedEntry({ entry, existing }: PartAction): TreeEntry {
+  const content = existing?.content;
+  return entry.kind === 'file' && content !== undefined ? { ...entry, content } : entry;
 }
 
 function hasAttributes({ existing }: PartAction, entry: TreeEntry): boolean {

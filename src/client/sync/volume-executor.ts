@@ -9,6 +9,7 @@ import type { Tally } from '../tally.ts';
 import type { CallOptions } from '../files.ts';
 import type { Action, ActionPages, TreeEntry } from './action.ts';
 import { sendChanges } from './change-sets.ts';
+import { PartCutter } from './part-cutter.ts';
 import { etagOf, type PartAction } from './part-sender.ts';
 import type { VolumeSource } from './volume-source.ts';
 
@@ -34,11 +35,6 @@ export async function executeInVolume(
   await execution.run(actions);
 }
 
-/** Bytes of headers for one tar entry, at most, beside what its path and target take. */
-const TAR_HEADERS_BYTES = 2048;
-/** A path is in the headers up to three times, once percent-encoded. */
-const TAR_PATH_COPIES = 6;
-
 /** Actions without content, which go many at a time. */
 type BriefAction = Extract<Action, { kind: 'remove' | 'attributes' }>;
 
@@ -49,11 +45,9 @@ class VolumeExecution {
   readonly #sendPart = this.#tasks.lane(LIMITS.partsInFlight);
   readonly #sendLarge = this.#tasks.lane(LIMITS.largeFilesInFlight);
   readonly #sendSet = this.#tasks.lane(LIMITS.changeSetsInFlight);
+  readonly #cutter: PartCutter;
+  /** What is being collected. */
   #part: PartAction[] = [];
-  /** Of the part that is being collected. */
-  #partLengthMax: number = LIMITS.firstNames;
-  #partBytes = 0;
-  #headerBytes = 0;
   #changes: BriefAction[] = [];
   /** What the last action removes. */
   #removed: string | undefined;
@@ -61,6 +55,7 @@ class VolumeExecution {
   constructor(session: Session, options: VolumeExecutorOptions) {
     this.#session = session;
     this.#options = options;
+    this.#cutter = new PartCutter(options.source.movesContent);
   }
 
   async run(pages: ActionPages): Promise<void> {
@@ -106,24 +101,14 @@ class VolumeExecution {
   }
 
   async #add(action: PartAction): Promise<void> {
-    const { relative, size, target = '' } = action.entry;
     this.#part.push(action);
-    if (this.#options.source.movesContent) this.#partBytes += size;
-    this.#headerBytes += TAR_HEADERS_BYTES + TAR_PATH_COPIES * Buffer.byteLength(relative + target);
-    const isFull =
-      this.#part.length >= this.#partLengthMax ||
-      this.#partBytes >= LIMITS.tarBytesTarget ||
-      this.#partBytes + this.#headerBytes >= LIMITS.tarBodyBytesMax / 2;
-    if (isFull) await this.#flush();
+    if (this.#cutter.endsBehind(action.entry)) await this.#flush();
   }
 
   async #flush(): Promise<void> {
     const part = this.#part;
     if (part.length === 0) return;
     this.#part = [];
-    this.#partLengthMax = LIMITS.tarFilesMax;
-    this.#partBytes = 0;
-    this.#headerBytes = 0;
     await this.#sendPart(() => this.#options.source.sendPart(part));
   }
 
