@@ -28,7 +28,11 @@ const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])
     64,
     /cannot use the moment "yesterday": need a seq, or a time such as 20/,
   ],
-  ['volume create Bad_Name', 64, /"name" has another form, need 1 to 32 of a-z, 0-9 and -\n/],
+  [
+    'volume create Bad_Name',
+    64,
+    /cannot create volume "Bad_Name": need 1 to 32 of a-z, 0-9 and -\n/,
+  ],
   ['cp --at 1 file gdp://v/x', 64, /look at the past of "file": it is local, need "gdp:/],
   ['sync --at 1 tree gdp://v/x', 64, /look at the past of "tree": it is local, need "gdp:/],
   ['cp -r gdp://v/tree file', 73, /cannot replace "file" by a directory: it is not a directory\n/],

@@ -55,12 +55,16 @@ test('gdpfs profile lists, shows, chooses and removes logins', async () => {
     'alice',
   );
 
-  const refused = await line.fails(['profile', 'rm', 'default'], 73);
+  const refused = await line.fails(['profile', 'rm', '-f', 'default'], 73);
   assert.match(
     refused,
     /it is the current one, need another\ngdpfs: hint: .*gdpfs profile use lab\n/,
   );
-  await line.succeeds(['profile', 'rm', 'lab']);
+  assert.match(
+    await line.fails(['profile', 'rm', 'lab'], 64),
+    /nobody can be asked, need --force\n/,
+  );
+  await line.succeeds(['profile', 'rm', '-f', 'lab']);
   assert.deepEqual(
     (await profiles()).map(({ name }) => name),
     ['default'],
@@ -86,7 +90,7 @@ test('a login whose files are gone can be removed, and hides no other', async ()
   assert.equal(JSON.parse(stdout).name, 'default');
   await line.fails(['profile', 'use', 'broken'], 74);
   await line.succeeds(['profile', 'use', 'default']);
-  await line.succeeds(['profile', 'rm', 'broken']);
+  await line.succeeds(['profile', 'rm', '-f', 'broken']);
   assert.equal((await profiles()).length, 1);
 });
 
@@ -108,7 +112,7 @@ test('the last login may be removed: then nobody is logged in', async () => {
   );
   const options = { home };
   await line.succeeds(['login', line.server.url, token], options);
-  await line.succeeds(['profile', 'rm', 'default'], options);
+  await line.succeeds(['profile', 'rm', '-f', 'default'], options);
   assert.equal(await line.succeeds(['profile', 'ls'], options), '');
   assert.match(await line.fails(['whoami'], 77, options), /nobody has logged in yet/);
   const config = JSON.parse(await readFile(line.path('alone', 'config.json'), 'utf8'));

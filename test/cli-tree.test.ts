@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { hasTerminal, runOnTerminal } from './support/cli.ts';
+import { hasTerminal, runOnTerminal, spawnCli } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** What the command line says of whole trees, and how it brings back what they were. */
@@ -65,7 +67,10 @@ test('gdpfs restore brings back a file that was changed, and one that was remove
   const { code, stderr } = await line.run(['restore', '--at', seq, 'gdp://v/f']);
   assert.equal(code, 0, stderr);
   assert.match(stderr, /^gdpfs: restored 1 file, 3 B in [^:]+: 0 B sent, 3 B already there\b/);
+  const [, back = ''] =
+    /^gdpfs: and back again: gdpfs restore --at (\d+) gdp:\/\/v\/f$/m.exec(stderr) ?? [];
   assert.equal(await line.succeeds(['cat', 'gdp://v/f']), 'one');
+  await line.fails(['cat', '--at', back, 'gdp://v/f'], 66);
   const again = await line.run(['restore', '--at', seq, 'gdp://v/f']);
   assert.match(again.stderr, /^gdpfs: restored 0 files in [^:]+: 1 left as it was\n$/);
 });
@@ -121,6 +126,10 @@ test('gdpfs volume rm removes a volume, if somebody says yes, and another of its
   const unasked = await line.fails(['volume', 'rm', 'gdp://old'], 64);
   assert.match(unasked, /cannot remove volume "old": nobody can be asked, need --yes\n/);
   await line.fails(['volume', 'rm', '--yes', 'gdp://old/d'], 64);
+  assert.match(
+    await line.fails(['rm', '-r', 'gdp://old'], 64),
+    /hint: .*"gdpfs volume rm" removes a volume\n/,
+  );
   const full = await line.fails(['volume', 'rm', '--yes', 'gdp://old'], 73);
   assert.match(full, /cannot remove volume "old": it is not empty\n/);
   await line.succeeds(['rm', '-r', 'gdp://old/d']);
@@ -129,13 +138,32 @@ test('gdpfs volume rm removes a volume, if somebody says yes, and another of its
     const { screen } = await runOnTerminal(['volume', 'rm', 'gdp://old'], terminal);
     assert.match(screen, /remove volume old \(0 names, 0 B, \d+ records\) for good\? \[y\/N\] /);
   }
-  assert.match(
-    await line.succeeds(['volume', 'rm', '-y', 'gdp://old']),
-    /^removed gdp:\/\/old\/ \(/,
-  );
+  assert.match(await line.succeeds(['volume', 'rm', '-y', 'old']), /^removed gdp:\/\/old\/ \(/);
   await line.fails(['ls', 'gdp://old'], 66);
   await line.succeeds(['volume', 'create', 'old']);
   assert.equal(await line.succeeds(['ls', 'gdp://old']), '');
+});
+
+test('gdpfs put writes what comes on standard input, whole or not at all', async () => {
+  const input = 'x'.repeat(700_000);
+  const { code, stderr } = await line.run(['put', 'gdp://v/made/on/the/way'], { input });
+  assert.deepEqual([code, stderr.replace(/ in .*/s, '')], [0, 'gdpfs: wrote 1 file, 700 KB']);
+  assert.equal(await line.succeeds(['cat', 'gdp://v/made/on/the/way']), input);
+  const kept = ['put', '-n', 'gdp://v/made/on/the/way'];
+  assert.match(await line.fails(kept, 73, { input: 'y' }), /"made\/on\/the\/way"/);
+  const child = spawnCli(['put', 'gdp://v/stopped'], line.options);
+  const told = text(child.stderr);
+  const ended = once(child, 'close');
+  // More than the pipe takes: it has begun to read.
+  await new Promise((resolve) => child.stdin.write(Buffer.alloc(300_000), resolve));
+  child.kill('SIGINT');
+  assert.deepEqual([(await ended)[0], await told], [130, 'gdpfs: error: stopped before the end\n']);
+  await line.fails(['stat', 'gdp://v/stopped'], 66);
+});
+
+test('gdpfs ls without a path lists the volumes', async () => {
+  assert((await line.succeeds(['ls'])).split('\n').includes('gdp://v/'));
+  assert.match(await line.succeeds(['ls', '-l']), /^v +admin +admin /m);
 });
 
 test('gdpfs sync gives a directory that is there the mode and time of its source, in both directions', async () => {

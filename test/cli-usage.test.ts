@@ -57,8 +57,8 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['an unknown option', ['ls', '--sort', 'gdp://v'], /^gdpfs: error: unknown option '--sort'\n/],
   [
     'a missing argument',
-    ['ls'],
-    /^gdpfs: error: missing required argument 'path'\ngdpfs: hint: see "gdpfs ls --help"\n$/,
+    ['cat'],
+    /^gdpfs: error: missing required argument 'path'\ngdpfs: hint: see "gdpfs cat --help"\n$/,
   ],
   [
     'a missing argument of a subcommand',
@@ -84,6 +84,16 @@ const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [
     'a copy without a destination',
     ['cp', 'gdp://v/f'],
     /^gdpfs: error: cannot copy: need a source and a destination\n$/,
+  ],
+  [
+    'a bad name of a volume',
+    ['volume', 'create', 'Vision'],
+    /^gdpfs: error: cannot create volume "Vision": need 1 to 32 of a-z, 0-9 and -\n$/,
+  ],
+  [
+    'a path where a volume is meant',
+    ['volume', 'trust', 'gdp://v/x'],
+    /^gdpfs: error: cannot use "gdp:\/\/v\/x": need a volume, "gdp:\/\/VOLUME"\n$/,
   ],
   ['a copy that stays here', ['cp', 'a', 'b'], /^gdpfs: error: cannot copy between local paths/],
   [

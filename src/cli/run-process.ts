@@ -41,6 +41,8 @@ export async function runProcess(
   });
   const stderr = above(status, openOutput(process.stderr));
   const signal = interruptSignal();
+  // Whoever waits for what comes there would wait on.
+  signal.addEventListener('abort', () => process.stdin.destroy());
   const report = new Report(stderr, signal);
   endWhenNobodyReads(report);
   const exitCode = await runProgram(args, {

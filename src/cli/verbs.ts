@@ -22,7 +22,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./commands/profile.ts')).profileCommand,
   },
   ls: {
-    summary: 'list directories',
+    summary: 'list directories, or volumes',
     load: async () => (await import('./commands/ls.ts')).lsCommand,
   },
   cp: {
@@ -48,6 +48,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   cat: {
     summary: 'print files',
     load: async () => (await import('./commands/cat.ts')).catCommand,
+  },
+  put: {
+    summary: 'write standard input to a file',
+    load: async () => (await import('./commands/put.ts')).putCommand,
   },
   stat: {
     summary: 'show what is known of a file or directory',

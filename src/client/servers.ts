@@ -3,6 +3,7 @@ import { LIMITS } from '../base/limits.ts';
 import {
   formatApiPath,
   formatRemotePath,
+  isAlias,
   parseRemotePath,
   type RemotePath,
 } from '../format/path.ts';
@@ -185,6 +186,16 @@ export interface ServersOptions extends FlowOptions {
 /** The servers that this user has logged in to. Nothing is read or opened before a path needs it. */
 export function openServers({ profile, home, ...flow }: ServersOptions = {}): Servers {
   return new Servers(openHome(home ?? homeDirectory(process.env)), profile, flow);
+}
+
+/** A volume, which commands that are about volumes alone may call by its alias. Throws `usage`. */
+export function requireVolume(text: string): RemotePath {
+  const remote = requireRemote(isAlias(text) ? `gdp://${text}` : text);
+  if (remote.path === '') return remote;
+  throw new GdpfsError(
+    'usage',
+    `cannot use ${JSON.stringify(text)}: need a volume, "gdp://VOLUME"`,
+  );
 }
 
 /** Throws `usage` for a local path. */

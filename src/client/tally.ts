@@ -192,6 +192,13 @@ export class MovingFile {
     this.#tally.addBytes(-bytes);
   }
 
+  /** Takes back everything. */
+  discard(): void {
+    const bytes = this.#bytes;
+    this.#move(-bytes, -this.#bytesSent);
+    this.#tally.addBytes(-bytes);
+  }
+
   #move(bytes: number, bytesSent: number): void {
     const { moving } = this.#tally;
     this.#bytes += bytes;

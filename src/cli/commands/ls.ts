@@ -9,6 +9,7 @@ import { formatMode, formatTime } from '../format.ts';
 import { printable } from '../output.ts';
 import { addRecursiveOption } from '../recursive.ts';
 import { addAtOption } from '../moment.ts';
+import { writeVolumes } from '../volume-rows.ts';
 import { type RemoteFile, Servers } from '../../client/servers.ts';
 
 interface LsOptions extends GlobalOptions {
@@ -21,14 +22,20 @@ interface LsOptions extends GlobalOptions {
 
 export function lsCommand(context: Context): Command {
   const command = new Command('ls')
-    .description('List what is in directories, in the order of the names.')
-    .argument('<path...>', 'directories or files, gdp://VOLUME/PATH')
+    .description(
+      'List what is in directories, in the order of the names; without a path, the volumes that you may use.',
+    )
+    .argument('[path...]', 'directories or files, gdp://VOLUME/PATH')
     .option('-l, --long', 'with mode, author, size and time')
     .option('--prove', 'have it proven by what the writer of the volume has signed')
-    .option('--json', 'one JSON object (Entry of the API) for each line');
+    .option('--json', 'one JSON object (Entry of the API, or Volume) for each line');
   addAtOption(command, 'as it was');
   return addRecursiveOption(command, 'with everything below').action(async (paths: string[]) => {
     const options = command.optsWithGlobals<LsOptions>();
+    if (paths.length === 0) {
+      const form = options.json ? 'json' : options.long ? 'long' : 'short';
+      return await writeVolumes(context, options.profile, form);
+    }
     await using servers = new Servers(context.home, options.profile, { prove: options.prove });
     let listed = 0;
     await forEachReported(context, paths, async (text) => {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { makeDirectory } from '../../client/files.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
@@ -22,9 +23,18 @@ export function mkdirCommand(context: Context): Command {
       await using servers = new Servers(context.home, profile);
       await forEachReported(context, paths, async (path) => {
         const { session, apiPath, text } = await servers.locateText(path);
-        const entry = await makeDirectory(session, apiPath, { parents, signal: context.signal });
+        const { signal } = context;
+        const entry = await makeDirectory(session, apiPath, { parents, signal }).catch(
+          needsParents,
+        );
         if (json) await context.stdout.write(`${JSON.stringify(entry)}\n`);
         else if (verbose) await context.stdout.write(`made ${text}\n`);
       });
     });
+}
+
+/** Nothing else can be missing. */
+function needsParents(error: unknown): never {
+  if (!isGdpfsError(error, 'not_found') || error.hint !== undefined) throw error;
+  throw new GdpfsError(error.code, error.message, { hint: 'use -p to make missing parents, too' });
 }

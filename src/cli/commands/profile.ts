@@ -1,6 +1,7 @@
 import { Command } from 'commander';
+import { GdpfsError } from '../../base/errors.ts';
 import { validityOf } from '../../client/credentials.ts';
-import type { Profile } from '../../client/home.ts';
+import type { Profile, ProfileSummary } from '../../client/home.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatTime } from '../format.ts';
@@ -88,12 +89,21 @@ function removeCommand(context: Context): Command {
     .option('-f, --force', 'without asking')
     .action(async (name: string, { force }: ProfileOptions) => {
       const known = (await context.home.profiles()).find((one) => one.name === name);
-      if (known !== undefined && !force && context.isInteractive) {
-        const question = `remove the login of ${known.principal} at ${known.url}, with its key?`;
-        if (!(await context.confirm(question))) return;
-      }
+      if (known !== undefined && !force && !(await isConfirmed(context, known))) return;
       await context.home.removeProfile(name);
     });
+}
+
+/** Throws `usage` where nobody can answer. */
+async function isConfirmed(context: Context, known: ProfileSummary): Promise<boolean> {
+  const { name, principal, url } = known;
+  if (!context.isInteractive) {
+    throw new GdpfsError(
+      'usage',
+      `cannot remove profile "${name}": nobody can be asked, need --force`,
+    );
+  }
+  return await context.confirm(`remove the login of ${principal} at ${url}, with its key?`);
 }
 
 function jsonOf(profile: Profile, current: boolean): ProfileJson {

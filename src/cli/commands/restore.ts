@@ -2,12 +2,14 @@ import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
 import { restore } from '../../client/restore.ts';
 import { requireRemote, Servers } from '../../client/servers.ts';
+import type { TransferResult } from '../../client/tally.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { addAtOption } from '../moment.ts';
 import { type OutputOptions, withTransferReport } from '../transfer-report.ts';
 
 interface RestoreOptions extends GlobalOptions, OutputOptions {
   readonly at?: string;
+  readonly force?: boolean;
 }
 
 export function restoreCommand(context: Context): Command {
@@ -16,28 +18,46 @@ export function restoreCommand(context: Context): Command {
       'Make files and directories what they were: those that were changed, and those that were removed. A ' +
         'directory gets back what it had then, and loses what came later; no bytes move, and the history keeps what is now.',
     )
+    .usage('--at <moment> [options] <path...>')
     .argument('<path...>', 'gdp://VOLUME/PATH')
+    .option('-f, --force', 'without asking, on a terminal, whether that is meant')
     .option('-v, --verbose', 'name each thing that was done')
     .option('-q, --quiet', 'no summary')
     .option('--json', 'say what happens as NDJSON; the last line is the summary');
   return addAtOption(command, 'what they were').action(async (paths: string[]) => {
-    const { at, profile, ...output } = command.optsWithGlobals<RestoreOptions>();
-    if (at === undefined) throw momentMissing(paths);
-    const places = paths.map(requireRemote);
-    const names = {
-      verb: 'restore',
-      done: 'restored',
-      sources: paths,
-      destination: paths[0] ?? '',
-    };
-    await withTransferReport(context, { ...output, ...names }, async (tally) => {
-      await using servers = new Servers(context.home, profile);
-      for (const remote of places) {
-        const place = await servers.endpoint(remote);
-        await restore({ place, at, tally, signal: context.signal });
-      }
-    });
+    await restoreAll(context, paths, command.optsWithGlobals<RestoreOptions>());
   });
+}
+
+async function restoreAll(
+  context: Context,
+  paths: readonly string[],
+  { at, profile, force, ...output }: RestoreOptions,
+): Promise<void> {
+  if (at === undefined) throw momentMissing(paths);
+  const places = paths.map((text) => ({ text, remote: requireRemote(text) }));
+  const isAsked = context.isInteractive && force !== true;
+  const names = { verb: 'restore', done: 'restored', sources: paths, destination: paths[0] ?? '' };
+  const ways: string[] = [];
+  const result = await withTransferReport(context, { ...output, ...names }, async (tally) => {
+    await using servers = new Servers(context.home, profile);
+    for (const { text, remote } of places) {
+      const { session, trusted } = await servers.locate(remote);
+      if (isAsked && !(await context.confirm(`make ${text} what it was?`))) {
+        tally.skip();
+        continue;
+      }
+      const place = { kind: 'remote', session, remote } as const;
+      await restore({ place, at, tally, signal: context.signal });
+      ways.push(`gdpfs restore --at ${trusted.checkpoint.count - 1} ${text}`);
+    }
+  });
+  if (output.quiet === true || output.json === true || !hasChanged(result)) return;
+  for (const way of ways) await context.report.note(`and back again: ${way}`);
+}
+
+function hasChanged({ files, directories, links, removed }: TransferResult): boolean {
+  return files + directories + links + removed > 0;
 }
 
 function momentMissing([path = 'gdp://VOLUME/PATH']: readonly string[]): GdpfsError {

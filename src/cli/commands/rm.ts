@@ -16,7 +16,7 @@ interface RmOptions extends GlobalOptions {
 export function rmCommand(context: Context): Command {
   const command = new Command('rm')
     .description(
-      'Remove files, and with -r directories. History keeps what they were: "gdpfs cp --at" brings it back.',
+      'Remove files, and with -r directories. History keeps what they were: "gdpfs restore" brings it back.',
     )
     .argument('<path...>', 'gdp://VOLUME/PATH')
     .option('-f, --force', 'no error if there is nothing to remove')
@@ -34,9 +34,14 @@ export function rmCommand(context: Context): Command {
 
 async function removeOne(
   context: Context,
-  { session, apiPath, text }: RemoteFile,
+  { session, apiPath, text, remote }: RemoteFile,
   { recursive, force, verbose, json }: RmOptions,
 ): Promise<void> {
+  if (remote.path === '') {
+    throw new GdpfsError('usage', `cannot remove "${text}": it is a volume`, {
+      hint: 'name what is in it; "gdpfs volume rm" removes a volume',
+    });
+  }
   // Without -r a directory is refused, also an empty one.
   const how = recursive ? { recursive } : { only: 'file' as const };
   try {

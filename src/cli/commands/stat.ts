@@ -48,7 +48,7 @@ function describe(entry: Entry, path: string): string {
     ['root', entry.root],
   ];
   return rows
-    .filter(([, value]) => value !== undefined)
+    .filter(([, value]) => value !== undefined && value !== '')
     .map(([name, value]) => `${`${name}:`.padEnd(10)}${value}\n`)
     .join('');
 }

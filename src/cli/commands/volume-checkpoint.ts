@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { utf8Decode } from '../../base/bytes.ts';
-import { Servers } from '../../client/servers.ts';
+import { requireVolume, Servers } from '../../client/servers.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 
 interface CheckpointOptions extends GlobalOptions {
@@ -13,12 +13,12 @@ export function volumeCheckpointCommand(context: Context): Command {
     .description(
       "Print the volume's newest checkpoint, a signed note, once it is verified and held to what was seen before.",
     )
-    .argument('<volume>', 'gdp://VOLUME')
+    .argument('<volume>', 'gdp://VOLUME, or its alias')
     .option('--json', 'as a JSON object: volume, records, epoch, timeMs, note')
     .action(async (text: string, _: object, command: Command) => {
       const { profile, json } = command.optsWithGlobals<CheckpointOptions>();
       await using servers = new Servers(context.home, profile);
-      const { trusted } = await servers.locateText(text);
+      const { trusted } = await servers.locate(requireVolume(text));
       const note = utf8Decode(trusted.note);
       const { count: records, epoch, timeMs } = trusted.checkpoint;
       const fields = { volume: trusted.name, records, epoch, timeMs, note };

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { exportKey, importKey, type KeyRole } from '../../client/custody/volume-keys.ts';
-import { type RemoteFile, Servers } from '../../client/servers.ts';
+import { type RemoteFile, requireVolume, Servers } from '../../client/servers.ts';
 import type { TrustedVolume } from '../../client/trust/volume-trust.ts';
 import { rotateKey } from '../../client/volumes.ts';
 import type { KeyRotation } from '../../wire/generated/api.ts';
@@ -34,7 +34,7 @@ function rotateCommand(context: Context): Command {
         "server does, or, with custody client, this machine, which must have the owner's key (for --owner " +
         "the writer's, too). From then on nothing that the old key signs counts. The volume keeps its name.",
     )
-    .argument('<volume>', 'gdp://VOLUME')
+    .argument('<volume>', 'gdp://VOLUME, or its alias')
     .option(
       '--owner',
       `replace the owner's key, up to ${LIMITS.ownerRotationsMax} times; the writer key stays`,
@@ -44,7 +44,7 @@ function rotateCommand(context: Context): Command {
       const { profile, owner, json } = command.optsWithGlobals<KeyOptions>();
       const role = roleOf(owner);
       await using servers = new Servers(context.home, profile);
-      const file = await servers.locateText(text);
+      const file = await servers.locate(requireVolume(text));
       const { session, trusted } = file;
       const { signal } = context;
       const done =
@@ -76,7 +76,7 @@ function exportCommand(context: Context): Command {
         'file that only you can read. Who has the file can sign changes, or name who may: bring it to the ' +
         'other machine over a safe way, import it there and remove it.',
     )
-    .argument('<volume>', 'gdp://VOLUME')
+    .argument('<volume>', 'gdp://VOLUME, or its alias')
     .argument('<file>', 'must not exist')
     .option('--owner', "the owner's key")
     .option('--json', 'as a JSON object: volume, role, file')
@@ -105,7 +105,7 @@ function importCommand(context: Context): Command {
       "Take the writer key, or with --owner the owner's key, of a volume with custody client from a " +
         'file, if it is that of the volume as it is now.',
     )
-    .argument('<volume>', 'gdp://VOLUME')
+    .argument('<volume>', 'gdp://VOLUME, or its alias')
     .argument('<file>', 'made by "gdpfs volume key export"')
     .option('--owner', "the owner's key")
     .option('--json', 'as a JSON object: volume, role, file')
@@ -141,7 +141,7 @@ async function locateOwn(
   profile: string | undefined,
 ): Promise<TrustedVolume> {
   await using servers = new Servers(home, profile);
-  const { trusted } = await servers.locateText(text);
+  const { trusted } = await servers.locate(requireVolume(text));
   if (trusted.custody === 'client') return trusted;
   throw new GdpfsError('usage', `cannot use key of ${text}: the server has it, and signs`);
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
-import { Servers } from '../../client/servers.ts';
+import { requireVolume, Servers } from '../../client/servers.ts';
 import { getVolume, removeVolume } from '../../client/volumes.ts';
 import type { Volume } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
@@ -19,7 +19,7 @@ export function volumeRmCommand(context: Context): Command {
       'Remove a volume, with its history, for good (for admins). What is in it must be removed before, unless forced. Those ' +
         'who have used it refuse another volume of its name until they say "gdpfs volume trust --reset".',
     )
-    .argument('<volume>', 'gdp://VOLUME')
+    .argument('<volume>', 'gdp://VOLUME, or its alias')
     .option('--force', 'also if it is not empty')
     .option('-y, --yes', 'without asking')
     .option('--json', 'as a JSON object (RemovedVolume of the API)')
@@ -32,12 +32,7 @@ async function removeOne(context: Context, text: string, options: RemoveOptions)
   const { home, signal, stdout } = context;
   const { profile: global, force, yes, json } = options;
   await using servers = new Servers(home, global);
-  const { session, remote, trusted } = await servers.locateText(text);
-  if (remote.path !== '') {
-    throw new GdpfsError('usage', `cannot remove ${JSON.stringify(text)}: it is no volume`, {
-      hint: 'use "gdpfs rm -r" for what is in one',
-    });
-  }
+  const { session, remote, trusted } = await servers.locate(requireVolume(text));
   if (yes !== true) {
     const volume = await getVolume(session, trusted.name, { signal });
     if (!(await isConfirmed(context, volume))) return;

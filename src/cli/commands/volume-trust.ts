@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../format/checkpoint.ts';
 import { isAlias } from '../../format/path.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatTime } from '../format.ts';
-import { requireRemote } from '../../client/servers.ts';
+import { requireVolume } from '../../client/servers.ts';
 
 interface TrustOptions extends GlobalOptions {
   readonly reset?: boolean;
@@ -18,7 +18,7 @@ export function volumeTrustCommand(context: Context): Command {
       'Show the newest checkpoint that was seen of a volume, to which every command holds the server. ' +
         'With --reset it is forgotten, and what the alias stands for too: the next command takes what the server shows.',
     )
-    .argument('<volume>', 'gdp://VOLUME')
+    .argument('<volume>', 'gdp://VOLUME, or its alias')
     .option('--reset', 'forget it')
     .option('--json', 'as a JSON object')
     .action(async (text: string, _: object, command: Command) => {
@@ -29,7 +29,7 @@ export function volumeTrustCommand(context: Context): Command {
 /** Asks no server: what it would say is what may be in doubt. */
 async function trust(context: Context, text: string, options: TrustOptions): Promise<void> {
   const { home, stdout } = context;
-  const remote = requireRemote(text);
+  const remote = requireVolume(text);
   const reference = remote.volume;
   const profile = await home.profile(remote.profile ?? options.profile);
   const name = isAlias(reference) ? ownName(profile.volumes, reference) : reference;

@@ -1,8 +1,11 @@
 import { Command, Option } from 'commander';
-import { createVolume, listVolumes } from '../../client/volumes.ts';
-import type { CreateVolume, Volume } from '../../wire/generated/api.ts';
+import { GdpfsError } from '../../base/errors.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { createVolume } from '../../client/volumes.ts';
+import type { CreateVolume } from '../../wire/generated/api.ts';
+import { isAlias } from '../../format/path.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { formatSize, formatTime } from '../format.ts';
+import { writeVolumes } from '../volume-rows.ts';
 import { Servers } from '../../client/servers.ts';
 import { volumeCheckpointCommand } from './volume-checkpoint.ts';
 import { volumeKeyCommand } from './volume-key.ts';
@@ -32,7 +35,7 @@ function createCommand(context: Context): Command {
   return new Command('create')
     .summary('create a volume')
     .description('Create a volume; it is then gdp://ALIAS/.')
-    .argument('<alias>', '1 to 32 of a-z, 0-9 and -')
+    .argument('<alias>', ALIAS_NEED, parseAlias)
     .addOption(new Option('--chunking <mode>', 'how files are cut').choices(['fixed', 'cdc']))
     .addOption(
       new Option('--custody <who>', 'who signs changes: the server, or who has the key').choices([
@@ -71,6 +74,14 @@ function createCommand(context: Context): Command {
     });
 }
 
+const ALIAS_NEED = `1 to ${LIMITS.aliasLengthMax} of a-z, 0-9 and -`;
+
+/** Throws `usage`. */
+function parseAlias(text: string): string {
+  if (isAlias(text)) return text;
+  throw new GdpfsError('usage', `cannot create volume ${JSON.stringify(text)}: need ${ALIAS_NEED}`);
+}
+
 function listCommand(context: Context): Command {
   return new Command('ls')
     .summary('list the volumes that you may use')
@@ -80,22 +91,6 @@ function listCommand(context: Context): Command {
     .option('--json', 'one JSON object (Volume of the API) for each line')
     .action(async (_: object, command: Command) => {
       const { profile, json } = command.optsWithGlobals<ListOptions>();
-      await using servers = new Servers(context.home, profile);
-      const volumes = await listVolumes(await servers.session(), { signal: context.signal });
-      const lines = volumes.map((volume) => (json ? JSON.stringify(volume) : describe(volume)));
-      await context.stdout.write(lines.map((line) => `${line}\n`).join(''));
+      await writeVolumes(context, profile, json ? 'json' : 'long');
     });
-}
-
-function describe({ alias, owner, access, usage, quota, createdMs, name }: Volume): string {
-  const held = usage === undefined ? '?' : formatSize(usage.bytes);
-  const size = quota?.bytes ? `${held} of ${formatSize(quota.bytes)}` : held;
-  return [
-    alias.padEnd(16),
-    owner.padEnd(8),
-    access.padEnd(7),
-    size.padEnd(20),
-    formatTime(createdMs),
-    name,
-  ].join('  ');
 }
