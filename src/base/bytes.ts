@@ -28,6 +28,24 @@ export function newBytes(length: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/**
+ * Views of the start of some memory that is used again and again, one for each length: making a view costs as
+ * much as the short copy, or the hash, that it is made for.
+ */
+export class StartViews {
+  readonly #bytes: Uint8Array;
+  readonly #views: (Uint8Array | undefined)[] = [];
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** The first `length` bytes, of which there must be as many. */
+  of(length: number): Uint8Array {
+    return (this.#views[length] ??= this.#bytes.subarray(0, length));
+  }
+}
+
 export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
   return textEncoder.encode(text);
 }

@@ -47,8 +47,8 @@ export class ByteReader {
 
   /** A view, not a copy. */
   bytes(length: number): Uint8Array {
-    const start = this.#advance(length);
-    return this.#bytes.subarray(start, start + length);
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer, byteOffset + this.#advance(length), length);
   }
 
   /** uint32 length, then the bytes; at most `max`. */

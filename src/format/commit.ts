@@ -52,6 +52,13 @@ export interface PartPlace {
   readonly length: number;
 }
 
+/** Of a list, or of what has any length. */
+const LENGTH_BYTES = 4;
+/** Volume, epoch, sequence number, and the checkpoint before. */
+const HEAD_BYTES = 2 * DIGEST_BYTES + 16;
+/** Name of the log and sequence number. */
+const PART_HEAD_BYTES = DIGEST_BYTES + 8;
+
 /** All but the checkpoint, which is signed last: `encodeCommit(head, checkpoint)` joins them. */
 export type CommitHead = Omit<Commit, 'checkpoint'>;
 
@@ -59,7 +66,7 @@ export function encodeCommit(
   head: CommitHead,
   checkpoint: Uint8Array,
 ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly places: readonly PartPlace[] } {
-  const writer = new ByteWriter(4096);
+  const writer = new ByteWriter(sizeOf(head) + LENGTH_BYTES + checkpoint.length);
   writer.bytes(head.volume).uint64(head.epoch).uint64(head.firstSeq).bytes(head.previous);
   writeRecords(writer, head.records);
   const places: PartPlace[] = [];
@@ -72,6 +79,19 @@ export function encodeCommit(
   }
   writer.sizedBytes(checkpoint);
   return { bytes: writer.finish(), places };
+}
+
+/** Bytes of the head, encoded: memory that grows is copied, and a commit may be long. */
+function sizeOf({ records, parts }: CommitHead): number {
+  let bytes = HEAD_BYTES + sizeOfRecords(records) + LENGTH_BYTES;
+  for (const part of parts) bytes += PART_HEAD_BYTES + sizeOfRecords(part.records);
+  return bytes;
+}
+
+function sizeOfRecords(records: readonly Uint8Array[]): number {
+  let bytes = LENGTH_BYTES * (1 + records.length);
+  for (const { length } of records) bytes += length;
+  return bytes;
 }
 
 /** Throws `corrupt` on anything but the whole of one encoded commit. Records are views. */

@@ -1,4 +1,4 @@
-import { bytesEqual, concatBytes, EMPTY_BYTES } from '../base/bytes.ts';
+import { bytesEqual, concatBytes, EMPTY_BYTES, StartViews } from '../base/bytes.ts';
 import { DIGEST_BYTES, sha256 } from '../base/digest.ts';
 import { assert } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -17,13 +17,14 @@ export const EMPTY_ROOT: Uint8Array = sha256(EMPTY_BYTES);
 // One scratch buffer for all nodes and most leaves: hashing is synchronous.
 const leafInput = new Uint8Array(1024);
 leafInput[0] = LEAF_PREFIX;
+const leafInputs = new StartViews(leafInput);
 
 /** MTH({record}). */
 export function leafHash(record: Uint8Array): Uint8Array {
   const length = 1 + record.length;
   if (length > leafInput.length) return sha256(concatBytes([Uint8Array.of(LEAF_PREFIX), record]));
   leafInput.set(record, 1);
-  return sha256(leafInput.subarray(0, length));
+  return sha256(leafInputs.of(length));
 }
 
 const nodeInput = new Uint8Array(1 + 2 * DIGEST_BYTES);

@@ -97,13 +97,14 @@ function encodeDentry(dentry: DentryInit): Uint8Array<ArrayBuffer> | undefined {
 function finish(field: number): Uint8Array<ArrayBuffer> {
   const end = position;
   const length = end - HEADER_ROOM;
-  position = 0;
+  // The tag, and seven bits of the length in each byte.
+  let start = HEADER_ROOM - 2;
+  for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 0x80)) start -= 1;
+  position = start;
   tag(field, WIRE.bytes);
   varint(length);
-  const headerLength = position;
-  const record = newBytes(headerLength + length);
-  record.set(scratch.subarray(0, headerLength));
-  record.set(scratch.subarray(HEADER_ROOM, end), headerLength);
+  const record = newBytes(end - start);
+  record.set(scratch.subarray(start, end));
   return record;
 }
 

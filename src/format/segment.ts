@@ -1,4 +1,5 @@
 import { bytesEqual, newBytes, utf8Encode } from '../base/bytes.ts';
+import { crc32Short } from '../base/crc-short.ts';
 import { crc32, DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -147,7 +148,7 @@ export function writeFrameHeader(
   end = putUint32(target, end, offset);
   end = putUint32(target, end, length);
   end = putUint32(target, end, checksum);
-  putUint32(target, end, crc32(target.subarray(0, end), idChecksum));
+  putUint32(target, end, crc32Short(target, end, idChecksum));
 }
 
 /** The low 32 bits of `value`. There is one header for each small file: a DataView would cost more than all else. */

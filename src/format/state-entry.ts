@@ -1,4 +1,4 @@
-import { asBuffer, newBytes, utf8Decode } from '../base/bytes.ts';
+import { asBuffer, newBytes, StartViews, utf8Decode } from '../base/bytes.ts';
 import { DIGEST_BYTES, sha256 } from '../base/digest.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -77,13 +77,17 @@ export function hashStateEntry(encoded: Uint8Array): Uint8Array {
 
 /** Three texts, each as long as a record allows, and what is between them. */
 let scratch: Buffer = Buffer.allocUnsafe(4096);
+let encodings = new StartViews(scratch);
 
 /** A view of the scratch buffer, with the prefix byte of a leaf. */
 function encode(entry: StateEntry): Uint8Array {
   const { parent, name, node, seq, kind, mode, mtimeUs, author, size, file, target } = entry;
   const texts = name.length + author.length + (target?.length ?? 0);
   // A UTF-16 unit takes at most three bytes.
-  if (scratch.length < 512 + 3 * texts) scratch = Buffer.allocUnsafe(512 + 3 * texts);
+  if (scratch.length < 512 + 3 * texts) {
+    scratch = Buffer.allocUnsafe(512 + 3 * texts);
+    encodings = new StartViews(scratch);
+  }
   let end = 1;
   scratch[0] = LEAF_PREFIX;
   end = writeInt64(scratch, end, parent);
@@ -105,7 +109,7 @@ function encode(entry: StateEntry): Uint8Array {
   } else if (kind === NodeKind.SYMLINK) {
     end = writeText(end, target ?? '');
   }
-  return scratch.subarray(0, end);
+  return encodings.of(end);
 }
 
 function writeText(offset: number, text: string): number {

@@ -6,7 +6,7 @@ import { parseLinkTarget } from '../format/dentry.ts';
 import { checkExtent, extentFault, extentOf, joinPath } from '../format/path.ts';
 import { isBelow, isInTree, ROOT_NODE } from '../format/tree-fold.ts';
 import type { EntryRow } from './entry-table.ts';
-import { checkPrecondition, type Planner, sameContent } from './planner.ts';
+import { checkPrecondition, type PlacedFields, type Planner, sameContent } from './planner.ts';
 import type { PreparedFile } from './prepare.ts';
 import {
   listRecursive,
@@ -115,10 +115,9 @@ function planPut(planner: Planner, change: Kind<'put'>): void {
   // A file keeps its node and its mode when its content is replaced; anything else is replaced.
   const old = row?.kind === NodeKind.FILE ? row : undefined;
   const mode = change.mode ?? old?.mode;
-  pinFile(planner, prepared, {
-    ...planner.newNode(place, 'file', mode === undefined ? change : { ...change, mode }),
-    ...(old === undefined ? {} : { node: old.node }),
-  });
+  const { mtimeUs = planner.context.nowUs } = change;
+  const attributes = mode === undefined ? { mtimeUs } : { mode, mtimeUs };
+  pinFile(planner, prepared, { ...planner.newNode(place, 'file', attributes), node: old?.node });
   planner.grow({ bytes: prepared.size, entries: 1 }, planner.usageOf(row));
 }
 
@@ -129,7 +128,8 @@ function planExtend(planner: Planner, change: Kind<'extend'>): void {
   checkPrecondition(path, row, change.precondition);
   planner.useChunks(prepared);
   const mtimeUs = change.mtimeUs ?? planner.context.nowUs;
-  pinFile(planner, prepared, planner.sameNode(row, { ...change, mtimeUs }));
+  const fields = planner.sameNode(row, { ...change, mtimeUs });
+  pinFile(planner, prepared, { ...fields, node: row.node });
   planner.grow({ bytes: prepared.size, entries: 1 }, planner.usageOf(row));
 }
 
@@ -137,19 +137,15 @@ function planExtend(planner: Planner, change: Kind<'extend'>): void {
 function pinFile(
   planner: Planner,
   file: PreparedFile,
-  fields: Parameters<Planner['append']>[0],
+  fields: PlacedFields & { readonly node: number | undefined },
 ): void {
   const { transaction, volume } = planner.context;
   transaction.appendPart(volume, file, file.isOwn);
-  planner.append({
-    ...fields,
-    kind: NodeKind.FILE,
-    log: file.log,
-    logCount: file.logCount,
-    size: file.size,
-    root: file.root,
-    content: file.content,
-  });
+  const { parent, name, node, mode, mtimeUs, author } = fields;
+  const { log, logCount, size, root, content } = file;
+  const attributes = { mode, mtimeUs, author };
+  const pin = { kind: NodeKind.FILE, log, logCount, size, root, content };
+  planner.append({ parent, name, node, ...attributes, ...pin });
 }
 
 /** A place for something that is not a directory: throws `is_a_directory` if one stands there. */

@@ -33,6 +33,15 @@ export interface PlannerContext {
   readonly nowUs: number;
 }
 
+/** Fields of a dentry that says where a node is and who made it what it is. */
+export interface PlacedFields {
+  readonly parent: number;
+  readonly name: string;
+  readonly mode: number;
+  readonly mtimeUs: number;
+  readonly author: string;
+}
+
 /**
  * Turns changes into dentries, each checked against the pending state, as POSIX would decide. One
  * planner serves one change; everything it appends is part of one atomic commit.
@@ -137,7 +146,7 @@ export class Planner {
     place: { readonly parent: number; readonly name: string },
     kind: keyof typeof MODE_DEFAULT = 'directory',
     attributes: Attributes = {},
-  ): DentryInit {
+  ): PlacedFields {
     return {
       parent: place.parent,
       name: place.name,
@@ -148,7 +157,7 @@ export class Planner {
   }
 
   /** Fields of a dentry that says of a node what `row` says, with `author` as its author. */
-  sameNode(row: EntryRow, attributes: Attributes = {}): DentryInit {
+  sameNode(row: EntryRow, attributes: Attributes = {}): DentryInit & PlacedFields {
     return {
       ...sameContent(row),
       parent: row.parent,

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asBuffer, utf8Encode } from '../base/bytes.ts';
 import { crc32Combine } from '../base/crc-combine.ts';
+import { crc32Short } from '../base/crc-short.ts';
 import type { Clock } from '../base/clock.ts';
 import { crc32, formatDigest } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
@@ -197,7 +198,7 @@ export class LogEngine {
     const volumeChecksum = crc32(volume);
     const frames = chunks.map(({ digest, data, checksum = crc32(data) }) => {
       const payload = [volume, digest, data];
-      const head = crc32(digest, volumeChecksum);
+      const head = crc32Short(digest, digest.length, volumeChecksum);
       const whole = crc32Combine(head, checksum, data.length);
       return { kind: FRAME_KIND.chunk, volume, digest, payload, checksum: whole };
     });

@@ -72,7 +72,7 @@ function changesOf(
   const logs = new BulkLogs(folded.logs);
   for (const head of decodeHeads(folded.heads)) {
     const { kind, path, mode, mtimeUs } = head;
-    const common = { path: joinPath(target.path, path), parents: true, mode, mtimeUs };
+    const common = { path: joinPath(target.path, path), parents: true, mode, mtimeUs } as const;
     if (kind === 'directory') changes.push({ kind: 'mkdir', ...common });
     else if (kind === 'symlink') changes.push({ kind: 'symlink', ...common, target: head.target });
     else {
