@@ -34,6 +34,7 @@ function work(request: WriteRequest): Outcomes {
     case 'steps': {
       const rows = decodeListing(request.rows);
       batches.set(request.batch, rows);
+      tree.partsIn = request.partsIn;
       return outcomesOf(rows, (row, index) => take(tree, row, request.steps[index], unsafeLinks));
     }
     case 'files':

@@ -10,6 +10,7 @@ import { contentRoot } from '../format/content.ts';
 import { decodeEntryPack, type PackEntry } from '../wire/entry-pack.ts';
 import { LocalReader } from './local-reader.ts';
 import { WAY } from './local-requests.ts';
+import { partPath } from './part-names.ts';
 import type { TreeEntry, TreeItem } from './sync/action.ts';
 
 function newTree(context: TestContext, files: Readonly<Record<string, string>>): string {
@@ -145,4 +146,23 @@ test('LocalReader says of a root that is no directory that it cannot be read', a
   const root = newTree(context, { file: '' });
   await using reader = new LocalReader({ root: join(root, 'file'), rules: [], packsAhead: true });
   await assert.rejects(itemsOf(reader), isGdpfsError);
+});
+
+test('LocalReader knows where unfinished downloads have left something, unless it is in many places', async (context) => {
+  const root = newTree(context, { file: '' });
+  const places = LIMITS.partDirectoriesMax + 1;
+  for (let index = 0; index < places; index += 1) mkdirSync(join(root, String(index)));
+  const leave = (index: number): void => {
+    writeFileSync(partPath(join(root, String(index), 'file'), 'sha256:00'), '');
+  };
+  await using reader = new LocalReader({ root, rules: [] });
+  assert.equal(reader.partsIn, undefined);
+  await itemsOf(reader);
+  assert.deepEqual(reader.partsIn, new Set());
+  leave(3);
+  await itemsOf(reader);
+  assert.deepEqual(reader.partsIn, new Set(['3']));
+  for (let index = 0; index < places; index += 1) leave(index);
+  await itemsOf(reader);
+  assert.equal(reader.partsIn, undefined);
 });

@@ -42,6 +42,7 @@ export class LocalReader implements AsyncDisposable {
   readonly #memory: ArrayBufferLike[] = [];
   /** Packing a part took long. */
   #isSlow = false;
+  #partsIn: Set<string> | undefined;
   /** What is listed is packed at once. */
   #packsAhead: boolean;
   readonly #ahead = new PartsAhead();
@@ -56,7 +57,16 @@ export class LocalReader implements AsyncDisposable {
    * read.
    */
   list(): TreePages {
+    this.#partsIn = new Set();
     return pagesFrom((isFirst) => this.#listPage(isFirst));
+  }
+
+  /**
+   * Directories, relative, in which unfinished downloads have left something, of those whose content was
+   * listed. Undefined without a listing, and if there are many.
+   */
+  get partsIn(): ReadonlySet<string> | undefined {
+    return this.#partsIn;
   }
 
   /** Reads and hashes the small files of `entries`. A file's content root is what it may have. */
@@ -87,7 +97,9 @@ export class LocalReader implements AsyncDisposable {
     const answer = await (packs && !isFirst
       ? this.#askTimed(thread, request)
       : thread.worker.ask(request));
-    const { isLast, packed, ...page } = answerOf('list', answer);
+    const { isLast, packed, partsIn, ...page } = answerOf('list', answer);
+    for (const directory of partsIn) this.#partsIn?.add(directory);
+    if ((this.#partsIn?.size ?? 0) > LIMITS.partDirectoriesMax) this.#partsIn = undefined;
     const items = itemsOf(page);
     if (packs) this.#packsAhead = this.#ahead.add(items, packed) && !this.#isSlow;
     return { items, isLast };

@@ -41,6 +41,8 @@ export interface ListedPage {
   readonly rows: Uint8Array<ArrayBuffer>;
   /** Each before the row with this index. */
   readonly faults: readonly (RowFault & { readonly relative: string })[];
+  /** Directories, relative, in which unfinished downloads have left something; the walk has just come to them. */
+  readonly partsIn: readonly string[];
   readonly isLast: boolean;
   /** A part that ends in the page, and that nobody has asked for yet. */
   readonly packed: PackedAhead | undefined;

@@ -167,6 +167,20 @@ test('LocalTree removes what earlier downloads of a file, or of small files, lef
   );
 });
 
+test('LocalTree looks for leftovers only where somebody has seen them, if it is told', (context) => {
+  const { root } = newRoot(context);
+  for (const name of ['', 'd', 'e']) {
+    mkdirSync(join(root, name), { recursive: true });
+    writeFileSync(privatePartPath(join(root, name, 'file')), 'part');
+  }
+  const tree = new LocalTree(root);
+  tree.partsIn = new Set(['', 'd']);
+  for (const name of ['file', 'd/file', 'e/file']) tree.writeFile(name, DATA, ATTRIBUTES);
+  assert.deepEqual(readdirSync(root), ['d', 'e', 'file']);
+  assert.deepEqual(readdirSync(join(root, 'd')), ['file']);
+  assert.equal(readdirSync(join(root, 'e')).length, 2);
+});
+
 test('LocalTree lets no name take the place of another that may be the same', (context) => {
   const { root } = newRoot(context);
   const tree = new LocalTree(root, () => true);

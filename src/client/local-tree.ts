@@ -49,6 +49,7 @@ const NO_PARTS: ReadonlyMap<string, ReadonlySet<string>> = new Map();
 
 /** A real directory below the root, until it is finished. */
 interface KnownDirectory {
+  readonly relative: string;
   readonly path: string;
   /** Path of the part that a small file, or a link, has before it gets its name. */
   readonly part: string;
@@ -73,6 +74,11 @@ export class LocalTree {
   readonly #root: string;
   readonly #folds: boolean;
   readonly #directories = new Map<string, KnownDirectory>();
+  /**
+   * Directories, relative, that have leftovers, of those that were there and come next; undefined if each
+   * must be looked at.
+   */
+  partsIn: ReadonlySet<string> | undefined;
 
   /** `root` exists. `folds` says whether its file system takes some different names for one. */
   constructor(root: string, folds: (root: string) => boolean = foldsNames) {
@@ -224,6 +230,7 @@ export class LocalTree {
   #know(relative: string, before: LocalAttributes | undefined): KnownDirectory {
     const path = relative === '' ? this.#root : `${this.#root}/${relative}`;
     const known: KnownDirectory = {
+      relative,
       path,
       part: privatePartPath(`${path}/${SMALL}`),
       names: new LocalNames(path, { folds: this.#folds }),
@@ -236,11 +243,12 @@ export class LocalTree {
 
   /** Something is about to be written in the directory. */
   #touch(directory: KnownDirectory): void {
-    const { path, before, leftovers } = directory;
+    const { relative, path, before, leftovers } = directory;
     if (before === undefined || leftovers !== undefined) return;
     // The root is the user's own: whether it may be written in is not decided here.
     if (path !== this.#root) openForOwner(path, before);
-    directory.leftovers = partsIn(path);
+    const isClean = this.partsIn?.has(relative) === false;
+    directory.leftovers = isClean ? NO_PARTS : partsOf(path);
     removeParts(directory, SMALL);
   }
 
@@ -285,7 +293,7 @@ function openForOwner(path: string, { mode }: LocalAttributes): void {
   }
 }
 
-function partsIn(directory: string): ReadonlyMap<string, ReadonlySet<string>> {
+function partsOf(directory: string): ReadonlyMap<string, ReadonlySet<string>> {
   try {
     return findParts(directory);
   } catch (cause) {

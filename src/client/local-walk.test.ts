@@ -45,6 +45,20 @@ test('walk() passes over what unfinished downloads have left', (context) => {
   assert.deepEqual(names(), [`${basename(part)}.mine`, '\uFFFD']);
 });
 
+test('walk() tells in which directories they are, before anything in these', (context) => {
+  const root = newDirectory(context);
+  for (const directory of ['a', 'a/b', 'c', 'd']) mkdirSync(join(root, directory));
+  for (const directory of ['', 'a/b', 'c']) {
+    writeFileSync(join(root, directory, 'file'), '');
+    writeFileSync(partPath(join(root, directory, 'file'), 'sha256:00'), '');
+  }
+  const told: string[] = [];
+  for (const { relative } of walk(root, undefined, (directory) => told.push(`${directory}/`))) {
+    told.push(relative);
+  }
+  assert.deepEqual(told, ['/', 'a', 'a/b', 'a/b/', 'a/b/file', 'c', 'c/', 'c/file', 'd', 'file']);
+});
+
 test('walk() names every thing that cannot be copied, and goes on', async (context) => {
   const root = newDirectory(context);
   const bytes = (text: string): Buffer => Buffer.from(`${root}/${text}`, 'latin1');

@@ -25,13 +25,17 @@ interface Level {
 /**
  * Everything below the directory `root`, in listing order, without what is excluded and without what
  * unfinished downloads have there. Symbolic links are not followed. What cannot be told is an item too, and the walk goes on; only if `root` cannot be
- * read it throws. Synchronous, because that is many times faster: for worker threads.
+ * read it throws. `onParts` is told of a directory that has such leftovers before anything in it is yielded. Synchronous, because that is many times faster: for worker threads.
  */
 export function* walk(
   root: string,
   isExcluded: IsExcluded = () => false,
+  onParts: (directory: string) => void = () => {},
 ): Generator<TreeItem, void, void> {
-  const levels: Level[] = [{ relative: '', names: readNames(root), next: 0 }];
+  const read = (relative: string): Name[] => {
+    return readNames(relative === '' ? root : `${root}/${relative}`, () => onParts(relative));
+  };
+  const levels: Level[] = [{ relative: '', names: read(''), next: 0 }];
   for (;;) {
     const level = levels.at(-1);
     if (level === undefined) return;
@@ -45,18 +49,18 @@ export function* walk(
     if (isExcluded(item)) continue;
     yield item;
     if (item.kind !== 'directory') continue;
-    const below = enter(root, item);
+    const below = enter(item, read);
     if (below.kind === 'fault') yield below;
     else levels.push({ relative: item.relative, names: below.names, next: 0 });
   }
 }
 
 function enter(
-  root: string,
   { relative }: TreeEntry,
+  read: (relative: string) => readonly Name[],
 ): TreeFault | { readonly kind: 'names'; readonly names: readonly Name[] } {
   try {
-    return { kind: 'names', names: readNames(`${root}/${relative}`) };
+    return { kind: 'names', names: read(relative) };
   } catch (error) {
     return fault(relative, error);
   }
@@ -69,9 +73,11 @@ interface Name {
 }
 
 /** Names are read as text, which is fast, and as bytes only where the text leaves a doubt. */
-function readNames(directory: string): Name[] {
+function readNames(directory: string, onParts: () => void): Name[] {
   try {
-    const names = readdirSync(directory).filter((name) => !isPartName(name));
+    const all = readdirSync(directory);
+    const names = all.filter((name) => !isPartName(name));
+    if (names.length < all.length) onParts();
     const isDoubtful = names.some((name) => name.includes(REPLACEMENT_CHARACTER));
     if (!isDoubtful) return sorted(names).map((name) => ({ name, isUtf8: true }));
     return readdirSync(directory, { encoding: 'buffer' })

@@ -31,12 +31,19 @@ const { root, rules, packsAhead } = workerData as LocalWorkerData;
 const isExcluded = rules.length === 0 ? undefined : compileFilter(rules);
 type ListRequest = LocalRequest & { readonly kind: 'list' };
 
-let items = walk(root, isExcluded);
+/** Directories with leftovers that nobody was told of. */
+let partsIn: string[] = [];
+let items = startWalk();
 let parts = new PartCutter(true);
 /** Entries of the part that has not ended yet. */
 let part: TreeEntry[] = [];
 /** Before it is asked for. */
 let firstPage = packsAhead === true ? listAhead() : undefined;
+
+function startWalk(): ReturnType<typeof walk> {
+  partsIn = [];
+  return walk(root, isExcluded, (directory) => partsIn.push(directory));
+}
 
 /** Undefined if it cannot be listed: who asks for it is told. */
 function listAhead(): ListedPage | undefined {
@@ -52,7 +59,7 @@ function list({ isFirst, packs, memory }: ListRequest): ListedPage {
   const page = firstPage;
   firstPage = undefined;
   if (page !== undefined) return page;
-  items = walk(root, isExcluded);
+  items = startWalk();
   parts = new PartCutter(true);
   part = [];
   return listPage({ count: LIMITS.firstNames, packs, memory });
@@ -86,7 +93,9 @@ function listPage(
     }
   }
   if (isLast && part.length > 0) packed = endPart(how.memory);
-  return { kind: 'list', rows: writer.finish(), faults, isLast, packed };
+  const page = { rows: writer.finish(), faults, partsIn };
+  partsIn = [];
+  return { kind: 'list', ...page, isLast, packed };
 }
 
 function endPart(memory: ArrayBufferLike | undefined): PackedAhead {

@@ -46,6 +46,8 @@ export type WriteRequest =
       readonly rows: Uint8Array<ArrayBuffer>;
       /** A `STEP` for each row. */
       readonly steps: Uint8Array<ArrayBuffer>;
+      /** Directories in which unfinished downloads have left something; undefined if that is not known. */
+      readonly partsIn: ReadonlySet<string> | undefined;
     }
   /** Files that should be in `pack`. */
   | {

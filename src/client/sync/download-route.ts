@@ -39,13 +39,7 @@ export async function openDownloadRoute(
   opening.defer(async () => void (await place.catch(() => undefined)));
   place.catch(() => {});
   const root = await stat(session, path, { at, signal });
-  if (root.kind !== 'directory') {
-    throw new GdpfsError(
-      'not_a_directory',
-      `cannot synchronize "${formatRemotePath(remote)}": it is a ${root.kind}`,
-      { hint: 'use cp for a single file' },
-    );
-  }
+  if (root.kind !== 'directory') throw notADirectory(remote, root.kind);
   const { isNew, ...begun } = await place;
   let { listed } = begun;
   const precisionUs = isNew ? undefined : await timePrecisionUs(target);
@@ -77,6 +71,7 @@ export async function openDownloadRoute(
         at: listedAt,
         target,
         root,
+        partsIn: () => reader.partsIn,
         tally,
         transfer,
         signal,
@@ -105,6 +100,14 @@ async function timePrecisionUs(path: string): Promise<number | undefined> {
   } catch (cause) {
     throw localError('read', path, cause);
   }
+}
+
+function notADirectory(remote: RemoteEndpoint['remote'], kind: string): GdpfsError {
+  return new GdpfsError(
+    'not_a_directory',
+    `cannot synchronize "${formatRemotePath(remote)}": it is a ${kind}`,
+    { hint: 'use cp for a single file' },
+  );
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -36,6 +36,8 @@ export interface LocalExecutorOptions extends StatOptions {
   readonly writer: LocalWriter;
   /** Mode and time for `target` itself; without them it gets what the writing makes of it. */
   readonly root?: LocalAttributes | undefined;
+  /** Of directories below `target` that were there, and to which the plan has come: `LocalReader.partsIn`. */
+  readonly partsIn?: (() => ReadonlySet<string> | undefined) | undefined;
   readonly tally: Tally;
   readonly transfer: TransferOptions;
 }
@@ -108,7 +110,8 @@ class LocalExecution {
 
   async run(batch: Batch): Promise<void> {
     const actions = batch.actions.filter((action) => this.#isPossible(action));
-    const steps = this.#ask({ kind: 'steps', batch: batch.index, ...stepsOf(actions) });
+    const partsIn = this.#options.partsIn?.();
+    const steps = this.#ask({ kind: 'steps', batch: batch.index, ...stepsOf(actions), partsIn });
     // What certainly is to be fetched need not wait for the thread.
     const ahead = this.#isAllNew(actions) ? filesOf(actions).filter(isSmall) : [];
     const [outcomes, left] = await Promise.all([steps, this.#receiveSmall(batch, ahead, steps)]);
