@@ -1,19 +1,19 @@
 // Chunks on the local disk whose SHA-256 this process has computed are told again by a cheaper code.
 #pragma once
 
-#include <array>
 #include <mutex>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "bytes.h"
+#include "polynomial_hash.h"
 
 namespace gdpfs {
 
-/// The seal of a chunk is its GMAC (NIST SP 800-38D) under a key that only this process has, with the chunk's digest as
-/// the nonce. Neither the key nor a seal ever leaves the memory: whoever changes bytes cannot know what fits them, and
-/// the chance that they fit is that of guessing 128 bits. It takes an eighth of the time of a SHA-256.
+/// The seal of a chunk is its hash under a key that only this process has: `PolynomialHash` where the processor has the
+/// instructions, elsewhere a GMAC (NIST SP 800-38D), which is of the same kind and takes three times as long. Neither the key
+/// nor a seal ever leaves the memory: whoever changes bytes cannot know what fits them, and the chance that they fit is less
+/// than 1 in 2^109. It takes a twentieth of the time of a SHA-256.
 class Seals {
  public:
   Seals();
@@ -26,11 +26,13 @@ class Seals {
   void add(const Digest& digest, std::string_view bytes);
 
  private:
-  using Seal = std::array<unsigned char, 16>;
+  using Seal = PolynomialHash::Block;
 
   Seal sealOf(const Digest& digest, std::string_view bytes) const;
+  Seal gmacOf(const Digest& digest, std::string_view bytes) const;
 
-  const std::string key_;
+  const Seal key_;
+  const PolynomialHash hash_;
   std::mutex mutex_;
   std::unordered_map<Digest, Seal, DigestHash> seals_;
 };
