@@ -286,6 +286,7 @@ OpenUpload Api::openTransfer(const Path& path, const AppendBase& base) {
   const Json object = parseObject(http_.send(request).body);
   OpenUpload upload;
   upload.id = textOf(object, "upload");
+  upload.isUnsummed = object.value("unsummed", false);
   const auto chunking = object.find("chunking");
   if (chunking == object.end() || !chunking->is_object()) throw malformed("chunking");
   if (textOf(*chunking, "mode") == "cdc") {
@@ -299,14 +300,30 @@ OpenUpload Api::openTransfer(const Path& path, const AppendBase& base) {
   return upload;
 }
 
-void Api::sendChunks(const std::string& upload, const BodySource& frames) {
+void Api::sendChunks(const std::string& upload, const BodySource& frames) { postChunks(upload, frames, false); }
+
+std::vector<std::uint32_t> Api::sendUnsummedChunks(const std::string& upload, const BodySource& frames,
+                                                   std::size_t count) {
+  const Json object = parseObject(postChunks(upload, frames, true).body);
+  const auto found = object.find("checksums");
+  if (found == object.end() || !found->is_array() || found->size() != count) throw malformed("checksums");
+  std::vector<std::uint32_t> checksums;
+  for (const Json& checksum : *found) {
+    if (!checksum.is_number_unsigned()) throw malformed("checksums");
+    checksums.push_back(checksum.get<std::uint32_t>());
+  }
+  return checksums;
+}
+
+Answer Api::postChunks(const std::string& upload, const BodySource& frames, bool isUnsummed) {
   Request request;
   request.method = "POST";
   request.route = "/api/v1/storage/file/chunks";
   request.query = {{"upload", upload}};
+  if (isUnsummed) request.query.emplace_back("unsummed", "true");
   request.contentType = kChunks;
   request.source = &frames;
-  http_.send(request);
+  return http_.send(request);
 }
 
 void Api::commit(const Path& path, const UploadCommit& commit, const std::string& ifMatch) {

@@ -45,6 +45,8 @@ struct FileVersion {
 struct OpenUpload {
   std::string id;
   Chunking chunking;
+  /// The server computes checksums: nobody else need do it.
+  bool isUnsummed = false;
 };
 
 /// What an append goes on with, and how large the file is afterwards.
@@ -86,12 +88,15 @@ class Api {
   /// For a file that goes on. Throws `changed` if there is another content by now.
   OpenUpload openAppend(const Path& path, const AppendBase& base);
   void sendChunks(const std::string& upload, const BodySource& frames);
+  /// The same without checksums, if the upload may do so; returns those that the server has computed, of `count` chunks.
+  std::vector<std::uint32_t> sendUnsummedChunks(const std::string& upload, const BodySource& frames, std::size_t count);
   void commit(const Path& path, const UploadCommit& commit, const std::string& ifMatch);
 
  private:
   /// `/<volume>/<path>`, the volume by its own name, once it has shown that it is the one it was.
   std::string apiPath(const Path& path);
   OpenUpload openTransfer(const Path& path, const AppendBase& base);
+  Answer postChunks(const std::string& upload, const BodySource& frames, bool isUnsummed);
   /// Renames or copies.
   void putElsewhere(const char* operation, const Path& from, const Path& to);
   void listPages(const Path& directory, const std::function<void(std::string_view page)>& take);

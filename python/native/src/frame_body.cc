@@ -19,15 +19,19 @@ void FrameBody::add(std::uint64_t offset, std::string_view bytes) {
   size_ += kHeaderBytes + bytes.size();
 }
 
-void FrameBody::seal() {
+void FrameBody::seal(bool isUnsummed) {
   for (Frame& frame : frames_) {
     Chunk& chunk = frame.chunk;
-    chunk.checksum = crc32(frame.block->view());
+    chunk.checksum = isUnsummed ? 0 : crc32(frame.block->view());
     chunk.digest = sha256(frame.block->view());
     putBigEndian(frame.header, chunk.offset, 8);
     putBigEndian(frame.header + 8, chunk.checksum, 4);
     putBigEndian(frame.header + 12, chunk.length, 4);
   }
+}
+
+void FrameBody::sum(const std::vector<std::uint32_t>& checksums) {
+  for (std::size_t index = 0; index < frames_.size(); index += 1) frames_[index].chunk.checksum = checksums[index];
 }
 
 void FrameBody::read(std::size_t position, char* buffer, std::size_t length) const {

@@ -15,8 +15,10 @@ class FrameBody : public BodySource {
  public:
   /// The next chunk, ascending; copies `bytes`.
   void add(std::uint64_t offset, std::string_view bytes);
-  /// Computes checksums and digests, and writes the headers.
-  void seal();
+  /// Computes digests, and checksums unless it is `isUnsummed`, and writes the headers.
+  void seal(bool isUnsummed);
+  /// Says what the checksums are, of each chunk.
+  void sum(const std::vector<std::uint32_t>& checksums);
 
   bool isEmpty() const { return frames_.empty(); }
   std::size_t size() const override { return size_; }

@@ -21,6 +21,7 @@ Upload::Upload(const UploadParts& parts, Path path, const AppendBase& base)
     : parts_(parts), path_(std::move(path)), base_(base) {
   OpenUpload opened = open();
   chunking_ = std::move(opened.chunking);
+  isUnsummed_ = opened.isUnsummed;
   id_ = std::move(opened.id);
 }
 
@@ -73,11 +74,11 @@ void Upload::dispatch() {
 }
 
 void Upload::sendBody(FrameBody& body, std::size_t firstChunk) {
-  body.seal();
+  body.seal(isUnsummed_);
   for (int reopens = 0;; reopens += 1) {
     const std::string upload = id();
     try {
-      parts_.api.sendChunks(upload, body);
+      send(upload, body);
       break;
     } catch (const Error& error) {
       // A server that has lost its index does not know the upload any more; what was sent is stored all the same.
@@ -92,6 +93,14 @@ void Upload::sendBody(FrameBody& body, std::size_t firstChunk) {
   }
   const std::lock_guard lock(mutex_);
   for (std::size_t index = 0; index < body.count(); index += 1) chunks_[firstChunk + index] = body.chunk(index);
+}
+
+void Upload::send(const std::string& upload, FrameBody& body) {
+  if (isUnsummed_) {
+    body.sum(parts_.api.sendUnsummedChunks(upload, body, body.count()));
+  } else {
+    parts_.api.sendChunks(upload, body);
+  }
 }
 
 std::vector<Chunk> Upload::finish() {

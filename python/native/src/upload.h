@@ -59,6 +59,7 @@ class Upload {
  private:
   void dispatch();
   void sendBody(FrameBody& body, std::size_t firstChunk);
+  void send(const std::string& upload, FrameBody& body);
   OpenUpload open() const;
   std::string id();
 
@@ -66,6 +67,7 @@ class Upload {
   const Path path_;
   const AppendBase base_;
   Chunking chunking_;
+  bool isUnsummed_ = false;
   /// What is gathered for the next request.
   std::shared_ptr<FrameBody> body_;
   std::size_t bodyFirst_ = 0;
