@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,3 +104,58 @@ def test_the_next_file_of_a_row_is_fetched_before_it_is_opened(
         wait_until(lambda: is_asked(4))
         # There is none behind the last one: nothing comes of it.
         assert records_in(f"{volume}/part-04-of-05") == 20
+
+
+class HoldReceived:
+    """Answers to chunks that were sent come when the test says so."""
+
+    def __init__(self) -> None:
+        self.may_come = threading.Event()
+
+    def __call__(self, stream: Stream, head: list[str], body: bytes) -> bool:
+        if b'"received"' in body:
+            self.may_come.wait()
+        return plain(stream, head, body)
+
+
+def test_a_writer_that_waits_for_the_server_holds_up_nobody_else(
+    home: Server, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More than may be on its way at once.
+    content = os.urandom(45_000_000)
+    gfile = tf.io.gfile
+    (tmp_path / "other").write_bytes(b"other")
+    home.admin("cp", tmp_path / "other", f"{volume}/other")
+    shutil.copytree(home.admin.home, tmp_path / "home")
+    hold = HoldReceived()
+
+    def write() -> None:
+        # GFile.write would let no other thread of Python run.
+        tf.io.write_file(f"{volume}/large", content)
+
+    seen = []
+
+    def look() -> None:
+        with gfile.GFile(f"{volume}/other", "rb") as file:
+            seen.append(file.read())
+        seen.append(gfile.listdir(volume))
+        seen.append(gfile.exists(f"{volume}/large"))
+
+    with Between(home, hold) as between:
+        between.use_in(tmp_path / "home")
+        monkeypatch.setenv("GDPFS_HOME", str(tmp_path / "home"))
+        writer = threading.Thread(target=write)
+        looker = threading.Thread(target=look)
+        try:
+            writer.start()
+            wait_until(lambda: sum(f"{CHUNKS}?upload" in target for target in between.asked) == 8)
+            looker.start()
+            looker.join(20)
+            seen_meanwhile = list(seen)
+        finally:
+            hold.may_come.set()
+            writer.join()
+        looker.join()
+        assert seen_meanwhile == [b"other", ["large", "other"], True]
+        with gfile.GFile(f"{volume}/large", "rb") as file:
+            assert file.read() == content

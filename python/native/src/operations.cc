@@ -82,7 +82,7 @@ std::shared_ptr<Writer> Operations::openAppender(const Path& path) {
 Entry Operations::stat(const Path& path) {
   const auto hidden = client_.writers().findHidden(path);
   if (hidden == nullptr) return client_.api().stat(path);
-  return {Kind::kFile, hidden->tell(), static_cast<std::int64_t>(std::time(nullptr)) * 1'000'000};
+  return {Kind::kFile, hidden->size(), static_cast<std::int64_t>(std::time(nullptr)) * 1'000'000};
 }
 
 std::vector<std::string> Operations::children(const Path& directory) {
@@ -156,6 +156,8 @@ void Operations::removeFile(const Path& path) {
   const auto hidden = client_.writers().findHidden(path);
   if (hidden == nullptr) client_.api().remove(path, "file", false);
   discardAt(path);
+  // A flush may have been on its way.
+  if (hidden != nullptr && hidden->isVisible()) client_.api().remove(path, "file", false);
 }
 
 void Operations::removeDirectory(const Path& path) {
@@ -171,8 +173,10 @@ void Operations::removeDirectory(const Path& path) {
 }
 
 void Operations::removeTree(const Path& path) {
-  if (client_.writers().findHidden(path) == nullptr) client_.api().remove(path, "", true);
+  const auto hidden = client_.writers().findHidden(path);
+  if (hidden == nullptr) client_.api().remove(path, "", true);
   discardAt(path);
+  if (hidden != nullptr && hidden->isVisible()) client_.api().remove(path, "", true);
 }
 
 void Operations::rename(const Path& from, const Path& to) {

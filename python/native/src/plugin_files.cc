@@ -69,7 +69,7 @@ std::int64_t tell(const TF_WritableFile* file, TF_Status* status) {
   std::int64_t position = -1;
   attempt(status, open->uri, [&] {
     requireSameProcess(open->generation);
-    position = static_cast<std::int64_t>(open->writer->tell());
+    position = static_cast<std::int64_t>(open->writer->size());
   });
   return position;
 }

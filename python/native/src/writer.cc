@@ -16,7 +16,8 @@ constexpr std::size_t kSliceBytes = limits::kMib;
 Writer::Writer(const UploadParts& parts, ChunkStore& store, Path path, WriteMode mode, SharedVersion base)
     : parts_(parts), store_(store), mode_(mode), base_(std::move(base)), path_(std::move(path)) {
   if (base_ == nullptr) return;
-  size_ = committedSize_ = base_->size;
+  committedSize_ = base_->size;
+  size_ = committedSize_;
   etag_ = base_->etag;
   isVisible_ = true;
   chunks_ = base_->chunks;
@@ -104,11 +105,6 @@ Upload& Writer::use(std::unique_ptr<Upload> opened) {
   fixedChunkSize_ = chunking.chunkSize;
   recordedChunkSize_ = chunking.recordedChunkSize();
   return *upload_;
-}
-
-std::uint64_t Writer::tell() {
-  const std::lock_guard lock(mutex_);
-  return size_;
 }
 
 void Writer::flush() {
@@ -213,18 +209,16 @@ void Writer::forgetPieces() {
 }
 
 Path Writer::path() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(pathMutex_);
   return path_;
-}
-
-bool Writer::isHidden() {
-  const std::lock_guard lock(mutex_);
-  return !isVisible_ && !isDiscarded_ && mode_ == WriteMode::kNew;
 }
 
 void Writer::moveTo(const Path& path) {
   const std::lock_guard lock(mutex_);
-  path_ = path;
+  {
+    const std::lock_guard pathLock(pathMutex_);
+    path_ = path;
+  }
   if (upload_ == nullptr) return;
   // An upload is for one path; what it has is stored, and the next one may name it.
   const std::vector<Chunk> sent = upload_->finish();

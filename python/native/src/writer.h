@@ -1,6 +1,7 @@
 // A file that is open for writing.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -27,14 +28,16 @@ enum class WriteMode {
 /// Small appends are gathered. A small file is one request; of a large one the full chunks are sent while it is
 /// written, and a commit names them. A writer holds at most a chunk and a body, and what `BodyBudget` allows.
 ///
-/// TensorFlow uses it from one thread at a time; the process may look at it, move it or drop it meanwhile.
+/// TensorFlow uses it from one thread at a time; the process may look at it, which waits for nothing, or move or drop it
+/// meanwhile.
 class Writer {
  public:
   /// `base` is what an append continues.
   Writer(const UploadParts& parts, ChunkStore& store, Path path, WriteMode mode, SharedVersion base);
 
   void append(std::string_view bytes);
-  std::uint64_t tell();
+  /// Bytes so far.
+  std::uint64_t size() const { return size_; }
   /// Shows others what was appended; soon after another commit it does nothing.
   void flush();
   /// Shows others what was appended, durably.
@@ -44,7 +47,9 @@ class Writer {
 
   Path path();
   /// Is this a file that only this process knows of, so far?
-  bool isHidden();
+  bool isHidden() const { return !isVisible_ && !isDiscarded_ && mode_ == WriteMode::kNew; }
+  /// Has it shown others something, so far?
+  bool isVisible() const { return isVisible_; }
   /// As `sync`, but a file that is being overwritten stays hidden.
   void publish();
   /// The file has another path by now.
@@ -70,9 +75,12 @@ class Writer {
   const WriteMode mode_;
   SharedVersion base_;
 
+  /// Held while the server is waited for.
   std::mutex mutex_;
+  /// Changes with both held, so that who holds one may read it.
   Path path_;
-  std::uint64_t size_ = 0;
+  std::mutex pathMutex_;
+  std::atomic<std::uint64_t> size_{0};
   /// Full chunks that are stored, from 0 up to `tailStart_` less what `upload_` has.
   std::vector<Chunk> chunks_;
   /// What comes behind them. It is stored, as far as it is, in pieces that the next full chunk replaces.
@@ -93,10 +101,10 @@ class Writer {
   std::unique_ptr<Upload> upload_;
   /// What the server has of this file.
   std::string etag_;
-  bool isVisible_ = false;
+  std::atomic<bool> isVisible_{false};
   std::uint64_t committedSize_ = 0;
   std::chrono::steady_clock::time_point lastCommit_;
-  bool isDiscarded_ = false;
+  std::atomic<bool> isDiscarded_{false};
   bool isClosed_ = false;
   std::exception_ptr closeFailure_;
 };
