@@ -1,6 +1,7 @@
 #include "workers.h"
 
 #include <chrono>
+#include <system_error>
 #include <thread>
 
 #include "limits.h"
@@ -8,13 +9,23 @@
 namespace gdpfs {
 
 void Workers::run(std::function<void()> task) {
-  const std::lock_guard lock(mutex_);
-  tasks_.push_back(std::move(task));
-  if (tasks_.size() > idle_ && threads_ < threadsMax_()) {
-    threads_ += 1;
-    std::thread([this] { work(); }).detach();
+  std::unique_lock lock(mutex_);
+  if (tasks_.size() + 1 > idle_ && threads_ < threadsMax_()) startThread();
+  if (threads_ > 0) {
+    tasks_.push_back(std::move(task));
+    return hasTask_.notify_one();
   }
-  hasTask_.notify_one();
+  lock.unlock();
+  task();
+}
+
+void Workers::startThread() {
+  try {
+    std::thread([this] { work(); }).detach();
+    threads_ += 1;
+  } catch (const std::system_error&) {
+    // The system has no more: those that are there go on.
+  }
 }
 
 void Workers::stop() {

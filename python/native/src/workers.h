@@ -11,7 +11,8 @@
 namespace gdpfs {
 
 /// Runs tasks in order, each in a thread. Threads are started when they are needed, while there are fewer than
-/// `threadsMax` says then, and live as long as the process.
+/// `threadsMax` says then, and live as long as the process. Where there can be none, as in a container that has used up its
+/// processes, whoever has a task works himself.
 class Workers {
  public:
   explicit Workers(std::function<std::size_t()> threadsMax) : threadsMax_(std::move(threadsMax)) {}
@@ -24,6 +25,7 @@ class Workers {
   void stop();
 
  private:
+  void startThread();
   void work();
 
   const std::function<std::size_t()> threadsMax_;

@@ -3,10 +3,13 @@
 // the server is set back, and ends with 0 if that is noticed.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <random>
 #include <string>
@@ -22,6 +25,8 @@
 #include "../src/merkle.h"
 #include "../src/numbered_names.h"
 #include "../src/operations.h"
+#include "../src/polynomial_hash.h"
+#include "../src/seals.h"
 #include "../src/workers.h"
 
 // TensorFlow's, which nothing here calls.
@@ -108,6 +113,70 @@ void checkPieces() {
   check(atOnce == inPieces, "boundaries do not depend on how bytes come");
 }
 
+using HashBlock = PolynomialHash::Block;
+
+HashBlock blockOf(std::string_view bytes) {
+  HashBlock block{};
+  std::memcpy(block.data(), bytes.data(), bytes.size());
+  return block;
+}
+
+/// `(sum + block) place` of POLYVAL (RFC 8452, section 3), bit by bit.
+HashBlock addBlock(const HashBlock& sum, const HashBlock& block, const HashBlock& place) {
+  HashBlock product{};
+  for (std::size_t bit = 0; bit < 128; bit += 1) {
+    const int factor = (sum[bit / 8] ^ block[bit / 8]) >> bit % 8 & 1;
+    for (std::size_t index = 0; factor != 0 && index < product.size(); index += 1) product[index] ^= place[index];
+    const bool isOut = (product[0] & 1) != 0;
+    for (std::size_t index = 0; index < product.size(); index += 1) {
+      const int above = index + 1 < product.size() ? product[index + 1] & 1 : 0;
+      product[index] = static_cast<unsigned char>(product[index] >> 1 | above << 7);
+    }
+    if (isOut) product.back() ^= 0xe1;
+  }
+  return product;
+}
+
+HashBlock polynomialOf(std::string_view bytes, const HashBlock& place) {
+  HashBlock sum{};
+  const std::uint64_t size = bytes.size();
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(bytes.size(), 16))) {
+    sum = addBlock(sum, blockOf(bytes.substr(0, 16)), place);
+  }
+  HashBlock length{};
+  for (std::size_t index = 0; index < 8; index += 1) length[index] = static_cast<unsigned char>(size >> 8 * index);
+  return addBlock(sum, length, place);
+}
+
+void checkSeals() {
+  // RFC 8452, appendix A.
+  const HashBlock place = {0x25, 0x62, 0x93, 0x47, 0x58, 0x92, 0x42, 0x76, 0x1d, 0x31, 0xf8, 0x26, 0xba, 0x4b, 0x75, 0x7b};
+  const HashBlock first = {0x4f, 0x4f, 0x95, 0x66, 0x8c, 0x83, 0xdf, 0xb6, 0x40, 0x17, 0x62, 0xbb, 0x2d, 0x01, 0xa2, 0x62};
+  const HashBlock second = {0xd1, 0xa2, 0x4d, 0xdd, 0x27, 0x21, 0xd0, 0x06, 0xbb, 0xe4, 0x5f, 0x20, 0xd3, 0xc9, 0xf3, 0x62};
+  const HashBlock value = {0xf7, 0xa3, 0xb4, 0x7b, 0x84, 0x61, 0x19, 0xfa, 0xe5, 0xb7, 0x86, 0x6c, 0xf5, 0xe5, 0xb7, 0x7e};
+  check(addBlock(addBlock({}, first, place), second, place) == value, "the reference has its check value");
+  const std::string bytes = randomContent(4, 5'000);
+  const PolynomialHash hash(place);
+  if (!PolynomialHash::isFast()) std::puts("the fast seal was not tested: this processor has no instructions for it");
+  // Group, block and what is left of one, wherever they begin.
+  for (std::size_t length = 0; PolynomialHash::isFast() && length < bytes.size() - 15; length += 1 + length / 64) {
+    const std::string_view text = std::string_view(bytes).substr(length % 16, length);
+    check(hash.of(text) == polynomialOf(text, place), "seals of all lengths");
+  }
+  Seals seals;
+  std::string content = randomContent(5, 300'000);
+  const Digest digest = sha256(content);
+  check(!seals.has(digest) && seals.check(digest, content) && seals.has(digest), "what has the digest is sealed");
+  check(seals.check(digest, content), "the seal fits");
+  for (const std::size_t position : {std::size_t{0}, std::size_t{131'072}, content.size() - 1}) {
+    content[position] ^= 1;
+    check(!seals.check(digest, content), "one bit is enough");
+    content[position] ^= 1;
+  }
+  check(!seals.check(digest, std::string_view(content).substr(1)), "nothing may be missing");
+  check(!seals.check(digest, content + '\0'), "nothing may be added");
+}
+
 void checkWorkers() {
   // For the threads, which live as long as the process.
   static std::atomic<std::size_t> allowed{1};
@@ -139,6 +208,42 @@ void checkWorkers() {
   for (int count = 0; count < 3; count += 1) workers.run([work] { work(3); });
   untilDone(53);
   check(most == 3, "threads are added when more may work");
+  static Workers& none = *new Workers([] { return std::size_t{0}; });
+  std::thread::id worked;
+  none.run([&] { worked = std::this_thread::get_id(); });
+  check(worked == std::this_thread::get_id(), "where there can be no thread, the caller works");
+}
+
+/// Four files are there. Nobody reads yet, so that all that count as readers are those of this.
+void checkFilesAhead(Client& client, const Path& root) {
+  ChunkStore& store = client.chunks();
+  const auto file = [&](int number) { return root.child("file-" + std::to_string(number)); };
+  // With one reader more than there are; as many bytes as that is.
+  const auto readersAndOne = [&] {
+    store.countReaders(1);
+    const std::size_t bytes = store.readAheadBytes();
+    store.countReaders(-1);
+    return bytes;
+  };
+  const std::size_t alone = readersAndOne();
+  // Threads may come back to it.
+  FilesAhead& ahead = *new FilesAhead(client.api(), store);
+  check(!ahead.noteOpened(file(0)), "nothing is foreseen at first");
+  ahead.noteEnd(file(0));
+  check(readersAndOne() < alone, "a file that was fetched ahead counts as a reader");
+  check(ahead.noteOpened(file(1)), "the next file was foreseen");
+  check(readersAndOne() == alone, "whoever opens it counts for himself");
+  check(!ahead.noteOpened(file(2)) && !ahead.noteOpened(file(3)), "only what was fetched was foreseen");
+  ahead.noteEnd(file(3));
+  // Whether it is there a thread finds out.
+  for (int round = 0; readersAndOne() < alone; round += 1) {
+    check(round < 60'000, "a next file that is not there counts no longer");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ahead.noteEnd(file(3));
+  check(readersAndOne() == alone, "what was not there is not asked for again");
+  check(!ahead.noteOpened(file(4)), "it was not fetched");
+  store.clear();
 }
 
 void readAll(Reader& reader, const std::string& content, std::uint32_t seed) {
@@ -179,6 +284,7 @@ void stress(const Path& root) {
     client.writers().remove(writer.get());
   });
   client.chunks().clear();
+  checkFilesAhead(client, root);
   std::vector<std::unique_ptr<Reader>> shared;
   for (int file = 0; file < 4; file += 1) {
     shared.push_back(Operations(client).openReader(root.child("file-" + std::to_string(file))));
@@ -220,6 +326,7 @@ int main(int count, char** arguments) {
   try {
     const Path path = parsePath(arguments[1]);
     checkPieces();
+    checkSeals();
     checkWorkers();
     path.isRoot() ? stress(path) : watchSetBack(path);
   } catch (const Error& error) {
