@@ -4,16 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
 #include "error.h"
-#include "limits.h"
+#include "file_lock.h"
 #include "local_file.h"
 
 namespace gdpfs {
@@ -69,34 +66,6 @@ Error nobodyLoggedIn(const std::string& directory) {
   return Error("certificate_required", "cannot reach a server: nobody has logged in in \"" + directory + "\"",
                "run \"gdpfs login URL TOKEN\", or set GDPFS_HOME to the folder that has the login");
 }
-
-/// Held while config.json is changed. Not held if the folder cannot be written.
-class ConfigLock {
- public:
-  explicit ConfigLock(std::string path) : path_(std::move(path)) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(limits::kConfigLockMs);
-    while (true) {
-      const int descriptor = ::open(path_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-      if (descriptor >= 0) {
-        ::close(descriptor);
-        isHeld_ = true;
-        return;
-      }
-      if (errno != EEXIST || std::chrono::steady_clock::now() > end) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }
-  ~ConfigLock() {
-    if (isHeld_) ::unlink(path_.c_str());
-  }
-  ConfigLock(const ConfigLock&) = delete;
-  ConfigLock& operator=(const ConfigLock&) = delete;
-  bool isHeld() const { return isHeld_; }
-
- private:
-  std::string path_;
-  bool isHeld_ = false;
-};
 
 void replaceFile(const std::string& path, const std::string& content) {
   const std::string temporary = path + ".tmp-" + std::to_string(::getpid());
@@ -168,7 +137,7 @@ void Home::rememberVolume(const Profile& profile, const std::string& alias, cons
   const std::string path = directory_ + "/config.json";
   const auto known = profile.volumes.find(alias);
   if (known != profile.volumes.end() && known->second == name) return;
-  const ConfigLock lock(path + ".lock");
+  const FileLock lock(path + ".lock");
   Json config = parseConfig(requireFile(path), path);
   Json& volumes = config["profiles"][profile.name]["volumes"];
   if (!volumes.is_object()) volumes = Json::object();

@@ -106,6 +106,7 @@ constexpr long kConnectionIdleSeconds = 60;
 constexpr std::int64_t kProcessEndMs = 2000;
 constexpr int kBadDataRetriesMax = 3;
 constexpr int kUploadReopensMax = 3;
+// A process waits this long for each other that writes the configuration, a matter of milliseconds.
 constexpr std::int64_t kConfigLockMs = 2000;
 // An answer that is held in memory whole: a page of a listing or of a manifest.
 constexpr std::size_t kAnswerBytesMax = 32 * kMib;

@@ -2,6 +2,8 @@
 // GDPFS_HOME. Ends with 0 if all is as it should be. `stress gdp://VOLUME/FILE` reads a file, waits for a line of input while
 // the server is set back, and ends with 0 if that is noticed.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -10,6 +12,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <random>
 #include <string>
@@ -21,7 +25,9 @@
 #include "../src/crc32.h"
 #include "../src/digest.h"
 #include "../src/error.h"
+#include "../src/file_lock.h"
 #include "../src/glob.h"
+#include "../src/limits.h"
 #include "../src/merkle.h"
 #include "../src/numbered_names.h"
 #include "../src/operations.h"
@@ -177,6 +183,41 @@ void checkSeals() {
   check(!seals.check(digest, content + '\0'), "nothing may be added");
 }
 
+// Time passes in pauses, half of what one holder may take in each; then something happens.
+void checkFileLock() {
+  namespace files = std::filesystem;
+  std::string pattern = files::temp_directory_path() / "gdpfs-lock-XXXXXX";
+  const files::path folder = ::mkdtemp(pattern.data());
+  const files::path lock = folder / "lock";
+  const auto touch = [](const files::path& path) { std::ofstream stream(path); };
+  std::int64_t pauses = 0;
+  const auto now = [&pauses] { return pauses * limits::kConfigLockMs / 2; };
+  const auto changesHands = [&](std::int64_t) {
+    pauses += 1;
+    if (pauses == 10) {
+      files::remove(lock);
+    } else {
+      // Both are there at once, so that they are not one.
+      touch(folder / "next");
+      files::rename(folder / "next", lock);
+    }
+  };
+  touch(lock);
+  {
+    const FileLock held(lock, {now, changesHands});
+    check(held.isHeld() && files::exists(lock), "a lock is waited for as long as it changes hands");
+  }
+  check(!files::exists(lock), "a lock is given back");
+  pauses = 0;
+  touch(lock);
+  {
+    const FileLock refused(lock, {now, [&pauses](std::int64_t) { pauses += 1; }});
+    check(!refused.isHeld() && pauses == 3, "a lock that nobody gives back is not waited for");
+  }
+  check(files::exists(lock), "a lock that nobody gives back stays");
+  files::remove_all(folder);
+}
+
 void checkWorkers() {
   // For the threads, which live as long as the process.
   static std::atomic<std::size_t> allowed{1};
@@ -327,6 +368,7 @@ int main(int count, char** arguments) {
     const Path path = parsePath(arguments[1]);
     checkPieces();
     checkSeals();
+    checkFileLock();
     checkWorkers();
     path.isRoot() ? stress(path) : watchSetBack(path);
   } catch (const Error& error) {
