@@ -244,6 +244,37 @@ test('the chunk list comes in pages, as JSON and as binary entries', async () =>
   assert.deepEqual(binary.bytes.slice(16, 48), plan.chunks[3]?.digest);
 });
 
+test('the bytes of a file of one chunk come behind its entry, as many as are asked for', async () => {
+  const headers = { accept: 'application/vnd.gdpfs.manifest' };
+  const read = (inline: string, query = {}): Promise<HttpAnswer> =>
+    alice.send('GET', '/api/v1/file/chunks', {
+      query: { path, ...query },
+      headers: { ...headers, 'gdpfs-inline': inline },
+    });
+  const plan = planFile(randomBytes(CHUNK), CHUNK);
+  await put(plan);
+  const whole = await read(String(CHUNK));
+  assert.equal(whole.headers['gdpfs-inline'], String(CHUNK));
+  assert.deepEqual(whole.bytes.slice(16, 48), plan.chunks[0]?.digest);
+  assert.deepEqual(whole.bytes.slice(48), new Uint8Array(plan.bytes));
+  for (const [inline, query] of [
+    [String(CHUNK - 1), {}],
+    ['0', {}],
+    [String(CHUNK), { cursor: '1' }],
+  ] as const) {
+    const entries = await read(inline, query);
+    assert.equal(entries.headers['gdpfs-inline'], '0');
+    assert.equal(entries.bytes.length, 'cursor' in query ? 0 : 48);
+  }
+  const unasked = await alice.send('GET', '/api/v1/file/chunks', { query: { path }, headers });
+  assert.equal(unasked.bytes.length, 48);
+  const odd = await read('many');
+  assert.deepEqual([odd.status, odd.code], [400, 'bad_request']);
+  await put(planFile(randomBytes(CHUNK + 1), CHUNK));
+  const two = await read(String(4 * CHUNK));
+  assert.deepEqual([two.headers['gdpfs-inline'], two.bytes.length], ['0', 2 * 48]);
+});
+
 test('frames of ranges are the whole chunks that overlap them, each once', async () => {
   const plan = planFile(randomBytes(5 * CHUNK + 10), CHUNK);
   await put(plan);

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import itertools
+import json
+import random
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +18,12 @@ import pytest
 from custody_lab import directory, own_volume, with_records
 from gdpfs import session, trust
 from gdpfs.checkpoints import parse_checkpoint, sign_checkpoint
-from gdpfs.client import Client
+from gdpfs.client import FILES, Client
 from gdpfs.connections import Answer
 from gdpfs.errors import NotPermitted, make_error
+from gdpfs.filesystem import GdpFileSystem
 from gdpfs.keys import VolumeKeys
+from gdpfs.limits import WHOLE_FILE_BYTES
 from gdpfs.paths import Path as GdpPath
 from gdpfs.paths import parse_path
 from gdpfs.prepared import decode_prepared
@@ -229,3 +234,27 @@ def forked(server: Server, client: Client, path: GdpPath, body: bytes) -> bytes:
     frontier = (3).to_bytes(8, "big") + checkpoint.root + leaf
     evidence = prepared.evidence._replace(newest=newest._replace(note=note, consistency=[leaf]))
     return encode_prepared(prepared._replace(frontier=frontier, evidence=evidence))
+
+
+def test_a_server_that_would_compute_what_is_signed_here_is_not_asked_to(
+    server: Server, own_url: str, wire: Wire
+) -> None:
+    def answer(route: str, honest: Callable[[], Answer]) -> Answer:
+        given = honest()
+        if route != FILES or b'"upload"' not in given.body:
+            return given
+        offered.append(route)
+        body = json.dumps({**json.loads(given.body), "unsummed": True}).encode()
+        return Answer(given.status, given.headers, body)
+
+    offered: list[str] = []
+    wire.answer = answer
+    fs = GdpFileSystem(home=server.admin.home, skip_instance_cache=True)
+    data = random.Random(11).randbytes(WHOLE_FILE_BYTES + 300_000)
+    fs.pipe_file(f"{own_url}/file", data)
+    assert offered
+    # It would refuse them, and what it says of checksums would be signed.
+    version = fs.client.version(parse_path(f"{own_url}/file"))
+    assert [chunk.checksum for chunk in version.manifest] == [
+        zlib.crc32(data[chunk.offset : chunk.end]) for chunk in version.manifest
+    ]

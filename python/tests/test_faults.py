@@ -216,6 +216,8 @@ def test_errors_can_be_pickled() -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert isinstance(copy, FileNotFoundError)
     assert (copy.code, str(copy), copy.details) == ("not_found", str(error), {"seq": 1})
+    error.filename = "gdp://v/file"
+    assert pickle.loads(pickle.dumps(error)).filename == "gdp://v/file"
 
 
 def test_a_configuration_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:

@@ -8,12 +8,15 @@ import pickle
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
+from gdpfs import connections
+from gdpfs.file_lookup import CLIENTS
 from gdpfs.filesystem import GdpFileSystem
-from gdpfs.limits import BODY_BYTES, READ_STEP_BYTES, WHOLE_FILE_BYTES
+from gdpfs.limits import BODY_BYTES, INLINE_BYTES, READ_STEP_BYTES, WHOLE_FILE_BYTES
 from harness import Server
 
 MIB = 1024 * 1024
@@ -261,6 +264,32 @@ def test_names_are_taken_literally(home: Server, fs: GdpFileSystem, volume: str)
         fs.pipe_file(f"{volume}/{name}", name.encode())
         assert fs.cat_file(f"{volume}/{name}") == name.encode()
         assert home.admin("cat", f"{volume}/{name}") == name
+
+
+@pytest.mark.parametrize("size", [3, INLINE_BYTES, INLINE_BYTES + 1])
+def test_a_small_file_comes_in_one_request(
+    fs: GdpFileSystem, volume: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    # No two have a chunk of the same content, which would be known by then.
+    contents = {name: name.encode() + bytes(size - 2) + name.encode() for name in "abc"}
+    fs.pipe({f"{volume}/{name}": content for name, content in contents.items()})
+    CLIENTS.forget()
+    fs.exists(volume)
+    targets: list[str] = []
+    exchange = connections._exchange
+
+    def note(connection: Any, asked: connections.Exchange) -> Any:
+        targets.append(asked.target)
+        return exchange(connection, asked)
+
+    monkeypatch.setattr(connections, "_exchange", note)
+    requests = 1 if size <= INLINE_BYTES else 2
+    assert fs.cat_file(f"{volume}/a") == contents["a"]
+    assert len(targets) == requests, targets
+    with fs.open(f"{volume}/b") as file:
+        assert file.read() == contents["b"]
+        assert len(targets) == 2 * requests, targets
+    assert fs.cat([f"{volume}/c"]) == {f"{volume[6:]}/c": contents["c"]}
 
 
 def test_directories_are_made_and_removed_as_programs_expect(

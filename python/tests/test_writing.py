@@ -6,13 +6,19 @@ import os
 import random
 import subprocess
 import sys
+import zlib
 from typing import Any
 
 import pytest
 
 from gdpfs import connections
 from gdpfs.filesystem import GdpFileSystem
-from gdpfs.limits import CHUNK_BYTES_MAX, CONFLICT_RETRIES_MAX, WHOLE_FILE_BYTES
+from gdpfs.limits import (
+    CHUNK_BYTES_DEFAULT,
+    CHUNK_BYTES_MAX,
+    CONFLICT_RETRIES_MAX,
+    WHOLE_FILE_BYTES,
+)
 from gdpfs.paths import parse_path
 from harness import Server
 
@@ -76,6 +82,23 @@ def test_what_the_volume_has_is_not_sent_again(
     # Digests and records.
     assert sent < 50_000
     assert fs.checksum(f"{volume}/again") == fs.checksum(f"{volume}/file")
+
+
+def test_bodies_of_which_the_volume_has_a_part_are_stored_with_right_checksums(
+    home: Server, fs: GdpFileSystem, volume: str
+) -> None:
+    data = bytearray(random.Random(12).randbytes(3 * WHOLE_FILE_BYTES))
+    fs.pipe_file(f"{volume}/file", bytes(data))
+    # Every other chunk is another one: what is sent and what is not lie beside each other.
+    for offset in range(0, len(data), 2 * CHUNK_BYTES_DEFAULT):
+        data[offset] ^= 1
+    fs.pipe_file(f"{volume}/other", bytes(data))
+    version = fs.client.version(parse_path(f"{volume}/other"))
+    assert [chunk.checksum for chunk in version.manifest] == [
+        zlib.crc32(data[chunk.offset : chunk.end]) for chunk in version.manifest
+    ]
+    assert fs.cat_file(f"{volume}/other") == data
+    assert "good" in home.admin("verify", volume)
 
 
 def test_appends_of_several_processes_all_arrive_whole(

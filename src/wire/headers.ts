@@ -7,6 +7,8 @@ export const HEADERS = {
   cursor: 'Gdpfs-Cursor',
   /** Bytes of the file. */
   size: 'Gdpfs-Size',
+  /** Bytes of the file that follow the entry of its manifest; in a request, how many may. */
+  inline: 'Gdpfs-Inline',
   /** The volume's state that a listing is of. */
   seq: 'Gdpfs-Seq',
   idempotencyKey: 'Idempotency-Key',

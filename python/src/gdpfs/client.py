@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import os
 import secrets
 import threading
@@ -25,6 +26,7 @@ from .limits import (
     BODY_THREADS,
     CALL_THREADS,
     CHUNK_CACHE_BYTES,
+    INLINE_BYTES,
     LIST_PAGE_MAX,
     MANIFEST_CACHE_BYTES,
     VERSIONS_MAX,
@@ -86,6 +88,16 @@ class Client(ForkSafe):
     def bodies(self) -> ThreadPoolExecutor:
         """Threads that move and check bodies of chunks; what runs there waits for nothing else there."""
         return self._pool("bodies", BODY_THREADS)
+
+    @property
+    def readers_max(self) -> int:
+        """
+        How many of them should read at once. Behind a round trip they wait for each other's answers to come; where
+        there is none each further one only costs a connection, and waits for the interpreter.
+        """
+        if not self.session.is_near:
+            return BODY_THREADS
+        return max(2, min(os.cpu_count() or 1, BODY_THREADS))
 
     @property
     def calls(self) -> ThreadPoolExecutor:
@@ -166,7 +178,11 @@ class Client(ForkSafe):
         json_body = {**body, "path": self.api_path(path)}
         request = Request("POST", FILES, options={"json_body": json_body, **options})
         with naming(path):
-            return json_of(self._changes.pass_on(path.volume, request))
+            upload = json_of(self._changes.pass_on(path.volume, request))
+        if self._trust.trusted(path.volume).writer_key is not None:
+            # Who signs says nothing that it has not computed.
+            upload.pop("unsummed", None)
+        return upload
 
     def make_directory(self, path: Path, *, parents: bool) -> None:
         """With `parents` missing ones are made too, and it may exist."""
@@ -221,7 +237,7 @@ class Client(ForkSafe):
     def version(self, path: Path, at: str | None = None) -> Version:
         """The file as it is now, or was then; it can be read for as long as the volume keeps its history."""
         if self._proofs is None:
-            version = self._version_said(path, at, None)
+            version = self._version_said(path, at, None, inline=INLINE_BYTES)
             if at is None:
                 self._versions.put(path, Version(path, version.manifest, None))
             return version
@@ -236,35 +252,50 @@ class Client(ForkSafe):
             raise make_error(code, f"cannot read {shown(path)}: a {kind}, need a file")
         manifest = self._manifests.get(etag)
         if manifest is None:
-            return self._version_said(path, str(proven.seq), etag)
+            return self._version_said(path, str(proven.seq), etag, inline=INLINE_BYTES)
         return Version(path, manifest, str(proven.seq))
 
-    def _version_said(self, path: Path, at: str | None, etag: str | None) -> Version:
-        """That with the content root `etag`, if it is known; else it is the server's word which one that is."""
+    def _version_said(
+        self, path: Path, at: str | None, etag: str | None, *, inline: int | None = None
+    ) -> Version:
+        """
+        That with the content root `etag`, if it is known; else it is the server's word which one that is. The bytes of
+        a file that is one chunk of at most `inline` come along.
+        """
         query: dict[str, Any] = {"path": self.api_path(path), "at": at}
         manifest: Manifest | None = None
         pages = []
+        data = memoryview(b"")
         cursor: str | None = None
         while manifest is None:
             with naming(path):
                 answer = self.session.request(
-                    "GET", FILE_CHUNKS, query=query, accept=MANIFEST, if_match=etag
+                    "GET", FILE_CHUNKS, query=query, accept=MANIFEST, if_match=etag, inline=inline
                 )
-            pages.append(answer.body)
+            entries, data = _split(answer)
+            pages.append(entries)
             if etag is None:
                 etag = answer.headers["etag"].strip('"')
                 # Further pages are of the same state.
                 query["at"] = answer.headers["gdpfs-seq"]
                 manifest = self._manifests.get(etag)
             before, cursor = cursor, answer.headers.get("gdpfs-cursor")
-            if cursor is not None and (cursor == before or not answer.body):
+            if cursor is not None and (cursor == before or not entries):
                 detail = f"cannot read the manifest of {shown(path)}: it does not advance"
                 raise make_error("corrupt", detail)
             if cursor is None and manifest is None:
                 size = int(answer.headers["gdpfs-size"])
                 manifest = self._checked_manifest(path, b"".join(pages), size, etag)
             query["cursor"] = unquote(cursor or "")
+        self._keep_inline(manifest, data)
         return Version(path, manifest, str(query["at"]))
+
+    def _keep_inline(self, manifest: Manifest, data: memoryview) -> None:
+        """For whoever reads it next. What is not the file's is left out: it is asked for, and looked at closely."""
+        if len(data) > 0 and len(manifest) == 1:
+            digest = manifest[0].digest
+            if hashlib.sha256(data).digest() == digest:
+                self.chunks.put(digest, data)
 
     def _checked_manifest(self, path: Path, entries: bytes, size: int, etag: str) -> Manifest:
         manifest = Manifest(entries, size)
@@ -318,6 +349,13 @@ class Client(ForkSafe):
 
     def fetch_later(self, version: Version, chunks: Sequence[Chunk]) -> Future[list[memoryview]]:
         return self.bodies.submit(self.fetch, version, chunks)
+
+
+def _split(answer: Answer) -> tuple[bytes, memoryview]:
+    """The entries of a manifest, and what of the file came with them."""
+    count = int(answer.headers.get("gdpfs-inline", 0))
+    place = len(answer.body) - count
+    return answer.body[:place], memoryview(answer.body)[place:]
 
 
 def moment_of(at: Moment | None) -> str | None:

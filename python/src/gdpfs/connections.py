@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import socket
 import ssl
 import threading
@@ -59,9 +60,23 @@ class Answer:
     body: bytes = b""
 
 
-class _Connection(http.client.HTTPSConnection):
+class _Connection(http.client.HTTPConnection):
+    default_port = 443
     #: Has it had an exchange?
     is_used = False
+    #: How long TCP alone took, with the look-up of the host's name.
+    reach_seconds = math.inf
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=CONNECT_SECONDS_MAX)
+        self._context = context
+
+    def connect(self) -> None:
+        start = time.monotonic()
+        super().connect()
+        self.reach_seconds = time.monotonic() - start
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+        self.sock.settimeout(STALL_SECONDS_MAX)
 
 
 @dataclass
@@ -75,6 +90,8 @@ class Connections(ForkSafe):
 
     def __init__(self, url: str) -> None:
         self.url = url
+        #: The shortest time that a connection was made in; no busy server makes it longer, as the system does it.
+        self.reach_seconds = math.inf
         parts = urlsplit(url)
         self._address = (str(parts.hostname), parts.port or 443)
         super().__init__()
@@ -132,14 +149,13 @@ class Connections(ForkSafe):
 
     def _connect(self, context: ssl.SSLContext) -> _Connection:
         host, port = self._address
-        connection = _Connection(host, port, context=context, timeout=CONNECT_SECONDS_MAX)
+        connection = _Connection(host, port, context)
         try:
             connection.connect()
-            connection.sock.settimeout(STALL_SECONDS_MAX)
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._network_error(error) from error
+        self.reach_seconds = min(self.reach_seconds, connection.reach_seconds)
         return connection
 
     def _through(self, connection: _Connection, exchange: Exchange, generation: object) -> Answer:

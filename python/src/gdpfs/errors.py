@@ -41,7 +41,8 @@ class GdpfsError(OSError):
         return self.detail if self.hint is None else f"{self.detail} ({self.hint})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return make_error, (self.code, self.detail, self.hint, dict(self.details))
+        made = (self.code, self.detail, self.hint, dict(self.details))
+        return make_error, made, {"filename": self.filename}
 
     @property
     def may_retry(self) -> bool:

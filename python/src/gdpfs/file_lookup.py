@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import functools
 import os
-import tempfile
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path as LocalPath
@@ -289,14 +289,13 @@ class ReadingFileSystem(AsyncFileSystem):
         # Whole or not at all.
         target = LocalPath(lpath)
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(prefix=f".{target.name[:64]}.", dir=target.parent)
+        part = target.with_name(f".gdpfs-part-{secrets.token_hex(16)}")
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123
+            with part.open("xb") as file:
                 copy(file)
-            os.chmod(part, 0o666 & ~_umask())  # noqa: PTH101
-            LocalPath(part).replace(target)
+            part.replace(target)
         except BaseException:
-            LocalPath(part).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
 
 
@@ -323,9 +322,3 @@ def _info_of(volume: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 def _as_list(bounds: Any, count: int) -> list[Any]:
     return list(bounds) if isinstance(bounds, Iterable) else [bounds] * count
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -19,6 +19,8 @@ from .paths import Path, parse_path, require_volume
 from .reading import FileReader
 from .writing import FileWriter, put_file, write_whole
 
+_WRITING_MODES = ("wb", "xb", "ab")
+
 
 class GdpFileSystem(ReadingFileSystem):
     """
@@ -64,6 +66,10 @@ class GdpFileSystem(ReadingFileSystem):
                 block_size=block_size,
                 cache_options=cache_options,
             )
+        if mode not in _WRITING_MODES:
+            state = f"the mode is {shown(mode)}, need rb, wb, xb or ab"
+            hint = "a file is read, appended to, or written anew as a whole"
+            raise make_error("usage", f"cannot open {shown(path)}: {state}", hint)
         target = self._writable(path, "write")
         if mode == "ab":
             return GdpAppendFile(self, path)

@@ -39,9 +39,10 @@ class Chunk(NamedTuple):
         return self.offset + self.length
 
 
-def chunk_of(offset: int, data: bytes | bytearray | memoryview) -> Chunk:
+def chunk_of(offset: int, data: bytes | bytearray | memoryview, *, summed: bool = True) -> Chunk:
+    """Without `summed` its checksum is 0, and means nothing."""
     digest = hashlib.sha256(data).digest()
-    return Chunk(offset, len(data), zlib.crc32(data), digest)
+    return Chunk(offset, len(data), zlib.crc32(data) if summed else 0, digest)
 
 
 class Manifest:

@@ -27,8 +27,11 @@ CONNECT_SECONDS_MAX = 10
 #: An exchange of which nothing moves for this long is cut.
 STALL_SECONDS_MAX = 60
 #: Threads that fetch, send, hash and verify bodies of chunks. Each more costs CPU time where there is no round trip, in
-#: which the others wait for the interpreter, and saves time where there is one.
+#: which the others wait for the interpreter, and saves time where there is one, or where the server's disk is waited
+#: for.
 BODY_THREADS = 6
+#: A server that TCP reaches in less time is near.
+NEAR_SECONDS = 0.002
 #: Threads that run the calls of asyncio programs, and what fsspec does in parallel.
 CALL_THREADS = 16
 #: A response that is held in memory whole, such as a page of a listing.
@@ -51,6 +54,8 @@ CONFLICT_RETRIES_MAX = 16
 # Reading.
 #: Chunks that are asked for in one request.
 BODY_BYTES = 4 * MIB
+#: A file of one chunk that is no longer comes with its manifest: one request for many small files each.
+INLINE_BYTES = 256 * KIB
 #: What an open file fetches ahead of a reader that goes through it: four bodies under way.
 READ_AHEAD_BYTES = 16 * MIB
 #: What one call is served in steps of: it bounds the memory that a call needs beside its result.

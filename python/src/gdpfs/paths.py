@@ -34,7 +34,11 @@ def strip_scheme(text: str) -> str:
 
 
 def parse_path(text: str) -> Path:
-    """With or without the scheme. The server checks the names."""
+    """With or without the scheme. The server checks the names; what is no Unicode cannot be sent there."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as cause:
+        raise make_error("bad_request", f"cannot use path {text!a}: it is not Unicode") from cause
     volume, _, path = strip_scheme(text).partition("/")
     return Path(volume, path)
 

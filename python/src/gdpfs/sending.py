@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import deque
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
 
 from .client import FILE_CHUNKS, Client
+from .errors import make_error
 from .formats import FRAME_HEADER, Chunk, chunk_of
 from .limits import BODY_BYTES, MISSING_DIGESTS_MAX, SENDING_BODIES_MAX, UNASKED_BODIES_MAX
 from .receiving import CHUNK_DATA
@@ -41,15 +43,22 @@ class _Body:
             self.length += count
         return taken
 
-    def seal(self, offset: int) -> list[Chunk]:
-        """The chunks, if the first one is at `offset` of the file; the frames say the same."""
+    def seal(self, offset: int, *, summed: bool) -> list[Chunk]:
+        """
+        The chunks, if the first one is at `offset` of the file; the frames say the same. Without `summed` their
+        checksums mean nothing.
+        """
         chunks: list[Chunk] = []
         while (done := len(chunks) * self._chunk_size) < self.length:
             frame = self._frame(len(chunks), min(self._chunk_size, self.length - done))
-            chunk = chunk_of(offset + done, frame[FRAME_HEADER.size :])
+            chunk = chunk_of(offset + done, frame[FRAME_HEADER.size :], summed=summed)
             FRAME_HEADER.pack_into(frame, 0, chunk.offset, chunk.checksum, chunk.length)
             chunks.append(chunk)
         return chunks
+
+    def checksum(self, index: int, length: int) -> int:
+        """Of one of the chunks."""
+        return zlib.crc32(self._frame(index, length)[FRAME_HEADER.size :])
 
     def frames(self, chunks: list[Chunk], indexes: list[int]) -> tuple[memoryview, ...]:
         if len(indexes) == len(chunks):
@@ -73,6 +82,8 @@ class ChunkSender:
         self._client = client
         self._id = str(upload["upload"])
         self._is_volume_empty = bool(upload["empty"])
+        #: Checksums of what is sent come from the server, which computes them anyway.
+        self._is_summed = not upload.get("unsummed", False)
         self._lock = threading.Lock()
         #: How many bodies were sent unasked after the last question that was worth nothing, and how many still may be.
         self._unasked = 0
@@ -139,12 +150,27 @@ class ChunkSender:
             self._free.put(body)
 
     def _send_missing(self, body: _Body, offset: int) -> list[Chunk]:
-        chunks = body.seal(offset)
+        chunks = body.seal(offset, summed=self._is_summed)
         missing = self._missing(chunks)
-        if missing:
-            frames = (CHUNKS, body.frames(chunks, missing))
-            self._client.session.request("POST", CHUNK_DATA, query=self.query, body=frames)
-        return chunks
+        checksums = self._send_frames(body.frames(chunks, missing)) if missing else []
+        if self._is_summed:
+            return chunks
+        if len(checksums) != len(missing):
+            state = f"checksums of {len(checksums)} chunks, need {len(missing)}"
+            raise make_error("corrupt", f"cannot use response: it has {state}")
+        told = dict(zip(missing, checksums, strict=True))
+        return [
+            chunk._replace(
+                checksum=told[index] if index in told else body.checksum(index, chunk.length)
+            )
+            for index, chunk in enumerate(chunks)
+        ]
+
+    def _send_frames(self, frames: tuple[memoryview, ...]) -> list[int]:
+        """The checksums, if the server was to compute them."""
+        query = self.query if self._is_summed else {**self.query, "unsummed": True}
+        answer = self._client.session.json("POST", CHUNK_DATA, query=query, body=(CHUNKS, frames))
+        return [int(checksum) & 0xFFFFFFFF for checksum in answer.get("checksums", [])]
 
     def _missing(self, chunks: list[Chunk]) -> list[int]:
         """

@@ -20,6 +20,7 @@ from .errors import GdpfsError, error_of_problem, make_error
 from .forks import ForkSafe
 from .limits import (
     FIRST_CONTACT_PATIENCE_SECONDS,
+    NEAR_SECONDS,
     RENEW_AT,
     RENEWAL_CHECK_SECONDS,
     RENEWAL_GRACE_SECONDS,
@@ -54,6 +55,11 @@ class Session(ForkSafe):
     def _begin(self) -> None:
         self._renewing = threading.Lock()
 
+    @property
+    def is_near(self) -> bool:
+        """Whether to go there and back takes next to no time; False as long as nobody has gone."""
+        return self._connections.reach_seconds < NEAR_SECONDS
+
     def request(
         self,
         method: str,
@@ -65,6 +71,7 @@ class Session(ForkSafe):
         accept: str = JSON,
         if_match: str | None = None,
         if_absent: bool = False,
+        inline: int | None = None,
         changes: bool = False,
         request_id: str | None = None,
         receive: Callable[[http.client.HTTPResponse], None] | None = None,
@@ -84,6 +91,8 @@ class Session(ForkSafe):
             headers["If-Match"] = f'"{if_match}"'
         if if_absent:
             headers["If-None-Match"] = "*"
+        if inline is not None:
+            headers["Gdpfs-Inline"] = str(inline)
         exchange = Exchange(
             method, _target(route, query), headers, body[1] if body else (), receive
         )

@@ -1,7 +1,9 @@
+import { concatBytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { formatDigest, parseDigest } from '../../base/digest.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
-import { encodeManifestEntries } from '../../format/manifest.ts';
+import { type ChunkSequence, encodeManifestEntries } from '../../format/manifest.ts';
+import type { Entry, VolumeInfo } from '../../fs/types.ts';
 import { encodeCursor, formatETag, HEADERS } from '../../wire/headers.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizePath, authorizeUpload } from '../authorize.ts';
@@ -41,8 +43,14 @@ async function replyChunks(exchange: Exchange<'fileChunksGet'>, apiPath: string)
     Vary: 'Accept',
   };
   if (request.headers.accept?.includes(MEDIA_TYPES.manifest)) {
-    const head = { status: 200, headers: { ...headers, 'Content-Type': MEDIA_TYPES.manifest } };
-    return reply(exchange, head, encodeManifestEntries(page));
+    const data = await readInline(exchange, { volume, entry, chunks });
+    const type = { 'Content-Type': MEDIA_TYPES.manifest, [HEADERS.inline]: data.length };
+    const entries = encodeManifestEntries(page);
+    return reply(
+      exchange,
+      { status: 200, headers: { ...headers, ...type } },
+      concatBytes([entries, data]),
+    );
   }
   replyJson(
     exchange,
@@ -54,6 +62,34 @@ async function replyChunks(exchange: Exchange<'fileChunksGet'>, apiPath: string)
       ...(cursor === undefined ? {} : { cursor }),
     },
   );
+}
+
+interface FoundFile {
+  readonly volume: VolumeInfo;
+  readonly entry: Entry;
+  readonly chunks: ChunkSequence;
+}
+
+/**
+ * The bytes of a file that is one chunk, if it is small enough; they are not checked, as their receiver does that. A
+ * chunk that cannot be read is the trouble of who asks for it alone.
+ */
+async function readInline(
+  { query, request, services }: Exchange<'fileChunksGet'>,
+  { volume, entry, chunks }: FoundFile,
+): Promise<Uint8Array> {
+  const bytesMax = Math.min(
+    Number(request.headers[HEADERS.inline.toLowerCase()] ?? 0),
+    LIMITS.smallFileBytesMax,
+  );
+  const chunk = query.cursor === undefined ? chunks.at(0) : undefined;
+  if (chunk?.length !== entry.size || entry.size > bytesMax) return EMPTY_BYTES;
+  try {
+    return await services.fs.readChunk(volume.name, chunk, { check: 'length' });
+  } catch (error) {
+    if (error instanceof GdpfsError && error.code === 'corrupt') return EMPTY_BYTES;
+    throw error;
+  }
 }
 
 /** Index of the page's first chunk. */
