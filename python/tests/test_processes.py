@@ -17,10 +17,14 @@ from typing import Any
 import fsspec
 import pytest
 
+from gdpfs.client import Client
 from gdpfs.config import Home
 from gdpfs.errors import GdpfsError
 from gdpfs.filesystem import GdpFileSystem
 from gdpfs.limits import BODY_THREADS, CONNECTIONS_MAX
+from gdpfs.paths import parse_path
+from gdpfs.ranges import read_ranges
+from gdpfs.writing import write_whole
 from harness import Server
 from test_faults import copy_home, expire
 
@@ -40,6 +44,30 @@ def in_child(action: Any) -> int:
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.parametrize("is_near", [True, False])
+def test_ranges_of_a_server_that_is_near_are_read_by_no_more_threads_than_there_are_processors(
+    home: Server, volume: str, monkeypatch: pytest.MonkeyPatch, is_near: bool
+) -> None:
+    path = parse_path(f"{volume}/file")
+    data = random.Random(5).randbytes(33 * MIB)
+    client = Client(home=home.admin.home)
+    write_whole(client, path, data)
+    monkeypatch.setattr(client.session._connections, "reach_seconds", 0.0 if is_near else 1.0)
+    assert client.readers_max == (max(2, min(os.cpu_count() or 1, 6)) if is_near else BODY_THREADS)
+    readers: set[int] = set()
+    visit = client.receiver.visit
+
+    def note(*args: Any) -> None:
+        readers.add(threading.get_ident())
+        visit(*args)
+
+    monkeypatch.setattr(client.receiver, "visit", note)
+    starts = range(5, len(data), MIB)
+    found = read_ranges(client, path, [(start, start + 300_000) for start in starts], None)
+    assert found == [data[start : start + 300_000] for start in starts]
+    assert 0 < len(readers) <= client.readers_max
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

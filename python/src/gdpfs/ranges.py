@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections import deque
 from collections.abc import Sequence
 
 from .client import Client
@@ -39,26 +41,40 @@ def read_ranges(
 
 
 class _Range:
-    """One range, and its bytes: zeros, as holes are, until they come."""
+    """One range, and its bytes: zeros, as holes are, until they come. Memory is taken when they do."""
+
+    __slots__ = ("_buffer", "_memory", "_whole", "end", "start")
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
         self.end = max(start, end)
-        # Of all that makes `bytes` only this can be filled piece by piece without another copy.
-        self._memory = io.BytesIO()
-        if end > start:
-            self._memory.seek(end - start - 1)
-            self._memory.write(b"\0")
-        self._view = self._memory.getbuffer()
+        self._whole: bytes | None = None
+        self._memory: io.BytesIO | None = None
+        self._buffer = memoryview(b"")
 
-    def take(self, chunk: Chunk, data: memoryview) -> None:
-        """What it needs of the chunk."""
+    def take(self, chunk: Chunk, data: memoryview, lock: threading.Lock) -> None:
+        """What it needs of the chunk. `lock` keeps out other threads that bring other chunks."""
         first, last = max(self.start, chunk.offset), min(self.end, chunk.end)
         part = data[first - chunk.offset : last - chunk.offset]
-        self._view[first - self.start : last - self.start] = part
+        if len(part) == self.end - self.start:
+            # Nothing else is needed.
+            self._whole = bytes(part)
+            return
+        with lock:
+            if self._memory is None:
+                # Of all that makes `bytes` only this can be filled piece by piece without another copy.
+                self._memory = io.BytesIO()
+                self._memory.seek(self.end - self.start - 1)
+                self._memory.write(b"\0")
+                self._buffer = self._memory.getbuffer()
+        self._buffer[first - self.start : last - self.start] = part
 
     def result(self) -> bytes:
-        self._view.release()
+        if self._whole is not None:
+            return self._whole
+        if self._memory is None:
+            return bytes(self.end - self.start)
+        self._buffer.release()
         return self._memory.getvalue()
 
 
@@ -68,6 +84,7 @@ class _Reading:
     def __init__(self, client: Client, version: Version, ranges: Sequence[Bounds]) -> None:
         self._client = client
         self._version = version
+        self._lock = threading.Lock()
         bounds = [slice(*bound).indices(version.size)[:2] for bound in ranges]
         self._ranges = [_Range(start, end) for start, end in bounds]
         #: By the index of each chunk that is needed.
@@ -99,7 +116,7 @@ class _Reading:
 
     def _give(self, chunk: Chunk, index: int, data: memoryview) -> None:
         for one in self._users[index]:
-            one.take(chunk, data)
+            one.take(chunk, data, self._lock)
 
     def _fetch_and_keep(self, group: list[int]) -> None:
         """Who reads a little here and there may come back for what lies beside it."""
@@ -112,12 +129,25 @@ class _Reading:
             self._client.chunks.put(chunk.digest, own)
 
     def _fetch_all(self, groups: list[list[int]]) -> None:
-        fetching = [self._client.bodies.submit(self._visit, group) for group in groups]
+        left = deque(groups)
+
+        def work() -> None:
+            while True:
+                try:
+                    group = left.popleft()
+                except IndexError:
+                    return
+                self._visit(group)
+
+        readers = min(len(groups), self._client.readers_max)
+        reading = [self._client.bodies.submit(work) for _ in range(readers)]
         try:
-            for future in fetching:
+            for future in reading:
                 future.result()
         finally:
-            for future in fetching:
+            # If one has failed, the others need not go on.
+            left.clear()
+            for future in reading:
                 future.cancel()
 
     def _visit(self, group: list[int]) -> None:
