@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
@@ -17,6 +18,7 @@ from typing import Any
 import fsspec
 import pytest
 
+from gdpfs import session
 from gdpfs.client import Client
 from gdpfs.config import Home
 from gdpfs.errors import GdpfsError
@@ -54,8 +56,9 @@ def test_ranges_of_a_server_that_is_near_are_read_by_no_more_threads_than_there_
     data = random.Random(5).randbytes(33 * MIB)
     client = Client(home=home.admin.home)
     write_whole(client, path, data)
-    monkeypatch.setattr(client.session._connections, "reach_seconds", 0.0 if is_near else 1.0)
-    assert client.readers_max == (max(2, min(os.cpu_count() or 1, 6)) if is_near else BODY_THREADS)
+    monkeypatch.setattr(session, "NEAR_SECONDS", math.inf if is_near else 0)
+    processors = max(2, min(os.cpu_count() or 1, BODY_THREADS))
+    assert client.readers_max == (processors if is_near else BODY_THREADS)
     readers: set[int] = set()
     visit = client.receiver.visit
 
