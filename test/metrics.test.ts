@@ -166,16 +166,26 @@ test('connections, the program, the disk and the certificates are told', async (
   }
 });
 
+interface Rule {
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 test('rules and dashboard ask for what there is', async () => {
   const text = (await ok(users.admin.send('GET', '/metrics'))).text;
   // Of some there is no sample before something happened.
   const names = new Set(text.match(/(?<=^|^# TYPE )[a-zA-Z_:][\w:]*/gm));
   const rules = parse(readFileSync(join(PROJECT, 'deploy/prometheus/alerts.yaml'), 'utf8')) as {
-    readonly groups: readonly { readonly rules: readonly { readonly expr: string }[] }[];
+    readonly groups: readonly { readonly rules: readonly Rule[] }[];
   };
   const board = JSON.parse(readFileSync(join(PROJECT, 'deploy/grafana/gdpfs.json'), 'utf8')) as {
     readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
   };
+  for (const { labels, annotations } of rules.groups.flatMap((group) => group.rules)) {
+    assert.match(labels.severity, /^(?:warning|critical)$/);
+    assert.deepEqual(Object.keys(annotations), ['summary']);
+  }
   const queries = [
     ...rules.groups.flatMap((group) => group.rules.map(({ expr }) => expr)),
     ...board.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
