@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 import type { SumJob, ThreadSums } from './digest-threads.ts';
 import { fetchLines } from './fetch-lines.ts';
 
-/** This and the state of a hash fit into a core's own cache. */
-const SLICE_BYTES = 64 * 1024;
+/** This and the state of a hash fit into a core's own cache, and the calls for each are few. */
+const SLICE_BYTES = 128 * 1024;
 
 parentPort?.on('message', ({ views, withChecksums }: SumJob) => {
   const sums = views.map((bytes) => sum(bytes, withChecksums));

@@ -49,7 +49,7 @@ export interface Filled {
 }
 
 /** What is read at once: it fits into a processor's own cache. */
-const SLICE_BYTES = 64 * 1024;
+const SLICE_BYTES = 128 * 1024;
 const ZEROS = new Uint8Array(SLICE_BYTES);
 
 /** Synchronous, and long: for worker threads, or small files. Throws `source_changed`, `local_io`. */
