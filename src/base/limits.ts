@@ -391,6 +391,8 @@ export const LIMITS = {
   /** How often a server looks whether its own certificate should be replaced. */
   serverCertificateCheckMs: 3600 * 1000,
   caLifeMs: 10 * 365 * 24 * 3600 * 1000,
+  /** Who presses a key for the names in a volume does not wait longer. */
+  completionMs: 2000,
   /** What `gdpfs login URL -` reads: a token and some white space. */
   tokenInputBytesMax: 4 * KIB,
   /** Certificates are valid from this long before they are made: clocks differ. */

@@ -20,7 +20,14 @@ interface Program {
 }
 
 /** Those that the program for all others does not have (`tools/bundle.ts`), and what tells of all. */
-const WHOLE_PROGRAM: ReadonlySet<string> = new Set(['admin', 'fsck', 'help', 'index', 'serve']);
+const WHOLE_PROGRAM: ReadonlySet<string> = new Set([
+  'admin',
+  'completion',
+  'fsck',
+  'help',
+  'index',
+  'serve',
+]);
 
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {

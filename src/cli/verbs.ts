@@ -1,11 +1,4 @@
-import type { Command } from 'commander';
-import type { Context } from './context.ts';
-
-/** A verb of the command line, loaded when it is used. */
-export interface Verb {
-  readonly summary: string;
-  readonly load: () => Promise<(context: Context) => Command>;
-}
+import type { Verb } from './verb.ts';
 
 /** In the order of the help. */
 export const VERBS: Readonly<Record<string, Verb>> = {
@@ -112,6 +105,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   index: {
     summary: "rebuild a stopped server's index",
     load: async () => (await import('./commands/index-rebuild.ts')).indexCommand,
+  },
+  completion: {
+    summary: 'let bash complete what is typed',
+    load: async () => {
+      const { completionCommand } = await import('./commands/completion.ts');
+      return (context) => completionCommand(context, VERBS);
+    },
   },
   version: {
     summary: 'show the version',
