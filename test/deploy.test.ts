@@ -17,7 +17,7 @@ import { parseAllDocuments } from 'yaml';
 import { bundleProgram } from '../tools/bundle.ts';
 import { reservePort } from './support/ports.ts';
 import { PROGRAM, PROJECT } from './support/program.ts';
-import { NO_MATTER_OF_PROXIES, temporaryDirectory } from './support/server.ts';
+import { temporaryDirectory } from './support/server.ts';
 
 /** What deploy/ has for systemd, containers and Kubernetes starts a server, as it is written there. */
 
@@ -89,27 +89,23 @@ function settings(name: string): string[] {
   return [...UNIT.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value);
 }
 
-test(
-  'the unit for systemd starts the server as it is written, and SIGTERM ends it with 0',
-  NO_MATTER_OF_PROXIES,
-  async () => {
-    const [command = ''] = settings('ExecStart');
-    const [program, ...words] = command.split(' ');
-    assert.equal(program, '/usr/local/bin/gdpfs');
-    const data = join(folder, 'state');
-    // The last one is what /etc/gdpfs/serve.conf says, which is in the comment of the unit.
-    const [, options = ''] = /^# {3}GDPFS_OPTIONS=(.*)$/m.exec(UNIT) ?? [];
-    assert.equal(words.pop(), '$GDPFS_OPTIONS');
-    const args = [...words, ...options.split(' ')].map((word) =>
-      word.replace('${STATE_DIRECTORY}', data),
-    );
-    const { PATH } = process.env;
-    const env = { PATH, HOME: '/nonexistent', XDG_CACHE_HOME: join(folder, 'cache') };
-    const server = await serve([process.execPath, PROGRAM], args, { env });
-    assert.match(server.line, /^ready at .*first admin/);
-    assert.equal(await server.stop(), 0);
-  },
-);
+test('the unit for systemd starts the server as it is written, and SIGTERM ends it with 0', async () => {
+  const [command = ''] = settings('ExecStart');
+  const [program, ...words] = command.split(' ');
+  assert.equal(program, '/usr/local/bin/gdpfs');
+  const data = join(folder, 'state');
+  // The last one is what /etc/gdpfs/serve.conf says, which is in the comment of the unit.
+  const [, options = ''] = /^# {3}GDPFS_OPTIONS=(.*)$/m.exec(UNIT) ?? [];
+  assert.equal(words.pop(), '$GDPFS_OPTIONS');
+  const args = [...words, ...options.split(' ')].map((word) =>
+    word.replace('${STATE_DIRECTORY}', data),
+  );
+  const { PATH } = process.env;
+  const env = { PATH, HOME: '/nonexistent', XDG_CACHE_HOME: join(folder, 'cache') };
+  const server = await serve([process.execPath, PROGRAM], args, { env });
+  assert.match(server.line, /^ready at .*first admin/);
+  assert.equal(await server.stop(), 0);
+});
 
 test('systemd takes the unit, and finds little that it could do', (context) => {
   if (spawnSync('systemd-analyze', ['--version']).status !== 0) {
@@ -136,47 +132,43 @@ function instructions(stage: 'build' | 'final', name: string): string[] {
   return [...text.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map(([, rest = '']) => rest);
 }
 
-test(
-  'what the image copies exists, and is all that the program reads',
-  NO_MATTER_OF_PROXIES,
-  async (context) => {
-    for (const copy of instructions('build', 'COPY')) {
-      for (const source of copy.split(' ').slice(0, -1))
-        assert(existsSync(join(PROJECT, source)), source);
-    }
-    const copies = instructions('final', 'COPY').map((copy) => copy.split(' '));
-    const made = copies.map(([stage, source = '', target = '']) => {
-      assert.equal(stage, '--from=build');
-      return [source.replace('/build/', ''), target] as const;
-    });
-    assert.deepEqual(
-      made.map(([source]) => source),
-      ['package.json', 'node_modules', 'api', 'dist/program'],
-    );
-    await layOut();
-    const isRoot = process.getuid?.() === 0;
-    const uid = isRoot ? { uid: UID, gid: UID } : {};
-    const probe = spawnSync(process.execPath, ['--version'], { cwd: '/', ...uid });
-    if (probe.status !== 0) return context.skip('another user cannot run this Node');
-    const data = join(folder, 'data');
-    mkdirSync(data, { mode: 0o700 });
-    if (isRoot) execFileSync('chown', [`${UID}:${UID}`, data]);
-    const { args, environment, health } = container(data);
-    const program = [process.execPath, join(app, 'dist/program/main.cjs')];
-    const server = await serve(program, args, {
-      env: environment,
-      ...(isRoot ? { uid: UID } : {}),
-    });
-    const check = (): number | null => {
-      // Where the name leads to elsewhere, this process keeps the port from others.
-      const command = health.replace('localhost:7443', `127.0.0.1:${server.port}`);
-      return spawnSync('sh', ['-c', command], { env: environment, cwd: '/', ...uid }).status;
-    };
-    const whileItRuns = check();
-    assert.equal(await server.stop(), 0);
-    assert.deepEqual([whileItRuns, check()], [0, 1]);
-  },
-);
+test('what the image copies exists, and is all that the program reads', async (context) => {
+  for (const copy of instructions('build', 'COPY')) {
+    for (const source of copy.split(' ').slice(0, -1))
+      assert(existsSync(join(PROJECT, source)), source);
+  }
+  const copies = instructions('final', 'COPY').map((copy) => copy.split(' '));
+  const made = copies.map(([stage, source = '', target = '']) => {
+    assert.equal(stage, '--from=build');
+    return [source.replace('/build/', ''), target] as const;
+  });
+  assert.deepEqual(
+    made.map(([source]) => source),
+    ['package.json', 'node_modules', 'api', 'dist/program'],
+  );
+  await layOut();
+  const isRoot = process.getuid?.() === 0;
+  const uid = isRoot ? { uid: UID, gid: UID } : {};
+  const probe = spawnSync(process.execPath, ['--version'], { cwd: '/', ...uid });
+  if (probe.status !== 0) return context.skip('another user cannot run this Node');
+  const data = join(folder, 'data');
+  mkdirSync(data, { mode: 0o700 });
+  if (isRoot) execFileSync('chown', [`${UID}:${UID}`, data]);
+  const { args, environment, health } = container(data);
+  const program = [process.execPath, join(app, 'dist/program/main.cjs')];
+  const server = await serve(program, args, {
+    env: environment,
+    ...(isRoot ? { uid: UID } : {}),
+  });
+  const check = (): number | null => {
+    // Where the name leads to elsewhere, this process keeps the port from others.
+    const command = health.replace('localhost:7443', `127.0.0.1:${server.port}`);
+    return spawnSync('sh', ['-c', command], { env: environment, cwd: '/', ...uid }).status;
+  };
+  const whileItRuns = check();
+  assert.equal(await server.stop(), 0);
+  assert.deepEqual([whileItRuns, check()], [0, 1]);
+});
 
 /** Makes what is in the container's /app, which nobody may write. */
 async function layOut(): Promise<void> {
@@ -244,32 +236,26 @@ interface StatefulSet {
   };
 }
 
-test(
-  'the pod of Kubernetes runs the image with options that it has',
-  NO_MATTER_OF_PROXIES,
-  async () => {
-    const text = readFileSync(join(PROJECT, 'deploy/kubernetes/server.yaml'), 'utf8');
-    const documents = parseAllDocuments(text).map(
-      (document) => document.toJS() as { kind: string },
-    );
-    assert.deepEqual(
-      documents.map(({ kind }) => kind),
-      ['Service', 'StatefulSet'],
-    );
-    const set = documents[1] as StatefulSet;
-    assert.equal(set.spec.replicas, 1);
-    const { securityContext, containers } = set.spec.template.spec;
-    assert.equal(securityContext.runAsUser, UID);
-    assert(CONTAINERFILE.includes(`USER ${UID}:${UID}`));
-    const [container] = containers;
-    assert(container !== undefined);
-    const { httpGet } = container.startupProbe;
-    assert.deepEqual([httpGet.path, container.livenessProbe.httpGet.path], ['/readyz', '/healthz']);
-    const data = join(folder, 'pod');
-    const args = container.args.map((word) => (word === '/data/gdpfs' ? data : word));
-    assert(args.includes(data));
-    const { PATH } = process.env;
-    const server = await serve([process.execPath, PROGRAM], args, { env: { PATH, HOME: folder } });
-    assert.equal(await server.stop(), 0);
-  },
-);
+test('the pod of Kubernetes runs the image with options that it has', async () => {
+  const text = readFileSync(join(PROJECT, 'deploy/kubernetes/server.yaml'), 'utf8');
+  const documents = parseAllDocuments(text).map((document) => document.toJS() as { kind: string });
+  assert.deepEqual(
+    documents.map(({ kind }) => kind),
+    ['Service', 'StatefulSet'],
+  );
+  const set = documents[1] as StatefulSet;
+  assert.equal(set.spec.replicas, 1);
+  const { securityContext, containers } = set.spec.template.spec;
+  assert.equal(securityContext.runAsUser, UID);
+  assert(CONTAINERFILE.includes(`USER ${UID}:${UID}`));
+  const [container] = containers;
+  assert(container !== undefined);
+  const { httpGet } = container.startupProbe;
+  assert.deepEqual([httpGet.path, container.livenessProbe.httpGet.path], ['/readyz', '/healthz']);
+  const data = join(folder, 'pod');
+  const args = container.args.map((word) => (word === '/data/gdpfs' ? data : word));
+  assert(args.includes(data));
+  const { PATH } = process.env;
+  const server = await serve([process.execPath, PROGRAM], args, { env: { PATH, HOME: folder } });
+  assert.equal(await server.stop(), 0);
+});

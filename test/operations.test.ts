@@ -9,7 +9,6 @@ import { PROGRAM, PROJECT } from './support/program.ts';
 import { CliUser } from './support/cli-user.ts';
 import {
   anonymousClient,
-  NO_MATTER_OF_PROXIES,
   type ServerProcess,
   startServerAlone,
   temporaryDirectory,
@@ -79,108 +78,88 @@ function needs(context: TestContext, program: string): boolean {
   return false;
 }
 
-test(
-  'a server starts as described and says when it is ready',
-  NO_MATTER_OF_PROXIES,
-  async (context) => {
-    mkdirSync(join(folder, 'srv'));
-    await start();
-    stack.defer(() => server[Symbol.asyncDispose]());
-    await user.succeeds(['login', server.url, server.adminToken ?? '']);
-    await user.succeeds(['volume', 'create', 'v']);
-    if (!needs(context, 'curl')) return;
-    assert.equal(await type(block('/readyz')), '{"status":"ready"}');
-  },
-);
+test('a server starts as described and says when it is ready', async (context) => {
+  mkdirSync(join(folder, 'srv'));
+  await start();
+  stack.defer(() => server[Symbol.asyncDispose]());
+  await user.succeeds(['login', server.url, server.adminToken ?? '']);
+  await user.succeeds(['volume', 'create', 'v']);
+  if (!needs(context, 'curl')) return;
+  assert.equal(await type(block('/readyz')), '{"status":"ready"}');
+});
 
-test(
-  'a login for Prometheus reads the metrics and nothing else',
-  NO_MATTER_OF_PROXIES,
-  async (context) => {
-    await type(block('admin service add prometheus'));
-    if (!needs(context, 'curl')) return;
-    const metrics = readMetrics(await type(block('/metrics')), 'prometheus');
-    assert.equal(valueOf(metrics, 'gdpfs_volumes'), 1);
-    const prometheus = join(folder, 'prometheus-login');
-    const listing = await user.run(['ls', 'gdp://v'], { home: prometheus });
-    assert.equal(listing.code, 77, listing.stderr);
-  },
-);
+test('a login for Prometheus reads the metrics and nothing else', async (context) => {
+  await type(block('admin service add prometheus'));
+  if (!needs(context, 'curl')) return;
+  const metrics = readMetrics(await type(block('/metrics')), 'prometheus');
+  assert.equal(valueOf(metrics, 'gdpfs_volumes'), 1);
+  const prometheus = join(folder, 'prometheus-login');
+  const listing = await user.run(['ls', 'gdp://v'], { home: prometheus });
+  assert.equal(listing.code, 77, listing.stderr);
+});
 
-test(
-  'a backup that is made while clients write has all that was acknowledged before, and is restored',
-  NO_MATTER_OF_PROXIES,
-  async (context) => {
-    if (!needs(context, 'rsync')) return;
-    const tree = join(folder, 'tree');
-    mkdirSync(tree);
-    for (let count = 0; count < 300; count += 1) writeFileSync(join(tree, `${count}`), `${count}`);
-    writeFileSync(join(tree, 'large'), Buffer.alloc(3_000_000, 'large'));
-    await user.succeeds(['cp', '-r', tree, 'gdp://v/before']);
-    let isEnough = false;
-    const writing = (async () => {
-      let count = 0;
-      for (; !isEnough; count += 1)
-        await user.succeeds(['cp', '-r', tree, `gdp://v/during-${count}`]);
-      return count;
-    })();
-    const backup = block('rsync -a --delete');
-    try {
-      for (let count = 0; count < 2; count += 1) {
-        assert.match(await type(backup), /^no damage: 2 logs/m);
-      }
-    } finally {
-      isEnough = true;
+test('a backup that is made while clients write has all that was acknowledged before, and is restored', async (context) => {
+  if (!needs(context, 'rsync')) return;
+  const tree = join(folder, 'tree');
+  mkdirSync(tree);
+  for (let count = 0; count < 300; count += 1) writeFileSync(join(tree, `${count}`), `${count}`);
+  writeFileSync(join(tree, 'large'), Buffer.alloc(3_000_000, 'large'));
+  await user.succeeds(['cp', '-r', tree, 'gdp://v/before']);
+  let isEnough = false;
+  const writing = (async () => {
+    let count = 0;
+    for (; !isEnough; count += 1)
+      await user.succeeds(['cp', '-r', tree, `gdp://v/during-${count}`]);
+    return count;
+  })();
+  const backup = block('rsync -a --delete');
+  try {
+    for (let count = 0; count < 2; count += 1) {
+      assert.match(await type(backup), /^no damage: 2 logs/m);
     }
-    assert((await writing) > 0);
-    await server[Symbol.asyncDispose]();
-    rmSync(join(folder, 'srv'), { recursive: true });
-    mkdirSync(join(folder, 'srv'));
-    assert.match(await type(block('index rebuild')), /rebuilt the index: 1 volume/);
-    await restart();
-    // It has forgotten what was written behind the backup, which looks like an attack.
-    const refused = await user.run(['ls', 'gdp://v']);
-    assert.equal(refused.code, 76, refused.stderr);
-    await user.succeeds(['volume', 'trust', '--reset', 'gdp://v']);
-    await user.succeeds(['cp', '-r', 'gdp://v/before', 'back']);
-    const { stdout } = await run('diff', ['-r', tree, join(folder, 'back')]);
-    assert.equal(stdout, '');
-    await user.succeeds(['verify', 'gdp://v']);
-    await user.succeeds(['cp', '-r', tree, 'gdp://v/after']);
-  },
-);
+  } finally {
+    isEnough = true;
+  }
+  assert((await writing) > 0);
+  await server[Symbol.asyncDispose]();
+  rmSync(join(folder, 'srv'), { recursive: true });
+  mkdirSync(join(folder, 'srv'));
+  assert.match(await type(block('index rebuild')), /rebuilt the index: 1 volume/);
+  await restart();
+  // It has forgotten what was written behind the backup, which looks like an attack.
+  const refused = await user.run(['ls', 'gdp://v']);
+  assert.equal(refused.code, 76, refused.stderr);
+  await user.succeeds(['volume', 'trust', '--reset', 'gdp://v']);
+  await user.succeeds(['cp', '-r', 'gdp://v/before', 'back']);
+  const { stdout } = await run('diff', ['-r', tree, join(folder, 'back')]);
+  assert.equal(stdout, '');
+  await user.succeeds(['verify', 'gdp://v']);
+  await user.succeeds(['cp', '-r', tree, 'gdp://v/after']);
+});
 
-test(
-  'a copy of the folder of a stopped server is that server elsewhere',
-  NO_MATTER_OF_PROXIES,
-  async () => {
-    await server[Symbol.asyncDispose]();
-    const moved = join(folder, 'moved');
-    await run('cp', ['-a', join(folder, 'srv/gdpfs'), moved]);
-    renameSync(join(folder, 'srv/gdpfs'), join(folder, 'old'));
-    renameSync(moved, join(folder, 'srv/gdpfs'));
-    await restart();
-    await user.succeeds(['mkdir', 'gdp://v/moved']);
-    await user.succeeds(['verify', 'gdp://v']);
-  },
-);
+test('a copy of the folder of a stopped server is that server elsewhere', async () => {
+  await server[Symbol.asyncDispose]();
+  const moved = join(folder, 'moved');
+  await run('cp', ['-a', join(folder, 'srv/gdpfs'), moved]);
+  renameSync(join(folder, 'srv/gdpfs'), join(folder, 'old'));
+  renameSync(moved, join(folder, 'srv/gdpfs'));
+  await restart();
+  await user.succeeds(['mkdir', 'gdp://v/moved']);
+  await user.succeeds(['verify', 'gdp://v']);
+});
 
-test(
-  'an admin who lost the key gets another token on the server',
-  NO_MATTER_OF_PROXIES,
-  async () => {
-    await server[Symbol.asyncDispose]();
-    const token = (await type(block('admin token'))).trim();
-    await restart();
-    const again = new CliUser({ home: join(folder, 'again'), cwd: folder });
-    await again.succeeds(['login', server.url, token]);
-    await again.succeeds(['admin', 'user', 'ls']);
-    await using anonymous = anonymousClient(server);
-    assert.equal((await anonymous.send('GET', '/metrics')).code, 'certificate_required');
-  },
-);
+test('an admin who lost the key gets another token on the server', async () => {
+  await server[Symbol.asyncDispose]();
+  const token = (await type(block('admin token'))).trim();
+  await restart();
+  const again = new CliUser({ home: join(folder, 'again'), cwd: folder });
+  await again.succeeds(['login', server.url, token]);
+  await again.succeeds(['admin', 'user', 'ls']);
+  await using anonymous = anonymousClient(server);
+  assert.equal((await anonymous.send('GET', '/metrics')).code, 'certificate_required');
+});
 
-test('no command of the document is left out', NO_MATTER_OF_PROXIES, (context) => {
+test('no command of the document is left out', (context) => {
   for (const program of ['curl', 'rsync']) if (!needs(context, program)) return;
   assert.deepEqual([...unused], []);
 });
