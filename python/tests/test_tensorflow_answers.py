@@ -68,6 +68,28 @@ def test_what_is_read_is_right_however_it_comes(
         assert any(target.startswith(CHUNKS) for target in between.asked)
 
 
+@pytest.mark.parametrize(
+    "name", [b"../../stolen", b".ssh/stolen.", b"a\0b.........", b"\xff..........."]
+)
+def test_a_name_that_leads_out_of_its_directory_is_refused(
+    home: Server, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    (tmp_path / "innocent.txt").write_bytes(b"content")
+    home.admin("cp", tmp_path / "innocent.txt", f"{volume}/")
+    shutil.copytree(home.admin.home, tmp_path / "home")
+
+    def lie(stream: Stream, head: list[str], body: bytes) -> bool:
+        return plain(stream, head, body.replace(b"innocent.txt", name))
+
+    with Between(home, lie) as between:
+        between.use_in(tmp_path / "home")
+        monkeypatch.setenv("GDPFS_HOME", str(tmp_path / "home"))
+        with pytest.raises(tf.errors.DataLossError, match="a listing is malformed"):
+            tf.io.gfile.listdir(volume)
+        with pytest.raises(tf.errors.DataLossError, match="a listing is malformed"):
+            tf.io.gfile.glob(f"{volume}/*")
+
+
 def records_in(path: str) -> int:
     return sum(1 for _ in tf.data.TFRecordDataset(path))
 

@@ -62,6 +62,8 @@ NamedEntry readRow(RowReader& reader) {
   reader.take(2);
   row.entry.mtimeUs = static_cast<std::int64_t>(reader.integer(8));
   row.name = reader.take(reader.integer(2));
+  // Programs join it with paths of their own, also of local disks.
+  if (!isEntryName(row.name)) throw malformed("a listing");
   if (row.entry.kind == Kind::kFile) {
     row.entry.size = reader.integer(8);
     reader.take(32);
@@ -122,7 +124,10 @@ std::vector<NamedEntry> Api::list(const Path& directory) {
     Request request;
     request.route = "/api/v1/volumes";
     const Json object = parseObject(http_.send(request).body);
-    for (const Json& volume : object.value("volumes", Json::array())) found.push_back({textOf(volume, "alias"), {}});
+    for (const Json& volume : object.value("volumes", Json::array())) {
+      found.push_back({textOf(volume, "alias"), {}});
+      if (!isVolumeName(found.back().name)) throw malformed("a listing");
+    }
     return found;
   }
   listPages(directory, [&](std::string_view page) {

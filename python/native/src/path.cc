@@ -32,17 +32,6 @@ std::string cleanNames(std::string_view path) {
   return clean;
 }
 
-bool isVolume(std::string_view text) {
-  const bool isName = text.size() == limits::kVolumeNameLength;
-  if (text.empty() || (!isName && text.size() > limits::kAliasLengthMax)) return false;
-  for (const char letter : text) {
-    const bool isLowerCase = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
-    const bool isUpperCase = (letter >= 'A' && letter <= 'Z') || letter == '_';
-    if (!isLowerCase && !(isName && isUpperCase)) return false;
-  }
-  return true;
-}
-
 struct Parts {
   std::string_view volume;
   std::string_view rest;
@@ -96,12 +85,29 @@ Path parsePath(std::string_view uri) {
   const Parts parts = split(uri);
   Path path{std::string(parts.volume), cleanNames(parts.rest)};
   const bool isAllVolumes = path.volume.empty() && path.path.empty();
-  if (!isAllVolumes && !isVolume(path.volume)) {
+  if (!isAllVolumes && !isVolumeName(path.volume)) {
     throw Error("usage",
                 "cannot use \"" + name + "\": \"" + path.volume +
                     "\" is no name of a volume, need an alias (1 to 32 of a-z, 0-9 and -) or 43 characters");
   }
   return path;
+}
+
+bool isEntryName(std::string_view text) {
+  constexpr std::string_view kNotInNames("/\0", 2);
+  return !text.empty() && text != "." && text != ".." && text.find_first_of(kNotInNames) == std::string_view::npos &&
+         isUtf8(text);
+}
+
+bool isVolumeName(std::string_view text) {
+  const bool isName = text.size() == limits::kVolumeNameLength;
+  if (text.empty() || (!isName && text.size() > limits::kAliasLengthMax)) return false;
+  for (const char letter : text) {
+    const bool isLowerCase = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
+    const bool isUpperCase = (letter >= 'A' && letter <= 'Z') || letter == '_';
+    if (!isLowerCase && !(isName && isUpperCase)) return false;
+  }
+  return true;
 }
 
 bool isUtf8(std::string_view text) {

@@ -29,6 +29,12 @@ std::string cleanUri(std::string_view uri);
 /// Throws `usage`.
 Path parsePath(std::string_view uri);
 
+/// Can an entry of a directory have this name? Others lead elsewhere, as `..` does.
+bool isEntryName(std::string_view text);
+
+/// Can a volume be called that: an alias, or its own name?
+bool isVolumeName(std::string_view text);
+
 bool isUtf8(std::string_view text);
 
 }  // namespace gdpfs
