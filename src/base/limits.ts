@@ -232,7 +232,7 @@ export const LIMITS = {
   claimedNamesMax: 1_000_000,
   /** Batches of a received tree that may be done before an earlier one is. */
   receivedBatchesAhead: 64,
-  tarStreamsInFlight: 3,
+  tarStreamsInFlight: 5,
   /** Of a download, in memory: one more than travel, which is being written. */
   tarStreamsReceived: 4,
   /** Files of a tree that are sent or fetched chunk by chunk at the same time. */
@@ -271,7 +271,7 @@ export const LIMITS = {
   packThreads: 2,
   packMsSlow: 200,
   /** Parts of a tree that are sent, and received: more than streams, for what is done before and behind. */
-  partsInFlight: 4,
+  partsInFlight: 6,
   receivedPartsInFlight: 8,
   /** Removals and the like that go to a volume together; as many as the contract lets through. */
   changeSetMax: 1000,

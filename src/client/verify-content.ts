@@ -39,7 +39,7 @@ export async function verifyContent(
   for (const { path, dentry } of tree.walk()) expected.set(path, dentry);
   const check = new ContentCheck(session, verification, signal);
   const windows = treeWindows(session, { path: `/${volume}`, at: String(seq), signal });
-  await concurrently(windows, LIMITS.tarStreamsInFlight, async (window) => {
+  await concurrently(windows, LIMITS.tarStreamsReceived, async (window) => {
     const good = window.entries.filter((entry) => {
       const path = relativeTo(window.root, entry);
       const isGood = isSame(entry, expected.get(path));

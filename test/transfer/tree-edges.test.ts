@@ -21,7 +21,7 @@ import { describeTree } from '../support/tree.ts';
 const DIRECTORIES = 20;
 const DIRECTORY_FILES = 20;
 const FILES = DIRECTORIES * DIRECTORY_FILES;
-const FILE_BYTES = 200_000;
+const FILE_BYTES = 250_000;
 /** Content that may have been read, or fetched, when the first of it has crossed the wire. */
 const AHEAD_BYTES = (1 + LIMITS.partsInFlight + LIMITS.walkPagesAhead) * LIMITS.tarBytesTarget;
 /** Of the wire's bytes of a whole run, when it happens. */

@@ -16,12 +16,12 @@ import { describeTree } from '../support/tree.ts';
 
 /** Trees of small files, cut off and killed in both directions. */
 
-const FILES = 6000;
+const FILES = 7000;
 const DIRECTORIES = 20;
 const FILE_BYTES = 1000;
 /**
  * Of what a whole run sends, when it is killed; and what the next one may send: listings, and at most
- * LIMITS.tarStreamsReceived of the six streams, which are lost.
+ * LIMITS.tarStreamsInFlight of the eight streams, which are lost.
  */
 const KILLED_AT = 0.9;
 const REST_MAX = 0.8;
