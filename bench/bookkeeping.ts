@@ -48,8 +48,10 @@ export async function bookkeeping({ runs, scale, signal, report }: Conditions): 
     const stage = stack.use(await openVariant(without, { signal }));
     servers.push({ stage, what, treeCpuMs: [], treeMs: [], commitCpuMs: [] });
   }
+  // In a part of the full size figures say little, however many there are.
+  const rounds = scale < 1 ? runs : Math.max(runs, ROUNDS_MIN);
   // The first is to warm up.
-  for (let round = -1; round < Math.max(runs, ROUNDS_MIN); round += 1) {
+  for (let round = -1; round < rounds; round += 1) {
     // Nobody always comes behind the same one.
     const turns = round % 2 === 0 ? servers : servers.toReversed();
     for (const server of turns) await measure(server, { round, files, commits });
