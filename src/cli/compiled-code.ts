@@ -21,8 +21,8 @@ export interface CodePlace {
   readonly kind: string;
 }
 
-/** Runs the CommonJS module at `path`; returns what it exports. */
-export function requireCompiled(path: string, { folder, kind }: CodePlace): unknown {
+/** Runs the CommonJS module at `path`; resolves to what it exports. */
+export async function requireCompiled(path: string, { folder, kind }: CodePlace): Promise<unknown> {
   const cachePath = join(folder, `${kind}.code`);
   // The bundle is ASCII, comments aside.
   const source = `${HEAD}${readFileSync(path, 'latin1')}\n})`;
@@ -33,6 +33,8 @@ export function requireCompiled(path: string, { folder, kind }: CodePlace): unkn
     columnOffset: -HEAD.length,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
+  // To read code takes as long as to run it: a handshake that is under way goes on between them.
+  await new Promise((resolve) => setImmediate(resolve));
   const module = { exports: {} };
   const run = script.runInThisContext() as (...args: unknown[]) => void;
   run.call(module.exports, module.exports, createRequire(path), module, path, dirname(path));

@@ -100,7 +100,7 @@ async function load(kind: string | undefined, isBundle: boolean): Promise<Progra
     const name = WHOLE_PROGRAM.has(verb) ? 'run-process.cjs' : 'run-client.cjs';
     const path = fileURLToPath(new URL(name, import.meta.url));
     const { requireCompiled } = await import('./compiled-code.ts');
-    return requireCompiled(path, { folder, kind }) as Program;
+    return (await requireCompiled(path, { folder, kind })) as Program;
   }
   enableCompileCache(folder);
   return await import('./run-process.ts');
