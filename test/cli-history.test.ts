@@ -94,3 +94,16 @@ test('gdpfs volume trust shows what was seen', async () => {
   };
   assert(count > 2, `${count} records`);
 });
+
+test('gdpfs restore, put, du and completion find what they ask for', async () => {
+  // Record 2 is the first after those that every volume begins with.
+  await line.succeeds(['restore', '-q', '--at', '2', 'gdp://vision/a']);
+  await line.succeeds(['put', '-q', 'gdp://vision/piped/in'], { input: 'text' });
+  const usage = await line.succeeds(['du', '-b', 'gdp://vision/piped', 'gdp://vision/a']);
+  assert.match(
+    usage,
+    /^ +4 +1 file {2}gdp:\/\/vision\/piped\n +10 +1 file {2}gdp:\/\/vision\/a\n$/,
+  );
+  const typed = ['completion', '--line', 'gdpfs ls gdp://vision/pip'];
+  assert.equal(await line.succeeds(typed), 'gdp://vision/piped/\n');
+});
