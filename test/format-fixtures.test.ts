@@ -238,11 +238,16 @@ describe('format version 1', () => {
     });
   });
 
-  it('record-system-volume.hex gives the volume an alias', () => {
-    const body = decodeRecord(readHex('record-system-volume.hex'));
-    assert(body.case === 'system' && body.value.body.case === 'volume');
+  it('record-system-volume.hex gives the volume an alias, and another one ends it', () => {
     const entry = { name: hex(VOLUME), alias: 'vision', owner: 'alice' };
-    assert.deepEqual(fields(body.value.body.value), entry);
+    for (const [file, removed] of [
+      ['record-system-volume.hex', false],
+      ['record-system-volume-removed.hex', true],
+    ] as const) {
+      const body = decodeRecord(readHex(file));
+      assert(body.case === 'system' && body.value.body.case === 'volume');
+      assert.deepEqual(fields(body.value.body.value), { ...entry, removed });
+    }
   });
 
   it('the commits verify one behind the other, pin their file, and encode to the same bytes', () => {

@@ -26,6 +26,8 @@ export const FIXTURES: Readonly<Record<string, string>> = {
   'record-fchunk.hex': '25280279c19e51e469907d0820d4b640f66685da21b750c8a14cd5d1152f8df0',
   'record-meta-directory.hex': '61df07da3b8f973e0c0e978e66c641927405886b61e8599f4d27ce04743a7cbc',
   'record-meta-file.hex': '5a9e987b7aae1f231958a2fff79d6804bcf3398bc1496ab695d209289d99630b',
+  'record-system-volume-removed.hex':
+    '091ea12352324d4fbd2a281062e743138b6000b0f0959dbd0c49bf8a0769e2a9',
   'record-system-volume.hex': '78caca23f9a672642a3f287ea06be59df798b459eddc6c8c257177cd4b116f0b',
   'record-volume-policy-rotated.hex':
     'fa1e4b39ecf7b7684a0175aa6a87d024629195a2c6842400a2fd028213dceb3b',
