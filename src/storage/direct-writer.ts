@@ -37,15 +37,21 @@ export function directSpan(parts: readonly Uint8Array[], position: number): Dire
   return { before: start - position, length: end - (end % DIRECT_BLOCK_BYTES) - start };
 }
 
-/** The open file once more, for direct writes; undefined where that is not possible. */
-export async function openDirect(handle: FileHandle): Promise<FileHandle | undefined> {
+/**
+ * The open file once more, for direct writes, each of them durable if `isDurable`; undefined where that
+ * is not possible.
+ */
+export async function openDirect(
+  handle: FileHandle,
+  { isDurable = false }: { readonly isDurable?: boolean } = {},
+): Promise<FileHandle | undefined> {
   if (O_DIRECT === undefined) return undefined;
   // By its descriptor: it may have another name by now.
   const path = `/proc/self/fd/${handle.fd}`;
   try {
     const { type } = await statfs(path);
     if (!DIRECT_FILE_SYSTEMS.has(type)) return undefined;
-    return await open(path, constants.O_RDWR | O_DIRECT);
+    return await open(path, constants.O_RDWR | O_DIRECT | (isDurable ? constants.O_DSYNC : 0));
   } catch {
     return undefined;
   }

@@ -34,6 +34,11 @@ export interface DiskFile {
   ): Promise<number>;
   /** Writes all of `parts` one behind the other from `position`, or throws. Not durable until `sync`. */
   write(parts: readonly Uint8Array[], position: number): Promise<void>;
+  /**
+   * `write`, durable when it resolves. What other calls have written need not be: it may take one call of
+   * the system, where a write and a sync take two turns of the event loop.
+   */
+  writeDurably(parts: readonly Uint8Array[], position: number): Promise<void>;
   /** fdatasync: what was written before the call is durable when it resolves. */
   sync(): Promise<void>;
   /** Bytes. */

@@ -61,6 +61,7 @@ class NodeFile implements DiskFile {
   readonly #pace: DiskPace;
   /** The same for direct writes: opened for the first of them. */
   #direct: Promise<FileHandle | undefined> | undefined;
+  #durable: Promise<FileHandle | undefined> | undefined;
   /** No direct writes, after one that could not be. */
   #isCached = false;
 
@@ -107,6 +108,23 @@ class NodeFile implements DiskFile {
     await this.#write(tail, start + span.length);
   }
 
+  async writeDurably(parts: readonly Uint8Array[], position: number): Promise<void> {
+    if (await this.#writeDurably(parts, position)) return;
+    await this.write(parts, position);
+    await this.sync();
+  }
+
+  /** By direct writes alone, if they can be that. */
+  async #writeDurably(parts: readonly Uint8Array[], position: number): Promise<boolean> {
+    const span = this.#isCached || this.#pace.isSlow ? undefined : directSpan(parts, position);
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    if (span?.before !== 0 || span.length !== size) return false;
+    const direct = await (this.#durable ??= openDirect(this.#handle, { isDurable: true }));
+    if (direct === undefined) return false;
+    const write = async (): Promise<boolean> => this.#writer.write(direct, parts, position);
+    return await failsAs(`write "${this.#path}"`, this.#timed(size, write));
+  }
+
   async sync(): Promise<void> {
     await failsAs(`sync "${this.#path}"`, this.#handle.datasync());
   }
@@ -121,6 +139,7 @@ class NodeFile implements DiskFile {
 
   async close(): Promise<void> {
     await (await this.#direct)?.close();
+    await (await this.#durable)?.close();
     await this.#handle.close();
   }
 

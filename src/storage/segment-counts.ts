@@ -6,7 +6,7 @@ const SYNC_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 
 /** What a `SegmentWriter` has made durable since the store was opened. */
 export class SegmentCounts {
-  /** Of each sync how long it took. */
+  /** Of each group how long it took to write and sync it. */
   readonly syncSeconds: Histogram = new Histogram(SYNC_SECONDS);
   /** All that was written, what the segments' own structure takes included. */
   bytes = 0;

@@ -70,9 +70,9 @@ interface Waiting {
  * once, and then acknowledged together. Frames of one `append` lie one behind the other, in the order
  * of the calls.
  *
- * Commit points: (1) frames are written behind the tail; (2) fdatasync; (3) the watermark is written
- * to the header page; it need not be synced, since a kill keeps it and after a power loss an older
- * one is true as well; (4) the callers are told. A crash before (2) may leave any part of the group,
+ * Commit points: (1) frames are written behind the tail, (2) durably; (3) the watermark is written to
+ * the header page; it need not be synced, since a kill keeps it and after a power loss an older one is
+ * true as well; (4) the callers are told. A crash before (2) may leave any part of the group,
  * which recovery cuts off at the first frame that is not whole.
  */
 export class SegmentWriter {
@@ -223,9 +223,8 @@ export class SegmentWriter {
     const layout = new SegmentLayout(place, paddedBytesMin(version, paddedFrameBytesMin));
     const locations = group.map(({ frames }) => frames.map((frame) => layout.add(frame)));
     const { parts, entries, tail } = layout;
-    await file.write(parts, start);
     const startMs = performance.now();
-    await file.sync();
+    await file.writeDurably(parts, start);
     this.#counts.syncSeconds.observe((performance.now() - startMs) / 1000);
     this.#counts.bytes += tail - start;
     const count = watermarkCount + 1;

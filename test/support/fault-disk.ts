@@ -1,6 +1,6 @@
 import { type ErrorCode, GdpfsError } from '../../src/base/errors.ts';
 import type { Disk, DiskFile } from '../../src/storage/disk.ts';
-import { type CrashReport, type CrashStyle, FaultFile } from './fault-file.ts';
+import { type Change, type CrashReport, type CrashStyle, FaultFile } from './fault-file.ts';
 import { Random } from './random.ts';
 
 export type Operation =
@@ -248,6 +248,10 @@ export class FaultDisk implements Disk {
         requireOpen();
         await this.#write(file, Buffer.concat(parts), position);
       },
+      writeDurably: async (parts, position) => {
+        requireOpen();
+        await this.#sync(file, await this.#write(file, Buffer.concat(parts), position));
+      },
       sync: async () => {
         requireOpen();
         await this.#sync(file);
@@ -269,7 +273,7 @@ export class FaultDisk implements Disk {
     };
   }
 
-  async #write(file: FaultFile, bytes: Uint8Array, offset: number): Promise<void> {
+  async #write(file: FaultFile, bytes: Uint8Array, offset: number): Promise<Change> {
     this.bytesWritten += bytes.length;
     const growth = Math.max(0, offset + bytes.length - file.cached.size);
     const fault = this.#start('write') ?? (growth > 0 ? this.#takeFault('grow') : undefined);
@@ -277,16 +281,18 @@ export class FaultDisk implements Disk {
     const written =
       fault?.effect === 'none' ? 0 : fault?.effect === 'half' ? bytes.length >> 1 : fits;
     this.#free -= Math.max(0, offset + written - file.cached.size);
-    const done = file.begin({ kind: 'write', offset, bytes: bytes.subarray(0, written) });
+    const change: Change = { kind: 'write', offset, bytes: bytes.subarray(0, written) };
+    const done = file.begin(change);
     await this.#turns();
     done();
     if (fault !== undefined) throw injected('write', fault);
     if (fits < bytes.length) throw new GdpfsError('no_space', 'cannot write: the disk is full');
+    return change;
   }
 
-  async #sync(file: FaultFile): Promise<void> {
+  async #sync(file: FaultFile, of?: Change): Promise<void> {
     const fault = this.#start('sync');
-    const sync = file.beginSync();
+    const sync = file.beginSync(of);
     await this.#turns();
     if (fault?.effect === 'none') sync.fail();
     else if (this.#honorsSync) sync.finish();

@@ -47,7 +47,7 @@ class Bytes {
 }
 
 /** A change to a file that no sync has made durable. */
-type Change =
+export type Change =
   | { readonly kind: 'write'; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly size: number };
 
@@ -99,9 +99,16 @@ export class FaultFile {
     for (const begun of this.#changes) begun.isDone = true;
   }
 
-  /** What was done when this is called will be durable after `finish`, or forgotten after `fail`. */
-  beginSync(): { finish(): void; fail(): void } {
-    const covered = new Set(this.#changes.filter(({ isDone }) => isDone));
+  /**
+   * What was done when this is called will be durable after `finish`, or forgotten after `fail`: all of
+   * it, or the change `of` alone and where the file ends, as after a write that is durable by itself.
+   */
+  beginSync(of?: Change): { finish(): void; fail(): void } {
+    const isCovered = (change: Change): boolean =>
+      of === undefined || change === of || change.kind === 'truncate';
+    const covered = new Set(
+      this.#changes.filter(({ change, isDone }) => isDone && isCovered(change)),
+    );
     const settle = (apply: boolean): void => {
       if (apply) for (const { change } of covered) applyChange(this.#durable, change);
       this.#changes = this.#changes.filter((begun) => !covered.has(begun));

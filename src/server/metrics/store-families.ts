@@ -17,9 +17,11 @@ export async function storeFamilies(
     counter('gdpfs_store_chunks', 'Chunks that became durable.', counts.chunks),
     counter('gdpfs_store_chunk_bytes', 'Their bytes.', counts.chunkBytes),
     counter('gdpfs_store_written_bytes', 'Bytes written to the segments.', counts.bytes),
-    histogram('gdpfs_store_sync_seconds', 'How long the disk took to make writes durable.', [
-      { histogram: counts.syncSeconds },
-    ]),
+    histogram(
+      'gdpfs_store_sync_seconds',
+      'How long the disk took to write and sync what came together.',
+      [{ histogram: counts.syncSeconds }],
+    ),
     gauge('gdpfs_store_waiting_bytes', 'Bytes accepted and not yet durable.', waitingBytes),
     gauge('gdpfs_store_changes_waiting', 'Changes that wait for their turn.', changesWaiting),
     gauge('gdpfs_index_rows_waiting', 'Durable rows that wait for the index.', rowsWaiting),
