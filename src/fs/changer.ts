@@ -88,7 +88,7 @@ export class Changer {
   /** Makes the change in its turn. */
   plan(place: ChangeTurn, change: PreparedChange, context: ChangeContext): ChangeResult {
     // It may have been removed while the change waited for its turn.
-    if (this.#system.pending.volumeByName(place.row.name) === undefined) {
+    if (this.#system.pending.isRemovedVolume(place.row.name)) {
       throw noVolume(base64urlEncode(place.row.name));
     }
     const tables = {

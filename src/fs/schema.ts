@@ -50,6 +50,7 @@ export const FS_SCHEMA = `
   CREATE INDEX certificate_principal ON certificate (principal);
   CREATE TABLE volume_entry (alias TEXT PRIMARY KEY, name BLOB, owner TEXT) WITHOUT ROWID;
   CREATE INDEX volume_entry_name ON volume_entry (name);
+  CREATE TABLE removed_volume (name BLOB PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE revoked_principal (principal TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE revoked_enrolment (enrolment BLOB PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE principal_group (name TEXT PRIMARY KEY) WITHOUT ROWID;

@@ -13,6 +13,7 @@ const SQL = {
     VALUES (?, ?, ?, ?)`,
   volume: 'INSERT OR REPLACE INTO volume_entry (alias, name, owner) VALUES (?, ?, ?)',
   dropVolume: 'DELETE FROM volume_entry WHERE name = ?',
+  removeVolume: 'INSERT OR IGNORE INTO removed_volume (name) VALUES (?)',
   revokePrincipal: 'INSERT OR REPLACE INTO revoked_principal (principal) VALUES (?)',
   liftPrincipal: 'DELETE FROM revoked_principal WHERE principal = ?',
   revokeEnrolment: 'INSERT OR REPLACE INTO revoked_enrolment (enrolment) VALUES (?)',
@@ -93,9 +94,9 @@ export class SystemFold {
 
   #volume({ name = NOTHING, alias = '', owner = '', removed = false }: Body<'volume'>): void {
     if (!removed) return void this.#sql.volume.run(alias, name, owner);
-    const { dropVolume, dropGrants, dropQuota, revokeShareLinks } = this.#sql;
-    dropVolume.run(name);
-    for (const statement of [dropGrants, dropQuota, revokeShareLinks]) statement.run(name);
+    const { removeVolume, dropVolume, dropGrants, dropQuota, revokeShareLinks } = this.#sql;
+    const statements = [removeVolume, dropVolume, dropGrants, dropQuota, revokeShareLinks];
+    for (const statement of statements) statement.run(name);
   }
 
   #revocation({ principal = '', enrolment = NOTHING, lifted = false }: Body<'revocation'>): void {

@@ -68,6 +68,7 @@ const SQL = {
   certificates: 'SELECT * FROM certificate WHERE principal = ? ORDER BY expires_ms, serial',
   byAlias: 'SELECT * FROM volume_entry WHERE alias = ?',
   byName: 'SELECT * FROM volume_entry WHERE name = ? ORDER BY alias LIMIT 1',
+  isRemoved: 'SELECT 1 FROM removed_volume WHERE name = ?',
   all: 'SELECT * FROM volume_entry ORDER BY alias',
   byOwner: 'SELECT * FROM volume_entry WHERE owner = ? ORDER BY alias',
   isRevoked: `SELECT 1 FROM revoked_principal WHERE principal = ?
@@ -133,6 +134,14 @@ export class SystemView {
 
   isRevoked(subject: { readonly principal: string; readonly enrolment: Uint8Array }): boolean {
     return this.#sql.isRevoked.get(subject.principal, subject.enrolment) !== undefined;
+  }
+
+  /**
+   * Not the same as having no entry: if the record that gave it one was damaged, a volume is still there
+   * under its name.
+   */
+  isRemovedVolume(name: Uint8Array): boolean {
+    return this.#sql.isRemoved.get(name) !== undefined;
   }
 
   volumeByAlias(alias: string): VolumeEntryRow | undefined {

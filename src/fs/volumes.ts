@@ -5,13 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { chunkingKey } from '../format/chunker.ts';
 import { ZERO_DIGEST } from '../format/commit.ts';
-import {
-  Chunking,
-  Custody,
-  HashAlgorithm,
-  LogKind,
-  Permission,
-} from '../format/generated/gdpfs_pb.js';
+import { Chunking, Custody, HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
 import { isAlias, parseVolumeReference } from '../format/path.ts';
 import { encodePolicyRecord } from '../format/policy.ts';
@@ -34,10 +28,10 @@ import type { ForeignLog } from './foreign-log.ts';
 import { HISTORY_DAYS_DEFAULT, nextPolicy } from './key-rotation.ts';
 import type { Quotas } from './quotas.ts';
 import { noVolume, type RemovedVolume } from './removed-volume.ts';
-import { EVERYONE } from './rights.ts';
 import type { System } from './system.ts';
 import type { QuotaRow } from './system-view.ts';
 import type { ChangeContext, VolumeInfo } from './types.ts';
+import { firstRules } from './volume-rules.ts';
 
 /** The first writer key of a volume. */
 const FIRST_EPOCH = 1;
@@ -120,7 +114,7 @@ export class Volumes {
   /** The pending state. */
   readonly #entries: EntryTable;
   readonly #ids = new Map<string, number>();
-  #memory: Remembered = { epoch: -1, names: new Map(), described: new Map() };
+  #memory = nothingRemembered(-1);
   readonly #chunkingKeys = new Map<string, Uint8Array>();
 
   constructor(parts: {
@@ -202,17 +196,19 @@ export class Volumes {
     try {
       return await this.#engine.run(
         (transaction) => {
-          const entry = this.#system.pending.volumeByName(name);
-          if (entry === undefined) throw noVolume(base64urlEncode(name));
+          const { pending } = this.#system;
+          const text = base64urlEncode(name);
+          if (pending.isRemovedVolume(name)) throw noVolume(text);
+          const entry = pending.volumeByName(name) ?? { name, alias: '', owner: '' };
           const { alias } = entry;
           if (!force && this.#entries.hasChildren(row.id, ROOT_NODE)) {
-            throw new GdpfsError('not_empty', `cannot remove volume "${alias}": it is not empty`, {
-              hint: 'remove what is in it first, or force it',
-            });
+            const what = `cannot remove volume "${alias === '' ? text : alias}": it is not empty`;
+            const hint = 'remove what is in it first, or force it';
+            throw new GdpfsError('not_empty', what, { hint });
           }
           const body = { case: 'volume', value: { ...entry, removed: true } } as const;
           transaction.append(this.#system.volume, { case: 'system', value: { body } });
-          return { alias, name: base64urlEncode(name) };
+          return { alias, name: text };
         },
         // Nothing grows by it: it works on a full disk, too.
         { urgent: true, ...(request && { request: { principal, ...request } }) },
@@ -262,8 +258,7 @@ export class Volumes {
     const parsed = parseVolumeReference(reference);
     const name = parsed.kind === 'name' ? parsed.name : this.#nameOf(parsed.alias);
     const row = name === undefined ? undefined : this.#engine.volumes.byName(name);
-    // One without an alias was removed.
-    if (row?.kind !== LogKind.DIRECTORY || this.info(row).alias === '') throw noVolume(reference);
+    if (row?.kind !== LogKind.DIRECTORY || this.#isRemoved(row)) throw noVolume(reference);
     return row;
   }
 
@@ -327,6 +322,16 @@ export class Volumes {
     };
   }
 
+  #isRemoved({ id, name }: VolumeRow): boolean {
+    const { removed } = this.#remembered();
+    let known = removed.get(id);
+    if (known === undefined) {
+      known = this.#system.view.isRemovedVolume(name);
+      removed.set(id, known);
+    }
+    return known;
+  }
+
   #nameOf(alias: string): Uint8Array | undefined {
     const { names } = this.#remembered();
     const known = names.get(alias) ?? this.#system.view.volumeByAlias(alias)?.name;
@@ -337,9 +342,10 @@ export class Volumes {
   /** Every request asks for a volume: what the system log says is read again when that has changed. */
   #remembered(): Remembered {
     const { epoch } = this.#system;
-    const isFull = this.#memory.described.size >= IDS_CACHED_MAX;
+    const { described, removed } = this.#memory;
+    const isFull = Math.max(described.size, removed.size) >= IDS_CACHED_MAX;
     if (this.#memory.epoch !== epoch || isFull) {
-      this.#memory = { epoch, names: new Map(), described: new Map() };
+      this.#memory = nothingRemembered(epoch);
     }
     return this.#memory;
   }
@@ -352,28 +358,12 @@ interface Remembered {
   readonly names: Map<string, Uint8Array>;
   /** By index id. */
   readonly described: Map<number, Omit<VolumeInfo, 'count'>>;
+  /** By index id: is it served no more? */
+  readonly removed: Map<number, boolean>;
 }
 
-/** What holds for a volume from its beginning. */
-function firstRules(volume: Uint8Array, { isPublic, quota }: VolumeInit): SystemRecordInit[] {
-  const records: SystemRecordInit[] = [];
-  if (isPublic === true)
-    records.push(grantRecord({ volume, subject: EVERYONE, permission: Permission.READ }));
-  if (quota !== undefined) records.push(quotaRecord(volume, quota));
-  return records;
-}
-
-function grantRecord(value: {
-  readonly volume: Uint8Array;
-  readonly subject: string;
-  readonly permission: Permission;
-}): SystemRecordInit {
-  return { body: { case: 'grant', value: { ...value, node: 0n } } };
-}
-
-export function quotaRecord(volume: Uint8Array, { bytes, entries }: QuotaRow): SystemRecordInit {
-  const value = { volume, bytes: BigInt(bytes), entries: BigInt(entries) };
-  return { body: { case: 'quota', value } };
+function nothingRemembered(epoch: number): Remembered {
+  return { epoch, names: new Map(), described: new Map(), removed: new Map() };
 }
 
 function checkAlias({ alias }: Pick<VolumeInfo, 'alias'>): void {

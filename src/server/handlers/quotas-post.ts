@@ -1,4 +1,4 @@
-import { quotaRecord } from '../../fs/volumes.ts';
+import { quotaRecord } from '../../fs/volume-rules.ts';
 import type { QuotaRequest } from '../../wire/generated/api.ts';
 import { authorizeVolume, requireAdmin } from '../authorize.ts';
 import { readJson } from '../body.ts';
