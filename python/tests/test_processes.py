@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -18,12 +19,13 @@ from typing import Any
 import fsspec
 import pytest
 
+from between import Between, Stream, plain
 from gdpfs import session
 from gdpfs.client import Client
 from gdpfs.config import Home
 from gdpfs.errors import GdpfsError
 from gdpfs.filesystem import GdpFileSystem
-from gdpfs.limits import BODY_THREADS, CONNECTIONS_MAX
+from gdpfs.limits import BODY_THREADS, CONNECTIONS_MAX, NEAR_ANSWER_SECONDS
 from gdpfs.paths import parse_path
 from gdpfs.ranges import read_ranges
 from gdpfs.writing import write_whole
@@ -57,6 +59,7 @@ def test_ranges_of_a_server_that_is_near_are_read_by_no_more_threads_than_there_
     client = Client(home=home.admin.home)
     write_whole(client, path, data)
     monkeypatch.setattr(session, "NEAR_SECONDS", math.inf if is_near else 0)
+    monkeypatch.setattr(session, "NEAR_ANSWER_SECONDS", math.inf)
     processors = max(2, min(os.cpu_count() or 1, BODY_THREADS))
     assert client.readers_max == (processors if is_near else BODY_THREADS)
     readers: set[int] = set()
@@ -71,6 +74,22 @@ def test_ranges_of_a_server_that_is_near_are_read_by_no_more_threads_than_there_
     found = read_ranges(client, path, [(start, start + 300_000) for start in starts], None)
     assert found == [data[start : start + 300_000] for start in starts]
     assert 0 < len(readers) <= client.readers_max
+
+
+def test_a_server_is_not_near_because_something_before_it_is(
+    home: Server, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(stream: Stream, head: list[str], body: bytes) -> bool:
+        time.sleep(2 * NEAR_ANSWER_SECONDS)
+        return plain(stream, head, body)
+
+    monkeypatch.setattr(session, "NEAR_SECONDS", math.inf)
+    own = copy_home(home, tmp_path)
+    with Between(home, slowly) as between:
+        between.use_in(own)
+        client = Client(home=own)
+        write_whole(client, parse_path(f"{volume}/file"), b"content")
+        assert client.readers_max == BODY_THREADS
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -330,16 +330,27 @@ Answer Http::attempt(const Request& request, const std::string& key) {
   throw refusal(answer);
 }
 
-void Http::noteConnection(const Connection& connection) {
+namespace {
+
+void lower(std::atomic<std::int64_t>& least, std::int64_t value) {
+  for (std::int64_t known = least; value < known && !least.compare_exchange_weak(known, value);) continue;
+}
+
+}  // namespace
+
+void Http::noteTimes(const Connection& connection) {
   long made = 0;
   curl_off_t foundUs = 0;
   curl_off_t connectedUs = 0;
   curl_easy_getinfo(connection.handle, CURLINFO_NUM_CONNECTS, &made);
   curl_easy_getinfo(connection.handle, CURLINFO_NAMELOOKUP_TIME_T, &foundUs);
   curl_easy_getinfo(connection.handle, CURLINFO_CONNECT_TIME_T, &connectedUs);
-  if (made == 0) return;
-  const std::int64_t tookUs = connectedUs - foundUs;
-  for (std::int64_t known = connectUs_; tookUs < known && !connectUs_.compare_exchange_weak(known, tookUs);) continue;
+  if (made != 0) lower(connectUs_, connectedUs - foundUs);
+  curl_off_t sentUs = 0;
+  curl_off_t answeredUs = 0;
+  curl_easy_getinfo(connection.handle, CURLINFO_PRETRANSFER_TIME_T, &sentUs);
+  curl_easy_getinfo(connection.handle, CURLINFO_STARTTRANSFER_TIME_T, &answeredUs);
+  if (answeredUs > 0) lower(answerUs_, answeredUs - sentUs);
 }
 
 Answer Http::exchange(Connection& connection, const Request& request, const std::string& key) {
@@ -387,7 +398,7 @@ Answer Http::exchange(Connection& connection, const Request& request, const std:
   curl_slist_free_all(headers);
   if (receiver.failure != nullptr) std::rethrow_exception(receiver.failure);
   if (code != CURLE_OK) throw networkError(code, connection.detail, wanted->url);
-  noteConnection(connection);
+  noteTimes(connection);
   return std::move(receiver.answer);
 }
 

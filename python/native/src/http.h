@@ -77,8 +77,8 @@ class Http {
   Answer send(const Request& request);
 
   const Home& home() const { return home_; }
-  /// Was a connection made so fast that waiting for the server is nothing to reckon with?
-  bool isNear() const { return connectUs_ < limits::kNearConnectUs; }
+  /// Was a connection made, and something answered, so fast that waiting for the server is nothing to reckon with?
+  bool isNear() const { return connectUs_ < limits::kNearConnectUs && answerUs_ < limits::kNearAnswerUs; }
   std::shared_ptr<const Profile> profile();
 
  private:
@@ -87,7 +87,7 @@ class Http {
   std::unique_ptr<Connection> take();
   void giveBack(std::unique_ptr<Connection> connection);
   Answer attempt(const Request& request, const std::string& key);
-  void noteConnection(const Connection& connection);
+  void noteTimes(const Connection& connection);
   Answer exchange(Connection& connection, const Request& request, const std::string& key);
   std::int64_t patienceMs() const;
 
@@ -101,6 +101,7 @@ class Http {
   std::atomic<bool> hasAnswered_{false};
   /// The least time that a connection took, without TLS, in microseconds.
   std::atomic<std::int64_t> connectUs_{std::numeric_limits<std::int64_t>::max()};
+  std::atomic<std::int64_t> answerUs_{std::numeric_limits<std::int64_t>::max()};
 };
 
 }  // namespace gdpfs

@@ -35,9 +35,11 @@ constexpr std::size_t kRangesMax = 64;
 // Threads that fetch ahead, for all files of the process together; those that read or write files work beside them. Most
 // of them wait where the server is far away, whatever the number of processors.
 constexpr std::size_t kWorkersMax = 8;
-// A server that a connection to takes less is near: then threads never wait for long, and of them as many work as there
+// A server is near that a connection to takes less, and that has answered something in less than the second (a proxy may
+// be near, and the server behind it far): then threads never wait for long, and of them as many work as there
 // are processors, and so many more. Each costs a connection, and what is under way fights for the processors' caches.
 constexpr std::int64_t kNearConnectUs = 2'000;
+constexpr std::int64_t kNearAnswerUs = 10'000;
 constexpr std::size_t kNearWorkersMore = 1;
 // Threads that hash and send chunks. Most of them wait: a server answers when what came is durable, and one sync serves
 // all that is there.

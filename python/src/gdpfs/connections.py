@@ -92,6 +92,8 @@ class Connections(ForkSafe):
         self.url = url
         #: The shortest time that a connection was made in; no busy server makes it longer, as the system does it.
         self.reach_seconds = math.inf
+        #: The shortest time in which an exchange was answered.
+        self.answer_seconds = math.inf
         parts = urlsplit(url)
         self._address = (str(parts.hostname), parts.port or 443)
         super().__init__()
@@ -160,8 +162,10 @@ class Connections(ForkSafe):
 
     def _through(self, connection: _Connection, exchange: Exchange, generation: object) -> Answer:
         was_used, connection.is_used = connection.is_used, True
+        start = time.monotonic()
         try:
             answer, may_stay = _exchange(connection, exchange)
+            self.answer_seconds = min(self.answer_seconds, time.monotonic() - start)
         except (http.client.HTTPException, OSError) as error:
             connection.close()
             if isinstance(error, GdpfsError):

@@ -30,8 +30,10 @@ STALL_SECONDS_MAX = 60
 #: which the others wait for the interpreter, and saves time where there is one, or where the server's disk is waited
 #: for.
 BODY_THREADS = 6
-#: A server that TCP reaches in less time is near.
+#: A server is near that TCP reaches in less time, and that has answered something in less than the second: TCP may only
+#: have reached a proxy.
 NEAR_SECONDS = 0.002
+NEAR_ANSWER_SECONDS = 0.01
 #: Threads that run the calls of asyncio programs, and what fsspec does in parallel.
 CALL_THREADS = 16
 #: A response that is held in memory whole, such as a page of a listing.

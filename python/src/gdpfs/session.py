@@ -20,6 +20,7 @@ from .errors import GdpfsError, error_of_problem, make_error
 from .forks import ForkSafe
 from .limits import (
     FIRST_CONTACT_PATIENCE_SECONDS,
+    NEAR_ANSWER_SECONDS,
     NEAR_SECONDS,
     RENEW_AT,
     RENEWAL_CHECK_SECONDS,
@@ -58,7 +59,8 @@ class Session(ForkSafe):
     @property
     def is_near(self) -> bool:
         """Whether to go there and back takes next to no time; False as long as nobody has gone."""
-        return self._connections.reach_seconds < NEAR_SECONDS
+        reached, answered = self._connections.reach_seconds, self._connections.answer_seconds
+        return reached < NEAR_SECONDS and answered < NEAR_ANSWER_SECONDS
 
     def request(
         self,
