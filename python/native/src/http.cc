@@ -330,27 +330,20 @@ Answer Http::attempt(const Request& request, const std::string& key) {
   throw refusal(answer);
 }
 
-namespace {
-
-void lower(std::atomic<std::int64_t>& least, std::int64_t value) {
-  for (std::int64_t known = least; value < known && !least.compare_exchange_weak(known, value);) continue;
-}
-
-}  // namespace
-
 void Http::noteTimes(const Connection& connection) {
+  const auto us = [&](CURLINFO what) {
+    curl_off_t value = 0;
+    curl_easy_getinfo(connection.handle, what, &value);
+    return static_cast<std::int64_t>(value);
+  };
+  const auto lower = [](std::atomic<std::int64_t>& least, std::int64_t value) {
+    for (std::int64_t known = least; value < known && !least.compare_exchange_weak(known, value);) continue;
+  };
   long made = 0;
-  curl_off_t foundUs = 0;
-  curl_off_t connectedUs = 0;
   curl_easy_getinfo(connection.handle, CURLINFO_NUM_CONNECTS, &made);
-  curl_easy_getinfo(connection.handle, CURLINFO_NAMELOOKUP_TIME_T, &foundUs);
-  curl_easy_getinfo(connection.handle, CURLINFO_CONNECT_TIME_T, &connectedUs);
-  if (made != 0) lower(connectUs_, connectedUs - foundUs);
-  curl_off_t sentUs = 0;
-  curl_off_t answeredUs = 0;
-  curl_easy_getinfo(connection.handle, CURLINFO_PRETRANSFER_TIME_T, &sentUs);
-  curl_easy_getinfo(connection.handle, CURLINFO_STARTTRANSFER_TIME_T, &answeredUs);
-  if (answeredUs > 0) lower(answerUs_, answeredUs - sentUs);
+  if (made != 0) lower(connectUs_, us(CURLINFO_CONNECT_TIME_T) - us(CURLINFO_NAMELOOKUP_TIME_T));
+  const std::int64_t answeredUs = us(CURLINFO_STARTTRANSFER_TIME_T);
+  if (answeredUs > 0) lower(answerUs_, answeredUs - us(CURLINFO_PRETRANSFER_TIME_T));
 }
 
 Answer Http::exchange(Connection& connection, const Request& request, const std::string& key) {
