@@ -1,16 +1,18 @@
 /** Large writes and reads of the real disk: those that go past the page cache, where it can do that. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fc } from '../../test/support/property.ts';
 import { Scratch } from '../../test/support/scratch.ts';
+import { temporaryDirectory } from '../../test/support/server.ts';
 import { alignedBytes, DIRECT_BLOCK_BYTES as BLOCK, isDirect } from '../base/direct-io.ts';
 import { splitParts } from '../base/bytes.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { alignParts, directSpan } from './direct-writer.ts';
+import { alignParts, directSpan, openDirect } from './direct-writer.ts';
 import { openNodeDisk } from './node-disk.ts';
 import { ROOM_BYTES, SegmentReader, segmentPath } from './segment-files.ts';
 
@@ -57,6 +59,34 @@ test('writes of any size, one behind the other, are what is read', async () => {
     ),
     { numRuns: 25 },
   );
+});
+
+test('what is durable when it is written is what is read, and only such writes wait for the disk', async (t) => {
+  // Not in memory, where there are no direct writes.
+  await using folder = await temporaryDirectory();
+  const file = await openNodeDisk(folder.path).open('a', { create: true });
+  // The first can be one direct write, the others cannot.
+  const pieces = [ALIGNED.subarray(0, 4 * MIB), SOURCE.subarray(4 * MIB, 9 * MIB + 77)];
+  let position = 0;
+  for (const piece of [...pieces, SOURCE.subarray(9 * MIB + 77, 9 * MIB + 99)]) {
+    await file.writeDurably([piece], position);
+    position += piece.length;
+  }
+  await file.close();
+  assert(readFileSync(join(folder.path, 'a')).equals(SOURCE.subarray(0, position)));
+
+  await using handle = await open(join(folder.path, 'a'), 'r+');
+  for (const isDurable of [false, true]) {
+    const direct = await openDirect(handle, { isDurable });
+    if (direct === undefined) {
+      t.skip('no direct writes on this file system');
+      return;
+    }
+    const info = readFileSync(`/proc/self/fdinfo/${direct.fd}`, 'utf8');
+    const flags = Number.parseInt(/^flags:\s*(\d+)/m.exec(info)?.[1] ?? '', 8);
+    await direct.close();
+    assert.equal((flags & constants.O_DSYNC) !== 0, isDurable);
+  }
 });
 
 test('writes that overlap in time do not mix', async () => {
