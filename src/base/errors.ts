@@ -45,6 +45,7 @@ export const ERRORS = {
   read_only: { status: 409, exit: 77, retry: false, mutated: 'no' },
   request_reused: { status: 422, exit: 65, retry: false, mutated: 'no' },
   source_changed: { status: 409, exit: 75, retry: false, mutated: 'no' },
+  trimmed: { status: 410, exit: 66, retry: false, mutated: 'no' },
   unavailable: { status: 503, exit: 69, retry: true, mutated: 'maybe' },
   unsupported_media_type: { status: 415, exit: 64, retry: false, mutated: 'no' },
   untrusted: { status: 502, exit: 76, retry: false, mutated: 'maybe' },

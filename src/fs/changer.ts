@@ -9,6 +9,7 @@ import { ChunkAccess } from './chunk-access.ts';
 import type { PreparedChange } from './changes.ts';
 import { asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
+import { type KeptStates, keptStates, requireKept } from './kept-states.ts';
 import { type ChangePlace, makeChange } from './make-change.ts';
 import { type FileLogs, prepareChange } from './prepare-change.ts';
 import type { Quotas } from './quotas.ts';
@@ -72,7 +73,13 @@ export class Changer {
   /** Gathers what a change needs before its turn comes. */
   async prepare(row: VolumeRow, change: Change, logs: FileLogs): Promise<PreparedChange> {
     const stat = (path: string): Entry => this.#stat(row, path);
-    return await prepareChange(change, { engine: this.#engine, row, logs, stat });
+    return await prepareChange(change, {
+      engine: this.#engine,
+      view: this.#system.view,
+      row,
+      logs,
+      stat,
+    });
   }
 
   /** Another change of this moment may be first to continue a file log: then each has its own. */
@@ -91,6 +98,7 @@ export class Changer {
     if (this.#system.pending.isRemovedVolume(place.row.name)) {
       throw noVolume(base64urlEncode(place.row.name));
     }
+    requireMomentsKept(keptStates(place.row, this.#system.pending), change);
     const tables = {
       entries: this.entries,
       chunks: this.#engine.chunks,
@@ -122,4 +130,15 @@ export function runOptions(
     urgent: change.kind === 'remove',
     ...(request && { request: { principal: author, ...request } }),
   };
+}
+
+/** They may have been trimmed while the change waited for its turn: then throws `trimmed`. */
+function requireMomentsKept(kept: KeptStates, change: PreparedChange): void {
+  if (change.kind === 'many') {
+    for (const one of change.changes) requireMomentsKept(kept, one);
+  } else if ('atCount' in change && change.atCount !== undefined) {
+    // Of what comes back as itself a snapshot need not keep all.
+    const isWhole = change.kind === 'restore' && !change.asCopy;
+    requireKept(isWhole ? { ...kept, snapshots: [] } : kept, change.atCount - 1);
+  }
 }

@@ -10,7 +10,7 @@ import { asBriefEntry, asEntry, rootEntry } from './entry.ts';
 import { EntryTable } from './entry-table.ts';
 import { requireFile } from './file-state.ts';
 import { Manifests } from './manifests.ts';
-import { countAt, seqOf } from './moment.ts';
+import { countAt, type MomentContext, seqOf } from './moment.ts';
 import {
   briefRows,
   lookupAll,
@@ -26,6 +26,7 @@ import {
   wholeRows,
 } from './tree.ts';
 import type { Quotas } from './quotas.ts';
+import type { SystemView } from './system-view.ts';
 import type { Level, Rights } from './rights.ts';
 import type { Usage } from './usage.ts';
 import { Sights, seenRows } from './sight.ts';
@@ -64,6 +65,7 @@ export class FileSystem {
   readonly #access: ChunkAccess;
   readonly #changer: Changer;
   readonly #manifests: Manifests;
+  readonly #moments: MomentContext;
   readonly #sights = new Sights();
 
   constructor(parts: {
@@ -72,6 +74,7 @@ export class FileSystem {
     readonly uploads: Uploads;
     readonly quotas: Quotas;
     readonly changer: Changer;
+    readonly view: SystemView;
     readonly reader: DatabaseSync;
   }) {
     this.#engine = parts.engine;
@@ -83,6 +86,7 @@ export class FileSystem {
     this.#committed = new EntryTable(parts.reader);
     this.#access = new ChunkAccess(parts.engine.chunks, parts.reader);
     this.#changer = parts.changer;
+    this.#moments = parts;
   }
 
   /** Throws `exists` if the alias is taken. */
@@ -373,7 +377,7 @@ export class FileSystem {
 
   #view(row: VolumeRow, at: Moment | undefined): View {
     const view = { entries: this.#committed, volume: row.id };
-    const count = countAt(this.#engine, row, at);
+    const count = countAt(this.#moments, row, at);
     return count === undefined ? view : { ...view, at: count };
   }
 }

@@ -1,14 +1,22 @@
 import { GdpfsError } from '../base/errors.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
+import { keptStates, requireKept } from './kept-states.ts';
+import type { SystemView } from './system-view.ts';
 import type { Moment } from './types.ts';
+
+/** What says which states of volumes there are. */
+export interface MomentContext {
+  readonly engine: LogEngine;
+  readonly view: SystemView;
+}
 
 /**
  * A moment of a volume as a count of records; undefined for now. Throws `bad_request` for one that has
- * not come yet, `not_found` for one before the volume.
+ * not come yet, `not_found` for one before the volume, `trimmed` for one that is kept no more.
  */
 export function countAt(
-  engine: LogEngine,
+  { engine, view }: MomentContext,
   row: VolumeRow,
   at: Moment | undefined,
 ): number | undefined {
@@ -24,6 +32,7 @@ export function countAt(
     const state = 'its first record is newer';
     throw new GdpfsError('not_found', `cannot look at the volume at that time: ${state}`);
   }
+  requireKept(keptStates(row, view), count - 1);
   return count;
 }
 

@@ -73,11 +73,11 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     const system = new System({ engine, volume, reader, writer });
     const quotas = new Quotas({ engine, system, reader, writer });
     const volumes = new Volumes({ engine, system, quotas, keys, clock, writer });
-    const proofs = new Proofs({ engine, volumes, signer: keys, reader });
+    const proofs = new Proofs({ engine, volumes, signer: keys, view: system.view, reader });
     const changer = new Changer({ engine, system, quotas, clock, reader, writer });
     const uploads = new Uploads({ engine, clock, reader, writer });
     return {
-      fs: new FileSystem({ engine, volumes, uploads, quotas, changer, reader }),
+      fs: new FileSystem({ engine, volumes, uploads, quotas, changer, view: system.view, reader }),
       system,
       proofs,
       signed: new SignedChanges({ engine, volumes, changer, proofs, clock, writer }),

@@ -1,11 +1,11 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { leafHash, merkleRoot } from '../format/merkle.ts';
-import type { LogEngine } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import type { PreparedChange } from './changes.ts';
 import { requireFile } from './file-state.ts';
-import { countAt } from './moment.ts';
+import { keptStates } from './kept-states.ts';
+import { countAt, type MomentContext } from './moment.ts';
 import { checkPrecondition } from './planner.ts';
 import { type PreparedFile, prepareFile } from './prepare.ts';
 import { forkLog } from './truncate.ts';
@@ -14,8 +14,7 @@ import type { Change, Entry } from './types.ts';
 /** Does an extended file go on in the log that it has, if nobody else has, or in one of its own? */
 export type FileLogs = 'shared' | 'own';
 
-export interface PreparationContext {
-  readonly engine: LogEngine;
+export interface PreparationContext extends MomentContext {
   readonly row: VolumeRow;
   readonly logs: FileLogs;
   /** The entry as it is committed. */
@@ -33,13 +32,16 @@ export async function prepareChange(
     case 'extend':
       return { ...change, prepared: await prepareExtend(change, context) };
     case 'copy': {
-      const atCount = countAt(context.engine, context.row, change.at);
+      const atCount = countAt(context, context.row, change.at);
       return atCount === undefined ? change : { ...change, atCount };
     }
     case 'restore': {
-      const atCount = countAt(context.engine, context.row, change.at);
-      // Where a node is now, or that it is nowhere, cannot be proven to who is to sign.
-      const asCopy = context.row.custody === 'client';
+      const atCount = countAt(context, context.row, change.at);
+      // Where a node is now, or that it is nowhere, cannot be proven to who is to sign. And a directory
+      // comes back with all that was in it last, which may be gone where only a snapshot keeps it.
+      const { trimSeq } = keptStates(context.row, context.view);
+      const isOld = atCount !== undefined && atCount <= trimSeq;
+      const asCopy = context.row.custody === 'client' || isOld;
       return { ...change, asCopy, ...(atCount !== undefined && { atCount }) };
     }
     case 'many': {

@@ -9,12 +9,13 @@ import type { Signer } from '../log/key-store.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { EntryTable } from './entry-table.ts';
 import { evidenceOf, type EvidenceQuestion, type ProvenTree } from './evidence.ts';
-import { countAt } from './moment.ts';
+import { countAt, type MomentContext } from './moment.ts';
 import { PastStates } from './past-states.ts';
 import { LEVEL, type Rights } from './rights.ts';
 import { seenEvidenceOf } from './seen-evidence.ts';
 import { Sight } from './sight.ts';
 import { StateNodeTable } from './state-fold.ts';
+import type { SystemView } from './system-view.ts';
 import type { Moment } from './types.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -34,11 +35,13 @@ export class Proofs {
   readonly #entries: EntryTable;
   readonly #nodes: StateNodeTable;
   readonly #past: PastStates;
+  readonly #moments: MomentContext;
 
   constructor(parts: {
     readonly engine: LogEngine;
     readonly volumes: Volumes;
     readonly signer: Signer;
+    readonly view: SystemView;
     readonly reader: DatabaseSync;
   }) {
     this.#engine = parts.engine;
@@ -47,6 +50,7 @@ export class Proofs {
     this.#entries = new EntryTable(parts.reader);
     this.#nodes = new StateNodeTable(parts.reader);
     this.#past = new PastStates(parts);
+    this.#moments = parts;
   }
 
   /**
@@ -71,7 +75,7 @@ export class Proofs {
    */
   async evidence(volume: Uint8Array, asked: ProofQuestion): Promise<StateEvidence> {
     const rowNow = (): VolumeRow => this.#volumes.byName(volume);
-    const count = countAt(this.#engine, rowNow(), asked.at);
+    const count = countAt(this.#moments, rowNow(), asked.at);
     const isPast = count !== undefined && count < rowNow().count;
     const state = isPast ? await this.#past.at(rowNow, count) : undefined;
     // From here on all of it is of one state: nothing else runs in between.

@@ -51,6 +51,7 @@ export const FS_SCHEMA = `
   CREATE TABLE volume_entry (alias TEXT PRIMARY KEY, name BLOB, owner TEXT) WITHOUT ROWID;
   CREATE INDEX volume_entry_name ON volume_entry (name);
   CREATE TABLE removed_volume (name BLOB PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE trim_point (volume BLOB PRIMARY KEY, seq INTEGER, time_ms INTEGER) WITHOUT ROWID;
   CREATE TABLE revoked_principal (principal TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE revoked_enrolment (enrolment BLOB PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE principal_group (name TEXT PRIMARY KEY) WITHOUT ROWID;

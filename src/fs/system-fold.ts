@@ -29,6 +29,9 @@ const SQL = {
   quota: 'INSERT OR REPLACE INTO quota (volume, bytes, entries) VALUES (?, ?, ?)',
   dropQuota: 'DELETE FROM quota WHERE volume = ?',
   revokeShareLinks: 'UPDATE share_link SET revoked = 1 WHERE volume = ?',
+  trim: `INSERT INTO trim_point (volume, seq, time_ms) VALUES (?, ?, ?)
+    ON CONFLICT (volume) DO UPDATE SET seq = excluded.seq, time_ms = excluded.time_ms
+    WHERE excluded.seq > seq`,
   shareLink: `INSERT OR REPLACE INTO share_link
     (secret_digest, volume, node, author, created_ms, expires_ms, revoked)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -80,6 +83,10 @@ export class SystemFold {
       }
       case 'shareLink':
         return this.#shareLink(body.value);
+      case 'trim': {
+        const { volume = NOTHING, seq = 0n, timeMs = 0n } = body.value;
+        return void this.#sql.trim.run(volume, seq, timeMs);
+      }
       default:
         throw new GdpfsError('corrupt', 'cannot apply system record: its kind is unknown');
     }

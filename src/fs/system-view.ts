@@ -80,6 +80,7 @@ const SQL = {
   grants: 'SELECT * FROM access_grant WHERE volume = ? ORDER BY node, subject',
   grantsTo: 'SELECT * FROM access_grant WHERE subject = ? ORDER BY volume, node',
   grantsIn: 'SELECT * FROM access_grant WHERE subject = ? AND volume = ?',
+  trim: 'SELECT seq FROM trim_point WHERE volume = ?',
   quota: 'SELECT bytes, entries FROM quota WHERE volume = ?',
   shareLink: 'SELECT * FROM share_link WHERE secret_digest = ?',
   shareLinks: 'SELECT * FROM share_link ORDER BY created_ms, secret_digest',
@@ -189,6 +190,11 @@ export class SystemView {
   quota(volume: Uint8Array): QuotaRow {
     const row = this.#sql.quota.get(volume);
     return { bytes: Number(row?.['bytes'] ?? 0), entries: Number(row?.['entries'] ?? 0) };
+  }
+
+  /** States of the volume before this seq are kept no more, but for named snapshots; 0: all are kept. */
+  trimSeq(volume: Uint8Array): number {
+    return Number(this.#sql.trim.get(volume)?.['seq'] ?? 0);
   }
 
   shareLink(secretDigest: Uint8Array): ShareLinkRow | undefined {

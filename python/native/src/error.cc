@@ -43,6 +43,7 @@ constexpr Traits kTable[] = {
     {"read_only", TF_PERMISSION_DENIED, false},
     {"request_reused", TF_INTERNAL, false},
     {"source_changed", TF_ABORTED, false},
+    {"trimmed", TF_NOT_FOUND, false},
     {"unavailable", TF_UNAVAILABLE, true},
     {"unsupported_media_type", TF_INVALID_ARGUMENT, false},
     {"untrusted", TF_UNAUTHENTICATED, false},

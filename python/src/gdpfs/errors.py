@@ -94,6 +94,7 @@ _CLASSES: dict[str, type[GdpfsError]] = {
     "not_a_directory": NotADirectory,
     "not_found": NotFound,
     "read_only": NotPermitted,
+    "trimmed": NotFound,
     "unavailable": Unavailable,
     "untrusted": NotPermitted,
 }
@@ -118,6 +119,7 @@ _ERRNOS = {
     "not_found": errno.ENOENT,
     "quota_exceeded": errno.EDQUOT,
     "read_only": errno.EROFS,
+    "trimmed": errno.ENOENT,
     "unavailable": errno.ECONNREFUSED,
     "untrusted": errno.EACCES,
     "usage": errno.EINVAL,

@@ -431,6 +431,12 @@ export declare type SystemRecord = Message<"gdpfs.v1.SystemRecord"> & {
      */
     value: ShareLink;
     case: "shareLink";
+  } | {
+    /**
+     * @generated from field: gdpfs.v1.Trim trim = 11;
+     */
+    value: Trim;
+    case: "trim";
   } | { case: undefined; value?: undefined };
 };
 
@@ -796,6 +802,35 @@ export declare type ShareLink = Message<"gdpfs.v1.ShareLink"> & {
  * Use `create(ShareLinkSchema)` to create a new message.
  */
 export declare const ShareLinkSchema: GenMessage<ShareLink>;
+
+/**
+ * States of a volume before the one after record `seq` are kept no more, but for named snapshots: their
+ * chunks may be freed from then on.
+ *
+ * @generated from message gdpfs.v1.Trim
+ */
+export declare type Trim = Message<"gdpfs.v1.Trim"> & {
+  /**
+   * @generated from field: bytes volume = 1;
+   */
+  volume: Uint8Array;
+
+  /**
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: int64 time_ms = 3;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message gdpfs.v1.Trim.
+ * Use `create(TrimSchema)` to create a new message.
+ */
+export declare const TrimSchema: GenMessage<Trim>;
 
 /**
  * @generated from enum gdpfs.v1.LogKind

@@ -102,6 +102,7 @@ export type ErrorCode =
   | 'read_only'
   | 'request_reused'
   | 'source_changed'
+  | 'trimmed'
   | 'unavailable'
   | 'unsupported_media_type'
   | 'untrusted'
