@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { Agent, request } from 'undici';
 import { hasTerminal, runOnTerminal } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
@@ -117,4 +118,33 @@ test('the last login may be removed: then nobody is logged in', async () => {
   assert.match(await line.fails(['whoami'], 77, options), /nobody has logged in yet/);
   const config = JSON.parse(await readFile(line.path('alone', 'config.json'), 'utf8'));
   assert.deepEqual(config, { version: 1, profiles: {} });
+});
+
+test('gdpfs profile export writes what a browser imports, for its owner only, and nothing twice', async () => {
+  await login('browser', 'erin');
+  const file = line.path('erin.p12');
+  const passwords = line.path('password');
+  await writeFile(passwords, 'a long enough one\nsecond line\n');
+  const args = ['profile', 'export', '--p12', file, '--password-file', passwords];
+  const said = await line.succeeds([...args, 'browser']);
+  assert.match(said, /^erin at 127\.0\.0\.1:\d+, until 20\d\d-.*, in .*erin\.p12\n$/);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+
+  // As the browser does: the certificate in it is the one that the server knows.
+  const pfx = { pfx: await readFile(file), passphrase: 'a long enough one', ca: line.server.ca };
+  const { statusCode, body } = await request(`${line.server.url}/api/v1/whoami`, {
+    dispatcher: new Agent({ connect: pfx }),
+  });
+  assert.equal(statusCode, 200);
+  assert.equal(((await body.json()) as { principal: string }).principal, 'erin');
+
+  assert.match(await line.fails([...args, 'browser'], 73), /something is there already\n/);
+  await rm(file);
+  await writeFile(passwords, 'short\n');
+  assert.match(await line.fails(args, 64), /cannot use the password: need 8 to 128 characters/);
+  const unasked = ['profile', 'export', '--p12', file];
+  assert.match(await line.fails(unasked, 64), /there is no terminal, need --password-file\n/);
+  await rm(passwords);
+  assert.match(await line.fails(args, 66), /cannot read the password file ".*": /);
+  assert.equal(await stat(file).catch(() => undefined), undefined);
 });

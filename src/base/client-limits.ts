@@ -144,4 +144,6 @@ export const CLIENT_LIMITS = {
   weightFilesAtOnce: 4,
   /** A `model.json`. */
   modelJsonBytesMax: 256 * MIB,
+  /** What whoever finds a PKCS #12 file must compute for each password that they try. */
+  pkcs12Iterations: 100_000,
 } as const;

@@ -18,6 +18,8 @@ export interface Context {
   readonly isInteractive: boolean;
   /** A question for that person; the answer is no unless it is yes. */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** A question whose answer nobody shall see on the terminal; undefined if there is none. */
+  readonly askSecret: (question: string) => Promise<string | undefined>;
   /** Aborted when the user wants us to stop. */
   readonly signal: AbortSignal;
 }

@@ -55,6 +55,8 @@ export async function runProcess(
     signal,
     isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
     confirm: (question) => status.without(() => confirm(question, signal)),
+    askSecret: (question) =>
+      status.without(async () => (await import('./ask-secret.ts')).askSecret(question, signal)),
   });
   status.hide();
   dropOffered();

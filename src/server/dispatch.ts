@@ -8,6 +8,7 @@ import type { Caller, Exchange, Handler, Services, Trail } from './exchange.ts';
 import { HANDLERS } from './handlers.ts';
 import { identify } from './identity.ts';
 import { type Origin, originOf, peerOf } from './origin.ts';
+import { protectAnswer, requireOwnSite } from './other-sites.ts';
 import { replyProblem } from './reply.ts';
 import { startRequestLog } from './request-log.ts';
 
@@ -21,6 +22,7 @@ export async function dispatch(
   response: ServerResponse,
 ): Promise<void> {
   const log = startRequestLog(services, request, response);
+  protectAnswer(request, response);
   const trail: Trail = { targets: [] };
   let operation: Operation | undefined;
   const audited = (): AuditedRequest => {
@@ -38,6 +40,7 @@ export async function dispatch(
     log.operation = operation.id;
     const caller = operation.anonymous ? undefined : identify(services, origin, graceOf(operation));
     if (caller !== undefined) log.principal = caller.principal;
+    requireOwnSite(request, operation);
     const exchange = validate({
       services,
       request,

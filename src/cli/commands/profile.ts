@@ -6,6 +6,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatTime } from '../format.ts';
 import { columns } from '../rows.ts';
+import { exportCommand } from './profile-export.ts';
 
 interface ProfileOptions extends GlobalOptions {
   readonly json?: boolean;
@@ -33,6 +34,7 @@ export function profileCommand(context: Context): Command {
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
     .addCommand(useCommand(context))
+    .addCommand(exportCommand(context))
     .addCommand(removeCommand(context));
 }
 
