@@ -258,7 +258,7 @@ test('watching what never was is refused, what was is told, and what is there is
     return seen;
   };
   const never =
-    /^cannot watch "\/alice\/open\/none": it does not exist, and nothing happened there/;
+    /^cannot watch "gdp:\/\/alice\/open\/none": it does not exist, and nothing happened there/;
   for (const follow of [true, false]) {
     await assert.rejects(watch({ follow }), { code: 'not_found', message: never });
     await assert.rejects(watch({ follow, from }), { code: 'not_found', message: never });

@@ -35,7 +35,8 @@ export class Report {
     const isExpected = error instanceof GdpfsError;
     this.#codes.add(isExpected ? error.code : 'internal');
     const text = isExpected ? error.message : `internal error: ${String(error)}`;
-    await this.#line(`error: ${path === undefined ? '' : `${path}: `}${text}`);
+    const isNamed = path === undefined || text.includes(path);
+    await this.#line(`error: ${isNamed ? '' : `${path}: `}${text}`);
     if (isExpected && error.hint !== undefined) await this.#line(`hint: ${error.hint}`);
     if (!isExpected && !this.isDebug) await this.#line('hint: "--debug" shows where it happened');
     if (this.isDebug) await this.#stderr.write(`${trace(error)}\n`);

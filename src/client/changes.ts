@@ -1,6 +1,6 @@
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { formatApiPath } from '../format/path.ts';
+import { formatApiPath, userPath } from '../format/path.ts';
 import type { ChangePage, VolumeChange, VolumeChangesGetQuery } from '../wire/generated/api.ts';
 import { type CallOptions, stat } from './files.ts';
 import { jsonOf, type Session } from './session.ts';
@@ -65,7 +65,7 @@ async function requireThere(
     const begin = from ?? 0;
     throw new GdpfsError(
       'not_found',
-      `cannot watch "${watched}": it does not exist, and nothing happened there ` +
+      `cannot watch "${userPath(watched)}": it does not exist, and nothing happened there ` +
         `in the records from ${begin} to ${end}`,
       { hint: 'watch the directory above it to see it come', cause: error },
     );

@@ -9,6 +9,7 @@ import type { ChunkBody, Extent } from './chunk-body.ts';
 import type { FileVersion } from './manifest.ts';
 import { withRetry } from './retry.ts';
 import type { MaybeUndefined, Session } from './session.ts';
+import { userPath } from '../format/path.ts';
 
 /**
  * Fetches chunks of one version of a file into `body`, which is of them and is returned, and checks every one: its
@@ -88,5 +89,5 @@ function rangesOf(extents: readonly Extent[]): string {
 }
 
 function badChunk(path: string, why: string): GdpfsError {
-  return new GdpfsError('bad_chunk', `cannot use chunks of "${path}": ${why}`);
+  return new GdpfsError('bad_chunk', `cannot use chunks of "${userPath(path)}": ${why}`);
 }

@@ -7,6 +7,7 @@ import { type FileVersion, fetchManifest } from './manifest.ts';
 import type { Session } from './session.ts';
 import type { OnProgress } from './tally.ts';
 import type { TransferOptions } from './transfer-options.ts';
+import { userPath } from '../format/path.ts';
 
 export interface DownloadOptions extends StatOptions {
   /** `/<volume>/<path>` of a file. */
@@ -62,7 +63,7 @@ export async function findVersion(
   if (kind === 'file' && etag !== undefined) return { path, at, size, etag, mode, mtimeUs };
   throw new GdpfsError(
     kind === 'directory' ? 'is_a_directory' : 'not_a_file',
-    `cannot read "${path}": it is a ${kind}, need a file`,
+    `cannot read "${userPath(path)}": it is a ${kind}, need a file`,
   );
 }
 

@@ -7,6 +7,7 @@ import { decodeCursor, HEADERS } from '../wire/headers.ts';
 import { MEDIA_TYPES } from '../wire/media-types.ts';
 import type { StatOptions } from './files.ts';
 import type { ApiAnswer, MaybeUndefined, Session } from './session.ts';
+import { userPath } from '../format/path.ts';
 
 /** One version of a file, as its entry names it. */
 export interface FileVersion extends StatOptions {
@@ -55,7 +56,7 @@ export async function fetchManifest(
   if (actual === etag) return manifest;
   throw new GdpfsError(
     'corrupt',
-    `cannot trust the manifest of "${path}": its root is ${actual}, need ${etag}`,
+    `cannot trust the manifest of "${userPath(path)}": its root is ${actual}, need ${etag}`,
   );
 }
 

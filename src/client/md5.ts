@@ -11,6 +11,7 @@ import { localError, quote } from './local-error.ts';
 import { type MaybeUndefined, jsonOf, type Session } from './session.ts';
 import { isSame } from './source-state.ts';
 import type { TransferOptions } from './transfer-options.ts';
+import { userPath } from '../format/path.ts';
 
 const ROUTE = '/api/v1/file/md5';
 
@@ -96,6 +97,6 @@ export async function compareMd5(
   if (here === there.md5) return here;
   throw new GdpfsError(
     'corrupt',
-    `cannot confirm ${quote(local)}: its MD5 is ${here}, that of "${path}" is ${there.md5}`,
+    `cannot confirm ${quote(local)}: its MD5 is ${here}, that of "${userPath(path)}" is ${there.md5}`,
   );
 }

@@ -8,6 +8,7 @@ import { findVersion } from './download.ts';
 import type { StatOptions } from './files.ts';
 import { type FileVersion, fetchManifest } from './manifest.ts';
 import type { Session } from './session.ts';
+import { userPath } from '../format/path.ts';
 
 export interface ReadOptions extends StatOptions {
   /** Bytes; to the end of the file without `length`. The whole file if absent. */
@@ -78,7 +79,7 @@ function cut(
   if (offset <= size) return { offset, end: Math.min(size, offset + length) };
   throw new GdpfsError(
     'bad_range',
-    `cannot read "${path}" from byte ${offset}: it has ${size} bytes`,
+    `cannot read "${userPath(path)}" from byte ${offset}: it has ${size} bytes`,
   );
 }
 

@@ -16,6 +16,7 @@ import type { Session } from './session.ts';
 import { fetchTar, isSmall, relativeTo, type TreeWindow, treeWindows } from './tree-windows.ts';
 import type { Verification } from './verification.ts';
 import type { VolumeTree } from './volume-tree.ts';
+import { userPath } from '../format/path.ts';
 
 interface ContentOptions extends CallOptions {
   /** 43-character name. */
@@ -152,7 +153,7 @@ function requireChecksums(path: string, chunks: readonly Chunk[], body: ChunkBod
     if (crc32(body.view(index)) === checksum) continue;
     throw new GdpfsError(
       'corrupt',
-      `cannot trust the manifest of "${path}": the checksum of the chunk at ${offset} is wrong`,
+      `cannot trust the manifest of "${userPath(path)}": the checksum of the chunk at ${offset} is wrong`,
     );
   }
 }

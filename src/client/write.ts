@@ -18,6 +18,7 @@ import {
   sendChunks,
   type UploadTarget,
 } from './uploads.ts';
+import { userPath } from '../format/path.ts';
 
 export interface WriteOptions extends CallOptions {
   /** Make missing parent directories. */
@@ -152,7 +153,7 @@ class ChunkWriter implements FileWriter {
     const size = this.#size;
     if (size !== (options.size ?? size)) {
       const state = `${size} bytes were written, need the ${options.size} that were announced`;
-      throw new GdpfsError('bad_request', `cannot write "${path}": ${state}`);
+      throw new GdpfsError('bad_request', `cannot write "${userPath(path)}": ${state}`);
     }
     const chunks = (await Promise.all(this.#bodies)).flat();
     const log = newFileLog({ size, chunks }, upload.chunking);
@@ -164,7 +165,9 @@ class ChunkWriter implements FileWriter {
     } catch (error) {
       if (!isGdpfsError(error, 'upload_not_found')) throw error;
       const state = 'somebody else has written it since the writing began';
-      throw new GdpfsError('changed', `cannot write "${path}": ${state}`, { cause: error });
+      throw new GdpfsError('changed', `cannot write "${userPath(path)}": ${state}`, {
+        cause: error,
+      });
     }
   }
 
@@ -248,7 +251,7 @@ async function sumChunks(
 
 function lost(path: string): GdpfsError {
   const state = 'the server has lost chunks that it had, need them again';
-  return new GdpfsError('chunk_missing', `cannot write "${path}": ${state}`, {
+  return new GdpfsError('chunk_missing', `cannot write "${userPath(path)}": ${state}`, {
     hint: 'write the file again',
   });
 }

@@ -7,8 +7,10 @@ import { checkExtent, extentFault, extentOf, joinPath } from '../format/path.ts'
 import { isBelow, isInTree, ROOT_NODE } from '../format/tree-fold.ts';
 import type { EntryRow } from './entry-table.ts';
 import { checkPrecondition, type PlacedFields, type Planner, sameContent } from './planner.ts';
+import { PathError } from './path-error.ts';
 import type { PreparedFile } from './prepare.ts';
 import {
+  isADirectory,
   listRecursive,
   notADirectory,
   notFound,
@@ -75,8 +77,7 @@ function planMkdir(planner: Planner, change: Kind<'mkdir'>): void {
   }
   if (parents === true && resolved.row !== undefined) throw notADirectory(path, path);
   if (path === '' || resolved.row !== undefined) {
-    const object = path === '' ? 'the root directory of a volume' : `directory "${path}"`;
-    throw new GdpfsError('exists', `cannot create ${object}: it exists`);
+    throw new PathError('exists', (name) => `cannot create directory ${name(path)}: it exists`);
   }
   planner.append({
     ...planner.newNode(resolved, 'directory', change),
@@ -152,7 +153,7 @@ function pinFile(
 function resolveTarget(planner: Planner, path: string, parents = false): Resolved {
   const resolved = planner.resolve(path, parents);
   if (path === '' || resolved.row?.kind === NodeKind.DIRECTORY) {
-    throw new GdpfsError('is_a_directory', `cannot write "${path}": it is a directory`);
+    throw isADirectory('write', path);
   }
   return resolved;
 }
@@ -163,7 +164,10 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
   const row = planner.existing(path);
   if (content !== undefined) checkPrecondition(path, row, { content });
   if (to === '') {
-    throw new GdpfsError('exists', `cannot rename "${path}" to the root directory: it exists`);
+    throw new PathError(
+      'exists',
+      (name) => `cannot rename ${name(path)} to the root directory: it exists`,
+    );
   }
   const target = planner.resolve(to);
   if (absent !== undefined) checkPrecondition(to, target.row, { absent });
@@ -175,9 +179,9 @@ function planRename(planner: Planner, change: Kind<'rename'>): void {
   const moved = { node: row.node, parent: target.parent };
   if (row.kind === NodeKind.DIRECTORY) {
     if (isBelow(planner.nodes, moved)) {
-      throw new GdpfsError(
+      throw new PathError(
         'bad_request',
-        `cannot rename "${path}": "${to}" is inside it, need a place outside`,
+        (name) => `cannot rename ${name(path)}: ${name(to)} is inside it, need a place outside`,
       );
     }
     requireRoom(planner, row.node, { from: path, to });
@@ -206,7 +210,10 @@ function requireRoom(
   const below = planner.context.quotas.extentBelow(planner.context.volume, node);
   const fault = extentFault({ levels: levels + below.levels, bytes: bytes + below.bytes });
   if (fault === undefined) return;
-  throw new GdpfsError('name_too_long', `cannot move a directory to "${to}": a path has ${fault}`);
+  throw new PathError(
+    'name_too_long',
+    (name) => `cannot move a directory to ${name(to)}: a path has ${fault}`,
+  );
 }
 
 /** rename(2): a directory replaces only an empty directory, anything else only a non-directory. */
@@ -215,7 +222,7 @@ function checkReplace(planner: Planner, to: string, source: EntryRow, target: En
   const sourceIsDirectory = source.kind === NodeKind.DIRECTORY;
   const targetIsDirectory = target.kind === NodeKind.DIRECTORY;
   if (targetIsDirectory && !sourceIsDirectory) {
-    throw new GdpfsError('is_a_directory', `cannot replace "${to}": it is a directory`);
+    throw isADirectory('replace', to);
   }
   if (sourceIsDirectory && !targetIsDirectory) throw notADirectory(to, to);
   if (targetIsDirectory && entries.hasChildren(volume, target.node)) throw notEmpty(to);
@@ -230,7 +237,7 @@ function planCopy(planner: Planner, change: Kind<'copy'>): void {
   if (path !== '' && row === undefined) throw notFound(path, path);
   const isDirectory = path === '' || row?.kind === NodeKind.DIRECTORY;
   if (isDirectory && recursive !== true) {
-    throw new GdpfsError('is_a_directory', `cannot copy "${path}": it is a directory`, {
+    throw isADirectory('copy', path, {
       hint: 'copy it with everything below it: recursive',
     });
   }
@@ -241,12 +248,14 @@ function planCopy(planner: Planner, change: Kind<'copy'>): void {
   }
   const target = planner.resolve(to, change.parents);
   if (to === '' || target.row !== undefined) {
-    throw new GdpfsError('exists', `cannot copy to "${to}": it exists`);
+    throw new PathError('exists', (name) => `cannot copy to ${name(to)}: it exists`);
   }
   const node = row?.node ?? ROOT_NODE;
   if (node === ROOT_NODE || isBelow(planner.nodes, { node, parent: target.parent })) {
-    const object = path === '' ? 'the root directory of a volume' : `"${path}"`;
-    throw new GdpfsError('bad_request', `cannot copy ${object}: "${to}" is inside it`);
+    throw new PathError(
+      'bad_request',
+      (name) => `cannot copy ${name(path)}: ${name(to)} is inside it`,
+    );
   }
   copyTree(planner, { source, node, row }, { ...target, path: to });
 }
@@ -296,7 +305,7 @@ function planRemove(planner: Planner, change: Kind<'remove'>): void {
   const isDirectory = row.kind === NodeKind.DIRECTORY;
   if (only === 'directory' && !isDirectory) throw notADirectory(path, path);
   if (only === 'file' && isDirectory) {
-    throw new GdpfsError('is_a_directory', `cannot remove "${path}": it is a directory`);
+    throw isADirectory('remove', path);
   }
   const { entries, volume } = planner.context;
   if (isDirectory && change.recursive !== true && entries.hasChildren(volume, row.node)) {
@@ -323,9 +332,13 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
   if (old === undefined) throw notFound(path, path);
   const { row, ...place } = planner.resolve(path);
   if (row?.kind === NodeKind.DIRECTORY || (row !== undefined && row.kind !== old.kind)) {
-    throw new GdpfsError('exists', `cannot restore "${path}": something else is there now`, {
-      hint: 'rename or remove what is there first',
-    });
+    throw new PathError(
+      'exists',
+      (name) => `cannot restore ${name(path)}: something else is there now`,
+      {
+        hint: 'rename or remove what is there first',
+      },
+    );
   }
   if (change.asCopy) {
     if (old.kind !== NodeKind.DIRECTORY) return copyNode(planner, old, { ...place, row });
@@ -337,9 +350,9 @@ function planRestore(planner: Planner, change: Kind<'restore'>): void {
   }
   const isElsewhere = row === undefined && isInTree(planner.nodes, old.node);
   if (isElsewhere && old.kind === NodeKind.DIRECTORY) {
-    throw new GdpfsError(
+    throw new PathError(
       'exists',
-      `cannot restore "${path}": the directory was moved, not removed`,
+      (name) => `cannot restore ${name(path)}: the directory was moved, not removed`,
     );
   }
   // A removed node comes back as itself, with all that is below it; a moved file as a copy.
@@ -362,15 +375,22 @@ function viewAt(planner: Planner, at: number | undefined): View {
 
 function requireFile(path: string, row: EntryRow): void {
   if (row.kind === NodeKind.DIRECTORY) {
-    throw new GdpfsError('is_a_directory', `cannot write "${path}": it is a directory`);
+    throw isADirectory('write', path);
   }
   if (row.kind !== NodeKind.FILE) {
-    throw new GdpfsError('not_a_file', `cannot write "${path}": it is a symbolic link`);
+    throw new PathError(
+      'not_a_file',
+      (name) => `cannot write ${name(path)}: it is a symbolic link`,
+    );
   }
 }
 
 function notEmpty(path: string): GdpfsError {
-  return new GdpfsError('not_empty', `cannot remove or replace "${path}": it is not empty`, {
-    hint: 'remove it with everything below it: recursive',
-  });
+  return new PathError(
+    'not_empty',
+    (name) => `cannot remove or replace ${name(path)}: it is not empty`,
+    {
+      hint: 'remove it with everything below it: recursive',
+    },
+  );
 }

@@ -1,17 +1,23 @@
 import { bytesEqual } from '../base/bytes.ts';
-import { GdpfsError } from '../base/errors.ts';
 import { contentRoot } from '../format/content.ts';
 import { foldFileLog } from '../format/file-pins.ts';
 import type { Manifest } from '../format/manifest.ts';
 import type { Entry, FileState } from './types.ts';
+import { PathError } from './path-error.ts';
 
 /** Throws `is_a_directory` or, for a symbolic link, `not_a_file`. */
 export function requireFile(entry: Entry): FileState {
   if (entry.kind === 'directory') {
-    throw new GdpfsError('is_a_directory', `cannot read "${entry.path}": it is a directory`);
+    throw new PathError(
+      'is_a_directory',
+      (name) => `cannot read ${name(entry.path)}: it is a directory`,
+    );
   }
   if (entry.file === undefined) {
-    throw new GdpfsError('not_a_file', `cannot read "${entry.path}": it is a symbolic link`);
+    throw new PathError(
+      'not_a_file',
+      (name) => `cannot read ${name(entry.path)}: it is a symbolic link`,
+    );
   }
   return entry.file;
 }
@@ -24,7 +30,10 @@ export function foldRecords(
 ): Manifest {
   const manifest = foldFileLog(records);
   if (!bytesEqual(contentRoot(manifest), state.content)) {
-    throw new GdpfsError('corrupt', `cannot read "${path}": its log is not what was signed`);
+    throw new PathError(
+      'corrupt',
+      (name) => `cannot read ${name(path)}: its log is not what was signed`,
+    );
   }
   return manifest;
 }

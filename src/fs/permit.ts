@@ -1,4 +1,4 @@
-import { GdpfsError } from '../base/errors.ts';
+import type { GdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { isInTree } from '../format/tree-fold.ts';
 import type { PreparedChange } from './changes.ts';
@@ -6,6 +6,7 @@ import type { Planner } from './planner.ts';
 import { LEVEL, type Level, levelName, type Rights } from './rights.ts';
 import { Sight } from './sight.ts';
 import { resolve, type View } from './tree.ts';
+import { PathError } from './path-error.ts';
 
 type Kind<K extends PreparedChange['kind']> = Extract<PreparedChange, { kind: K }>;
 
@@ -94,9 +95,9 @@ class Permit {
 /** Says nothing of what is at the path, nor whether anything is. */
 function forbiddenPath(path: string, { principal }: Rights, needed: Level): GdpfsError {
   const need = `need ${levelName(needed)} there`;
-  return new GdpfsError(
+  return new PathError(
     'forbidden',
-    `cannot use "/${path}" of the volume: "${principal}" has too little access, ${need}`,
+    (name) => `cannot use ${name(path)}: "${principal}" has too little access, ${need}`,
     { hint: 'ask the owner of the volume or an admin of the server for a grant' },
   );
 }

@@ -14,6 +14,7 @@ import type { Quotas } from './quotas.ts';
 import type { Usage } from './usage.ts';
 import { notADirectory, notFound, type Resolved, resolve, type View } from './tree.ts';
 import type { Attributes, Precondition } from './types.ts';
+import { PathError } from './path-error.ts';
 
 const MODE_DEFAULT = { file: 0o644, directory: 0o755, symlink: 0o777 } as const;
 /** Missing chunks that one error names. */
@@ -250,15 +251,16 @@ export function checkPrecondition(
   precondition: Precondition = {},
 ): void {
   if (precondition.absent === true && row !== undefined) {
-    throw new GdpfsError('exists', `cannot create "${path}": it exists`);
+    throw new PathError('exists', (name) => `cannot create ${name(path)}: it exists`);
   }
   const { content } = precondition;
   if (content === undefined) return;
   if (row?.content === undefined || !bytesEqual(row.content, content)) {
     const state = row?.content === undefined ? 'no file is there' : formatDigest(row.content);
-    throw new GdpfsError(
+    throw new PathError(
       'changed',
-      `cannot change "${path}": its content is another: ${state}, need ${formatDigest(content)}`,
+      (name) =>
+        `cannot change ${name(path)}: its content is another: ${state}, need ${formatDigest(content)}`,
     );
   }
 }

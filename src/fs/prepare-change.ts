@@ -1,5 +1,4 @@
 import { bytesEqual } from '../base/bytes.ts';
-import { GdpfsError } from '../base/errors.ts';
 import { leafHash, merkleRoot } from '../format/merkle.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import type { PreparedChange } from './changes.ts';
@@ -10,6 +9,7 @@ import { checkPrecondition } from './planner.ts';
 import { type PreparedFile, prepareFile } from './prepare.ts';
 import { forkLog } from './truncate.ts';
 import type { Change, Entry } from './types.ts';
+import { PathError } from './path-error.ts';
 
 /** Does an extended file go on in the log that it has, if nobody else has, or in one of its own? */
 export type FileLogs = 'shared' | 'own';
@@ -76,7 +76,10 @@ async function prepareExtend(
   const existing = await engine.readFileLog(row.id, state.log, state.logCount);
   // What is about to be signed again must be what was signed before.
   if (!bytesEqual(merkleRoot(existing.map(leafHash)), state.root)) {
-    throw new GdpfsError('corrupt', `cannot extend "${path}": its log is not what was signed`);
+    throw new PathError(
+      'corrupt',
+      (name) => `cannot extend ${name(path)}: its log is not what was signed`,
+    );
   }
   if (logs === 'shared' && engine.fileLogCount(row.id, state.log) === state.logCount) {
     return prepareFile(file, existing);

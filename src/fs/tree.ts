@@ -1,9 +1,10 @@
-import { GdpfsError } from '../base/errors.ts';
+import type { ErrorOptions, GdpfsError } from '../base/errors.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
 import { baseName, joinPath, parentPath, splitPath } from '../format/path.ts';
 import { ROOT_NODE } from '../format/tree-fold.ts';
 import type { BriefRow, EntryRow, EntryTable } from './entry-table.ts';
 import type { ListOptions } from './types.ts';
+import { type NamePath, PathError } from './path-error.ts';
 
 /** A volume's tree at a moment: `at` is a count of records, undefined means now. */
 export interface View {
@@ -228,15 +229,22 @@ export function pathOfNode({ entries, volume, at }: View, node: number): string 
 }
 
 export function notFound(path: string, missing: string): GdpfsError {
-  const what = missing === path ? 'it does not exist' : `"${missing}" does not exist`;
-  return new GdpfsError('not_found', `cannot find "${path}": ${what}`);
+  return new PathError('not_found', (name) => {
+    const what = missing === path ? 'it' : name(missing);
+    return `cannot find ${name(path)}: ${what} does not exist`;
+  });
 }
 
 export function notADirectory(path: string, blocking: string): GdpfsError {
-  return new GdpfsError(
-    'not_a_directory',
+  return new PathError('not_a_directory', (name) =>
     blocking === path
-      ? `cannot use "${path}" as a directory: it is not one`
-      : `cannot find "${path}": "${blocking}" is not a directory`,
+      ? `cannot use ${name(path)} as a directory: it is not one`
+      : `cannot find ${name(path)}: ${name(blocking)} is not a directory`,
   );
+}
+
+/** `verb` is what was tried. */
+export function isADirectory(verb: string, path: string, options: ErrorOptions = {}): GdpfsError {
+  const say = (name: NamePath): string => `cannot ${verb} ${name(path)}: it is a directory`;
+  return new PathError('is_a_directory', say, options);
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { crc32, sha256Async } from '../base/digest.ts';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { isGdpfsError } from '../base/errors.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { overlapping } from '../format/content.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import { decodeMeta, encodeFchunk, encodeFileMeta, NONCE_BYTES } from '../format/records.ts';
+import { PathError } from './path-error.ts';
 
 /** Attempts to change a file that others keep changing. */
 const CONFLICT_RETRIES = 8;
@@ -52,7 +53,10 @@ export async function retryChanged<T>(path: string, attempt: () => Promise<T>): 
     } catch (error) {
       if (!isGdpfsError(error, 'changed')) throw error;
       if (count === CONFLICT_RETRIES) {
-        throw new GdpfsError('busy', `cannot truncate "${path}": others keep changing it`);
+        throw new PathError(
+          'busy',
+          (name) => `cannot truncate ${name(path)}: others keep changing it`,
+        );
       }
     }
   }

@@ -5,7 +5,7 @@
  */
 import { base64urlEncode } from '../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
-import { formatApiPath, parseApiPath } from '../format/path.ts';
+import { formatApiPath, formatRemotePath, parseApiPath } from '../format/path.ts';
 import { hasAnyRight, LEVEL, type Level, levelName, type Rights } from '../fs/rights.ts';
 import type { Claimant, Moment, Upload, VolumeInfo } from '../fs/types.ts';
 import { type Caller, callerOf, type Exchange } from './exchange.ts';
@@ -119,7 +119,10 @@ function findVolume(exchange: Asking, reference: string): AuthorizedVolume {
   try {
     const volume = fs.resolveVolume(reference);
     const rights = rightsOf(exchange, volume);
-    if (hasAnyRight(rights)) return { volume, rights };
+    if (hasAnyRight(rights)) {
+      exchange.trail.volume ??= volume.alias;
+      return { volume, rights };
+    }
   } catch (error) {
     if (!isGdpfsError(error, 'not_found') || caller.role === 'admin') throw error;
   }
@@ -140,7 +143,7 @@ function tooLittle(
   { volume, path, rights }: Target,
   { level, needed }: { readonly level: Level; readonly needed: Level },
 ): GdpfsError {
-  const object = JSON.stringify(formatApiPath({ volume: volume.alias, path }));
+  const object = JSON.stringify(formatRemotePath({ volume: volume.alias, path }));
   const has = `"${rights.principal}" has ${levelName(level)} there`;
   return new GdpfsError('forbidden', `cannot use ${object}: ${has}, need ${levelName(needed)}`, {
     hint: 'ask the owner of the volume or an admin of the server for a grant',

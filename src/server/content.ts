@@ -1,11 +1,11 @@
 import { sharedBytes } from '../base/digest.ts';
-import { GdpfsError } from '../base/errors.ts';
 import { overlapping } from '../format/content.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { Entry, FileState, VolumeInfo } from '../fs/types.ts';
 import type { ByteRange } from '../wire/headers.ts';
 import { readAhead } from './read-ahead.ts';
+import { PathError } from '../fs/path-error.ts';
 
 const ZEROS = sharedBytes(256 * 1024);
 
@@ -18,18 +18,18 @@ export interface FileEntry extends Entry {
 export function requireFile(entry: Entry): FileEntry {
   const { file } = entry;
   if (file !== undefined) return { ...entry, file };
-  throw new GdpfsError(
+  throw new PathError(
     entry.kind === 'directory' ? 'is_a_directory' : 'not_a_file',
-    `cannot read "${entry.path}": a ${entry.kind}, need a file`,
+    (name) => `cannot read ${name(entry.path)}: a ${entry.kind}, need a file`,
   );
 }
 
 /** Throws `not_a_directory`. */
 export function requireDirectory(entry: Entry): Entry {
   if (entry.kind === 'directory') return entry;
-  throw new GdpfsError(
+  throw new PathError(
     'not_a_directory',
-    `cannot use "${entry.path}" as a directory: it is a ${entry.kind}`,
+    (name) => `cannot use ${name(entry.path)} as a directory: it is a ${entry.kind}`,
   );
 }
 

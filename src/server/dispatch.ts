@@ -11,6 +11,7 @@ import { type Origin, originOf, peerOf } from './origin.ts';
 import { protectAnswer, requireOwnSite } from './other-sites.ts';
 import { replyProblem } from './reply.ts';
 import { startRequestLog } from './request-log.ts';
+import { PathError } from '../fs/path-error.ts';
 
 /**
  * One request from its head to its answer: route, identify, validate, handle. Nothing of a request
@@ -56,11 +57,16 @@ export async function dispatch(
     assert(response.writableEnded, `${match.operation.id} answers`);
     auditChange(services, audited());
   } catch (cause) {
-    const error = isGdpfsError(cause) ? cause : internalError(cause, log.id);
+    const error = isGdpfsError(cause) ? named(cause, trail) : internalError(cause, log.id);
     log.failed(error);
     auditRefusal(services, audited(), error);
     await answerFailure(request, response, error);
   }
+}
+
+/** Whoever gets it has paths in other volumes, too. */
+function named(error: GdpfsError, { volume }: Trail): GdpfsError {
+  return error instanceof PathError && volume !== undefined ? error.within(volume) : error;
 }
 
 /** What HTTP has a server look for in the head of any request (RFC 9110, 10.1.1; RFC 9112, 3.2). */

@@ -100,6 +100,8 @@ export interface Exchange<Id extends OperationId = OperationId> {
 export interface Trail {
   /** API paths that it was about. */
   readonly targets: string[];
+  /** Name of the volume that they are in. */
+  volume?: string;
   /** Of the record that a change ended with. */
   seq?: number;
   /** Nothing has changed: it was prepared only. */

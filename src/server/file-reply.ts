@@ -1,6 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { bytesEqual } from '../base/bytes.ts';
-import { GdpfsError } from '../base/errors.ts';
 import type { Chunk } from '../format/manifest.ts';
 import type { VolumeInfo } from '../fs/types.ts';
 import {
@@ -15,6 +14,7 @@ import { type FileEntry, readContent, readVerifiedChunk } from './content.ts';
 import type { Exchange } from './exchange.ts';
 import { hasCurrent, requireMatch } from './preconditions.ts';
 import { reply, writePiece } from './reply.ts';
+import { PathError } from '../fs/path-error.ts';
 
 /** A file's bytes, or the range of them that the request asks for, each chunk verified. */
 export async function replyFile(
@@ -69,9 +69,9 @@ function rangeOf({ request }: Exchange, { size, path, file }: FileEntry): ByteRa
   const range = parseRange(fieldValue, size);
   if (range === 'whole') return undefined;
   if (range !== 'none') return range;
-  throw new GdpfsError(
+  throw new PathError(
     'bad_range',
-    `cannot read "${path}": nothing of the range lies inside its ${size} bytes`,
+    (name) => `cannot read ${name(path)}: nothing of the range lies inside its ${size} bytes`,
     { details: { contentRange: `bytes */${size}`, size } },
   );
 }

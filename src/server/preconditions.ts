@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { GdpfsError } from '../base/errors.ts';
 import { matchesETag } from '../wire/headers.ts';
 import type { FileEntry } from './content.ts';
+import { PathError } from '../fs/path-error.ts';
 
 /** If-Match of a read. Throws `changed`. */
 export function requireMatch(request: IncomingMessage, entry: FileEntry): void {
   const ifMatch = request.headers['if-match'];
   if (ifMatch === undefined || matchesETag(ifMatch, entry.file.content)) return;
-  throw new GdpfsError(
+  throw new PathError(
     'changed',
-    `cannot read "${entry.path}": its content is not the one that If-Match names`,
+    (name) => `cannot read ${name(entry.path)}: its content is not the one that If-Match names`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
-import { GdpfsError, isGdpfsError } from '../base/errors.ts';
+import { type ErrorCode, GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Chunking, recordedChunkSize } from '../format/chunker.ts';
 import { chunkSizeAfter, chunkSizeFor, fileBytesMax } from '../format/content.ts';
@@ -15,6 +15,7 @@ import { contentChunking } from './content-chunking.ts';
 import { callerOf, type Exchange } from './exchange.ts';
 import { replyJson } from './reply.ts';
 import { digestOf } from './request-values.ts';
+import { PathError } from '../fs/path-error.ts';
 
 /** What a file of unknown size is taken for when its chunk size is chosen: 1 GiB. */
 export const UNKNOWN_SIZE_BYTES = 1024 ** 3;
@@ -36,17 +37,18 @@ export function findEntry(fs: FileSystem, { volume, path }: Target): Entry | und
 export function checkTarget(exchange: Exchange, target: Target): Entry | undefined {
   const entry = findEntry(exchange.services.fs, target);
   const { precondition } = preconditionOf(exchange);
-  const state = `cannot write "${target.path}": `;
+  const refused = (code: ErrorCode, state: string): GdpfsError =>
+    new PathError(code, (name) => `cannot write ${name(target.path)}: ${state}`);
   if (entry?.kind === 'directory') {
-    throw new GdpfsError('is_a_directory', `${state}a directory, need a file or nothing`);
+    throw refused('is_a_directory', 'a directory, need a file or nothing');
   }
   if (precondition?.absent === true && entry !== undefined) {
-    throw new GdpfsError('exists', `${state}it exists, need nothing there`);
+    throw refused('exists', 'it exists, need nothing there');
   }
   const { content } = precondition ?? {};
   if (content === undefined) return entry;
   if (entry?.file === undefined || !bytesEqual(entry.file.content, content)) {
-    throw new GdpfsError('changed', `${state}its content is not the one that If-Match names`);
+    throw refused('changed', 'its content is not the one that If-Match names');
   }
   return entry;
 }
@@ -94,13 +96,14 @@ export async function openAppend(
 ): Promise<void> {
   const existing = requireFile(exchange.services.fs.stat(target.volume.name, target.path));
   const base = digestOf(content);
-  const state = `cannot append to "${target.path}": `;
+  const refused = (code: ErrorCode, state: string): GdpfsError =>
+    new PathError(code, (name) => `cannot append to ${name(target.path)}: ${state}`);
   if (!bytesEqual(existing.file.content, base)) {
-    throw new GdpfsError('changed', `${state}its content is not the one that the append continues`);
+    throw refused('changed', 'its content is not the one that the append continues');
   }
   if (size < existing.size) {
     const need = `need at least the ${existing.size} that it has`;
-    throw new GdpfsError('bad_request', `${state}${size} bytes afterwards, ${need}`);
+    throw refused('bad_request', `${size} bytes afterwards, ${need}`);
   }
   const chunking = await successorChunking(exchange, target, { existing, size });
   await replyUpload(exchange, target, { size, chunking, base, existing });

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { concatBytes } from '../base/bytes.ts';
 import { crc32Combine } from '../base/crc-combine.ts';
-import { GdpfsError } from '../base/errors.ts';
+import type { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { Rights } from '../fs/rights.ts';
@@ -12,6 +12,7 @@ import { readContent, readVerifiedChunk, requireFile } from './content.ts';
 import type { Exchange } from './exchange.ts';
 import { writePiece } from './reply.ts';
 import { attachment } from './share-page.ts';
+import { PathError } from '../fs/path-error.ts';
 
 /** A directory to be sent as one archive. */
 export interface ZipSource {
@@ -169,9 +170,10 @@ function zerosChecksum(length: number): number {
 }
 
 function tooMany(path: string): GdpfsError {
-  return new GdpfsError(
+  return new PathError(
     'body_too_large',
-    `cannot make a zip archive of "${path}": too many names, need a directory of it that is smaller`,
+    (name) =>
+      `cannot make a zip archive of ${name(path)}: too many names, need a directory of it that is smaller`,
     { hint: 'the gdpfs command line copies it whole' },
   );
 }

@@ -5,6 +5,7 @@ import type { CallOptions } from '../files.ts';
 import { fetchManifest } from '../manifest.ts';
 import type { RemoteFile } from '../servers.ts';
 import { fetchEvidence, readEvidence } from './proven-tree.ts';
+import { userPath } from '../../format/path.ts';
 
 /** What proves a file to whoever knows the volume's name: bytes by their names in docs/verify.md. */
 export type ProofFiles = Readonly<
@@ -22,7 +23,7 @@ export async function fetchProofFiles(
   if (etag === undefined) {
     throw new GdpfsError(
       'not_a_file',
-      `cannot prove the content of "${apiPath}": it is not a file`,
+      `cannot prove the content of "${userPath(apiPath)}": it is not a file`,
     );
   }
   const manifest = await fetchManifest(session, { path: apiPath, size, etag, signal });

@@ -7,7 +7,7 @@ import {
   verifyContinuation,
 } from '../../format/checkpoint-proof.ts';
 import { LogKind, NodeKind } from '../../format/generated/gdpfs_pb.js';
-import { formatApiPath, joinPath, splitPath } from '../../format/path.ts';
+import { formatApiPath, joinPath, splitPath, formatRemotePath } from '../../format/path.ts';
 import { decodeMeta } from '../../format/records.ts';
 import {
   decodeStateEntry,
@@ -251,7 +251,7 @@ class ProvenTree {
   }
 
   #refusal(code: 'not_found' | 'not_a_directory', path: string, state: string): GdpfsError {
-    const text = formatApiPath({ volume: this.#trusted.reference, path });
+    const text = formatRemotePath({ volume: this.#trusted.reference, path });
     return new GdpfsError(code, `cannot find ${JSON.stringify(text)}: ${state}, as is proven`);
   }
 }

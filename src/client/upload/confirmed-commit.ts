@@ -5,6 +5,7 @@ import type { LocalAttributes } from '../local-attributes.ts';
 import type { Session } from '../session.ts';
 import { commitUpload, type OpenedUpload, type UploadTarget } from '../uploads.ts';
 import type { FileLog } from './file-commit.ts';
+import { userPath } from '../../format/path.ts';
 
 /** What becomes of an upload. */
 export interface CommitOptions extends CallOptions, LocalAttributes {
@@ -73,7 +74,7 @@ async function findSame(
   }
   if (ifAbsent === true) throw cause;
   const state = 'somebody else has changed it since the upload began';
-  throw new GdpfsError('changed', `cannot write "${path}": ${state}`, {
+  throw new GdpfsError('changed', `cannot write "${userPath(path)}": ${state}`, {
     cause,
     hint: 'look at what is there now; the same command again would replace it',
   });
@@ -89,7 +90,7 @@ async function compare(
   if (entry.etag === log.content && entry.size === size) return;
   throw new GdpfsError(
     'corrupt',
-    `cannot confirm "${path}": the server has ${entry.size} bytes of ${entry.etag}, need ${size} of ${log.content}`,
+    `cannot confirm "${userPath(path)}": the server has ${entry.size} bytes of ${entry.etag}, need ${size} of ${log.content}`,
   );
 }
 
