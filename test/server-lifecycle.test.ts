@@ -8,6 +8,7 @@ import { systemClock } from '../src/base/clock.ts';
 import { isGdpfsError } from '../src/base/errors.ts';
 import { openFileSystem } from '../src/fs/open.ts';
 import { HttpClient } from './support/http-client.ts';
+import { FaultDisk } from './support/fault-disk.ts';
 import { addUser, enrol, startServerHere, temporaryDirectory } from './support/server.ts';
 import { volumeState } from './support/volume-state.ts';
 
@@ -154,4 +155,27 @@ test('an internal error says nothing of the inside, and the log says it all', as
   const { request } = answer.json as { request: string };
   const line = logLines.find((text) => text.includes(request) && text.includes('very secret'));
   assert.match(line ?? '', /"stack":"Error: very secret/);
+});
+
+test('a server whose disk has failed is not ready any more, and still serves what it has', async () => {
+  await using directory = await temporaryDirectory();
+  const disk = new FaultDisk({ seed: 1 });
+  const store = await openFileSystem({
+    directory: join(directory.path, 'store'),
+    keysDirectory: join(directory.path, 'keys'),
+    clock: systemClock,
+    warn: (message) => assert.fail(message),
+    disk,
+  });
+  await using server = await startServerHere(directory.path, { store });
+  await using admin = await enrol(server, server.adminToken ?? '');
+  assert.equal((await admin.send('GET', '/readyz')).status, 200);
+  disk.failNext('sync', { code: 'local_io', effect: 'none' });
+  const lost = await admin.send('POST', '/api/v1/volumes', { json: { name: 'lost' } });
+  assert.equal(lost.status, 503, lost.text);
+  const answer = await admin.send('GET', '/readyz');
+  assert.equal(answer.status, 503);
+  assert.match(answer.text, /"code":"unavailable".*"cannot take changes: the store has failed"/);
+  assert.equal((await admin.send('GET', '/healthz')).status, 200);
+  assert.equal((await admin.send('GET', '/api/v1/whoami')).status, 200);
 });

@@ -7,6 +7,6 @@ export interface EngineStatus {
   readonly changesWaiting: number;
   /** Rows that are durable in the segments and wait for the index. */
   readonly rowsWaiting: number;
-  /** It takes no change until it is opened again. */
+  /** The disk or the index has failed: it takes no change until it is opened again. */
   readonly hasFailed: boolean;
 }

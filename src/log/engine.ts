@@ -133,11 +133,12 @@ export class LogEngine {
   }
 
   get status(): EngineStatus {
+    const { status: segments } = this.#segments;
     return {
-      segments: this.#segments.status,
+      segments,
       changesWaiting: this.#sequencer.waiting,
       rowsWaiting: this.#backlog.size,
-      hasFailed: this.#failure !== undefined,
+      hasFailed: segments.hasFailed || this.#failure !== undefined,
     };
   }
 

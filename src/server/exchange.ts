@@ -74,6 +74,8 @@ export interface Services {
   readonly anonymousRate: RequestRate;
   /** Is the server on its way down? */
   isStopping(): boolean;
+  /** Is nothing written any more before the server is started again? */
+  hasFailed(): boolean;
 }
 
 /** One request and its answer: routed, identified and validated. */

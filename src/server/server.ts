@@ -151,6 +151,7 @@ function servicesOf(
     ...state,
     anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
     isStopping,
+    hasFailed: () => store.status.hasFailed,
   };
 }
 

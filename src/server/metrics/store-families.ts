@@ -9,7 +9,6 @@ export async function storeFamilies(
 ): Promise<Family[]> {
   const { segments, changesWaiting, rowsWaiting, hasFailed } = status;
   const { counts, waitingBytes } = segments;
-  const isFailed = hasFailed || segments.hasFailed;
   const disk = await statfs(dataDirectory);
   return [
     gauge('gdpfs_volumes', 'Volumes of the server.', fs.listVolumes().length),
@@ -28,7 +27,7 @@ export async function storeFamilies(
     gauge(
       'gdpfs_store_failed',
       '1 if nothing can be written before the server is started again.',
-      isFailed ? 1 : 0,
+      hasFailed ? 1 : 0,
     ),
     gauge(
       'gdpfs_store_damaged_places',
