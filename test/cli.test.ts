@@ -383,9 +383,11 @@ test(
 
 test('gdpfs keeps off the data of a running server, and checks and repairs that of a stopped one', async () => {
   const data = ['--data', line.path('data')];
-  for (const verb of [['fsck'], ['index', 'rebuild'], ['admin', 'token'], ['serve']]) {
+  for (const verb of [['fsck'], ['index', 'rebuild'], ['serve']]) {
     assert.match(await line.fails([...verb, ...data], 75), /another|in use|lock/);
   }
+  const running = await line.fails(['admin', 'token', ...data], 75);
+  assert.match(running, /need it stopped\ngdpfs: hint: .*gdpfs admin invite NAME --role admin\n/);
   const volume = await newVolume('kept');
   await succeeds(['mkdir', `${volume}/d`]);
   await line.stopServer();
