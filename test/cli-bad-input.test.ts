@@ -36,7 +36,7 @@ const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])
   ['cp --at 1 file gdp://v/x', 64, /look at the past of "file": it is local, need "gdp:/],
   ['sync --at 1 tree gdp://v/x', 64, /look at the past of "tree": it is local, need "gdp:/],
   ['cp -r gdp://v/tree file', 73, /cannot replace "file" by a directory: it is not a directory\n/],
-  ['mkdir gdp://v', 73, /cannot create directory "gdp:\/\/v": it exists\n/],
+  ['mkdir gdp://v', 73, /cannot create directory "gdp:\/\/v\/": it exists\n/],
   ['prove gdp://v/none proof', 66, /cannot find "gdp:\/\/v\/none": it does not exist, as is/],
   ['prove gdp://v/tree proof', 73, /prove the content of "gdp:\/\/v\/tree": it is not a file\n/],
   ['prove gdp://v/tree/f /proc/none', 66, /cannot create "\/proc\/none": no such file or direc/],

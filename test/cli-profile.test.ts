@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { Agent, request } from 'undici';
-import { hasTerminal, runOnTerminal } from './support/cli.ts';
+import { hasTerminal, runCli, runOnTerminal } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
 
 /** Logins at several servers, or as several principals, on one machine. */
@@ -104,6 +104,26 @@ test('gdpfs profile rm asks on a terminal, and a no keeps the login', {
   const { screen } = await runOnTerminal(['profile', 'rm', 'kept'], terminal);
   assert.match(screen, /remove the login of carol at https:\S+, with its key\? \[y\/N\] /);
   assert.equal((await profiles()).length, 2);
+});
+
+test('GDPFS_PROFILE chooses a login for all that names none', async () => {
+  await login('shell', 'dave');
+  await line.succeeds(['profile', 'use', 'default']);
+  const named = { ...line.options, profile: 'shell' };
+  const principalOf = async (args: readonly string[], options = named): Promise<string> => {
+    const { stdout, stderr, code } = await runCli(['whoami', '--json', ...args], options);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout).principal;
+  };
+  assert.equal(await principalOf([]), 'dave');
+  assert.equal(await principalOf(['--profile', 'default']), 'admin');
+  const empty = { ...line.options, profile: '' };
+  assert.equal(await principalOf([], empty), 'admin');
+  assert.match((await runCli(['profile', 'ls'], named)).stdout, /^\* {2}shell +dave /m);
+  const used = await runCli(['profile', 'use', 'default'], named);
+  assert.match(used.stderr, /warning: GDPFS_PROFILE in the environment still chooses "shell"\n/);
+  const none = { ...line.options, profile: 'none' };
+  assert.match((await runCli(['ls'], none)).stderr, /cannot use profile "none": there is none\n/);
 });
 
 test('the last login may be removed: then nobody is logged in', async () => {

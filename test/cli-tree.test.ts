@@ -150,7 +150,7 @@ test('gdpfs put writes what comes on standard input, whole or not at all', async
   assert.deepEqual([code, stderr.replace(/ in .*/s, '')], [0, 'gdpfs: wrote 1 file, 700 KB']);
   assert.equal(await line.succeeds(['cat', 'gdp://v/made/on/the/way']), input);
   const kept = ['put', '-n', 'gdp://v/made/on/the/way'];
-  assert.match(await line.fails(kept, 73, { input: 'y' }), /"made\/on\/the\/way"/);
+  assert.match(await line.fails(kept, 73, { input: 'y' }), /"gdp:\/\/v\/made\/on\/the\/way"/);
   const child = spawnCli(['put', 'gdp://v/stopped'], line.options);
   const told = text(child.stderr);
   const ended = once(child, 'close');

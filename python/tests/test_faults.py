@@ -227,6 +227,19 @@ def test_a_configuration_that_is_damaged_says_what_to_do(tmp_path: Path) -> None
             Home(tmp_path).profile()
 
 
+def test_the_environment_chooses_a_profile_where_none_is_named(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(copy_home(server, tmp_path))
+    current = home.profile().name
+    monkeypatch.setenv("GDPFS_PROFILE", "none")
+    with pytest.raises(GdpfsError, match='cannot use profile "none": there is none'):
+        home.profile()
+    assert home.profile(current).name == current
+    monkeypatch.setenv("GDPFS_PROFILE", "")
+    assert home.profile().name == current
+
+
 def test_a_certificate_is_renewed_in_time_and_stored_for_other_processes(
     tmp_path: Path, server: Server, volume: str
 ) -> None:

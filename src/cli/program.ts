@@ -28,7 +28,7 @@ async function runCommand(program: Command, args: readonly string[]): Promise<vo
 async function createProgram(args: readonly string[], context: Context): Promise<Command> {
   const program = new Command('gdpfs')
     .description('The file system for training data. Paths are gdp://VOLUME/PATH, or local.')
-    .option('--profile <name>', 'use this login instead of the current one')
+    .option('--profile <name>', 'use this login, not that of $GDPFS_PROFILE or the current one')
     .option('--debug', 'show where errors come from')
     .version(`gdpfs ${readVersion()}`, '-V, --version', 'show the version')
     .helpCommand(true)

@@ -5,7 +5,7 @@ import {
   dropOffered,
   offerConnection,
 } from '../client/answers/begun-connection.ts';
-import { homeDirectory } from '../client/home-directory.ts';
+import { homeDirectory, homeProfile } from '../client/home-directory.ts';
 import { openHome } from '../client/home.ts';
 import { type EarlyThread, offerThread } from '../client/tree-worker.ts';
 import { reportEarlyEnd } from './early-end.ts';
@@ -51,7 +51,7 @@ export async function runProcess(
     status,
     stdin: process.stdin,
     report,
-    home: openHome(homeDirectory(process.env)),
+    home: openHome(homeDirectory(process.env), homeProfile(process.env)),
     signal,
     isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
     confirm: (question) => status.without(() => confirm(question, signal)),

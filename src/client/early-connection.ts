@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginConnection, type BegunConnection } from './answers/begun-connection.ts';
 import { parseConfig } from './config.ts';
-import { homeDirectory } from './home-directory.ts';
+import { homeDirectory, homeProfile } from './home-directory.ts';
 
 /**
- * Begins a connection to the server of the current profile, before the program that will use it is
+ * Begins a connection to the server of the profile that is used where none is named, before the program that will use it is
  * loaded: that takes as long as the handshake. Undefined where there is no such profile, or it cannot be
  * read; whoever needs it says why. Does not keep the process running.
  */
@@ -16,8 +16,9 @@ export function beginEarly(
   try {
     const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
     const { current = '', profiles } = parseConfig(read('config.json'), 'config.json');
-    if (!Object.hasOwn(profiles, current)) return undefined;
-    const { url, ca, certificate, key } = profiles[current] as (typeof profiles)[string];
+    const name = homeProfile(environment) ?? current;
+    if (!Object.hasOwn(profiles, name)) return undefined;
+    const { url, ca, certificate, key } = profiles[name] as (typeof profiles)[string];
     const begun = beginConnection({
       url,
       ca: read(ca),

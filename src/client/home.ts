@@ -53,8 +53,10 @@ export type Login = Omit<Profile, 'volumes' | 'prove'>;
 
 export interface Home {
   readonly directory: string;
+  /** The profile of this process where none is named, whatever the current one is. */
+  readonly chosen: string | undefined;
   /**
-   * The named profile, or the current one. Throws `certificate_required` if nobody logged in yet,
+   * The named profile, or that of the process, or the current one. Throws `certificate_required` if nobody logged in yet,
    * `not_found` for an unknown name, `local_io` for files that are damaged.
    */
   profile(name?: string): Promise<Profile>;
@@ -87,15 +89,15 @@ export interface Home {
   credentials(profile: Profile): CredentialStore;
 }
 
-interface HomeParts extends Pick<Home, 'directory' | 'profile'> {
+interface HomeParts extends Pick<Home, 'directory' | 'chosen' | 'profile'> {
   readonly read: () => Promise<Config>;
   /** Reads, changes and writes the configuration while no other process does. */
   readonly update: (change: (config: Config) => Promise<Config> | Config) => Promise<void>;
 }
 
-export function openHome(directory: string): Home {
+/** `chosen`: see `homeProfile`. */
+export function openHome(directory: string, chosen?: string): Home {
   const path = join(directory, 'config.json');
-
   const read = (): Promise<Config> => readConfig(path);
 
   const update: HomeParts['update'] = async (change) => {
@@ -105,13 +107,14 @@ export function openHome(directory: string): Home {
   };
 
   const profile = async (wanted?: string): Promise<Profile> =>
-    await profileOf(directory, choose(await read(), wanted));
+    await profileOf(directory, choose(await read(), wanted ?? chosen));
 
   return {
     directory,
+    chosen,
     profile,
 
-    ...chosenProfiles({ directory, read, update, profile }),
+    ...chosenProfiles({ directory, chosen, read, update, profile }),
 
     async prepare() {
       await makePrivateDirectory(directory);
@@ -167,6 +170,7 @@ export function openHome(directory: string): Home {
 /** What is done with profiles that are there. */
 function chosenProfiles({
   directory,
+  chosen,
   read,
   update,
   profile,
@@ -175,7 +179,7 @@ function chosenProfiles({
     async profiles() {
       const { current, profiles } = await read();
       return Object.entries(profiles).map(([name, { url, principal }]) => {
-        return { name, url, principal, isCurrent: name === current };
+        return { name, url, principal, isCurrent: name === (chosen ?? current) };
       });
     },
 

@@ -26,7 +26,7 @@ export {
 export type { FlowOptions, Wait } from './flow/flow-options.ts';
 export type { Credentials, CredentialStore } from './credentials.ts';
 export { type Home, openHome, type Profile } from './home.ts';
-export { homeDirectory } from './home-directory.ts';
+export { homeDirectory, homeProfile } from './home-directory.ts';
 export { fileMd5, type FileMd5Options } from './md5.ts';
 export type { Replace } from './placement.ts';
 export { readFile, type ReadOptions } from './read.ts';

@@ -10,7 +10,7 @@ import {
 import { type SigningSession, signingSession } from './custody/signing-session.ts';
 import type { RemoteEndpoint } from './endpoint.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
-import { homeDirectory } from './home-directory.ts';
+import { homeDirectory, homeProfile } from './home-directory.ts';
 import { type Home, openHome, type Profile } from './home.ts';
 import { openSession, type Session } from './session.ts';
 import { heldSession } from './trust/held-session.ts';
@@ -177,7 +177,7 @@ function trustKey({ name }: Profile, volume: string): string {
 }
 
 export interface ServersOptions extends FlowOptions {
-  /** Of paths that name none; the current one if absent. */
+  /** Of paths that name none; `homeProfile` if absent, or the current one. */
   readonly profile?: string;
   /** Where logins are kept; `homeDirectory` if absent. */
   readonly home?: string;
@@ -185,7 +185,8 @@ export interface ServersOptions extends FlowOptions {
 
 /** The servers that this user has logged in to. Nothing is read or opened before a path needs it. */
 export function openServers({ profile, home, ...flow }: ServersOptions = {}): Servers {
-  return new Servers(openHome(home ?? homeDirectory(process.env)), profile, flow);
+  const { env } = process;
+  return new Servers(openHome(home ?? homeDirectory(env), homeProfile(env)), profile, flow);
 }
 
 /** A volume, which commands that are about volumes alone may call by its alias. Throws `usage`. */

@@ -14,14 +14,16 @@ export interface CliResult {
 export interface CliOptions {
   /** GDPFS_HOME. */
   readonly home: string;
+  /** GDPFS_PROFILE. */
+  readonly profile?: string;
   /** Working directory. */
   readonly cwd?: string;
 }
 
 /** A process of the command line; its standard input is open. */
-export function spawnCli(args: readonly string[], { home, cwd }: CliOptions) {
+export function spawnCli(args: readonly string[], { cwd, ...options }: CliOptions) {
   return spawn(process.execPath, [PROGRAM, ...args], {
-    env: environment(home),
+    env: environment(options),
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -58,12 +60,12 @@ export function hasTerminal(): boolean {
 /** Runs it on a pseudo-terminal, made by script(1); gives all that is written to that. */
 export async function runOnTerminal(
   args: readonly string[],
-  { home, cwd, term, columns, answer }: TerminalOptions,
+  { cwd, term, columns, answer, ...options }: TerminalOptions,
 ): Promise<Pick<CliResult, 'code'> & { readonly screen: string }> {
   const quoted = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
   const command = `stty cols ${columns} -onlcr; exec ${quoted}`;
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-    env: { ...environment(home), TERM: term, SHELL: '/bin/sh' },
+    env: { ...environment(options), TERM: term, SHELL: '/bin/sh' },
     stdio: [answer === undefined ? 'ignore' : 'pipe', 'pipe', 'inherit'],
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -83,8 +85,9 @@ export async function runOnTerminal(
   return { code, screen };
 }
 
-function environment(home: string): NodeJS.ProcessEnv {
+function environment({ home, profile }: CliOptions): NodeJS.ProcessEnv {
   const { PATH } = process.env;
+  const chosen = profile === undefined ? {} : { GDPFS_PROFILE: profile };
   const caches = { NODE_COMPILE_CACHE: COMPILE_CACHE, XDG_CACHE_HOME: CACHES };
-  return { PATH, HOME: home, GDPFS_HOME: home, TZ: 'UTC', ...caches };
+  return { PATH, HOME: home, GDPFS_HOME: home, TZ: 'UTC', ...chosen, ...caches };
 }

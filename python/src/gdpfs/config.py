@@ -49,9 +49,9 @@ class Home:
         self._path = self.directory / "config.json"
 
     def profile(self, name: str | None = None) -> Profile:
-        """The named profile, or the current one."""
+        """The named profile, or that of `$GDPFS_PROFILE`, or the current one."""
         config = self._read()
-        chosen, entry = self._choose(config, name)
+        chosen, entry = self._choose(config, name or os.environ.get("GDPFS_PROFILE") or None)
         return Profile(
             name=chosen,
             url=entry["url"],

@@ -26,7 +26,7 @@ class GdpFileSystem(ReadingFileSystem):
     """
     Files of a gdpfs server.
 
-    Parameters: `profile`, a name that `gdpfs login --profile` gave (the current one if absent); `home`, the folder of
+    Parameters: `profile`, a name that `gdpfs login --profile` gave (`$GDPFS_PROFILE` if absent, or the current one); `home`, the folder of
     profiles (`$GDPFS_HOME` if absent); `at`, a moment: a seq of the volume or an RFC 3339 time, at which everything is
     looked at, and nothing can be written; `prove`: what the server says of paths must be proven, also if the profile
     does not say so.

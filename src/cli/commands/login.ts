@@ -19,11 +19,14 @@ export function loginCommand(context: Context): Command {
     .argument('<url>', 'the server, https://HOST:PORT')
     .argument('<token>', 'the invitation token, or - to read it from standard input')
     .option('--json', 'as a JSON object')
-    .addHelpText('after', '\nWith --profile NAME the profile gets that name instead of "default".')
+    .addHelpText(
+      'after',
+      '\nWith --profile NAME, or GDPFS_PROFILE=NAME in the environment, the profile gets that name instead of "default".',
+    )
     .action(async (url: string, text: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<LoginOptions>();
       const token = text === '-' ? await readToken(context.stdin) : text;
-      const profile = options.profile ?? 'default';
+      const profile = options.profile ?? context.home.chosen ?? 'default';
       const enrolled = await enroll(context.home, { url, token, profile });
       const { principal, expiresMs } = enrolled;
       await context.stdout.write(

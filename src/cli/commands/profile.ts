@@ -73,10 +73,15 @@ function showCommand(context: Context): Command {
 function useCommand(context: Context): Command {
   return new Command('use')
     .summary('make a login the current one')
-    .description('Make a login the one that is used where none is named with --profile.')
+    .description(
+      'Make a login the one that is used where none is named, with --profile or as GDPFS_PROFILE in the environment.',
+    )
     .argument('<name>', 'see "gdpfs profile ls"')
     .action(async (name: string) => {
-      await context.home.useProfile(name);
+      const { home, report } = context;
+      await home.useProfile(name);
+      if (home.chosen === undefined || home.chosen === name) return;
+      await report.warning(`GDPFS_PROFILE in the environment still chooses "${home.chosen}"`);
     });
 }
 
