@@ -113,6 +113,10 @@ const ACTS: Partial<Record<OperationId, () => Act>> = {
   volumesPost: () => request('POST', '/api/v1/volumes', '/other', { json: { name: 'other' } }),
   volumeDelete: () => request('DELETE', '/api/v1/volumes/other', '/other'),
   volumeKeysPost: () => request('POST', '/api/v1/volumes/vision/keys', '/vision'),
+  volumePolicyPost: () =>
+    request('POST', '/api/v1/volumes/vision/policy', '/vision', {
+      json: { op: 'history', days: 7 },
+    }),
   volumeCommitsPost: () => ({
     target: '/own/signed',
     made: async () => {

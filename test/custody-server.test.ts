@@ -110,6 +110,8 @@ test('an unsigned change is refused on every route, whoever sends it, and change
     ],
     ['POST', '/api/v1/storage/files', { query: { path: '/own/f' }, body: tar }],
     ['POST', '/api/v1/volumes/own/keys', {}],
+    ['POST', '/api/v1/volumes/own/policy', { json: { op: 'history', days: 7 } }],
+    ['POST', '/api/v1/volumes/own/policy', { json: { op: 'signed', record: 'AA' } }],
   ];
   for (const [method, route, request] of requests) {
     const { code, text } = await http.send(method, route, request);

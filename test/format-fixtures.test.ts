@@ -21,7 +21,7 @@ import {
 } from '../src/format/generated/gdpfs_pb.js';
 import { decodeManifestEntries, encodeManifestEntries } from '../src/format/manifest.ts';
 import { leafHash, MerkleFrontier, merkleRoot } from '../src/format/merkle.ts';
-import { verifyPolicy } from '../src/format/policy.ts';
+import { HISTORY_FOREVER, verifyPolicy } from '../src/format/policy.ts';
 import { decodeFchunk, decodeMeta, decodeRecord, logName } from '../src/format/records.ts';
 import { type ChainState, verifyCommit } from '../src/format/volume-chain.ts';
 import {
@@ -167,7 +167,20 @@ describe('format version 1', () => {
   it('record-volume-policy.hex names the writer, signed by the owner', () => {
     const body = decodeRecord(readHex('record-volume-policy.hex'));
     assert(body.case === 'volume');
-    const policy = { epoch: 1, writerKey: WRITER_KEY, historyDays: 30, rotations: [] };
+    const nothingKept = { rotations: [], snapshots: [] };
+    const policy = { epoch: 1, writerKey: WRITER_KEY, historyDays: 30, ...nothingKept };
+    assert.deepEqual(verifyPolicy(hex(VOLUME), OWNER_KEY, body.value), policy);
+  });
+
+  it('record-volume-policy-snapshots.hex keeps all of the past, and names two states of it', () => {
+    const body = decodeRecord(readHex('record-volume-policy-snapshots.hex'));
+    assert(body.case === 'volume');
+    const snapshots = [
+      { name: 'first', seq: 0, createdMs: 1_790_000_002_000 },
+      { name: 'v1.0', seq: 4, createdMs: 1_790_000_003_000 },
+    ];
+    const kept = { historyDays: HISTORY_FOREVER, rotations: [], snapshots };
+    const policy = { epoch: 2, writerKey: WRITER_KEY, ...kept };
     assert.deepEqual(verifyPolicy(hex(VOLUME), OWNER_KEY, body.value), policy);
   });
 

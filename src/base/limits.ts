@@ -35,6 +35,9 @@ export const LIMITS = {
   checkpointBytesMax: 4 * KIB,
   /** Times that a log's owner key is replaced: each policy repeats all of them, in a query parameter too. */
   ownerRotationsMax: 32,
+  /** Named states of a volume, and characters of a name: each policy repeats all of them, in a record. */
+  snapshotsMax: 512,
+  snapshotNameLengthMax: 64,
   resultBytesMax: 64 * KIB,
   logProofHashesMax: 64,
   /** A page of the log: its entries, and what is looked through for them, in records and bytes. */

@@ -16,6 +16,7 @@ import { consistencyProof, leafHash, merkleRoot } from './merkle.ts';
 import { checkpointOrigin, encodePolicyRecord } from './policy.ts';
 import { encodeRecord, logName } from './records.ts';
 import { signNote } from './signed-note.ts';
+import type { Snapshot } from './snapshot.ts';
 
 const LEAVES = Array.from({ length: 9 }, (_, index) => leafHash(Uint8Array.of(index)));
 
@@ -25,20 +26,30 @@ function makeVolume() {
   const value = { version: 1, kind: LogKind.DIRECTORY, hash: 1, nonce: new Uint8Array(16) };
   const meta = encodeRecord({ case: 'meta', value: { ...value, ownerKey: rawPublicKey(owner) } });
   const volume = logName(meta);
-  const epochs = [1, 2].map((epoch) => {
+  const signed = (epoch: number, snapshots: readonly Snapshot[]) => {
     const writer = generateKeyPairSync('ed25519').privateKey;
-    const policy = { epoch, writerKey: rawPublicKey(writer), historyDays: 30, rotations: [] };
+    const kept = { historyDays: 30, rotations: [], snapshots };
+    const policy = { epoch, writerKey: rawPublicKey(writer), ...kept };
     return { writer, policy: encodePolicyRecord({ volume, policy, ownerKey: owner }) };
-  });
+  };
+  const epochs = [1, 2].map((epoch) => signed(epoch, []));
   const proofOf = (count: number, epoch: number, by = epoch): CheckpointProof => {
-    const { writer, policy } = epochs[by - 1] ?? assert.fail();
+    return proofBy(epochs[by - 1] ?? assert.fail(), count, epoch);
+  };
+  const proofBy = (
+    { writer, policy }: ReturnType<typeof signed>,
+    count: number,
+    epoch: number,
+  ): CheckpointProof => {
     const origin = checkpointOrigin(volume);
     const root = merkleRoot(LEAVES.slice(0, count));
     const text = encodeCheckpoint({ origin, count, root, timeMs: 1000 + count, epoch });
     const checkpoint = signNote({ text, keyName: origin, privateKey: writer });
     return { checkpoint, meta, policy, consistency: [] };
   };
-  return { volume, owner, proofOf };
+  const proofWith = (snapshots: readonly Snapshot[], count: number): ProvenCheckpoint =>
+    verifyCheckpointProof(volume, proofBy(signed(3, snapshots), count, 3));
+  return { volume, owner, proofOf, proofWith };
 }
 
 const { volume, proofOf } = makeVolume();
@@ -75,6 +86,17 @@ test('proofs that lead elsewhere are refused: another volume, another policy, an
   assertUntrusted(() => verifyCheckpointProof(volume, withMeta), /is no policy/);
   // The writer of epoch 1 says that it is that of epoch 2.
   assertUntrusted(() => verifyCheckpointProof(volume, proofOf(5, 2, 1)), /its epoch is 2, need 1/);
+});
+
+test('a proof shows the snapshots that the owner has named, and is refused for one that is still to come', () => {
+  const { proofWith } = makeVolume();
+  const snapshot = { name: 'v1', seq: 3, createdMs: 9 };
+  assert.deepEqual(proofWith([snapshot], 5).snapshots, [snapshot]);
+  // The policy itself is record 4 at the latest.
+  assertUntrusted(
+    () => proofWith([{ ...snapshot, seq: 4 }], 5),
+    /"v1" is the state after record 4/,
+  );
 });
 
 test('any flipped bit in what is signed or hashed is found: checkpoint, meta, policy', () => {

@@ -6,6 +6,7 @@ import { verifyConsistency } from './merkle.ts';
 import { ownerMark, sameOwner, verifySuccession } from './owner-rotation.ts';
 import { checkpointOrigin, ownerKeys, verifyPolicy } from './policy.ts';
 import { decodeMeta, decodeRecord, logName } from './records.ts';
+import { type Snapshot, verifySnapshotsPast } from './snapshot.ts';
 
 /** A checkpoint of which it was proven who has signed it. */
 export interface ProvenCheckpoint extends Checkpoint {
@@ -13,6 +14,8 @@ export interface ProvenCheckpoint extends Checkpoint {
   readonly writerKey: Uint8Array;
   /** The owner keys that follow the log's first one. */
   readonly ownerKeys: readonly Uint8Array[];
+  /** States of the volume that have names. */
+  readonly snapshots: readonly Snapshot[];
 }
 
 /** A volume's newest checkpoint, and what proves it to whoever knows the volume's name. */
@@ -47,21 +50,26 @@ export function verifyCheckpointProof(
   if (!sameOwner(checkpoint.owner, ownerMark(writer.ownerKeys))) {
     throw untrusted('it says another owner than the one that has named its writer');
   }
-  return { ...checkpoint, writerKey: writer.writerKey, ownerKeys: writer.ownerKeys };
+  const { epoch: _, ...named } = writer;
+  // A record that comes before the policy's own comes before the last one.
+  verifySnapshotsPast(named.snapshots, checkpoint.count - 1);
+  return { ...checkpoint, ...named };
 }
 
 /** The key that the volume's owner has named, and since when. */
 function verifyWriter(
   volume: Uint8Array,
   { meta, policy: record }: Pick<CheckpointProof, 'meta' | 'policy'>,
-): Pick<ProvenCheckpoint, 'writerKey' | 'epoch' | 'ownerKeys'> {
+): Pick<ProvenCheckpoint, 'writerKey' | 'epoch' | 'ownerKeys' | 'snapshots'> {
   if (!bytesEqual(logName(meta), volume)) throw untrusted('it is of another volume');
   const { ownerKey } = decodeMeta(meta, LogKind.DIRECTORY);
-  if (record.length === 0) return { writerKey: ownerKey, epoch: 0, ownerKeys: [] };
+  if (record.length === 0) {
+    return { writerKey: ownerKey, epoch: 0, ownerKeys: [], snapshots: [] };
+  }
   const body = decodeRecord(record);
   if (body.case !== 'volume') throw untrusted('what names its writer is no policy');
-  const { writerKey, epoch, rotations } = verifyPolicy(volume, ownerKey, body.value);
-  return { writerKey, epoch, ownerKeys: ownerKeys({ rotations }) };
+  const { rotations, writerKey, epoch, snapshots } = verifyPolicy(volume, ownerKey, body.value);
+  return { writerKey, epoch, ownerKeys: ownerKeys({ rotations }), snapshots };
 }
 
 /**

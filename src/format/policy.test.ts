@@ -11,6 +11,7 @@ import { rawPublicKey } from './ed25519.ts';
 import { type GDPfsVolume, VolumePolicySchema } from './generated/gdpfs_pb.js';
 import { checkpointOrigin, encodePolicyRecord, type Policy, verifyPolicy } from './policy.ts';
 import { decodeRecord } from './records.ts';
+import type { Snapshot } from './snapshot.ts';
 
 const { privateKey: OWNER } = generateKeyPairSync('ed25519');
 const OWNER_KEY = rawPublicKey(OWNER);
@@ -20,6 +21,7 @@ const POLICY: Policy = {
   writerKey: sha256(Uint8Array.of(2)),
   historyDays: 30,
   rotations: [],
+  snapshots: [],
 };
 
 describe('checkpointOrigin()', () => {
@@ -31,14 +33,26 @@ describe('checkpointOrigin()', () => {
 
 describe('verifyPolicy()', () => {
   it('returns what the owner signed', () => {
+    const plain = { noNullPrototype: true };
+    const snapshot = fc.record<Snapshot>(
+      {
+        name: fc.stringMatching(/^[a-z][a-z0-9._-]{0,20}$/),
+        seq: fc.maxSafeNat(),
+        createdMs: fc.maxSafeNat(),
+      },
+      plain,
+    );
     const policies = fc.record<Policy>(
       {
         epoch: fc.maxSafeNat(),
         writerKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
         historyDays: fc.nat(2 ** 32 - 1),
         rotations: fc.constant([]),
+        snapshots: fc
+          .uniqueArray(snapshot, { maxLength: 5, selector: ({ name }) => name })
+          .map((all) => all.sort((left, right) => (left.name < right.name ? -1 : 1))),
       },
-      { noNullPrototype: true },
+      plain,
     );
     fc.assert(
       fc.property(policies, (policy) => {
@@ -54,7 +68,8 @@ describe('verifyPolicy()', () => {
   });
 
   it('refuses every flipped bit and truncation of policy and signature', () => {
-    const record = signed(POLICY);
+    const snapshots = [{ name: 'v1.0', seq: 300, createdMs: 1_790_000_000_000 }];
+    const record = signed({ ...POLICY, snapshots });
     for (const policy of [...bitFlips(record.policy), ...truncations(record.policy)]) {
       assertUntrusted(() => verifyPolicy(VOLUME, OWNER_KEY, { ...record, policy }));
     }
@@ -73,6 +88,11 @@ describe('verifyPolicy()', () => {
       new Uint8Array(0),
       encode({ epoch: 1n, writerKey: writerKey.subarray(1) }),
       encode({ epoch: 2n ** 60n, writerKey }),
+      encode({ epoch: 1n, writerKey, snapshots: [{ name: 'v1', seq: 2n ** 60n }] }),
+      encode({ epoch: 1n, writerKey, snapshots: [{ name: 'v1', createdMs: -1n }] }),
+      encode({ epoch: 1n, writerKey, snapshots: [{ name: 'V1' }] }),
+      encode({ epoch: 1n, writerKey, snapshots: [{ name: 'v2' }, { name: 'v1' }] }),
+      encode({ epoch: 1n, writerKey, snapshots: [{ name: 'v1' }, { name: 'v1', seq: 1n }] }),
     ]) {
       const text = concatBytes([utf8Encode('gdpfs/v1 volume policy\n'), VOLUME, policy]);
       const ownerSignature = new Uint8Array(sign(null, text, OWNER));

@@ -14,17 +14,30 @@ import {
 } from './owner-rotation.ts';
 import { decodeCommonPolicy } from './record-decoder.ts';
 import { decodeRecord, encodeRecord, safeInteger } from './records.ts';
+import {
+  checkSnapshots,
+  type Snapshot,
+  verifyNextSnapshots,
+  verifySnapshotsPast,
+} from './snapshot.ts';
 
-/** What a volume's owner has signed: who may write, and how long history is kept. */
+/** What a volume's owner has signed: who may write, and what of the history is kept. */
 export interface Policy {
   /** Rises with every policy; the first is 1. */
   readonly epoch: number;
   /** Ed25519 public key, 32 bytes. */
   readonly writerKey: Uint8Array;
+  /** For how long the past is kept; `HISTORY_FOREVER` for good. */
   readonly historyDays: number;
   /** How the log's first owner key led to the one that signs this. */
   readonly rotations: readonly OwnerRotation[];
+  /** States that are kept whatever their age, ascending by their names. */
+  readonly snapshots: readonly Snapshot[];
 }
+
+export const HISTORY_DAYS_DEFAULT = 30;
+/** More days than there will be. */
+export const HISTORY_FOREVER = 0xffff_ffff;
 
 const DOMAIN = utf8Encode('gdpfs/v1 volume policy\n');
 
@@ -39,8 +52,15 @@ export function encodePolicyRecord(options: {
   readonly policy: Policy;
   readonly ownerKey: KeyObject;
 }): Uint8Array<ArrayBuffer> {
-  const { epoch, ...rest } = options.policy;
-  const init = { ...rest, epoch: BigInt(epoch), rotations: [...rest.rotations] };
+  const { epoch, rotations, snapshots, ...rest } = options.policy;
+  const init = {
+    ...rest,
+    epoch: BigInt(epoch),
+    rotations: [...rotations],
+    snapshots: snapshots.map(({ name, seq, createdMs }) => {
+      return { name, seq: BigInt(seq), createdMs: BigInt(createdMs) };
+    }),
+  };
   const policy = toBinary(VolumePolicySchema, create(VolumePolicySchema, init));
   const signed = concatBytes([DOMAIN, options.volume, policy]);
   const ownerSignature = new Uint8Array(sign(null, signed, options.ownerKey));
@@ -89,10 +109,11 @@ export function verifyPolicy(
 }
 
 /**
- * Throws `untrusted` unless `after` may follow the policy record `before` (empty if there was none) in a
- * log: its epoch is higher, and its owner the same or one that this one has named.
+ * Throws `untrusted` unless `after`, in record `seq`, may follow the policy record `before` (empty if there
+ * was none) in a log: its epoch is higher, its owner the same or one that this one has named, and its
+ * snapshots are those of before or states that came before it.
  */
-export function verifyNextPolicy(before: Uint8Array, after: Policy): void {
+export function verifyNextPolicy(before: Uint8Array, after: Policy, seq: number): void {
   const known = before.length === 0 ? undefined : readPolicy(before);
   if (after.epoch <= (known?.epoch ?? 0)) {
     throw new GdpfsError(
@@ -101,6 +122,8 @@ export function verifyNextPolicy(before: Uint8Array, after: Policy): void {
     );
   }
   verifySuccession(ownerMark(known === undefined ? [] : ownerKeys(known)), ownerKeys(after));
+  verifySnapshotsPast(after.snapshots, seq);
+  verifyNextSnapshots(known?.snapshots ?? [], after.snapshots);
 }
 
 /** Whatever cannot be decoded was not checked yet: a wrong signature is said before it. */
@@ -124,6 +147,12 @@ function decodePolicy(bytes: Uint8Array): Policy {
     throw new GdpfsError('corrupt', 'cannot decode volume policy: not a VolumePolicy', { cause });
   }
   const { epoch, writerKey, historyDays, rotations } = decoded;
+  const snapshots = decoded.snapshots.map(({ name, seq, createdMs }) => ({
+    name,
+    seq: safeInteger(seq, 'seq of a snapshot'),
+    createdMs: safeInteger(createdMs, 'time of a snapshot'),
+  }));
+  checkSnapshots(snapshots);
   if (writerKey.length !== DIGEST_BYTES) {
     throw new GdpfsError('corrupt', 'cannot decode volume policy: the key has a wrong length');
   }
@@ -132,5 +161,6 @@ function decodePolicy(bytes: Uint8Array): Policy {
     writerKey,
     historyDays,
     rotations: rotations.map(({ ownerKey, signature }) => ({ ownerKey, signature })),
+    snapshots,
   };
 }

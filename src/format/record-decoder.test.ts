@@ -97,9 +97,19 @@ describe('decodeCommonRecord()', () => {
 describe('decodeCommonPolicy()', () => {
   const rotation = fc.record({ ownerKey: anyBytes, signature: anyBytes }, some);
 
+  const snapshot = fc.record({
+    name: fc.stringMatching(/^[a-z][a-z0-9._-]{0,20}$/),
+    seq: long,
+    createdMs: long,
+  });
+
   it('reads policies without rotations as the library does, and leaves it the others', () => {
     const fields = { epoch: long, writerKey: anyBytes, historyDays: uint32 };
-    const policy = fc.record({ ...fields, rotations: fc.array(rotation, { maxLength: 2 }) }, some);
+    const lists = {
+      rotations: fc.array(rotation, { maxLength: 2 }),
+      snapshots: fc.array(snapshot, { maxLength: 3 }),
+    };
+    const policy = fc.record({ ...fields, ...lists }, some);
     fc.assert(
       fc.property(policy, (init) => {
         const bytes = toBinary(VolumePolicySchema, create(VolumePolicySchema, init));
@@ -109,5 +119,26 @@ describe('decodeCommonPolicy()', () => {
         }
       }),
     );
+  });
+
+  it('leaves to the library what has another form, also inside a snapshot', () => {
+    const fields = { epoch: long, snapshots: fc.array(snapshot, { minLength: 1, maxLength: 3 }) };
+    const policy = fc.record({ ...fields, writerKey: fc.constant(new Uint8Array(2)) });
+    const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)));
+    fc.assert(
+      fc.property(policy, changes, (init, changed) => {
+        const bytes = toBinary(VolumePolicySchema, create(VolumePolicySchema, init));
+        for (const [place, value] of changed) bytes[place % bytes.length] = value;
+        checkPolicy(bytes);
+      }),
+    );
+    // A name that is no text, and what is behind a snapshot's last field.
+    const odd = [
+      [0x2a, 3, 0x0a, 1, 0xff],
+      [0x2a, 4, 0x0a, 1, 0x61, 0],
+      [0x2a, 0],
+      [0x2a, 2, 0x10, 1],
+    ];
+    for (const bytes of odd) assert.equal(decodeCommonPolicy(Uint8Array.from(bytes)), undefined);
   });
 });

@@ -1,4 +1,4 @@
-import type { GDPfsMsg, VolumePolicy } from './generated/gdpfs_pb.js';
+import type { GDPfsMsg, Snapshot, VolumePolicy } from './generated/gdpfs_pb.js';
 
 /**
  * Reads the records that every command begins with, those of a volume's key and of its policy, in the form
@@ -27,14 +27,37 @@ type CommonBody = Extract<GDPfsMsg['body'], { readonly case: 'meta' | 'volume' }
 /** Undefined for another form, and for one whose owner was replaced. */
 export function decodeCommonPolicy(bytes: Uint8Array): VolumePolicy | undefined {
   const fields = new FieldReader(bytes);
-  const value: VolumePolicy = {
-    $typeName: 'gdpfs.v1.VolumePolicy',
+  const value = {
+    $typeName: 'gdpfs.v1.VolumePolicy' as const,
     epoch: BigInt(fields.varint(1, Number.MAX_SAFE_INTEGER)),
     writerKey: fields.bytes(2),
     historyDays: fields.varint(3, UINT32_MAX),
     rotations: [],
   };
-  return fields.isWhole ? value : undefined;
+  const snapshots: Snapshot[] = [];
+  while (!fields.isEmpty) {
+    const snapshot = decodeSnapshot(fields.bytes(5));
+    if (snapshot === undefined) return undefined;
+    snapshots.push(snapshot);
+  }
+  return fields.isWhole ? { ...value, snapshots } : undefined;
+}
+
+/** Undefined also for an empty one. */
+function decodeSnapshot(bytes: Uint8Array): Snapshot | undefined {
+  const fields = new FieldReader(bytes);
+  const value: Snapshot = {
+    $typeName: 'gdpfs.v1.Snapshot',
+    name: asciiDecode(fields.bytes(1)),
+    seq: BigInt(fields.varint(2, Number.MAX_SAFE_INTEGER)),
+    createdMs: BigInt(fields.varint(3, Number.MAX_SAFE_INTEGER)),
+  };
+  return fields.isWhole && value.name !== '' ? value : undefined;
+}
+
+/** Empty for other text. */
+function asciiDecode(bytes: Uint8Array): string {
+  return bytes.every((byte) => byte < 0x80) ? String.fromCharCode(...bytes) : '';
 }
 
 function decodeMetaBody(bytes: Uint8Array): CommonBody | undefined {
@@ -83,6 +106,11 @@ class FieldReader {
   /** Was everything read, and in the form that is written here? */
   get isWhole(): boolean {
     return this.#isPlain && this.#at === this.#bytes.length;
+  }
+
+  /** Is there nothing more that could be read? */
+  get isEmpty(): boolean {
+    return !this.#isPlain || this.#at === this.#bytes.length;
   }
 
   /** 0 if it is absent. */

@@ -14,6 +14,7 @@ import { checkpointOrigin, encodePolicyRecord } from './policy.ts';
 import type { RecordInit } from './record-encoder.ts';
 import { encodeRecord, FORMAT_VERSION, logName } from './records.ts';
 import { signNote } from './signed-note.ts';
+import type { Snapshot } from './snapshot.ts';
 import { type ChainState, verifyCommit } from './volume-chain.ts';
 
 const OWNER = generateKeyPairSync('ed25519').privateKey;
@@ -49,6 +50,31 @@ describe('verifyCommit()', () => {
     assertUntrusted(() => verifyCommit(two, second));
     assertUntrusted(() => verifyCommit(undefined, second));
     verifyCommit(two, third);
+  });
+
+  it('refuses policies that move a snapshot, name it anew, or name a state to come', () => {
+    const [first, second] = chain();
+    const state = verifyCommit(verifyCommit(undefined, first), second);
+    const here = state.count;
+    const next = (after: ChainState, ...snapshots: Snapshot[]): ChainState => {
+      const epoch = after.epoch + 1;
+      return verifyCommit(after, commitAfter(after, [policy(epoch, { snapshots })], { epoch }));
+    };
+    const one = { name: 'v1', seq: here - 1, createdMs: 7 };
+    const two = { name: 'v2', seq: 0, createdMs: 8 };
+    const named = next(next(state, one), one, two);
+    assertUntrusted(() => next(state, { ...one, seq: here }));
+    assertUntrusted(() => next(named, { ...one, seq: 0 }, two));
+    assertUntrusted(() => next(named, { ...one, createdMs: 9 }, two));
+    assert.throws(
+      () => next(named, one, one),
+      (error) => isGdpfsError(error, 'corrupt'),
+    );
+    // What its owner has removed may be named again, in the order in which the log says it.
+    next(next(named, two), { ...one, seq: 0 }, two);
+    // Also within one commit.
+    const both = [policy(2, { snapshots: [one] }), policy(3, { snapshots: [{ ...one, seq: 0 }] })];
+    assertUntrusted(() => verifyCommit(state, commitAfter(state, both, { epoch: 3 })));
   });
 
   it('refuses a commit with any record changed, added, dropped or moved', () => {
@@ -107,19 +133,21 @@ describe('verifyCommit()', () => {
     const state = verifyCommit(undefined, commitAfter(undefined, [META, policy(1)]));
     const successor = generateKeyPairSync('ed25519').privateKey;
     const change = { key: successor, epoch: 2 };
-    const handover = commitAfter(state, [policy(2, successor)], change);
+    const handover = commitAfter(state, [policy(2, { writer: successor })], change);
     const after = verifyCommit(state, handover);
     assert.deepEqual(after.writerKey, rawPublicKey(successor));
     assert.equal(after.epoch, 2);
     verifyCommit(after, commitAfter(after, [dentry('a')], change));
     assertUntrusted(() => verifyCommit(after, commitAfter(after, [dentry('a')], { epoch: 2 })));
     assertUntrusted(() => verifyCommit(after, commitAfter(after, [dentry('a')], { epoch: 1 })));
-    assertUntrusted(() => verifyCommit(state, commitAfter(state, [policy(1, successor)], change)));
+    assertUntrusted(() =>
+      verifyCommit(state, commitAfter(state, [policy(1, { writer: successor })], change)),
+    );
   });
 
   it('refuses a policy that the owner did not sign', () => {
     const state = verifyCommit(undefined, commitAfter(undefined, [META, policy(1)]));
-    const forged = policy(2, WRITER, WRITER);
+    const forged = policy(2, { owner: WRITER });
     assertUntrusted(() => verifyCommit(state, commitAfter(state, [forged], { epoch: 2 })));
   });
 
@@ -144,7 +172,7 @@ describe('verifyCommit()', () => {
     for (const record of [principal, META, fchunk()]) {
       assertUntrusted(() => verifyCommit(state, commitAfter(state, [record])));
     }
-    const first = commitAfter(undefined, [system, policy(1, WRITER, OWNER, name)], { name });
+    const first = commitAfter(undefined, [system, policy(1, { volume: name })], { name });
     const systemState = verifyCommit(undefined, first);
     assert.equal(systemState.kind, LogKind.SYSTEM);
     verifyCommit(systemState, commitAfter(systemState, [principal]));
@@ -219,13 +247,19 @@ function metaRecord(kind: LogKind): Uint8Array {
   });
 }
 
+interface PolicyInit {
+  readonly writer?: KeyObject;
+  readonly owner?: KeyObject;
+  readonly volume?: Uint8Array;
+  readonly snapshots?: readonly Snapshot[];
+}
+
 function policy(
   epoch: number,
-  writer = WRITER,
-  owner = OWNER,
-  volume: Uint8Array = NAME,
+  { writer = WRITER, owner = OWNER, volume = NAME, snapshots = [] }: PolicyInit = {},
 ): Uint8Array {
-  const value = { epoch, writerKey: rawPublicKey(writer), historyDays: 30, rotations: [] };
+  const kept = { historyDays: 30, rotations: [], snapshots };
+  const value = { epoch, writerKey: rawPublicKey(writer), ...kept };
   return encodePolicyRecord({ volume, policy: value, ownerKey: owner });
 }
 

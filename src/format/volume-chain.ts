@@ -117,7 +117,7 @@ function checkRecords(
     if ((seq === 0) !== (body.case === 'meta')) throw broken(commit, `record ${seq} is misplaced`);
     if (body.case === 'volume') {
       const policy = verifyPolicy(state.name, state.ownerKey, body.value);
-      verifyNextPolicy(record, policy);
+      verifyNextPolicy(record, policy, seq);
       ({ writerKey, epoch } = policy);
       record = bytes.slice();
     } else if (body.case !== 'meta' && body.case !== contentCase(state.kind)) {

@@ -1,24 +1,28 @@
 import { GdpfsError } from '../base/errors.ts';
+import type { Policy } from '../format/policy.ts';
+import { policyOf } from '../format/policy-change.ts';
+import type { Snapshot } from '../format/snapshot.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import type { SystemView } from './system-view.ts';
-
-/** A state that is kept however old it is. */
-interface Snapshot {
-  readonly name: string;
-  /** The state after this record. */
-  readonly seq: number;
-}
 
 /** Which states of a volume can be read: those from one on, and some before it. */
 export interface KeptStates {
   /** The oldest of those that are all kept; 0: none was ever trimmed. */
   readonly trimSeq: number;
+  /** States that have names: kept however old they are. */
   readonly snapshots: readonly Snapshot[];
 }
 
 /** What is kept of a volume, as `view` sees the system log. */
-export function keptStates({ name }: VolumeRow, view: SystemView): KeptStates {
-  return { trimSeq: view.trimSeq(name), snapshots: [] };
+export function keptStates(row: VolumeRow, view: SystemView): KeptStates {
+  return { trimSeq: view.trimSeq(row.name), snapshots: policyOf(row).snapshots };
+}
+
+/** Throws `trimmed` unless every state that gets a name by `after` is kept. */
+export function requireNamedKept(row: VolumeRow, view: SystemView, after: Policy): void {
+  const kept = keptStates(row, view);
+  const named = new Set(kept.snapshots.map(({ name }) => name));
+  for (const { name, seq } of after.snapshots) if (!named.has(name)) requireKept(kept, seq);
 }
 
 function isKept({ trimSeq, snapshots }: KeptStates, seq: number): boolean {

@@ -1,5 +1,6 @@
 import { rotateOwner } from '../format/owner-rotation.ts';
-import { encodePolicyRecord, ownerAfter, type Policy, readPolicy } from '../format/policy.ts';
+import { encodePolicyRecord, ownerAfter, type Policy } from '../format/policy.ts';
+import { policyOf } from '../format/policy-change.ts';
 import type { ChainState } from '../format/volume-chain.ts';
 import type { KeyRole, KeyStore } from '../log/key-store.ts';
 
@@ -8,8 +9,6 @@ interface NextPolicy {
   readonly record: Uint8Array;
   readonly policy: Policy;
 }
-
-export const HISTORY_DAYS_DEFAULT = 30;
 
 /**
  * What replaces a key of a volume by a new one, which is durable when it returns: a log must never name a
@@ -22,10 +21,7 @@ export function nextPolicy(
   role: KeyRole,
 ): NextPolicy {
   const { name, epoch } = row;
-  const before =
-    row.policy.length === 0
-      ? { writerKey: row.writerKey, historyDays: HISTORY_DAYS_DEFAULT, rotations: [] }
-      : readPolicy(row.policy);
+  const before = policyOf(row);
   const owner = keys.ownerKey({ name, ownerKey: ownerAfter(row.policy)?.ownerKey ?? row.ownerKey });
   const next = keys.create();
   const policy: Policy =

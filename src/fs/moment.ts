@@ -1,4 +1,5 @@
 import { GdpfsError } from '../base/errors.ts';
+import { policyOf, requireSnapshot } from '../format/policy-change.ts';
 import type { LogEngine } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { keptStates, requireKept } from './kept-states.ts';
@@ -13,7 +14,7 @@ export interface MomentContext {
 
 /**
  * A moment of a volume as a count of records; undefined for now. Throws `bad_request` for one that has
- * not come yet, `not_found` for one before the volume, `trimmed` for one that is kept no more.
+ * not come yet, `not_found` for one before the volume and for a snapshot that there is none of, `trimmed` for one that is kept no more.
  */
 export function countAt(
   { engine, view }: MomentContext,
@@ -21,11 +22,11 @@ export function countAt(
   at: Moment | undefined,
 ): number | undefined {
   if (at === undefined) return undefined;
-  const count = at.kind === 'seq' ? at.seq + 1 : engine.countAt(row.id, at.timeMs);
+  const count = countOf(engine, row, at);
   if (count > row.count) {
     throw new GdpfsError(
       'bad_request',
-      `cannot look at record ${at.kind === 'seq' ? at.seq : count}: the log has ${row.count}`,
+      `cannot look at record ${count - 1}: the log has ${row.count}`,
     );
   }
   if (count === 0) {
@@ -34,6 +35,17 @@ export function countAt(
   }
   requireKept(keptStates(row, view), count - 1);
   return count;
+}
+
+function countOf(engine: LogEngine, row: VolumeRow, at: Moment): number {
+  switch (at.kind) {
+    case 'seq':
+      return at.seq + 1;
+    case 'time':
+      return engine.countAt(row.id, at.timeMs);
+    case 'snapshot':
+      return requireSnapshot(policyOf(row).snapshots, at.name, 'look at').seq + 1;
+  }
 }
 
 /** The newest seq of a volume, or of the state of it that a view shows. */

@@ -16,6 +16,7 @@ import { EntryTable } from './entry-table.ts';
 import { Feed } from './feed.ts';
 import { FileSystem } from './file-system.ts';
 import { History } from './history.ts';
+import { Policies } from './policies.ts';
 import { Proofs } from './proofs.ts';
 import { FS_SCHEMA } from './schema.ts';
 import { SignedChanges } from './signed-changes.ts';
@@ -51,6 +52,7 @@ export interface OpenOptions {
 export interface OpenedFileSystem extends AsyncDisposable {
   readonly fs: FileSystem;
   readonly system: System;
+  readonly policies: Policies;
   readonly proofs: Proofs;
   readonly history: History;
   readonly feed: Feed;
@@ -79,8 +81,9 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
     return {
       fs: new FileSystem({ engine, volumes, uploads, quotas, changer, view: system.view, reader }),
       system,
+      policies: new Policies({ engine, system, volumes, keys, clock }),
       proofs,
-      signed: new SignedChanges({ engine, volumes, changer, proofs, clock, writer }),
+      signed: new SignedChanges({ engine, system, volumes, changer, proofs, clock, writer }),
       history: new History({ engine, volumes, proofs, reader }),
       feed: new Feed({ engine, volumes, system, reader }),
       damageCount: log.damageCount,

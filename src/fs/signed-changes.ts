@@ -12,14 +12,16 @@ import type { Transaction } from '../log/transaction.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { type ChangeTurn, type Changer, runOptions } from './changer.ts';
 import type { PreparedChange } from './changes.ts';
+import { requireNamedKept } from './kept-states.ts';
 import { LookedAt } from './looked-at.ts';
 import { ownMemory } from './own-memory.ts';
 import type { Proofs } from './proofs.ts';
 import { StateNodeTable } from './state-fold.ts';
+import type { System } from './system.ts';
 import type { Change, ChangeContext, ChangeResult } from './types.ts';
 import type { Volumes } from './volumes.ts';
 
-/** What a writer is to sign: a change, or another writer key. */
+/** What a writer is to sign: a change, or a policy. */
 export type Wish =
   | Change
   | { readonly kind: 'policy'; readonly record: Uint8Array; readonly policy: Policy };
@@ -51,6 +53,7 @@ export class SignedChanges {
   readonly #volumes: Volumes;
   readonly #changer: Changer;
   readonly #proofs: Proofs;
+  readonly #system: System;
   readonly #clock: Clock;
   /** As the open transaction sees them. */
   readonly #nodes: StateNodeTable;
@@ -60,6 +63,7 @@ export class SignedChanges {
     readonly volumes: Volumes;
     readonly changer: Changer;
     readonly proofs: Proofs;
+    readonly system: System;
     readonly clock: Clock;
     readonly writer: DatabaseSync;
   }) {
@@ -67,6 +71,7 @@ export class SignedChanges {
     this.#volumes = parts.volumes;
     this.#changer = parts.changer;
     this.#proofs = parts.proofs;
+    this.#system = parts.system;
     this.#clock = parts.clock;
     this.#nodes = new StateNodeTable(parts.writer);
   }
@@ -76,7 +81,7 @@ export class SignedChanges {
     return this.#changer.firstResult(context);
   }
 
-  /** The wish for the writer key that a policy record of the volume names. Throws `bad_request`. */
+  /** The wish for a policy record that the volume's owner has signed. Throws `bad_request`. */
   policyWish(volume: Uint8Array, record: Uint8Array): Extract<Wish, { kind: 'policy' }> {
     const { name, ownerKey } = this.#volumes.byName(volume);
     try {
@@ -85,7 +90,7 @@ export class SignedChanges {
       return { kind: 'policy', record, policy: verifyPolicy(name, ownerKey, body.value) };
     } catch (error) {
       if (!isGdpfsError(error, 'corrupt', 'untrusted')) throw error;
-      throw new GdpfsError('bad_request', `cannot replace the writer key: ${error.message}`);
+      throw new GdpfsError('bad_request', `cannot change keys or policy: ${error.message}`);
     }
   }
 
@@ -180,7 +185,9 @@ export class SignedChanges {
   ): ChangeResult {
     const turn: ChangeTurn = { transaction, row, nowUs: nowMs * 1000 };
     if (prepared.kind !== 'policy') return this.#changer.plan(turn, prepared, context);
-    transaction.appendPolicy(row.id, prepared.record, prepared.policy);
+    const { record, policy } = prepared;
+    requireNamedKept(transaction.stateOf(row.id), this.#system.pending, policy);
+    transaction.appendPolicy(row.id, record, policy);
     return { seq: transaction.nextSeq(row.id) - 1, node: 0, count: 1 };
   }
 

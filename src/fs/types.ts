@@ -35,10 +35,11 @@ export interface FileState {
   readonly content: Uint8Array;
 }
 
-/** A moment of a volume: a seq (state after that record) or a time; undefined means now. */
+/** A moment of a volume: a seq (state after that record), a time, or a snapshot; undefined means now. */
 export type Moment =
   | { readonly kind: 'seq'; readonly seq: number }
-  | { readonly kind: 'time'; readonly timeMs: number };
+  | { readonly kind: 'time'; readonly timeMs: number }
+  | { readonly kind: 'snapshot'; readonly name: string };
 
 export interface ListOptions {
   /** False: the children; true: everything below, depth first, a directory before its content. */

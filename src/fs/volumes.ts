@@ -8,7 +8,7 @@ import { ZERO_DIGEST } from '../format/commit.ts';
 import { Chunking, Custody, HashAlgorithm, LogKind } from '../format/generated/gdpfs_pb.js';
 import { MerkleFrontier } from '../format/merkle.ts';
 import { isAlias, parseVolumeReference } from '../format/path.ts';
-import { encodePolicyRecord } from '../format/policy.ts';
+import { encodePolicyRecord, HISTORY_DAYS_DEFAULT } from '../format/policy.ts';
 import type { SystemRecordInit } from '../format/record-encoder.ts';
 import {
   decodeMeta,
@@ -25,7 +25,7 @@ import { unsigned } from '../log/transaction.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import { EntryTable } from './entry-table.ts';
 import type { ForeignLog } from './foreign-log.ts';
-import { HISTORY_DAYS_DEFAULT, nextPolicy } from './key-rotation.ts';
+import { nextPolicy } from './key-rotation.ts';
 import type { Quotas } from './quotas.ts';
 import { noVolume, type RemovedVolume } from './removed-volume.ts';
 import type { System } from './system.ts';
@@ -77,6 +77,7 @@ export function newLog(options: {
       writerKey: writer.publicKey,
       historyDays: HISTORY_DAYS_DEFAULT,
       rotations: [],
+      snapshots: [],
     },
     ownerKey: owner.privateKey,
   });

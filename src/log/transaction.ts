@@ -127,6 +127,11 @@ export class Transaction {
     return seq;
   }
 
+  /** The log as it was, but with the policy that it has by now. Its count is for `nextSeq` to say. */
+  stateOf(volume: number): VolumeRow {
+    return this.#stage(volume).volume;
+  }
+
   /** seq that the next record of the log will get. */
   nextSeq(volume: number): number {
     const staged = this.#stage(volume);
@@ -163,15 +168,19 @@ export class Transaction {
 
   /**
    * Appends a policy record, which counts for the commit that it is in: the new key signs it. Throws
-   * `changed` unless its epoch is the next one, `bad_request` for another owner.
+   * `changed` unless its epoch is the next one, `bad_request` for another owner, and for snapshots that
+   * are moved or still to come.
    */
   appendPolicy(volume: number, record: Uint8Array, policy: Policy): void {
     const staged = this.#stage(volume);
     const { epoch, policy: before } = staged.volume;
     if (policy.epoch !== epoch + 1) {
-      throw new GdpfsError('changed', `cannot change keys: their epoch is ${epoch} by now`);
+      throw new GdpfsError(
+        'changed',
+        `cannot change keys or policy: their epoch is ${epoch} by now`,
+      );
     }
-    requireSuccession(before, policy);
+    requireSuccession(before, policy, this.nextSeq(volume));
     this.#push(staged, record);
     const { writerKey } = policy;
     staged.volume = { ...staged.volume, epoch: policy.epoch, writerKey, policy: record };
@@ -265,13 +274,15 @@ function forgetCounts({ logs }: Staged): void {
   logs.parts = 0;
 }
 
-/** Throws `bad_request` unless the owner is the same, or one that this one has named. */
-function requireSuccession(before: Uint8Array, next: Policy): void {
+/** Throws `bad_request` unless the owner is the same, or one that this one has named, and snapshots stay what they are. */
+function requireSuccession(before: Uint8Array, next: Policy, seq: number): void {
   try {
-    verifyNextPolicy(before, next);
+    verifyNextPolicy(before, next, seq);
   } catch (cause) {
     if (!isGdpfsError(cause, 'untrusted')) throw cause;
-    throw new GdpfsError('bad_request', `cannot change keys: ${cause.message}`, { cause });
+    throw new GdpfsError('bad_request', `cannot change keys or policy: ${cause.message}`, {
+      cause,
+    });
   }
 }
 

@@ -82,7 +82,7 @@ async function answerChange(
  * signer must see of a volume shows names and hashes all over it.
  */
 export function requireSigning(
-  exchange: Exchange<ChangingId | 'volumeKeysPost'>,
+  exchange: Exchange<ChangingId | 'volumePolicyPost'>,
   { volume, rights }: AuthorizedVolume,
 ): void {
   const { prepare } = exchange.query;

@@ -5,6 +5,7 @@ import { assert } from '../base/errors.ts';
 import type { Feed } from '../fs/feed.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { History } from '../fs/history.ts';
+import type { Policies } from '../fs/policies.ts';
 import type { Proofs } from '../fs/proofs.ts';
 import type { SignedChanges } from '../fs/signed-changes.ts';
 import type { ChangeResult } from '../fs/types.ts';
@@ -43,6 +44,7 @@ export interface Caller {
 export interface Services {
   readonly fs: FileSystem;
   readonly system: System;
+  readonly policies: Policies;
   readonly proofs: Proofs;
   readonly history: History;
   readonly feed: Feed;

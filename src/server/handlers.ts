@@ -33,6 +33,8 @@ import { volumeDelete } from './handlers/volume-delete.ts';
 import { volumeGet } from './handlers/volume-get.ts';
 import { volumeKeysPost } from './handlers/volume-keys-post.ts';
 import { volumeLogGet } from './handlers/volume-log-get.ts';
+import { volumePolicyGet } from './handlers/volume-policy-get.ts';
+import { volumePolicyPost } from './handlers/volume-policy-post.ts';
 import { volumeProofGet } from './handlers/volume-proof-get.ts';
 import { volumesGet } from './handlers/volumes-get.ts';
 import { volumesPost } from './handlers/volumes-post.ts';
@@ -87,6 +89,8 @@ export const HANDLERS: Handlers = {
   volumeGet,
   volumeKeysPost,
   volumeLogGet,
+  volumePolicyGet,
+  volumePolicyPost,
   volumeProofGet,
   volumesGet,
   volumesPost,

@@ -1,12 +1,13 @@
 import { parseDigest } from '../base/digest.ts';
 import { assert, GdpfsError } from '../base/errors.ts';
 import { parseTime } from '../base/parse-time.ts';
+import { isSnapshotName } from '../format/snapshot.ts';
 import type { Attributes, Moment } from '../fs/types.ts';
 import type { ByteRange } from '../wire/headers.ts';
 
 /** Values of requests that JSON Schema has checked for form only, as the file system wants them. */
 
-/** `at`: a seq or an RFC 3339 time; nothing if absent. Throws `bad_request`. */
+/** `at`: a seq, an RFC 3339 time or the name of a snapshot; nothing if absent. Throws `bad_request`. */
 export function momentOf(at: string | undefined): { readonly at?: Moment } {
   return at === undefined ? {} : { at: parseMoment(at) };
 }
@@ -29,8 +30,9 @@ export function parseMoment(text: string): Moment {
   } else {
     const timeMs = parseTime(text);
     if (timeMs !== undefined) return { kind: 'time', timeMs };
+    if (isSnapshotName(text)) return { kind: 'snapshot', name: text };
   }
-  throw new GdpfsError('bad_request', `cannot use moment "${text}": no such seq or time`);
+  throw new GdpfsError('bad_request', `cannot use moment "${text}": no such seq, time or name`);
 }
 
 /** A digest of which the contract has checked the form. */

@@ -126,7 +126,7 @@ function servicesOf(
 ): Services {
   const { clock, logger, dataDirectory, version, trustedProxies = new Map(), turnMs } = options;
   const { store, authority, audit, isStopping } = parts;
-  const { fs, system, proofs, history, feed, signed } = store;
+  const { fs, system, policies, proofs, history, feed, signed } = store;
   const state = sharedState(store, turnMs);
   const budgets = {
     bodies: state.bodyRoom.all,
@@ -136,6 +136,7 @@ function servicesOf(
   return {
     fs,
     system,
+    policies,
     proofs,
     history,
     feed,

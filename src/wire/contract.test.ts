@@ -140,8 +140,8 @@ const queryFaults: readonly [id: string, query: string, message: RegExp][] = [
   ['filesGet', 'path=/v&limit=%2010', /parameter "limit" must be integer/],
   [
     'filesGet',
-    'path=/v&at=yesterday',
-    /parameter "at" has another form, need a seq, or a time such as/,
+    'path=/v&at=20.11.2026',
+    /parameter "at" has another form, need a seq, a time such as/,
   ],
   ['filesGet', 'path=%ff', /not percent-encoded UTF-8/],
   ['filesGet', 'path=/v%', /not percent-encoded UTF-8/],

@@ -44,6 +44,18 @@ export function otherCases(lab: AccessLab) {
       }),
     volumeCommitsGet: () => refused(lab, ['GET', '/api/v1/volumes/alice/commits']),
     volumeDelete: () => refused(lab, ['DELETE', '/api/v1/volumes/alice']),
+    volumePolicyGet: () => [
+      {
+        title: 'partial',
+        request: () => lab.send('GET', '/api/v1/volumes/alice/policy'),
+        expected: 200,
+      },
+      ...refused(lab, ['GET', '/api/v1/volumes/nobody/policy']),
+    ],
+    volumePolicyPost: () =>
+      refused(lab, ['POST', '/api/v1/volumes/alice/policy'], {
+        json: { op: 'snapshot', name: 'mine' },
+      }),
     volumeKeysPost: () => refused(lab, ['POST', '/api/v1/volumes/alice/keys']),
     volumeLogGet: () => refused(lab, ['GET', '/api/v1/volumes/alice/log']),
     volumeChangesGet: () => {

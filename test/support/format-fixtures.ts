@@ -31,6 +31,8 @@ export const FIXTURES: Readonly<Record<string, string>> = {
   'record-system-volume.hex': '78caca23f9a672642a3f287ea06be59df798b459eddc6c8c257177cd4b116f0b',
   'record-volume-policy-rotated.hex':
     'fa1e4b39ecf7b7684a0175aa6a87d024629195a2c6842400a2fd028213dceb3b',
+  'record-volume-policy-snapshots.hex':
+    '13923122088e0e2794f990242e2b4d38a44bb3c89b14fbb2199544b14dabef8c',
   'record-volume-policy.hex': 'a422b3496b4a7f966c15703adda89be886f4baf972cffa54f8020182a53603a4',
   'store/segments/0000000001.seg':
     '977ee96d72103f9ce8f97dc161560a13deefb397f3ca2f7c0b85f4c8d8e6e030',

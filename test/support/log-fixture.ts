@@ -168,7 +168,13 @@ export function newLog(keys: KeyStore): {
   const name = logName(meta);
   const policy = encodePolicyRecord({
     volume: name,
-    policy: { epoch: 1, writerKey: writer.publicKey, historyDays: 30, rotations: [] },
+    policy: {
+      epoch: 1,
+      writerKey: writer.publicKey,
+      historyDays: 30,
+      rotations: [],
+      snapshots: [],
+    },
     ownerKey: owner.privateKey,
   });
   keys.save(name, { owner, writer });

@@ -20,6 +20,7 @@ import {
 } from '../../src/format/records.ts';
 import type { FileSystem } from '../../src/fs/file-system.ts';
 import { type OpenedFileSystem, openFileSystem, type OpenOptions } from '../../src/fs/open.ts';
+import type { Policies } from '../../src/fs/policies.ts';
 import type { Proofs } from '../../src/fs/proofs.ts';
 import type { System } from '../../src/fs/system.ts';
 import type {
@@ -122,6 +123,10 @@ export class TestStore implements AsyncDisposable {
 
   get system(): System {
     return this.#opened.system;
+  }
+
+  get policies(): Policies {
+    return this.#opened.policies;
   }
 
   get proofs(): Proofs {

@@ -64,8 +64,10 @@ async function rotateHere(
 ): Promise<KeyRotation> {
   const { rotateOwnKey, rotateOwnOwner } = await import('../../client/custody/rotate-key.ts');
   const signer = await signing.signer(trusted);
-  const options = { session, trusted, keys: home.keys, signer, signal };
-  return role === 'owner' ? await rotateOwnOwner(options) : await rotateOwnKey(options);
+  const owned = { session, trusted, keys: home.keys, signer, signal };
+  const rotate = role === 'owner' ? rotateOwnOwner : rotateOwnKey;
+  const { epoch, ownerRotations } = await rotate(owned);
+  return { epoch, ownerRotations };
 }
 
 function exportCommand(context: Context): Command {

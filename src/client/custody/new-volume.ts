@@ -7,7 +7,7 @@ import { encodeCommit, ZERO_DIGEST } from '../../format/commit.ts';
 import { rawPrivateKey, rawPublicKey } from '../../format/ed25519.ts';
 import { Chunking, Custody, HashAlgorithm, LogKind } from '../../format/generated/gdpfs_pb.js';
 import { leafHash, merkleRoot } from '../../format/merkle.ts';
-import { checkpointOrigin, encodePolicyRecord } from '../../format/policy.ts';
+import { checkpointOrigin, encodePolicyRecord, HISTORY_DAYS_DEFAULT } from '../../format/policy.ts';
 import { encodeRecord, FORMAT_VERSION, logName, NONCE_BYTES } from '../../format/records.ts';
 import { signNote } from '../../format/signed-note.ts';
 import { EMPTY_STATE_ROOT } from '../../format/state-node.ts';
@@ -18,7 +18,6 @@ import { createVolume } from '../volumes.ts';
 import { newVolumeKey, type VolumeKeys } from './volume-keys.ts';
 
 const FIRST_EPOCH = 1;
-const HISTORY_DAYS_DEFAULT = 30;
 
 /**
  * Creates a volume with custody `client`: its keys are made and kept here, and the server gets what they
@@ -54,6 +53,7 @@ export async function createOwnVolume(
       writerKey: rawPublicKey(writer),
       historyDays: HISTORY_DAYS_DEFAULT,
       rotations: [],
+      snapshots: [],
     },
     ownerKey: owner,
   });

@@ -327,6 +327,13 @@ export declare type VolumePolicy = Message<"gdpfs.v1.VolumePolicy"> & {
    * @generated from field: repeated gdpfs.v1.OwnerRotation rotations = 4;
    */
   rotations: OwnerRotation[];
+
+  /**
+   * states that are kept whatever their age, in the order of their names
+   *
+   * @generated from field: repeated gdpfs.v1.Snapshot snapshots = 5;
+   */
+  snapshots: Snapshot[];
 };
 
 /**
@@ -334,6 +341,36 @@ export declare type VolumePolicy = Message<"gdpfs.v1.VolumePolicy"> & {
  * Use `create(VolumePolicySchema)` to create a new message.
  */
 export declare const VolumePolicySchema: GenMessage<VolumePolicy>;
+
+/**
+ * A state of the volume that has a name.
+ *
+ * @generated from message gdpfs.v1.Snapshot
+ */
+export declare type Snapshot = Message<"gdpfs.v1.Snapshot"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * the state after this record, which comes before the policy
+   *
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: int64 created_ms = 3;
+   */
+  createdMs: bigint;
+};
+
+/**
+ * Describes the message gdpfs.v1.Snapshot.
+ * Use `create(SnapshotSchema)` to create a new message.
+ */
+export declare const SnapshotSchema: GenMessage<Snapshot>;
 
 /**
  * The owner's key was replaced: the one before names the next.

@@ -10,7 +10,7 @@ export type Path = string;
 export type Digest = string;
 export type UploadId = string;
 /**
- * A seq, or an RFC 3339 time.
+ * A seq, an RFC 3339 time, or the name of a snapshot.
  */
 export type Moment = string;
 /**
@@ -62,6 +62,12 @@ export type Custody = 'server' | 'client';
  * Records of the directory log.
  */
 export type RecordCount = number;
+/**
+ * Days for which the past is kept; 4294967295 for good.
+ */
+export type HistoryDays = number;
+export type SnapshotName = string;
+export type ChangePolicy = SetHistory | CreateSnapshot | RemoveSnapshot | SignedPolicy;
 export type PrincipalRole = 'user' | 'admin' | 'service';
 /**
  * A principal, `group:` and the name of a group, or `*`: every principal.
@@ -289,7 +295,7 @@ export interface ChangeSet {
    */
   copiesFrom?: string;
   /**
-   * A seq, or an RFC 3339 time.
+   * A seq, an RFC 3339 time, or the name of a snapshot.
    */
   at?: string;
   /**
@@ -466,6 +472,61 @@ export interface KeyRotation {
    * How often the owner's key was replaced so far.
    */
   ownerRotations?: number;
+}
+export interface VolumePolicy {
+  /**
+   * Of keys and policy.
+   */
+  epoch: number;
+  /**
+   * How often the owner's key was replaced so far.
+   */
+  ownerRotations: number;
+  historyDays: HistoryDays;
+  /**
+   * In the order of their names.
+   */
+  snapshots: Snapshot[];
+}
+/**
+ * A state of the volume that has a name. It is kept as long as it has one.
+ */
+export interface Snapshot {
+  name: SnapshotName;
+  /**
+   * The state after the record with this seq.
+   */
+  seq: number;
+  createdMs: TimeMs;
+}
+export interface SetHistory {
+  op: 'history';
+  days: HistoryDays;
+}
+/**
+ * `exists` if another state has the name, or this one.
+ */
+export interface CreateSnapshot {
+  op: 'snapshot';
+  name: SnapshotName;
+  at?: Moment;
+}
+/**
+ * Takes the name away. The state is kept as long as its age allows, or another of its names.
+ */
+export interface RemoveSnapshot {
+  op: 'forget';
+  name: SnapshotName;
+}
+/**
+ * With `prepare`, and only then.
+ */
+export interface SignedPolicy {
+  op: 'signed';
+  /**
+   * The GDPfsVolume record, signed by the owner, in base64url.
+   */
+  record: string;
 }
 export interface LogPage {
   entries: LogEntry[];
@@ -935,7 +996,9 @@ export interface VolumeProofGetQuery {
 }
 export interface VolumeKeysPostQuery {
   owner?: boolean;
-  policy?: string;
+}
+export interface VolumePolicyGetQuery {}
+export interface VolumePolicyPostQuery {
   prepare?: RecordCount;
 }
 export interface VolumeLogGetQuery {
@@ -1021,6 +1084,8 @@ export interface OperationQueries {
   volumeCheckpointGet: VolumeCheckpointGetQuery;
   volumeProofGet: VolumeProofGetQuery;
   volumeKeysPost: VolumeKeysPostQuery;
+  volumePolicyGet: VolumePolicyGetQuery;
+  volumePolicyPost: VolumePolicyPostQuery;
   volumeLogGet: VolumeLogGetQuery;
   volumeChangesGet: VolumeChangesGetQuery;
   volumeCommitsGet: VolumeCommitsGetQuery;
