@@ -87,6 +87,8 @@ export const LIMITS = {
   diskPaceBytes: 64 * MIB,
   slowDiskBytesPerSecond: 100 * MIB,
   slowDiskBytes: GIB,
+  /** Payload of a frame of padding, where frames were freed: bounds the memory of who reads all frames. */
+  paddingBytesMax: 4 * MIB,
   /** Buffers that one writev takes on Linux (IOV_MAX). */
   writePartsMax: 1024,
   /** Bytes handed to the disk at once; several such pieces may be in flight. */
@@ -97,6 +99,28 @@ export const LIMITS = {
   reserveBytes: 16 * MIB,
   /** Free space below which nothing but urgent commits is taken, so that the index can still grow. */
   freeBytesMin: 8 * MIB,
+
+  // Freeing space.
+  /**
+   * What says which chunks are kept, of which one in a million others counts as kept too while it has 30 bits
+   * for each: with so much memory that is up to 18 million chunks, and it works with more. Small stores take
+   * less, at least so much.
+   */
+  keptFilterBytesMax: 64 * MIB,
+  keptFilterBytesMin: 64 * KIB,
+  /** A segment is written anew when that frees at least so much of it, of a thousand. */
+  sweptPerMilleMin: 100,
+  /** The segment that is being written is sealed for that when it has so much to free. */
+  sweptOpenBytesMin: 64 * KIB,
+  /** Rows of the index that a sweep looks at, or changes, before others have their turn. */
+  sweptRowsAtOnce: 512,
+  /** After each piece that it copies it waits as long as that took, but no longer. */
+  sweepPauseMsMax: 200,
+  /** A chunk that no file has used yet is younger than that, or somebody has given it up. */
+  unusedChunkKeepMs: 3600 * 1000,
+  /** Who was told so lately that a chunk is there may rely on it when a sweep begins; and what remembers that. */
+  reliedOnMs: 30_000,
+  reliedOnFilterBytes: 256 * KIB,
 
   // The index.
   /** Digests of which the server remembers that no chunk has them, so that it need not look again. */

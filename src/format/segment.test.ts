@@ -14,6 +14,7 @@ import {
   decodeSegmentHeader,
   decodeTable,
   decodeWatermark,
+  EDITION_BYTES,
   encodeCommitPayload,
   encodeFooter,
   encodeFrameHeader,
@@ -24,6 +25,7 @@ import {
   FRAME_KIND,
   type FrameHeader,
   payloadChecksum,
+  rewrittenHeader,
   SEGMENT_HEADER_BYTES,
   type SegmentVersion,
   TableBuilder,
@@ -59,6 +61,22 @@ describe('segment header', () => {
         assert.equal(page.length, SEGMENT_HEADER_BYTES);
         assert.deepEqual(decodeSegmentHeader(page), header);
       }),
+    );
+  });
+
+  it('has an edition where the segment was written anew', () => {
+    const edition = fc.uint8Array({ minLength: EDITION_BYTES, maxLength: EDITION_BYTES });
+    fc.assert(
+      fc.property(headers, edition, (before, given) => {
+        const header = rewrittenHeader(before, given);
+        assert.equal(header.version, 3);
+        const page = encodeSegmentHeader(header);
+        assert.deepEqual(decodeSegmentHeader(page), header);
+        for (const damaged of bitFlips(page.slice(0, 40))) {
+          assertCorrupt(() => decodeSegmentHeader(damaged));
+        }
+      }),
+      { numRuns: 20 },
     );
   });
 

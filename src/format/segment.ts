@@ -11,8 +11,12 @@ import { ByteWriter } from './byte-writer.ts';
  * and a footer that finds it. Described in docs/formats.md.
  */
 
-/** By version: in the first there is no padding. */
-const SEGMENT_MAGICS = { 1: utf8Encode('GDPFSEG1'), 2: utf8Encode('GDPFSEG2') } as const;
+/** By version: in the first there is no padding, and the third one was written anew, with chunks left out. */
+const SEGMENT_MAGICS = {
+  1: utf8Encode('GDPFSEG1'),
+  2: utf8Encode('GDPFSEG2'),
+  3: utf8Encode('GDPFSEG3'),
+} as const;
 const SEGMENT_MAGIC_BYTES = SEGMENT_MAGICS[1].length;
 const FOOTER_MAGIC = utf8Encode('GDPFEND1');
 const FRAME_MAGIC = 0x47445046;
@@ -38,6 +42,9 @@ export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 export type SegmentVersion = keyof typeof SEGMENT_MAGICS;
 /** That of new segments. */
 export const SEGMENT_VERSION: SegmentVersion = 2;
+/** That of segments that were written anew. */
+const REWRITTEN_VERSION: SegmentVersion = 3;
+export const EDITION_BYTES = 8;
 
 export interface SegmentHeader {
   readonly version: SegmentVersion;
@@ -45,6 +52,8 @@ export interface SegmentHeader {
   readonly storeId: Uint8Array;
   /** 1, 2, 3, … in the order of writing. */
   readonly segment: number;
+  /** Random, another one each time that the segment is written anew; of version 3 only. */
+  readonly edition?: Uint8Array;
 }
 
 export interface FrameHeader {
@@ -81,10 +90,16 @@ const TABLE_ENTRY_BYTES = 13 + 2 * DIGEST_BYTES;
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(SEGMENT_HEADER_BYTES);
   writer.bytes(SEGMENT_MAGICS[header.version]).bytes(header.storeId).uint32(header.segment);
+  if (header.edition !== undefined) writer.bytes(header.edition);
   writer.uint32(crc32(writer.finish()));
   const page = new Uint8Array(SEGMENT_HEADER_BYTES);
   page.set(writer.finish());
   return page;
+}
+
+/** The header of the same segment, written anew. */
+export function rewrittenHeader(header: SegmentHeader, edition: Uint8Array): SegmentHeader {
+  return { ...header, version: REWRITTEN_VERSION, edition };
 }
 
 /** Throws `corrupt`. The watermark slots in the same page are not looked at. */
@@ -93,15 +108,16 @@ export function decodeSegmentHeader(page: Uint8Array): SegmentHeader {
   const version = versionOf(reader.bytes(SEGMENT_MAGIC_BYTES));
   const storeId = reader.bytes(STORE_ID_BYTES);
   const segment = reader.uint32();
+  const edition = version === REWRITTEN_VERSION ? reader.bytes(EDITION_BYTES) : undefined;
   const end = reader.offset;
   if (version === undefined) throw corrupt('segment header', 'its magic is unknown');
   if (reader.uint32() !== crc32(page.subarray(0, end))) throw corrupt('segment header', 'its CRC');
-  return { version, storeId: storeId.slice(), segment };
+  const header = { version, storeId: storeId.slice(), segment };
+  return edition === undefined ? header : { ...header, edition: edition.slice() };
 }
 
 function versionOf(magic: Uint8Array): SegmentVersion | undefined {
-  if (bytesEqual(magic, SEGMENT_MAGICS[1])) return 1;
-  return bytesEqual(magic, SEGMENT_MAGICS[2]) ? 2 : undefined;
+  return ([1, 2, 3] as const).find((version) => bytesEqual(magic, SEGMENT_MAGICS[version]));
 }
 
 export function encodeWatermark(watermark: Watermark): Uint8Array<ArrayBuffer> {
@@ -273,6 +289,23 @@ export function decodeTable(payload: Uint8Array): TableEntry[] {
   }
   reader.end();
   return entries;
+}
+
+/** Of the end of a sealed segment whose table lists so many frames. */
+export function tableBytes(count: number): number {
+  return FRAME_HEADER_BYTES + 4 + count * TABLE_ENTRY_BYTES + FOOTER_BYTES;
+}
+
+/** The end of a sealed segment: its table in a frame for that place, and the footer. */
+export function encodeTable(
+  table: TableBuilder,
+  { storeId, segment, offset }: FramePlace,
+): Uint8Array[] {
+  const payload = table.payload();
+  const length = payload.reduce((sum, part) => sum + part.length, 0);
+  const checksum = payloadChecksum(payload);
+  const header = { kind: FRAME_KIND.table, segment, offset, length, checksum };
+  return [encodeFrameHeader(header, storeId), ...payload, encodeFooter(offset)];
 }
 
 /** The last bytes of a sealed segment. */

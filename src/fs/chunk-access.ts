@@ -91,8 +91,11 @@ export function newChunks(
   const fresh = new DigestMap<StoredChunk>();
   table.reading(() => {
     for (const chunk of chunks) {
-      if (table.dataLength(volume, chunk.digest) === chunk.data.length) continue;
-      fresh.set(chunk);
+      if (table.dataLength(volume, chunk.digest) === chunk.data.length) {
+        table.tell(volume, chunk.digest);
+      } else {
+        fresh.set(chunk);
+      }
     }
   });
   return [...fresh.values()];

@@ -291,7 +291,10 @@ export class FileSystem {
         ),
       settle: () => this.#engine.flush(),
     });
-    if (upload !== undefined) for (const digest of present) this.#uploads.add(upload, digest);
+    for (const digest of present) {
+      this.#engine.chunks.tell(id, digest);
+      if (upload !== undefined) this.#uploads.add(upload, digest);
+    }
     return missing;
   }
 

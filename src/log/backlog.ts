@@ -17,7 +17,7 @@ export class Backlog {
   readonly #rest: () => void;
   #timer: NodeJS.Timeout | undefined;
   /** A transaction is on its way, or open, that is there for what waits. */
-  #isAsked = false;
+  #asked: Promise<boolean> | undefined;
   #isClosed = false;
 
   constructor(options: {
@@ -61,7 +61,13 @@ export class Backlog {
   settle({ isCommitted }: { readonly isCommitted: boolean }): void {
     for (const table of this.#tables) table.settle({ isCommitted });
     // Once nobody else has something to do, there is no pause.
-    this.#wait(this.#isAsked && isCommitted ? 0 : LIMITS.indexIdleMs);
+    this.#wait(this.#asked !== undefined && isCommitted ? 0 : LIMITS.indexIdleMs);
+  }
+
+  /** Has written what comes from before a place, as far as that is possible, while more may come. */
+  async write(until: Position): Promise<void> {
+    const isAhead = (): boolean => this.from === undefined || earlier(until, this.from) === until;
+    for (let isGoing = true; isGoing && !isAhead(); ) isGoing = await this.#ask();
   }
 
   /** Has everything written, as far as that is possible. */
@@ -83,8 +89,11 @@ export class Backlog {
 
   /** False if it failed. */
   async #ask(): Promise<boolean> {
-    if (this.#isAsked) return true;
-    this.#isAsked = true;
+    this.#asked ??= this.#write();
+    return await this.#asked;
+  }
+
+  async #write(): Promise<boolean> {
     try {
       await this.#run(() => {
         for (const table of this.#tables) table.begin();
@@ -94,7 +103,7 @@ export class Backlog {
       // Who changes something is told of it; what waits goes on waiting, and is read again after a restart.
       return false;
     } finally {
-      this.#isAsked = false;
+      this.#asked = undefined;
     }
   }
 }

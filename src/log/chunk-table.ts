@@ -4,7 +4,7 @@ import { LIMITS } from '../base/limits.ts';
 import { CHUNK_PREFIX_BYTES } from '../format/segment.ts';
 import { type IndexDatabase, prepareAll, reading, shortKey } from '../storage/index-db.ts';
 import type { FrameLocation } from '../storage/segment-layout.ts';
-import { type WaitingLimits, WaitingRows } from './waiting-rows.ts';
+import { earlier, type WaitingLimits, WaitingRows } from './waiting-rows.ts';
 
 /** In place of a length: what was there is not the chunk any more. */
 const LOST_LENGTH = -1;
@@ -19,6 +19,12 @@ const SQL = {
   move: `UPDATE chunk SET segment = ?4, offset = ?5, length = ?6, used = max(used, ?7)
     WHERE volume = ?1 AND key = ?2 AND digest = ?3`,
   use: 'UPDATE chunk SET used = 1 WHERE volume = ? AND key = ? AND digest = ? AND used = 0',
+  row: 'SELECT segment, offset, length, used FROM chunk WHERE volume = ? AND key = ? AND digest = ?',
+  free: 'DELETE FROM chunk WHERE volume = ? AND key = ? AND digest = ?',
+  // A place that no lost chunk has, so that those are told apart which were forgotten and not found again.
+  forget: `UPDATE chunk SET segment = 0, offset = 1, length = ${LOST_LENGTH}
+    WHERE segment IN (SELECT value FROM json_each(?))`,
+  dropForgotten: `DELETE FROM chunk WHERE length = ${LOST_LENGTH} AND offset = 1`,
 } as const;
 
 interface WaitingChunk {
@@ -29,6 +35,18 @@ interface WaitingChunk {
   /** The index had no row of it, for sure, nor was one on its way. */
   readonly isNew: boolean;
   used: boolean;
+}
+
+/** Is told of chunks by volume and digest. */
+export type OnChunk = (volume: number, digest: Uint8Array) => void;
+
+/** What there is of a chunk, without anybody being told of it. */
+export interface ChunkRow {
+  /** Undefined for one that is lost. */
+  readonly location: FrameLocation | undefined;
+  readonly used: boolean;
+  /** It has just come. */
+  readonly isWaiting: boolean;
 }
 
 /** A chunk that is stored. */
@@ -56,6 +74,13 @@ export class ChunkTable {
    */
   readonly #absent = new Map<number, Set<number>>();
   #absentCount = 0;
+  /**
+   * Called for each chunk that is stored, named by a commit, or found for somebody who may go on to name it:
+   * there is no other way to learn that a chunk is there but to read it.
+   */
+  onRelied: OnChunk = () => undefined;
+  /** Called for each of them that somebody is told of who comes back later. */
+  onTold: OnChunk = () => undefined;
 
   constructor(index: Pick<IndexDatabase, 'reader' | 'writer'>, limits?: WaitingLimits) {
     this.#index = index;
@@ -79,6 +104,72 @@ export class ChunkTable {
     const isNew = isAbsent && before === undefined;
     const chunk = { volume, digest, location, isNew, used: before?.used === true };
     this.waiting.set(chunk, location);
+    this.onRelied(volume, digest);
+  }
+
+  /** Somebody is told that the chunk is there, and may rely on that for some time. */
+  tell(volume: number, digest: Uint8Array): void {
+    this.onTold(volume, digest);
+    this.onRelied(volume, digest);
+  }
+
+  row(volume: number, digest: Uint8Array): ChunkRow | undefined {
+    const waiting = this.#waiting(volume, digest);
+    if (waiting !== undefined) return { ...waiting, isWaiting: true };
+    const row = this.#writer.row.get(volume, shortKey(digest), digest);
+    return row && { location: locationOf(row), used: row['used'] === 1, isWaiting: false };
+  }
+
+  /**
+   * Takes the chunk out of the index, if that is its place, in the open transaction. Undefined if it is not, or
+   * if it has just come; otherwise whether files have used it.
+   */
+  free(
+    volume: number,
+    digest: Uint8Array,
+    { segment, offset }: FrameLocation,
+  ): boolean | undefined {
+    const row = this.row(volume, digest);
+    if (row === undefined || row.isWaiting) return undefined;
+    if (row.location?.segment !== segment || row.location.offset !== offset) return undefined;
+    this.#writer.free.run(volume, shortKey(digest), digest);
+    return row.used;
+  }
+
+  /** Takes `free` back, unless the chunk has come again. */
+  putBack(
+    volume: number,
+    digest: Uint8Array,
+    { segment, offset, length, used }: FrameLocation & { readonly used: boolean },
+  ): void {
+    if (this.find(volume, digest) !== undefined) return;
+    this.#absent.get(volume)?.delete(shortKey(digest));
+    this.#writer.insert.run(
+      volume,
+      shortKey(digest),
+      digest,
+      segment,
+      offset,
+      length,
+      used ? 1 : 0,
+    );
+  }
+
+  /** No chunk is found in these segments any more. For a start, like the next. */
+  forget(segments: readonly number[]): void {
+    this.#writer.forget.run(JSON.stringify(segments));
+  }
+
+  /** A chunk that was forgotten lies there, unless one was found behind it. */
+  addAgain(volume: number, digest: Uint8Array, location: FrameLocation): void {
+    const found = this.find(volume, digest);
+    if (found === undefined || earlier(found, location) === found)
+      this.add(volume, digest, location);
+  }
+
+  /** Of what was forgotten and not found again, nothing need be known. What waited has been written. */
+  dropForgotten(): void {
+    this.#writer.dropForgotten.run();
   }
 
   /**
@@ -118,6 +209,7 @@ export class ChunkTable {
 
   /** A file that names the chunk is durable and about to be committed by the open transaction. */
   use(volume: number, digest: Uint8Array): void {
+    this.onRelied(volume, digest);
     // Mostly the chunk has just come, and goes into the index later.
     const coming = this.waiting.coming(volume, digest);
     if (coming !== undefined) coming.used = true;
@@ -138,6 +230,7 @@ export class ChunkTable {
     const waiting = this.#waiting(volume, digest);
     const location = waiting === undefined ? this.#indexed(volume, digest) : waiting.location;
     if (location === undefined) return undefined;
+    this.onRelied(volume, digest);
     if (waiting?.used === true) return { location, used: true };
     const used = this.#reader.used.get(volume, shortKey(digest), digest)?.['used'] === 1;
     return { location, used };
@@ -162,7 +255,9 @@ export class ChunkTable {
   /** Bytes of data in the chunk, or undefined if it is not stored. */
   dataLength(volume: number, digest: Uint8Array): number | undefined {
     const location = this.find(volume, digest);
-    return location === undefined ? undefined : location.length - CHUNK_PREFIX_BYTES;
+    if (location === undefined) return undefined;
+    this.onRelied(volume, digest);
+    return location.length - CHUNK_PREFIX_BYTES;
   }
 
   isEmpty(volume: number): boolean {

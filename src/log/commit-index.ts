@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { bytesEqual, utf8Decode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import type { Commit, RequestResult } from '../format/commit.ts';
@@ -13,6 +13,15 @@ const SQL = {
   frame: `INSERT OR REPLACE INTO commit_frame
     (volume, first_seq, count, time_ms, segment, offset, length, leaves)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  frames: `SELECT segment, offset, length FROM commit_frame
+    WHERE volume = ?1 AND first_seq >= (SELECT max(first_seq) FROM commit_frame
+      WHERE volume = ?1 AND first_seq <= ?2) AND first_seq + count > ?2
+    ORDER BY first_seq LIMIT ?3`,
+  frameBefore: `SELECT segment, offset, length FROM commit_frame
+    WHERE volume = ? AND first_seq < ? ORDER BY first_seq DESC LIMIT 1`,
+  at: `SELECT first_seq + count AS count, segment, offset FROM commit_frame
+    WHERE volume = ? AND time_ms <= ? ORDER BY time_ms DESC, first_seq DESC LIMIT 1`,
+  volumes: 'SELECT id FROM volume',
   place: 'SELECT segment, offset FROM commit_frame WHERE volume = ? AND first_seq = ?',
   request: `INSERT OR REPLACE INTO request (principal, id, fingerprint, time_ms, body)
     VALUES (?, ?, ?, ?, ?)`,
@@ -71,6 +80,36 @@ export class CommitIndex {
     this.#tree.grow(volume, roots);
   }
 
+  /** Commits from the one that holds `seq` on, at most `limit`. */
+  frames(volume: number, { seq, limit }: { seq: number; limit: number }): FrameLocation[] {
+    return this.#sql.frames.all(volume, seq, limit).map(placeOf);
+  }
+
+  /** The commit that holds record `seq` - 1. */
+  frameBefore(volume: number, seq: number): FrameLocation | undefined {
+    const row = this.#sql.frameBefore.get(volume, seq);
+    return row && placeOf(row);
+  }
+
+  /** Records that the log had at `timeMs`; 0 before its first commit. */
+  countAt(volume: number, timeMs: number): number {
+    return Number(this.#sql.at.get(volume, timeMs)?.['count'] ?? 0);
+  }
+
+  /** A place such that what lies before it was there at `timeMs`: the newest commit of that time. */
+  placeAt(timeMs: number): Position {
+    let place: Position = { segment: 0, offset: 0 };
+    for (const { id } of this.#sql.volumes.all()) {
+      const row = this.#sql.at.get(Number(id), timeMs);
+      if (row === undefined) continue;
+      const { segment, offset } = placeOf(row);
+      const isLater =
+        segment > place.segment || (segment === place.segment && offset > place.offset);
+      if (isLater) place = { segment, offset };
+    }
+    return place;
+  }
+
   /** Is the commit that begins with record `firstSeq` the one in the frame there? */
   isAt(volume: number, firstSeq: number, { segment, offset }: FrameLocation): boolean {
     const row = this.#sql.place.get(volume, firstSeq);
@@ -107,4 +146,12 @@ export class CommitIndex {
   setPosition(position: Position): void {
     this.#sql.setPosition.run(position.segment, position.offset);
   }
+}
+
+function placeOf(row: Record<string, SQLOutputValue>): FrameLocation {
+  return {
+    segment: Number(row['segment']),
+    offset: Number(row['offset']),
+    length: Number(row['length']),
+  };
 }

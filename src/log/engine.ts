@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { asBuffer, utf8Encode } from '../base/bytes.ts';
 import { crc32Combine } from '../base/crc-combine.ts';
 import { crc32Short } from '../base/crc-short.ts';
@@ -9,7 +9,7 @@ import { LIMITS } from '../base/limits.ts';
 import { decodePartRecords } from '../format/commit.ts';
 import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
-import { asIndexError, type IndexDatabase, prepareAll } from '../storage/index-db.ts';
+import { asIndexError, type IndexDatabase } from '../storage/index-db.ts';
 import type { SegmentStore } from '../storage/segment-store.ts';
 import type { FrameLocation } from '../storage/segment-layout.ts';
 import { Backlog } from './backlog.ts';
@@ -26,6 +26,8 @@ import type { PartTable } from './part-table.ts';
 import { type SealedCommit, sealCommit } from './seal.ts';
 import { type Job, Sequencer } from './sequencer.ts';
 import type { Signature } from './staged.ts';
+import type { Sweep } from './sweep.ts';
+import { Sweeps } from './sweeps.ts';
 import { Transaction, withSignature } from './transaction.ts';
 import { volumeDamaged, VolumeTable } from './volume-table.ts';
 import { earlier } from './waiting-rows.ts';
@@ -36,17 +38,6 @@ const LATER_MAX = 1024;
 const CHECKPOINT_RECORDS = 2000;
 /** Batches between two removals of expired request results. */
 const EXPIRY_BATCHES = 1000;
-
-const SQL = {
-  commits: `SELECT first_seq, segment, offset, length FROM commit_frame
-    WHERE volume = ?1 AND first_seq >= (SELECT max(first_seq) FROM commit_frame
-      WHERE volume = ?1 AND first_seq <= ?2) AND first_seq + count > ?2
-    ORDER BY first_seq LIMIT ?3`,
-  commitBefore: `SELECT first_seq, segment, offset, length FROM commit_frame
-    WHERE volume = ? AND first_seq < ? ORDER BY first_seq DESC LIMIT 1`,
-  countAt: `SELECT first_seq + count AS count FROM commit_frame
-    WHERE volume = ? AND time_ms <= ? ORDER BY time_ms DESC, first_seq DESC LIMIT 1`,
-} as const;
 
 export interface RunOptions {
   readonly urgent?: boolean;
@@ -79,7 +70,6 @@ export class LogEngine {
   readonly #fold: Fold;
   readonly #sequencer: Sequencer;
   readonly #writerVolumes: VolumeTable;
-  readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
   readonly #tree: LogTree;
   /** Index writes that wait for the next transaction and are not part of any log. */
   #later: ((database: DatabaseSync) => void)[] = [];
@@ -95,6 +85,7 @@ export class LogEngine {
   readonly chunks: ChunkTable;
   readonly parts: PartTable;
   readonly #backlog: Backlog;
+  readonly #sweeps: Sweeps;
   readonly chunkReader: ChunkReader;
   readonly growth: Growth = new Growth();
 
@@ -124,10 +115,15 @@ export class LogEngine {
     });
     const later = (write: () => void): void => this.later(write);
     this.chunkReader = new ChunkReader({ ...parts, later });
+    const { space } = parts.segments;
+    const run = async <T>(turn: () => T): Promise<T> => this.#sequencer.run(turn, { urgent: true });
+    this.#sweeps = new Sweeps({ ...parts, space, committed: this.#committed, run }, async () => {
+      await this.flush();
+      await this.#backlog.write(this.#segments.position);
+    });
     this.volumes = new VolumeTable(parts.index.reader);
     this.#damaged = this.volumes.damaged();
     this.#writerVolumes = new VolumeTable(parts.index.writer);
-    this.#sql = prepareAll(parts.index.reader, SQL);
     this.#tree = new LogTree(parts.index.reader);
     this.#sequencer = new Sequencer(async (jobs) => this.#runBatch(jobs));
   }
@@ -240,17 +236,17 @@ export class LogEngine {
     from: { readonly seq: number; readonly limit: number },
   ): Promise<Uint8Array[]> {
     const commits: Uint8Array[] = [];
-    for (const row of this.#sql.commits.all(volume, from.seq, from.limit)) {
-      commits.push(decodeCommitPayload(await this.#segments.readFrame(placeOf(row))).commit);
+    for (const place of this.#committed.frames(volume, from)) {
+      commits.push(decodeCommitPayload(await this.#segments.readFrame(place)).commit);
     }
     return commits;
   }
 
   /** The encoded commit that holds record `seq` - 1. */
   async readCommitBefore(volume: number, seq: number): Promise<Uint8Array | undefined> {
-    const row = this.#sql.commitBefore.get(volume, seq);
-    if (row === undefined) return undefined;
-    return decodeCommitPayload(await this.#segments.readFrame(placeOf(row))).commit;
+    const place = this.#committed.frameBefore(volume, seq);
+    if (place === undefined) return undefined;
+    return decodeCommitPayload(await this.#segments.readFrame(place)).commit;
   }
 
   /** PATH of RFC 6962 from record `index` to the root over the log's first `count`. */
@@ -274,11 +270,17 @@ export class LogEngine {
 
   /** Records that the log had at `timeMs`; 0 before its first commit. */
   countAt(volume: number, timeMs: number): number {
-    return Number(this.#sql.countAt.get(volume, timeMs)?.['count'] ?? 0);
+    return this.#committed.countAt(volume, timeMs);
+  }
+
+  /** Begins to look which chunks are kept, to free the others. Throws `busy` if somebody does already. */
+  async beginSweep(): Promise<Sweep> {
+    return await this.#sweeps.begin();
   }
 
   /** Finishes what was accepted, stores the index, and closes. */
   async close(): Promise<void> {
+    await this.#sweeps.close();
     await this.flush().catch(() => undefined);
     await this.#backlog.close();
     await this.#sequencer.close();
@@ -384,12 +386,4 @@ export class LogEngine {
       hint: 'restart the server: the index catches up with what is durable',
     });
   }
-}
-
-function placeOf(row: Record<string, SQLOutputValue>): FrameLocation {
-  return {
-    segment: Number(row['segment']),
-    offset: Number(row['offset']),
-    length: Number(row['length']),
-  };
 }

@@ -17,6 +17,7 @@ import type { Signer } from './key-store.ts';
 import { PartTable } from './part-table.ts';
 import { Replay } from './replay.ts';
 import { LOG_SCHEMA } from './schema.ts';
+import { SegmentEditions } from './segment-editions.ts';
 import type { WaitingLimits } from './waiting-rows.ts';
 
 export interface OpenLogOptions {
@@ -69,12 +70,14 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     const chunks = new ChunkTable(index, options.waitingLimits);
     const parts = new PartTable(index, options.waitingLimits);
     const commits = new CommitIndex(index.writer);
+    const editions = new SegmentEditions(index.writer);
     const { fold, signer, clock, warn, signal, segmentLimits } = options;
     const replay = new Replay({
       index,
       commits,
       chunks,
       parts,
+      editions,
       fold,
       signer,
       nowMs: clock.now(),

@@ -8,7 +8,7 @@ import { decodeFchunk, decodeRecord } from '../format/records.ts';
 import { decodeCommitPayload, FRAME_KIND } from '../format/segment.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
 import type { IndexDatabase } from '../storage/index-db.ts';
-import type { Damage, ReplayVisitor } from '../storage/replay-visitor.ts';
+import type { Damage, ReplayVisitor, SegmentEdition } from '../storage/replay-visitor.ts';
 import type { FrameLocation } from '../storage/segment-layout.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import type { CommitIndex } from './commit-index.ts';
@@ -16,6 +16,7 @@ import type { Fold } from './fold.ts';
 import type { Signer } from './key-store.ts';
 import { growFrontier } from './log-tree.ts';
 import type { PartTable, StoredCommit } from './part-table.ts';
+import type { SegmentEditions } from './segment-editions.ts';
 import { type VolumeRow, VolumeTable } from './volume-table.ts';
 
 /** Frames replayed between two commits of the index: bounds the memory of its transaction. */
@@ -26,6 +27,7 @@ export interface ReplayOptions {
   readonly commits: CommitIndex;
   readonly chunks: ChunkTable;
   readonly parts: PartTable;
+  readonly editions: SegmentEditions;
   readonly fold: Fold;
   readonly signer: Signer;
   readonly nowMs: number;
@@ -43,6 +45,8 @@ export class Replay implements ReplayVisitor {
   #isLive = false;
   #frames = 0;
   #damageCount = 0;
+  #hasForgotten = false;
+  readonly #editions: SegmentEdition[] = [];
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -56,7 +60,11 @@ export class Replay implements ReplayVisitor {
 
   /** The replay is over: from now on chunks only wait for the next transaction. */
   finish(): void {
-    this.#commitIndex({ all: true });
+    this.#writeWaiting({ all: true });
+    if (this.#hasForgotten) this.#options.chunks.dropForgotten();
+    // Not before: a start that is cut off has read nothing of them.
+    for (const edition of this.#editions) this.#options.editions.set(edition);
+    this.#commitIndex();
     this.#isLive = true;
   }
 
@@ -104,6 +112,27 @@ export class Replay implements ReplayVisitor {
     } else {
       this.#markDamaged(reason, undefined, damage);
     }
+  }
+
+  isCurrent(edition: SegmentEdition): boolean {
+    return this.#options.editions.isCurrent(edition);
+  }
+
+  forget(segments: readonly number[]): void {
+    this.#hasForgotten = true;
+    this.#options.chunks.forget(segments);
+  }
+
+  chunkAgain(chunk: Parameters<ReplayVisitor['chunk']>[0]): void {
+    const { segment, offset, length } = chunk;
+    const volume = this.#volumeId(chunk.volume);
+    if (volume === undefined) return;
+    this.#options.chunks.addAgain(volume, chunk.digest, { segment, offset, length });
+    this.#count();
+  }
+
+  edition(edition: SegmentEdition): void {
+    this.#editions.push(edition);
   }
 
   /** A commit that is as it was written, but does not follow what is there. */
@@ -207,16 +236,23 @@ export class Replay implements ReplayVisitor {
     this.#options.signal?.throwIfAborted();
     this.#frames += 1;
     if (this.#frames % REPLAY_FRAMES !== 0) return;
-    this.#commitIndex({ all: false });
+    this.#writeWaiting({ all: false });
+    this.#commitIndex();
     this.#options.index.writer.exec('BEGIN IMMEDIATE');
   }
 
   /** The position stays where it was until all is replayed: rows may wait meanwhile. */
-  #commitIndex({ all }: { readonly all: boolean }): void {
-    const waiting = [this.#options.chunks.waiting, this.#options.parts.waiting];
-    for (const rows of waiting) if (all || rows.isFull) rows.writeAll();
+  #writeWaiting({ all }: { readonly all: boolean }): void {
+    for (const rows of this.#waiting) if (all || rows.isFull) rows.writeAll();
+  }
+
+  #commitIndex(): void {
     this.#options.index.writer.exec('COMMIT');
-    for (const rows of waiting) rows.settle({ isCommitted: true });
+    for (const rows of this.#waiting) rows.settle({ isCommitted: true });
+  }
+
+  get #waiting(): readonly (ChunkTable | PartTable)['waiting'][] {
+    return [this.#options.chunks.waiting, this.#options.parts.waiting];
   }
 }
 

@@ -33,6 +33,9 @@ export const LOG_SCHEMA = `
   );
   CREATE INDEX chunk_key ON chunk (volume, key);
 
+  -- From which file of a segment its chunks are known, where it is not the first one.
+  CREATE TABLE segment_edition (segment INTEGER PRIMARY KEY, edition BLOB NOT NULL);
+
   -- Commit frames; \`offset\` and \`length\` are those of the frame. \`leaves\` are the Merkle leaf
   -- hashes of the commit's records, one behind the other.
   CREATE TABLE commit_frame (

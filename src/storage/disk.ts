@@ -43,6 +43,8 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Bytes. */
   size(): Promise<number>;
+  /** Bytes that it takes of the disk: less than its size if nothing was ever written in some places. */
+  allocatedBytes(): Promise<number>;
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { GdpfsError } from '../base/errors.ts';
 
 /** Rises with every change of the tables: an index of another version is rebuilt from segments. */
-const INDEX_VERSION = 10;
+const INDEX_VERSION = 11;
 
 /** Pages kept in memory by each connection, in KiB (SQLite counts it negative). */
 const CACHE_KIB = 16 * 1024;

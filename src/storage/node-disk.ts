@@ -9,6 +9,9 @@ import { LIMITS } from '../base/limits.ts';
 import { DirectWriter, directSpan, openDirect } from './direct-writer.ts';
 import type { Disk, DiskFile } from './disk.ts';
 
+/** The unit of `blocks` in what stat says, whatever the disk's own. */
+const STAT_BLOCK_BYTES = 512;
+
 /** The file system below `root`. */
 export function openNodeDisk(root: string): Disk {
   const at = (path: string): string => join(root, path);
@@ -131,6 +134,11 @@ class NodeFile implements DiskFile {
 
   async size(): Promise<number> {
     return (await failsAs(`stat "${this.#path}"`, this.#handle.stat())).size;
+  }
+
+  async allocatedBytes(): Promise<number> {
+    const { blocks } = await failsAs(`stat "${this.#path}"`, this.#handle.stat());
+    return blocks * STAT_BLOCK_BYTES;
   }
 
   async truncate(size: number): Promise<void> {

@@ -29,6 +29,25 @@ export interface ReplayVisitor {
   chunk(chunk: { readonly volume: Uint8Array; readonly digest: Uint8Array } & FrameLocation): void;
   commit(payload: Uint8Array, location: FrameLocation): void;
   damage(damage: Damage): void;
+  /** Is what is known of a sealed segment's chunks from this edition of it? */
+  isCurrent(edition: SegmentEdition): boolean;
+  /**
+   * Before all else: of sealed segments that were read before, and were written anew since, or may not have been
+   * after all. What is known of places in them is no more; `chunkAgain` follows for each chunk in them.
+   */
+  forget(segments: readonly number[]): void;
+  chunkAgain(chunk: ChunkEntry & FrameLocation): void;
+  /** All chunks of the sealed segment were told of. */
+  edition(edition: SegmentEdition): void;
+}
+
+type ChunkEntry = Pick<TableEntry, 'volume' | 'digest'>;
+
+/** Which of the files that a sealed segment has had. */
+export interface SegmentEdition {
+  readonly segment: number;
+  /** Undefined for the first one. */
+  readonly edition: Uint8Array | undefined;
 }
 
 /** Tells the visitor of a frame that is as it was written. */

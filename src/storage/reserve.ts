@@ -31,6 +31,17 @@ export class Reserve {
     return await this.#make();
   }
 
+  /** The same for what frees space once it is written: it may take the reserve. */
+  async hasUrgentRoomFor(bytes: number): Promise<boolean> {
+    if (await this.hasRoomFor(bytes)) return true;
+    const free = await this.#disk.freeBytes();
+    // What is left behind is for the index, which has to say what was freed.
+    const left = this.#isHeld ? LIMITS.reserveBytes : 0;
+    if (free + left < bytes + LIMITS.freeBytesMin) return false;
+    await this.release();
+    return true;
+  }
+
   /** Gives the reserve up for an urgent commit. */
   async release(): Promise<void> {
     await this.#disk.remove(RESERVE_PATH);

@@ -28,8 +28,11 @@ export async function replaySealed(
   let end = from.offset;
   let sawStart = from.offset === tableOffset || from.offset === SEGMENT_HEADER_BYTES;
   for (const entry of entries) {
-    if (entry.offset < from.offset) continue;
-    sawStart ||= entry.offset === from.offset;
+    sawStart ||= isAt(entry, from.offset);
+    if (entry.offset < from.offset) {
+      end = Math.max(end, entry.offset + FRAME_HEADER_BYTES + entry.length);
+      continue;
+    }
     if (entry.offset > end) visitor.damage({ segment, offset: end, length: entry.offset - end });
     end = entry.offset + FRAME_HEADER_BYTES + entry.length;
     const isRead = entry.kind === FRAME_KIND.commit;
@@ -49,6 +52,21 @@ export async function replaySealed(
   }
   if (end < tableOffset) visitor.damage({ segment, offset: end, length: tableOffset - end });
   if (!sawStart) throw notAPlace(from);
+}
+
+/** A place that was where a frame begins may be inside of padding by now, which stands for what was freed. */
+function isAt({ kind, offset, length }: TableEntry, place: number): boolean {
+  if (kind !== FRAME_KIND.padding) return offset === place;
+  return offset <= place && place < offset + FRAME_HEADER_BYTES + length;
+}
+
+/** All chunks of a sealed segment. */
+export async function chunksOf(
+  reader: SegmentReader,
+  place: Omit<FramePlace, 'offset'> & { readonly durable: number },
+): Promise<TableEntry[]> {
+  const { entries } = await listFrames(reader, place);
+  return entries.filter(({ kind }) => kind === FRAME_KIND.chunk);
 }
 
 /** The payload of the frame at a place, or undefined if that frame is not there as it was written. */

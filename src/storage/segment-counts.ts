@@ -14,6 +14,9 @@ export class SegmentCounts {
   /** Of their content. */
   chunkBytes = 0;
   commits = 0;
+  /** Segments that were written anew, and by how much less of the disk they took then. */
+  rewritten = 0;
+  freedBytes = 0;
 
   /** A frame with a payload of `length` bytes. */
   add(kind: FrameKind, length: number): void {
@@ -29,6 +32,8 @@ export class SegmentCounts {
 /** How a store of segments is, for whoever watches it. */
 export interface SegmentStatus {
   readonly counts: SegmentCounts;
+  /** Bytes that all segments take of the disk, where that is less than their sizes, too. */
+  readonly diskBytes: number;
   /** Bytes that are accepted and not yet durable. */
   readonly waitingBytes: number;
   /** It takes nothing more until it is opened again. */

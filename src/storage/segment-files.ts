@@ -27,7 +27,8 @@ export interface SegmentList {
   readonly open: number | undefined;
 }
 
-export function segmentPath(segment: number, state: 'open' | 'seg'): string {
+/** `seg.new` is one that is being written anew; it means nothing yet. */
+export function segmentPath(segment: number, state: 'open' | 'seg' | 'seg.new'): string {
   return `${SEGMENTS_DIRECTORY}/${String(segment).padStart(10, '0')}.${state}`;
 }
 
@@ -68,6 +69,13 @@ export async function createSegment(
   return file;
 }
 
+/** What a process left that was killed while it wrote segments anew. */
+export async function removeLeftovers(disk: Disk): Promise<void> {
+  for (const name of await disk.list(SEGMENTS_DIRECTORY)) {
+    if (name.endsWith('.seg.new')) await disk.remove(`${SEGMENTS_DIRECTORY}/${name}`);
+  }
+}
+
 export function createStoreId(): Uint8Array {
   return new Uint8Array(randomBytes(STORE_ID_BYTES));
 }
@@ -79,6 +87,8 @@ export async function readSegmentHeader(
 ): Promise<{
   version: SegmentVersion;
   storeId: Uint8Array;
+  /** Undefined for a segment that was never written anew. */
+  edition: Uint8Array | undefined;
   watermark: Watermark;
   damagedSlots: number;
 }> {
@@ -101,7 +111,8 @@ export async function readSegmentHeader(
       damagedSlots += 1;
     }
   }
-  return { version: header.version, storeId: header.storeId, watermark, damagedSlots };
+  const { version, storeId, edition } = header;
+  return { version, storeId, edition, watermark, damagedSlots };
 }
 
 export function checkStoreId(storeId: Uint8Array, expected: Uint8Array, segment: number): void {
@@ -182,6 +193,15 @@ export class SegmentReader {
   /** The segment's file, for one who reads segments one after the other: the next call may close it. */
   async file(segment: number): Promise<DiskFile> {
     return await this.#take(segment).file;
+  }
+
+  /** The segment has another file by now. Reads that are under way end with the former one. */
+  drop(segment: number): void {
+    const opened = this.#files.get(segment);
+    this.#files.delete(segment);
+    if (opened === undefined) return;
+    opened.isEvicted = true;
+    closeIfUnused(opened);
   }
 
   #take(segment: number): OpenFile {

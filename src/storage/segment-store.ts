@@ -26,11 +26,13 @@ import {
   createStoreId,
   listSegments,
   readSegmentHeader,
+  removeLeftovers,
   SEGMENTS_DIRECTORY,
   SegmentReader,
   segmentPath,
 } from './segment-files.ts';
 import type { FrameInput, FrameLocation } from './segment-layout.ts';
+import { SegmentSpace } from './segment-space.ts';
 import {
   type AppendOptions,
   type OpenSegment,
@@ -39,7 +41,7 @@ import {
   sealSegment,
   writeWatermark,
 } from './segment-writer.ts';
-import { readPayload, replaySealed } from './sealed-segment.ts';
+import { chunksOf, readPayload, replaySealed } from './sealed-segment.ts';
 import { cutTail, settleTail } from './torn-tail.ts';
 
 const DEFAULT_LIMITS: SegmentLimits = {
@@ -68,6 +70,7 @@ export interface PayloadRange {
 
 /** The segments of a store: the truth that everything else is derived from. */
 export interface SegmentStore {
+  readonly space: SegmentSpace;
   append(frames: readonly FrameInput[], options?: AppendOptions): Promise<FrameLocation[]>;
   /** A frame's payload, its CRC checked; throws `corrupt`. */
   readFrame(location: FrameLocation): Promise<Uint8Array>;
@@ -96,16 +99,19 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
   await disk.syncDirectory(SEGMENTS_DIRECTORY);
   const reader = new SegmentReader(disk);
   let writer: SegmentWriter;
+  let reserve: Reserve;
   let storeId: Uint8Array;
   try {
-    const reserve = await Reserve.open(disk);
+    reserve = await Reserve.open(disk);
     const open = await replay(options, reader);
     ({ storeId } = open);
+    const { sealedBytes } = open;
     writer = new SegmentWriter({
       disk,
       storeId,
       reserve,
       open,
+      sealedBytes,
       limits: options.limits ?? DEFAULT_LIMITS,
       onDurable(entry, location) {
         if (entry.kind !== FRAME_KIND.chunk) return;
@@ -118,6 +124,7 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
     throw error;
   }
   return {
+    space: new SegmentSpace({ disk, reader, writer, reserve }),
     append: async (frames, appendOptions) => writer.append(frames, appendOptions),
     async readFrame(location) {
       const payload = await readPayload(reader, { ...location, storeId });
@@ -147,27 +154,64 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<Se
   };
 }
 
+interface Sealed {
+  readonly segment: number;
+  readonly header: Awaited<ReturnType<typeof readSegmentHeader>>;
+}
+
 /** Replays everything behind the position, and returns the segment to go on writing. */
 async function replay(
   options: SegmentStoreOptions,
   reader: SegmentReader,
-): Promise<OpenSegment & { storeId: Uint8Array }> {
-  const list = await listSegments(options.disk);
+): Promise<OpenSegment & { readonly storeId: Uint8Array; readonly sealedBytes: number }> {
+  const { disk, visitor } = options;
+  await removeLeftovers(disk);
+  const list = await listSegments(disk);
   const from = options.from ?? { segment: 1, offset: SEGMENT_HEADER_BYTES };
   const last = list.open ?? list.sealed.length;
   if (options.from !== undefined && from.segment > last) throw notAPlace(from);
   let storeId: Uint8Array | undefined;
+  let sealedBytes = 0;
+  const sealed: Sealed[] = [];
   for (const segment of list.sealed) {
-    const header = await readSegmentHeader(await reader.file(segment), segment);
+    const file = await reader.file(segment);
+    const header = await readSegmentHeader(file, segment);
     storeId ??= header.storeId;
     checkStoreId(header.storeId, storeId, segment);
-    if (segment >= from.segment) {
-      const offset = segment === from.segment ? from.offset : SEGMENT_HEADER_BYTES;
-      const { durable } = header.watermark;
-      await replaySealed(reader, { storeId, segment, offset, durable }, options.visitor);
-    }
+    sealedBytes += await file.allocatedBytes();
+    sealed.push({ segment, header });
   }
-  return await openLast(options, { list, storeId, from });
+  if (options.from !== undefined) {
+    const known = sealed.filter(({ segment }) => segment <= from.segment);
+    await readAgain(known, reader, visitor);
+  }
+  for (const { segment, header } of sealed) {
+    if (segment < from.segment) continue;
+    const offset = segment === from.segment ? from.offset : SEGMENT_HEADER_BYTES;
+    const { durable } = header.watermark;
+    await replaySealed(reader, { storeId: header.storeId, segment, offset, durable }, visitor);
+    visitor.edition({ segment, edition: header.edition });
+  }
+  return { ...(await openLast(options, { list, storeId, from })), sealedBytes };
+}
+
+/** Segments that are not as they were when they were read: for their chunks, since all else is as it was. */
+async function readAgain(
+  known: readonly Sealed[],
+  reader: SegmentReader,
+  visitor: ReplayVisitor,
+): Promise<void> {
+  const changed = known.filter(({ segment, header }) => {
+    return !visitor.isCurrent({ segment, edition: header.edition });
+  });
+  if (changed.length === 0) return;
+  visitor.forget(changed.map(({ segment }) => segment));
+  for (const { segment, header } of changed) {
+    const { storeId, watermark, edition } = header;
+    const chunks = await chunksOf(reader, { storeId, segment, durable: watermark.durable });
+    for (const chunk of chunks) visitor.chunkAgain({ ...chunk, segment });
+    visitor.edition({ segment, edition });
+  }
 }
 
 /** The segment to go on writing: the open one after recovery, or a new one. */

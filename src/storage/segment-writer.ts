@@ -1,14 +1,11 @@
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
-  encodeFooter,
-  encodeFrameHeader,
+  decodeTable,
+  encodeTable,
   encodeWatermark,
-  FOOTER_BYTES,
   FRAME_HEADER_BYTES,
-  FRAME_KIND,
   PADDING_BYTES_MAX,
-  payloadChecksum,
   SEGMENT_HEADER_BYTES,
   SEGMENT_VERSION,
   type SegmentVersion,
@@ -53,10 +50,13 @@ export interface SegmentLimits {
 export interface AppendOptions {
   /** Removals and the like, which free space: they may use the reserve of a full disk. */
   readonly urgent?: boolean;
+  /** The frames, if there are any, begin a new segment: the one that is open is sealed. */
+  readonly isSealing?: boolean;
 }
 
 interface Waiting {
   readonly urgent: boolean;
+  readonly isSealing: boolean;
   readonly frames: readonly FrameInput[];
   /** Bytes and entries of the table: as many as it may come to with padding. */
   readonly bytes: number;
@@ -92,6 +92,8 @@ export class SegmentWriter {
   #poison: GdpfsError | undefined;
   #closed = false;
   readonly #counts = new SegmentCounts();
+  /** That the sealed segments take of the disk. */
+  #sealedBytes: number;
 
   constructor(options: {
     readonly disk: Disk;
@@ -99,6 +101,8 @@ export class SegmentWriter {
     readonly reserve: Reserve;
     readonly open: OpenSegment;
     readonly limits: SegmentLimits;
+    /** That the sealed segments take of the disk. */
+    readonly sealedBytes: number;
     /** Called for every frame in order, before `position` moves past it. */
     readonly onDurable: (entry: TableEntry, location: FrameLocation) => void;
   }) {
@@ -108,16 +112,30 @@ export class SegmentWriter {
     this.#limits = options.limits;
     this.#onDurable = options.onDurable;
     this.#open = options.open;
+    this.#sealedBytes = options.sealedBytes;
   }
 
   get status(): SegmentStatus {
     const hasFailed = this.#poison !== undefined;
-    return { counts: this.#counts, waitingBytes: this.#waitingBytes, hasFailed };
+    const diskBytes = this.#sealedBytes + (this.#isSealed ? 0 : this.#open.tail);
+    return { counts: this.#counts, diskBytes, waitingBytes: this.#waitingBytes, hasFailed };
+  }
+
+  /** A sealed segment was written anew, and takes so much less of the disk. */
+  noteRewritten(freedBytes: number): void {
+    this.#sealedBytes -= freedBytes;
+    this.#counts.rewritten += 1;
+    this.#counts.freedBytes += freedBytes;
   }
 
   /** The end of what is durable. */
   get position(): { readonly segment: number; readonly offset: number } {
     return { segment: this.#open.segment, offset: this.#open.tail };
+  }
+
+  /** The frames of the segment that is open, as its table will list them. */
+  get openEntries(): TableEntry[] {
+    return decodeTable(Buffer.concat(this.#open.table.payload()));
   }
 
   /**
@@ -136,7 +154,8 @@ export class SegmentWriter {
     if (this.#poison !== undefined) throw this.#poison;
     const size = this.#sizeOf(frames);
     return await new Promise((resolve, reject) => {
-      this.#waiting.push({ frames, ...size, urgent: options.urgent === true, resolve, reject });
+      const { urgent = false, isSealing = false } = options;
+      this.#waiting.push({ frames, ...size, urgent, isSealing, resolve, reject });
       this.#waitingBytes += size.bytes;
       this.#running ??= this.#run();
     });
@@ -223,6 +242,7 @@ export class SegmentWriter {
     const layout = new SegmentLayout(place, paddedBytesMin(version, paddedFrameBytesMin));
     const locations = group.map(({ frames }) => frames.map((frame) => layout.add(frame)));
     const { parts, entries, tail } = layout;
+    if (entries.length === 0) return locations;
     const startMs = performance.now();
     await file.writeDurably(parts, start);
     this.#counts.syncSeconds.observe((performance.now() - startMs) / 1000);
@@ -242,6 +262,7 @@ export class SegmentWriter {
   #isFull(group: readonly Waiting[]): boolean {
     const { tail, table } = this.#open;
     if (this.#isSealed || table.count === 0) return false;
+    if (group.some(({ isSealing }) => isSealing)) return true;
     const entries = group.reduce((sum, waiting) => sum + waiting.entries, 0);
     const { segmentBytesMax, segmentEntriesMax } = this.#limits;
     return tail >= segmentBytesMax || table.count + entries > segmentEntriesMax;
@@ -250,6 +271,7 @@ export class SegmentWriter {
   async #seal(): Promise<void> {
     await sealSegment(this.#disk, { ...this.#open, storeId: this.#storeId });
     this.#isSealed = true;
+    this.#sealedBytes += this.#open.tail;
   }
 
   async #begin(): Promise<void> {
@@ -310,16 +332,10 @@ export async function sealSegment(
   disk: Disk,
   open: Pick<OpenSegment, 'segment' | 'file' | 'table' | 'tail'> & { readonly storeId: Uint8Array },
 ): Promise<void> {
-  const payload = open.table.payload();
-  const length = payload.reduce((sum, part) => sum + part.length, 0);
   const { storeId, segment, tail: offset } = open;
-  const checksum = payloadChecksum(payload);
-  const header = encodeFrameHeader(
-    { kind: FRAME_KIND.table, segment, offset, length, checksum },
-    storeId,
-  );
-  await open.file.write([header, ...payload, encodeFooter(open.tail)], open.tail);
-  await open.file.truncate(open.tail + FRAME_HEADER_BYTES + length + FOOTER_BYTES);
+  const end = encodeTable(open.table, { storeId, segment, offset });
+  await open.file.write(end, offset);
+  await open.file.truncate(end.reduce((sum, { length }) => sum + length, offset));
   await open.file.sync();
   try {
     await disk.rename(segmentPath(open.segment, 'open'), segmentPath(open.segment, 'seg'));

@@ -257,6 +257,7 @@ export class FaultDisk implements Disk {
         await this.#sync(file);
       },
       size: async () => await this.#operate('size', () => file.cached.size),
+      allocatedBytes: async () => await this.#operate('size', () => file.cached.allocated),
       truncate: async (size) => {
         requireOpen();
         await this.#operate('truncate', () => {

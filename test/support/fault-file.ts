@@ -1,5 +1,7 @@
 import type { Random } from './random.ts';
 
+const BLOCK_BYTES = 4096;
+
 /** Bytes that grow and shrink; what was never written reads as zeros. */
 class Bytes {
   #buffer = new Uint8Array(0);
@@ -32,6 +34,16 @@ class Bytes {
   /** A view: shorter at the end. */
   read(offset: number, length: number): Uint8Array {
     return this.#buffer.subarray(offset, Math.max(offset, Math.min(offset + length, this.size)));
+  }
+
+  /** Bytes of the blocks that are not all zeros: the others are holes, as it were. */
+  get allocated(): number {
+    let bytes = 0;
+    for (let start = 0; start < this.size; start += BLOCK_BYTES) {
+      const block = this.read(start, BLOCK_BYTES);
+      if (block.some((byte) => byte !== 0)) bytes += BLOCK_BYTES;
+    }
+    return bytes;
   }
 
   #own(capacity: number): void {

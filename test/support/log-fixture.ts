@@ -19,6 +19,7 @@ import { fsckStore } from '../../src/log/fsck.ts';
 import { KeyStore } from '../../src/log/key-store.ts';
 import { type OpenedLog, openLog } from '../../src/log/open.ts';
 import type { Transaction } from '../../src/log/transaction.ts';
+import type { SegmentLimits } from '../../src/storage/segment-writer.ts';
 
 /** A table of the names that were appended. */
 class NameFold implements Fold {
@@ -57,8 +58,14 @@ export class LogFixture implements AsyncDisposable {
   id = 0;
   #opened: OpenedLog | undefined;
 
-  static async open(): Promise<LogFixture> {
-    const fixture = new LogFixture();
+  readonly #segmentLimits: SegmentLimits | undefined;
+
+  constructor(segmentLimits?: SegmentLimits) {
+    this.#segmentLimits = segmentLimits;
+  }
+
+  static async open(segmentLimits?: SegmentLimits): Promise<LogFixture> {
+    const fixture = new LogFixture(segmentLimits);
     await fixture.reopen();
     const { state, records } = newLog(fixture.keys);
     fixture.log = state.name;
@@ -84,13 +91,25 @@ export class LogFixture implements AsyncDisposable {
       schema: SCHEMA,
       warn: () => undefined,
       rebuild,
+      ...(this.#segmentLimits && { segmentLimits: this.#segmentLimits }),
     });
   }
 
   async reopen(rebuild = false): Promise<void> {
+    await this.whileClosed(() => undefined, rebuild);
+  }
+
+  /** Does something to the files of the store. */
+  async whileClosed(change: () => void, rebuild = false): Promise<void> {
     await this.#opened?.[Symbol.asyncDispose]();
+    change();
     this.keys = new KeyStore(join(this.#folder, 'keys'));
     this.#opened = await this.openAgain(rebuild);
+  }
+
+  /** Folder of the store. */
+  get directory(): string {
+    return join(this.#folder, 'store');
   }
 
   /** What a check finds wrong. */

@@ -38,6 +38,14 @@ export async function openSegments(
       damage: (damage) => {
         damages.push(damage);
       },
+      isCurrent: ({ edition }) => edition === undefined,
+      forget: (segments) => {
+        frames.push(`forget ${segments.join(', ')}`);
+      },
+      chunkAgain: ({ digest, segment, offset }) => {
+        frames.push(`again ${name(digest)} at ${segment}:${offset}`);
+      },
+      edition: () => undefined,
     },
     warn: (message) => {
       warnings.push(message);
