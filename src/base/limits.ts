@@ -202,6 +202,8 @@ export const LIMITS = {
   /** Certificates that need not be read again; the signature of forwarded ones is not checked again either. */
   knownCertificatesMax: 1024,
   connectionsMax: 2048,
+  /** Requests of one connection that wait until those before them are answered. Our clients send up to smallExchangesMax at once. */
+  requestsWaitingMax: 32,
   /** For the TLS handshake, and then for the head of a request. */
   headersTimeoutMs: 10_000,
   /** An idle connection is kept this long: longer than load balancers do, which must close first. */

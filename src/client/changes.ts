@@ -36,7 +36,8 @@ export async function* watchChanges(
       ...(follow && isThere ? { wait: LIMITS.feedWaitSeconds } : {}),
     };
     const route = `/api/v1/volumes/${volume}/changes`;
-    const page = jsonOf<ChangePage>(await session.request({ method: 'GET', route, query, signal }));
+    const request = { method: 'GET', route, query, isLong: 'wait' in query, signal } as const;
+    const page = jsonOf<ChangePage>(await session.request(request));
     if (page.changes.length > 0) isThere = true;
     yield* page.changes;
     const isEnd = page.changes.length === 0 && (next === undefined || page.next === next);

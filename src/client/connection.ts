@@ -52,6 +52,8 @@ export interface Exchange {
    * taken a body long before it gets through.
    */
   readonly isRepeated?: boolean | undefined;
+  /** The answer may take long to come: no other one waits behind it. */
+  readonly isLong?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -152,8 +154,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   /** Of unlimited bandwidth. */
   get request(): AnswerRequest {
-    const { method, body, into, onData, onMoved } = this.#exchange;
-    const isSmall = method === 'GET' && into === undefined && onData === undefined;
+    const { method, body, into, onData, onMoved, isLong } = this.#exchange;
+    const isPrompt = into === undefined && onData === undefined && isLong !== true;
+    const isSmall = method === 'GET' && isPrompt;
     if (body === undefined) return { ...this.#head, body, isSmall };
     const slices = slicesOf(body, { movement: this.#movement, onMoved });
     return { ...this.#head, body: slices, isSmall: false };

@@ -54,6 +54,8 @@ export interface ApiRequest {
   readonly requestId?: string | undefined;
   /** Waits for no other request: others may wait for what it does. */
   readonly isUrgent?: boolean | undefined;
+  /** The server answers when something has happened: waits for no other, and no other waits for it. */
+  readonly isLong?: boolean | undefined;
   readonly into?: readonly Uint8Array[] | undefined;
   readonly onData?: ((piece: Uint8Array) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -140,12 +142,14 @@ class Sender implements AsyncDisposable {
       into,
       onData,
       onMoved,
+      isLong: request.isLong,
       signal,
     };
     const attempt = (retries: number): Promise<ApiAnswer> => {
       const pass = (): Promise<ApiAnswer> =>
         this.#exchange({ ...exchange, isRepeated: retries > 0 });
-      return request.isUrgent === true ? pass() : gate.pass(pass, signal);
+      const isFree = request.isUrgent === true || request.isLong === true;
+      return isFree ? pass() : gate.pass(pass, signal);
     };
     if (onData !== undefined) return await attempt(0);
     return await withRetry(attempt, {

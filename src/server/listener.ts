@@ -8,6 +8,7 @@ import { encodeProblem } from '../wire/problem.ts';
 import type { CertificateAuthority } from './ca.ts';
 import type { ListenerCounts } from './metrics/listener-counts.ts';
 import { PromptRequest } from './prompt-request.ts';
+import { RequestTurns } from './request-turns.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 export interface ListenerOptions {
@@ -47,13 +48,16 @@ export function createListener(options: ListenerOptions): Server {
     requireHostHeader: false,
   });
   server.maxConnections = LIMITS.connectionsMax;
+  const turns = new RequestTurns();
   const take = (request: IncomingMessage, response: ServerResponse): void => {
-    cutWhenStalled(request, response);
     // A closed server's kept-alive connections are of no more use once their request is answered.
     response.once('close', () => {
       if (!server.listening) server.closeIdleConnections();
     });
-    void onRequest(request, response);
+    turns.take(request, response, () => {
+      cutWhenStalled(request, response);
+      void onRequest(request, response);
+    });
   };
   server.on('request', take);
   // What is expected and unknown is refused where all is, in a problem document.
