@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { hasTerminal, runOnTerminal, spawnCli } from './support/cli.ts';
 import { type CommandLine, startCommandLine } from './support/command-line.ts';
+import { PROGRAM } from './support/program.ts';
 
 /** What the command line says of whole trees, and how it brings back what they were. */
 
@@ -159,6 +161,17 @@ test('gdpfs put writes what comes on standard input, whole or not at all', async
   child.kill('SIGINT');
   assert.deepEqual([(await ended)[0], await told], [130, 'gdpfs: error: stopped before the end\n']);
   await line.fails(['stat', 'gdp://v/stopped'], 66);
+});
+
+test('gdpfs put of a directory is refused, and nothing is made', async () => {
+  const args = ['-c', 'exec "$0" "$1" put gdp://v/unread < .', process.execPath, PROGRAM];
+  const env = { ...process.env, GDPFS_HOME: line.options.home };
+  const child = spawn('sh', args, { env, cwd: line.folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(child, 'exit');
+  const stderr = await text(child.stderr);
+  assert.equal(stderr, 'gdpfs: error: cannot read standard input: it is a directory\n');
+  assert.equal((await ended)[0], 73);
+  await line.fails(['stat', 'gdp://v/unread'], 66);
 });
 
 test('gdpfs ls without a path lists the volumes', async () => {

@@ -9,6 +9,7 @@ import { homeDirectory, homeProfile } from '../client/home-directory.ts';
 import { openHome } from '../client/home.ts';
 import { type EarlyThread, offerThread } from '../client/tree-worker.ts';
 import { reportEarlyEnd } from './early-end.ts';
+import { readStandardInput } from './input.ts';
 import { openOutput } from './output.ts';
 import { runProgram } from './program.ts';
 import { Report } from './report.ts';
@@ -49,7 +50,7 @@ export async function runProcess(
     stdout: above(status, openOutput(process.stdout)),
     stderr,
     status,
-    stdin: process.stdin,
+    stdin: readStandardInput(signal),
     report,
     home: openHome(homeDirectory(process.env), homeProfile(process.env)),
     signal,
