@@ -17,14 +17,21 @@ export interface Completed {
   readonly verbs: Readonly<Record<string, Verb>>;
 }
 
+/** What a shell wants to hear. */
+export interface CompletionForm {
+  /** Characters at which it takes words apart: what is behind the last of them it replaces. */
+  readonly breaks: string;
+  /** Without backslashes, and without a blank behind what nothing can follow. */
+  readonly plain?: boolean;
+}
+
 /**
- * What the word at the end of `line` may become: behind the last of the characters `breaks` in it, at which bash takes words
- * apart, since that is what it replaces. Each has a blank behind it if nothing can follow. Names on the local machine are
- * bash's own. A server that does not answer soon has no names.
+ * What the word at the end of `line` may become, each with a blank behind it if nothing can follow. Names on the local machine
+ * are the shell's own. A server that does not answer soon has no names.
  */
 export async function completionsOf(
   line: string,
-  breaks: string,
+  { breaks, plain = false }: CompletionForm,
   completed: Completed,
 ): Promise<string[]> {
   const { words, last, typed } = readShellLine(line);
@@ -34,12 +41,13 @@ export async function completionsOf(
   const start = lastBreak(typed, breaks);
   return kept.map((text) => {
     const isWhole = text.endsWith(' ');
+    if (plain) return isWhole ? text.slice(0, -1) : text;
     const escaped = escapeForShell(isWhole ? text.slice(0, -1) : text);
     return (isWhole ? `${escaped} ` : escaped).slice(start);
   });
 }
 
-/** Length of what bash leaves as it is. */
+/** Length of what the shell leaves as it is. */
 function lastBreak(typed: string, breaks: string): number {
   const ends = [':', '='].map((each) => (breaks.includes(each) ? typed.lastIndexOf(each) + 1 : 0));
   return Math.max(...ends);
@@ -69,8 +77,13 @@ function withoutProfile(words: readonly string[]): {
   readonly profile: string | undefined;
   readonly rest: readonly string[];
 } {
-  const index = words.indexOf('--profile');
-  if (index === -1) return { profile: undefined, rest: words };
+  const joined = '--profile=';
+  const index = words.findIndex((word) => word === '--profile' || word.startsWith(joined));
+  const word = words[index];
+  if (word === undefined) return { profile: undefined, rest: words };
+  if (word.startsWith(joined)) {
+    return { profile: word.slice(joined.length), rest: words.toSpliced(index, 1) };
+  }
   return { profile: words[index + 1], rest: words.toSpliced(index, 2) };
 }
 

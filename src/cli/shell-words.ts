@@ -34,7 +34,7 @@ export function readShellLine(line: string): ShellLine {
   return { words, last: quote === '' ? (word ?? '') : undefined, typed };
 }
 
-/** The word as one types it: with backslashes before what means something to bash. */
+/** The word as one types it: with backslashes before what means something to bash or zsh. */
 export function escapeForShell(text: string): string {
-  return text.replace(/[^\w@%+,./:=~^\u0080-\uffff-]/g, (character) => `\\${character}`);
+  return text.replace(/[^\w@%+,./:=\u0080-\uffff-]/g, (character) => `\\${character}`);
 }

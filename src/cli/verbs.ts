@@ -107,7 +107,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./commands/index-rebuild.ts')).indexCommand,
   },
   completion: {
-    summary: 'let bash complete what is typed',
+    summary: 'let bash, zsh or fish complete what is typed',
     load: async () => {
       const { completionCommand } = await import('./commands/completion.ts');
       return (context) => completionCommand(context, VERBS);
