@@ -181,10 +181,8 @@ async function replay(
     sealedBytes += await file.allocatedBytes();
     sealed.push({ segment, header });
   }
-  if (options.from !== undefined) {
-    const known = sealed.filter(({ segment }) => segment <= from.segment);
-    await readAgain(known, reader, visitor);
-  }
+  // Those behind the position, too: the index may have more of them than it is sure of.
+  if (options.from !== undefined) await readAgain(sealed, reader, visitor);
   for (const { segment, header } of sealed) {
     if (segment < from.segment) continue;
     const offset = segment === from.segment ? from.offset : SEGMENT_HEADER_BYTES;
@@ -197,11 +195,11 @@ async function replay(
 
 /** Segments that are not as they were when they were read: for their chunks, since all else is as it was. */
 async function readAgain(
-  known: readonly Sealed[],
+  sealed: readonly Sealed[],
   reader: SegmentReader,
   visitor: ReplayVisitor,
 ): Promise<void> {
-  const changed = known.filter(({ segment, header }) => {
+  const changed = sealed.filter(({ segment, header }) => {
     return !visitor.isCurrent({ segment, edition: header.edition });
   });
   if (changed.length === 0) return;
