@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { sha256 } from '../base/digest.ts';
 import { isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -129,6 +131,21 @@ test('LocalReader packs the parts of a tree as it lists them, and a part again w
     const again = await reader.pack(part);
     assert.equal(again.faults.length, part.length);
   }
+});
+
+test('LocalReader ends its thread once all that it has packed ahead was asked for', async (context) => {
+  const root = newTree(context, { a: 'A', b: 'B' });
+  const started = once(process, 'worker');
+  await using reader = new LocalReader({ root, rules: [], packsAhead: true });
+  const entries = entriesOf(await itemsOf(reader));
+  const [thread] = (await started) as [Worker];
+  const ended = once(thread, 'exit');
+  const packed = await reader.pack(entries);
+  assert.deepEqual(contents(await packed.finish()), { a: 'A', b: 'B' });
+  await ended;
+  // Another one does what is asked then.
+  const again = await reader.pack(entries);
+  assert.deepEqual(contents(await again.finish()), { a: 'A', b: 'B' });
 });
 
 test('LocalReader packs what it is asked for, whatever it has packed ahead', async (context) => {

@@ -27,8 +27,10 @@ export interface PackedPart extends Omit<Packed, 'kind' | 'pack' | 'rows'> {
 
 interface Thread {
   readonly worker: TreeWorker<LocalRequest, LocalAnswer>;
-  /** Parts that it has to pack. */
+  /** What it was asked and has not answered. */
   waiting: number;
+  /** When it gave its last answer; undefined while it starts. */
+  answeredMs: number | undefined;
 }
 
 /**
@@ -36,8 +38,11 @@ interface Thread {
  * where files are slow to read.
  */
 export class LocalReader implements AsyncDisposable {
-  readonly #data: LocalWorkerData;
+  /** What the next thread is told. */
+  #data: LocalWorkerData;
   readonly #threads: Thread[] = [];
+  /** Of threads that were told to end. */
+  readonly #ends: PromiseLike<void>[] = [];
   /** Memory of packs that were sent. */
   readonly #memory: ArrayBufferLike[] = [];
   /** Packing a part took long. */
@@ -46,6 +51,11 @@ export class LocalReader implements AsyncDisposable {
   /** What is listed is packed at once. */
   #packsAhead: boolean;
   readonly #ahead = new PartsAhead();
+  #isListed = false;
+  /** Something was listed that was not packed with it. */
+  #leavesPacking = false;
+  /** Parts whose pack nobody has asked for yet. */
+  #unfinished = 0;
 
   constructor(data: LocalWorkerData) {
     this.#data = data;
@@ -76,7 +86,7 @@ export class LocalReader implements AsyncDisposable {
     const thread = this.#idleThread();
     const memory = this.#memory.pop();
     const request = { kind: 'pack', rows: listingOf(entries), memory } as const;
-    return this.#partOf(entries, answerOf('pack', await this.#askTimed(thread, request)));
+    return this.#partOf(entries, answerOf('pack', await this.#ask(thread, request)));
   }
 
   /** A pack that is not needed any more: its memory is used for another. */
@@ -85,7 +95,23 @@ export class LocalReader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => worker[Symbol.asyncDispose]()));
+    this.#endThreads();
+    await Promise.all(this.#ends);
+  }
+
+  #endThreads(): void {
+    for (const { worker } of this.#threads.splice(0))
+      this.#ends.push(worker[Symbol.asyncDispose]());
+  }
+
+  /**
+   * To end a thread takes some milliseconds: it ends while what it has packed travels, if that was the
+   * whole tree. Who asks for more gets another.
+   */
+  #endIfDone(): void {
+    const isWhole = this.#isListed && !this.#leavesPacking && this.#ahead.isEmpty;
+    const isIdle = this.#unfinished === 0 && this.#threads.every(({ waiting }) => waiting === 0);
+    if (isWhole && isIdle) this.#endThreads();
   }
 
   async #listPage(isFirst: boolean): Promise<Listed> {
@@ -93,44 +119,62 @@ export class LocalReader implements AsyncDisposable {
     const memory = packs ? this.#memory.pop() : undefined;
     const request = { kind: 'list', isFirst, packs, memory } as const;
     const thread = this.#thread(0);
-    // The first one waits for the start of the thread.
-    const answer = await (packs && !isFirst
-      ? this.#askTimed(thread, request)
-      : thread.worker.ask(request));
+    const answer = await this.#ask(thread, request);
     const { isLast, packed, partsIn, ...page } = answerOf('list', answer);
     for (const directory of partsIn) this.#partsIn?.add(directory);
     if ((this.#partsIn?.size ?? 0) > LIMITS.partDirectoriesMax) this.#partsIn = undefined;
     const items = itemsOf(page);
-    if (packs) this.#packsAhead = this.#ahead.add(items, packed) && !this.#isSlow;
+    const isAhead = packs ? this.#ahead.add(items, packed) : items.length === 0;
+    this.#leavesPacking ||= !isAhead;
+    this.#packsAhead &&= isAhead && !this.#isSlow;
+    this.#isListed = isLast;
+    this.#endIfDone();
     return { items, isLast };
   }
 
-  async #askTimed(thread: Thread, request: LocalRequest): Promise<LocalAnswer> {
+  async #ask(thread: Thread, request: LocalRequest): Promise<LocalAnswer> {
     thread.waiting += 1;
-    const { waiting } = thread;
-    const startMs = performance.now();
+    const askedMs = performance.now();
     try {
       return await thread.worker.ask(request);
     } finally {
       thread.waiting -= 1;
-      this.#isSlow ||= (performance.now() - startMs) / waiting > LIMITS.packMsSlow;
+      const { answeredMs = Infinity } = thread;
+      thread.answeredMs = performance.now();
+      const packs = request.kind === 'pack' || (request.kind === 'list' && request.packs);
+      // It does one thing after the other. What it was first asked waits for its start.
+      const tookMs = thread.answeredMs - Math.max(askedMs, answeredMs);
+      if (packs) this.#isSlow ||= tookMs > LIMITS.packMsSlow;
     }
   }
 
-  #partOf(asked: readonly TreeEntry[], { pack, rows, ...packed }: Packed): PackedPart {
-    const { digests, isSame, places, faults } = packed;
+  #partOf(asked: readonly TreeEntry[], packed: Packed): PackedPart {
+    const { rows, digests, isSame, places, faults } = packed;
     const entries = rows === undefined ? asked : decodeListing(rows);
+    this.#unfinished += 1;
     const finish: PackedPart['finish'] = async (ways) => {
-      const count = places.length - faults.length;
-      if (count === 0) return undefined;
-      if (ways === undefined || ways.reduce(countWhole, 0) === count) return pack;
-      const about = { rows: rows ?? listingOf(asked), digests, places, ways } as const;
-      const { worker } = this.#idleThread();
-      const repacked = await worker.ask({ kind: 'repack', pack, ...about });
-      this.recycle(pack);
-      return answerOf('repack', repacked).pack;
+      try {
+        return await this.#finish(asked, packed, ways);
+      } finally {
+        this.#unfinished -= 1;
+        this.#endIfDone();
+      }
     };
     return { entries, digests, isSame, places, faults, finish };
+  }
+
+  async #finish(
+    asked: readonly TreeEntry[],
+    { pack, rows, digests, places, faults }: Packed,
+    ways: Uint8Array | undefined,
+  ): Promise<Uint8Array | undefined> {
+    const count = places.length - faults.length;
+    if (count === 0) return undefined;
+    if (ways === undefined || ways.reduce(countWhole, 0) === count) return pack;
+    const about = { rows: rows ?? listingOf(asked), digests, places, ways } as const;
+    const repacked = await this.#ask(this.#idleThread(), { kind: 'repack', pack, ...about });
+    this.recycle(pack);
+    return answerOf('repack', repacked).pack;
   }
 
   /** The one with the least to do; another one if all have something to do, and it takes long. */
@@ -145,11 +189,11 @@ export class LocalReader implements AsyncDisposable {
   #thread(index: number): Thread {
     const existing = this.#threads[index];
     if (existing !== undefined) return existing;
+    const worker = startTreeWorker<LocalRequest, LocalAnswer>('local-worker', this.#data);
     const { root, rules } = this.#data;
-    // The others list nothing.
-    const data = index === 0 ? this.#data : { root, rules };
-    const worker = startTreeWorker<LocalRequest, LocalAnswer>('local-worker', data);
-    const thread = { worker, waiting: 0 };
+    // The others begin with nothing by themselves.
+    this.#data = { root, rules };
+    const thread: Thread = { worker, waiting: 0, answeredMs: undefined };
     this.#threads.push(thread);
     return thread;
   }

@@ -25,6 +25,11 @@ export class PartsAhead {
     return false;
   }
 
+  /** Nothing that was listed waits. */
+  get isEmpty(): boolean {
+    return this.#rest.length === 0 && this.#parts.size === 0;
+  }
+
   /** Undefined if just this part was not packed. */
   take(entries: readonly TreeEntry[]): PackedAhead | undefined {
     const [first] = entries;

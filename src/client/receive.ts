@@ -41,27 +41,27 @@ export async function receive(call: ReceiveCall): Promise<void> {
   const isOurs = target.existing === undefined || unfinished.isBegun;
   // A copy inside a directory that exists goes to the same place again anyway.
   const isExact = target.path === call.destination;
-  if (isOurs && isExact && call.recursive) await unfinished.begin();
+  if (isOurs && isExact && call.recursive) unfinished.begin();
   await receiveDirectory({ ...call, writer, tree }, entry, { ...target, isOurs });
-  await unfinished.end();
+  unfinished.end();
 }
 
 /** Needs nothing of the server. */
 async function findPlace(
   call: ReceiveCall,
 ): Promise<{ readonly unfinished: UnfinishedTree; readonly target: LocalTarget }> {
-  const unfinished = await findUnfinished(call);
+  const unfinished = findUnfinished(call);
   // What a broken copy has made is gone on with, not taken for a directory to copy into.
   const placement = unfinished.isBegun ? 'exact' : call.placement;
   return { unfinished, target: await findTarget({ ...call, placement }) };
 }
 
-async function findUnfinished({ session, source, ...call }: ReceiveCall): Promise<UnfinishedTree> {
+function findUnfinished({ session, source, ...call }: ReceiveCall): UnfinishedTree {
   const { destination, transfer, tally, placement } = call;
   const path = formatApiPath(source);
   const copy = { direction: 'down', local: destination, server: session.url, path } as const;
   const directory = placement === 'either' ? transfer.journalDirectory : undefined;
-  return await findUnfinishedTree(directory, copy, tally);
+  return findUnfinishedTree(directory, copy, tally);
 }
 
 interface LocalTarget {

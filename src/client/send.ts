@@ -1,5 +1,4 @@
-import type { BigIntStats } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { type BigIntStats, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { GdpfsError } from '../base/errors.ts';
 import { formatApiPath, type RemotePath, userPath } from '../format/path.ts';
@@ -31,10 +30,10 @@ export interface SendCall extends CopyCall {
 /** Copies a local file or directory into a volume. */
 export async function send(call: SendCall): Promise<void> {
   const { source } = call;
-  const stats = await statSource(source);
+  const stats = statSource(source);
   if (!stats.isDirectory()) {
     startFillThread(Number(stats.size));
-    const { isBegun } = await findUnfinished(call);
+    const { isBegun } = findUnfinished(call);
     return await sendFile(call, await findTarget(call, isBegun), stats);
   }
   if (!call.recursive) {
@@ -48,14 +47,14 @@ export async function send(call: SendCall): Promise<void> {
   const filled = volumeToFill(call.session, call.destination.volume, call.signal);
   // It is awaited below, unless something else fails before.
   filled.catch(() => {});
-  const unfinished = await findUnfinished(call);
+  const unfinished = findUnfinished(call);
   const target = await findTarget(call, unfinished.isBegun);
   const isOurs = target.existing === undefined || unfinished.isBegun;
   // A copy inside a directory that exists goes to the same place again anyway.
   const isExact = target.path === formatApiPath(call.destination);
-  if (isOurs && isExact) await unfinished.begin();
+  if (isOurs && isExact) unfinished.begin();
   await sendDirectory(call, { ...target, isOurs }, { stats, reader, pages, filled });
-  await unfinished.end();
+  unfinished.end();
 }
 
 /** Where the copy goes. What a broken one has made is gone on with, not copied into. */
@@ -66,12 +65,12 @@ async function findTarget(call: SendCall, isBegun: boolean): Promise<RemoteTarge
   return await findRemoteTarget(session, destination, { name, placement, signal });
 }
 
-async function findUnfinished({ source, session, ...call }: SendCall): Promise<UnfinishedTree> {
+function findUnfinished({ source, session, ...call }: SendCall): UnfinishedTree {
   const { destination, transfer, tally, placement } = call;
   const path = formatApiPath(destination);
   const copy = { direction: 'up', local: source, server: session.url, path } as const;
   const directory = placement === 'either' ? transfer.journalDirectory : undefined;
-  return await findUnfinishedTree(directory, copy, tally);
+  return findUnfinishedTree(directory, copy, tally);
 }
 
 async function sendFile(
@@ -176,9 +175,9 @@ async function sendDirectory(
   tally.report();
 }
 
-async function statSource(path: string): Promise<BigIntStats> {
+function statSource(path: string): BigIntStats {
   try {
-    return await stat(path, { bigint: true });
+    return statSync(path, { bigint: true });
   } catch (cause) {
     throw localError('read', path, cause);
   }

@@ -1,5 +1,16 @@
-import { link, open, readdir, readFile, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  fsync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { bytesEqual } from '../../base/bytes.ts';
 import { GdpfsError, isGdpfsError } from '../../base/errors.ts';
 import { LIMITS } from '../../base/limits.ts';
@@ -33,7 +44,11 @@ const FILE_MODE = 0o600;
 const READ_ONLY: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 const NAME = /^(0|[1-9][0-9]{0,15})\.note$/;
 
-/** `directory` is made when there is something to keep. */
+/**
+ * `directory` is made when there is something to keep. Only a sync is waited for beside other things: all else
+ * are calls that take less than the way to another thread and back, and each command waits for some of
+ * them before its first change and behind its last.
+ */
 export function openCheckpointStore(directory: string): CheckpointStore {
   const folderOf = (volume: string): string => join(directory, volume);
   const pathOf = (volume: string, count: number): string => join(folderOf(volume), `${count}.note`);
@@ -51,9 +66,9 @@ export function openCheckpointStore(directory: string): CheckpointStore {
 
   return {
     async read(volume) {
-      const names = (await list(folderOf(volume))).filter((name) => NAME.test(name));
-      const found = await Promise.all(names.map((name) => readNote(join(folderOf(volume), name))));
-      return found
+      return list(folderOf(volume))
+        .filter((name) => NAME.test(name))
+        .map((name) => readNote(join(folderOf(volume), name)))
         .filter((checkpoint) => checkpoint !== undefined)
         .sort((left, right) => left.count - right.count)
         .slice(-LIMITS.rememberedCheckpointsMax);
@@ -63,7 +78,7 @@ export function openCheckpointStore(directory: string): CheckpointStore {
       const { checkpoint } = parseCheckpoint(note);
       const path = pathOf(volume, checkpoint.count);
       if (await create(volume, path, note)) return;
-      const known = await readNote(path);
+      const known = readNote(path);
       if (known === undefined || bytesEqual(known.root, checkpoint.root)) return;
       throw new GdpfsError(
         'untrusted',
@@ -74,14 +89,14 @@ export function openCheckpointStore(directory: string): CheckpointStore {
     async drop(volume, { count }) {
       const path = pathOf(volume, count);
       try {
-        await rm(path, { force: true });
+        rmSync(path, { force: true });
       } catch (error) {
         if (!READ_ONLY.has(systemCode(error) ?? '')) throw localError('remove', path, error);
       }
     },
 
     async hasSeenWhole(volume, principal) {
-      return (await list(folderOf(volume))).includes(wholeName(principal));
+      return list(folderOf(volume)).includes(wholeName(principal));
     },
 
     async seeWhole(volume, principal) {
@@ -90,16 +105,16 @@ export function openCheckpointStore(directory: string): CheckpointStore {
     },
 
     async forget(volume) {
-      const hadAny = (await list(folderOf(volume))).length > 0;
+      const hadAny = list(folderOf(volume)).length > 0;
       await rm(folderOf(volume), { recursive: true, force: true });
       return hadAny;
     },
   };
 }
 
-async function list(folder: string): Promise<string[]> {
+function list(folder: string): string[] {
   try {
-    return await readdir(folder);
+    return readdirSync(folder);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
     throw localError('read', folder, error);
@@ -107,10 +122,10 @@ async function list(folder: string): Promise<string[]> {
 }
 
 /** Undefined if somebody has dropped it meanwhile. */
-async function readNote(path: string): Promise<Checkpoint | undefined> {
+function readNote(path: string): Checkpoint | undefined {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = readFileSync(path);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw localError('read', path, error);
@@ -130,21 +145,23 @@ async function readNote(path: string): Promise<Checkpoint | undefined> {
 async function createWhole(path: string, bytes: Uint8Array): Promise<boolean> {
   const temporary = `${path}.${process.pid}-${(temporaries += 1)}.tmp`;
   try {
-    const file = await open(temporary, 'w', FILE_MODE);
+    const file = openSync(temporary, 'w', FILE_MODE);
     try {
-      await file.writeFile(bytes);
-      await file.sync();
+      writeFileSync(file, bytes);
+      await sync(file);
     } finally {
-      await file.close();
+      closeSync(file);
     }
-    await link(temporary, path);
+    linkSync(temporary, path);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;
     throw localError('write', path, error);
   } finally {
-    await rm(temporary, { force: true });
+    rmSync(temporary, { force: true });
   }
 }
+
+const sync = promisify(fsync);
 
 let temporaries = 0;
