@@ -1,4 +1,4 @@
-import { rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
+import { type Stats, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { hexEncode, utf8Encode } from '../base/bytes.ts';
 import { sha256 } from '../base/digest.ts';
@@ -59,9 +59,9 @@ export function findUnfinishedTree(
     end: () => {
       if (tally.errors.length > failuresBefore) return;
       try {
-        rmSync(path, { force: true });
+        unlinkSync(path);
       } catch {
-        // Then the next run takes it for unfinished, and finds all of it there.
+        // If it was there, the next run takes the copy for unfinished, and finds all of it.
       }
     },
   };

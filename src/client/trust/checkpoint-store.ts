@@ -5,7 +5,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -89,9 +89,10 @@ export function openCheckpointStore(directory: string): CheckpointStore {
     async drop(volume, { count }) {
       const path = pathOf(volume, count);
       try {
-        rmSync(path, { force: true });
+        unlinkSync(path);
       } catch (error) {
-        if (!READ_ONLY.has(systemCode(error) ?? '')) throw localError('remove', path, error);
+        const code = systemCode(error) ?? '';
+        if (code !== 'ENOENT' && !READ_ONLY.has(code)) throw localError('remove', path, error);
       }
     },
 
@@ -147,18 +148,25 @@ async function createWhole(path: string, bytes: Uint8Array): Promise<boolean> {
   try {
     const file = openSync(temporary, 'w', FILE_MODE);
     try {
-      writeFileSync(file, bytes);
-      await sync(file);
+      await writeDurably(file, bytes);
+      linkSync(temporary, path);
     } finally {
-      closeSync(file);
+      unlinkSync(temporary);
     }
-    linkSync(temporary, path);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;
     throw localError('write', path, error);
+  }
+}
+
+/** And closes it. */
+async function writeDurably(file: number, bytes: Uint8Array): Promise<void> {
+  try {
+    writeFileSync(file, bytes);
+    await sync(file);
   } finally {
-    rmSync(temporary, { force: true });
+    closeSync(file);
   }
 }
 
