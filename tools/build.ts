@@ -1,6 +1,7 @@
-import { cpSync, globSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleProgram } from './bundle.ts';
+import { bundleWebPage } from '../src/server/web-bundle.ts';
+import { bundleProgram, licensesOf } from './bundle.ts';
 
 /** `npm run build`, behind `tsc -b`: what the compiler does not put into dist. */
 
@@ -12,3 +13,10 @@ for (const path of globSync('src/*/generated/*.{js,d.ts}', { cwd: ROOT })) {
 }
 
 await bundleProgram(join(ROOT, 'dist/program'));
+
+const page = join(ROOT, 'dist/web');
+rmSync(page, { recursive: true, force: true });
+mkdirSync(page, { recursive: true });
+const { files, metafile } = await bundleWebPage();
+for (const [name, bytes] of files) writeFileSync(join(page, name), bytes);
+writeFileSync(join(page, 'LICENSES.txt'), licensesOf(metafile));

@@ -7,7 +7,7 @@ import * as records from '../src/format/generated/gdpfs_pb.js';
 const ROOT = join(import.meta.dirname, '..');
 
 /** Stays outside: what only the server loads, where the time of a start does not count. */
-const EXTERNAL = ['@peculiar/x509', 'ajv', 'pino', 'yaml'];
+const EXTERNAL = ['@peculiar/x509', 'ajv', 'esbuild', 'pino', 'yaml'];
 /** Has the name of a thread's module and is none. */
 const STARTS_THREADS = 'src/client/tree-worker.ts';
 const MAIN = 'src/cli/main.ts';
@@ -118,7 +118,7 @@ function isDescription(value: object): boolean {
 }
 
 /** The licenses of the packages whose code is in a bundle. */
-function licensesOf({ inputs }: Metafile): string {
+export function licensesOf({ inputs }: Pick<Metafile, 'inputs'>): string {
   const packages = new Set(
     Object.keys(inputs).flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []),
   );

@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   client: ['base', 'format', 'wire'],
   cli: ['base', 'format', 'storage', 'log', 'fs', 'wire', 'client'],
   tfjs: ['base', 'format', 'wire', 'client'],
+  web: ['base', 'format', 'wire'],
 };
 
 interface BadFile {

@@ -227,7 +227,7 @@ function markdown(tree: Tree): SourceFile[] {
 }
 
 function code(tree: Tree): SourceFile[] {
-  return tree.files.filter(({ path }) => /\.(ts|js|py|cc|h|css|html|proto|ya?ml|sh)$/.test(path));
+  return tree.files.filter(({ path }) => /\.(tsx?|js|py|cc|h|css|html|proto|ya?ml|sh)$/.test(path));
 }
 
 function isTest(path: string): boolean {

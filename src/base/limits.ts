@@ -1,9 +1,11 @@
 import { GIB, KIB, MIB } from './byte-units.ts';
 import { CLIENT_LIMITS } from './client-limits.ts';
+import { WEB_LIMITS } from './web-limits.ts';
 
 /** Every limit of the system, with its unit and its reason. */
 export const LIMITS = {
   ...CLIENT_LIMITS,
+  ...WEB_LIMITS,
 
   // Names and paths. The name limit is that of ext4, xfs and CephFS, so that what is stored can be
   // copied back; the path limit is Linux's PATH_MAX.

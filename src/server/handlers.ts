@@ -52,6 +52,7 @@ import { shareDelete } from './handlers/share-delete.ts';
 import { shareLinkGet } from './handlers/share-link-get.ts';
 import { sharesGet } from './handlers/shares-get.ts';
 import { sharesPost } from './handlers/shares-post.ts';
+import { webAssetGet, webPageGet } from './handlers/web-page-get.ts';
 import { whoamiGet } from './handlers/whoami-get.ts';
 
 type Handlers = { readonly [Id in OperationId]: Handler<Id> };
@@ -109,6 +110,8 @@ export const HANDLERS: Handlers = {
   shareLinkPathGet: shareLinkGet,
   sharesGet,
   sharesPost,
+  webAssetGet,
+  webPageGet,
   whoamiGet,
 };
 

@@ -33,7 +33,7 @@ test('the generated types are those of the contract', () => {
   execFileSync(process.execPath, ['tools/generate-wire.ts', '--check'], { cwd: root });
 });
 
-test('only enrolment, health, share links and the contract itself are anonymous', () => {
+test('only enrolment, health, share links, the web page and the contract itself are anonymous', () => {
   const anonymous = contract.operations.filter((candidate) => candidate.anonymous);
   assert.deepEqual(anonymous.map(({ id }) => id).sort(), [
     'contractGet',
@@ -42,6 +42,8 @@ test('only enrolment, health, share links and the contract itself are anonymous'
     'readyGet',
     'shareLinkGet',
     'shareLinkPathGet',
+    'webAssetGet',
+    'webPageGet',
   ]);
 });
 

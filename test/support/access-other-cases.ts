@@ -26,6 +26,8 @@ export function otherCases(lab: AccessLab) {
     enrollPost: () => OPEN,
     healthGet: () => OPEN,
     readyGet: () => OPEN,
+    webAssetGet: () => OPEN,
+    webPageGet: () => OPEN,
     certificatesPost: () => OPEN,
     metricsGet: () => refused(lab, ['GET', '/metrics']),
     volumesGet: () => [

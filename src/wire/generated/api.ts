@@ -1061,6 +1061,8 @@ export interface HealthGetQuery {}
 export interface MetricsGetQuery {}
 export interface ReadyGetQuery {}
 export interface ContractGetQuery {}
+export interface WebPageGetQuery {}
+export interface WebAssetGetQuery {}
 
 /** Every operation of the API with its query parameters. */
 export interface OperationQueries {
@@ -1116,4 +1118,6 @@ export interface OperationQueries {
   metricsGet: MetricsGetQuery;
   readyGet: ReadyGetQuery;
   contractGet: ContractGetQuery;
+  webPageGet: WebPageGetQuery;
+  webAssetGet: WebAssetGetQuery;
 }
