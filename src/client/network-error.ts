@@ -4,10 +4,17 @@ import { GdpfsError } from '../base/errors.ts';
 const UNTRUSTED =
   /^(CERT_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY))/;
 
+/** What a server says, or is taken to say, that has another protocol or an older TLS. */
+const OTHER_PROTOCOL =
+  /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|UNSUPPORTED_PROTOCOL|TLSV1_ALERT_PROTOCOL_VERSION)$/;
+
 const STATES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection was cut',
   ENOTFOUND: 'the host name is unknown',
+  ETIMEDOUT: 'it does not answer',
+  EHOSTUNREACH: 'no way leads to it',
+  ENETUNREACH: 'no way leads to it',
   EAI_AGAIN: 'the host name cannot be looked up',
   EPIPE: 'the connection was cut',
   UND_ERR_SOCKET: 'the connection was cut',
@@ -34,7 +41,9 @@ export function networkError(error: Error, url: string): Error {
       },
     );
   }
-  const state = STATES[code] ?? `the connection failed (${code})`;
+  const isOther = OTHER_PROTOCOL.test(code);
+  const unnamed = isOther ? 'it does not speak TLS 1.3' : `the connection failed (${code})`;
+  const state = STATES[code] ?? unnamed;
   return new GdpfsError('unavailable', `cannot reach "${url}": ${state}`, { cause: error });
 }
 
