@@ -24,9 +24,9 @@ after(() => line[Symbol.asyncDispose]());
 
 const REFUSED: readonly (readonly [args: string, code: number, message: RegExp])[] = [
   [
-    'ls --at yesterday gdp://v',
+    'ls --at Yesterday gdp://v',
     64,
-    /cannot use the moment "yesterday": need a seq, or a time such as 20/,
+    /cannot use the moment "Yesterday": need a seq, a time such as 20/,
   ],
   [
     'volume create Bad_Name',

@@ -49,6 +49,14 @@ test('gdpfs watch waits for what comes, and ends when it is interrupted', async 
   }
 });
 
+test('gdpfs snapshot names a state, which is read by its name', async () => {
+  await line.succeeds(['snapshot', 'create', 'gdp://vision', 'v1']);
+  await line.succeeds(['mkdir', 'gdp://vision/later']);
+  assert.doesNotMatch(await line.succeeds(['ls', 'gdp://vision@v1']), /later/);
+  assert.equal(await line.succeeds(['cat', 'gdp://vision@v1/b']), 'some text\n');
+  assert.match(await line.succeeds(['snapshot', 'ls', 'gdp://vision']), /^v1 /);
+});
+
 test('gdpfs prove, volume checkpoint and witness write what others can check', async () => {
   await line.succeeds(['prove', 'gdp://vision/b', 'proof']);
   assert((await readdir(line.path('proof'))).length > 0);

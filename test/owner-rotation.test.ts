@@ -77,12 +77,12 @@ for (const alias of ['served', 'own']) {
       lines.map(({ change, epoch }) => [change, epoch]),
       [
         ['created', 4],
-        ['keys', 4],
-        ['keys', 3],
+        ['policy', 4],
+        ['policy', 3],
         ['created', 2],
-        ['keys', 2],
+        ['policy', 2],
         ['created', 1],
-        ['keys', 1],
+        ['policy', 1],
         ['volume', 1],
       ],
     );

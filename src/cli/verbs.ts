@@ -70,6 +70,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'make files and directories what they were',
     load: async () => (await import('./commands/restore.ts')).restoreCommand,
   },
+  snapshot: {
+    summary: 'give states of volumes names, and keep them',
+    load: async () => (await import('./commands/snapshot.ts')).snapshotCommand,
+  },
   watch: {
     summary: 'show what happens in a volume as it happens',
     load: async () => (await import('./commands/watch.ts')).watchCommand,

@@ -1,9 +1,13 @@
-import { base64urlDecode, utf8Encode } from '../base/bytes.ts';
+import { base64urlDecode, bytesEqual, utf8Encode } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { type Checkpoint, verifyCheckpoint } from '../format/checkpoint.ts';
-import { verifyCheckpointProof, verifyContinuation } from '../format/checkpoint-proof.ts';
+import { verifyCheckpoint } from '../format/checkpoint.ts';
+import {
+  type ProvenCheckpoint,
+  verifyCheckpointProof,
+  verifyContinuation,
+} from '../format/checkpoint-proof.ts';
 import { decodeDentry } from '../format/dentry.ts';
 import { LogKind, NodeKind } from '../format/generated/gdpfs_pb.js';
 import { leafHash, verifyInclusion } from '../format/merkle.ts';
@@ -20,7 +24,7 @@ export interface LogLine {
   readonly seq: number;
   /** Inside the volume; its directory is where the server says that it is now, or was last. */
   readonly path: string;
-  readonly change: 'created' | 'changed' | 'removed' | 'keys' | 'volume';
+  readonly change: 'created' | 'changed' | 'removed' | 'policy' | 'volume';
   readonly kind?: 'file' | 'directory' | 'symlink';
   readonly node?: number;
   /** Bytes of a file. */
@@ -76,7 +80,7 @@ export async function* readLog(
 class ProvenPage {
   readonly #page: LogPage;
   readonly #name: Uint8Array;
-  readonly #checkpoint: Checkpoint;
+  readonly #checkpoint: ProvenCheckpoint;
   readonly #policies: readonly Policy[];
   /** By their numbers in the page. */
   readonly #commits = new Map<number, Pick<LogLine, 'timeMs' | 'epoch' | 'signature'>>();
@@ -125,7 +129,9 @@ class ProvenPage {
       try {
         const key = { publicKey: writerKey, keyName };
         const { timeMs, epoch } = verifyCheckpoint(utf8Encode(note), key);
-        if (epoch === own) return { timeMs, epoch, signature: 'signed' };
+        // The key in force may have been in force for some epochs already.
+        const isInForce = bytesEqual(writerKey, this.#checkpoint.writerKey);
+        if (epoch === own || isInForce) return { timeMs, epoch, signature: 'signed' };
       } catch (error) {
         if (!isGdpfsError(error, 'untrusted')) throw error;
       }
@@ -141,7 +147,7 @@ type What = Pick<LogLine, 'change' | 'author' | 'kind' | 'node' | 'size' | 'etag
 function whatOf(seq: number, record: Uint8Array): What {
   const body = decodeRecord(record);
   if (body.case === 'meta') return { change: 'volume', author: '' };
-  if (body.case !== 'dentry') return { change: 'keys', author: '' };
+  if (body.case !== 'dentry') return { change: 'policy', author: '' };
   const dentry = decodeDentry(seq, body.value);
   const { author } = body.value;
   if ('removed' in dentry) return { change: 'removed', author, node: dentry.node };

@@ -12,6 +12,7 @@ import type { RemoteEndpoint } from './endpoint.ts';
 import type { FlowOptions } from './flow/flow-options.ts';
 import { homeDirectory, homeProfile } from './home-directory.ts';
 import { type Home, openHome, type Profile } from './home.ts';
+import { pinnedSession } from './pinned-session.ts';
 import { openSession, type Session } from './session.ts';
 import { heldSession } from './trust/held-session.ts';
 import { provingSession } from './trust/proving-session.ts';
@@ -131,7 +132,7 @@ export class Servers implements AsyncDisposable {
         const { keys } = this.#home;
         const signing = signingSession(plain, { keys, trust, principal: profile.principal });
         const isProving = prove || profile.prove;
-        const session = isProving ? provingSession(signing, trust) : signing;
+        const session = pinnedSession(isProving ? provingSession(signing, trust) : signing, trust);
         return { profile, plain, signing, session };
       });
       this.#opened.set(profileName, opened);
@@ -192,11 +193,20 @@ export function openServers({ profile, home, ...flow }: ServersOptions = {}): Se
 /** A volume, which commands that are about volumes alone may call by its alias. Throws `usage`. */
 export function requireVolume(text: string): RemotePath {
   const remote = requireRemote(isAlias(text) ? `gdp://${text}` : text);
-  if (remote.path === '') return remote;
+  if (remote.path === '' && remote.at === undefined) return remote;
   throw new GdpfsError(
     'usage',
     `cannot use ${JSON.stringify(text)}: need a volume, "gdp://VOLUME"`,
   );
+}
+
+/** A path of which there is no past. Throws `usage` for one that says which state it means. */
+export function requireNow(text: string): RemotePath {
+  const remote = requireRemote(text);
+  if (remote.at === undefined) return remote;
+  const { at, ...now } = remote;
+  const need = JSON.stringify(formatRemotePath(now));
+  throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)} with "@${at}": need ${need}`);
 }
 
 /** Throws `usage` for a local path. */

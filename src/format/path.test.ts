@@ -16,6 +16,7 @@ import {
   parseApiPath,
   parseName,
   parsePath,
+  parsePinnedPath,
   parseRemotePath,
   parseVolumeReference,
   splitPath,
@@ -29,6 +30,13 @@ const paths = fc.array(names, { maxLength: 6 }).map((all) => all.join('/'));
 const volumes = fc.oneof(
   fc.stringMatching(/^[a-z0-9-]{1,32}$/),
   fc.uint8Array({ minLength: 32, maxLength: 32 }).map(base64urlEncode),
+);
+
+const pins = fc.constantFrom<{ readonly at?: string }>(
+  {},
+  { at: 'v1.0' },
+  { at: '17' },
+  { at: 'a_b-c' },
 );
 
 describe('parseName()', () => {
@@ -267,6 +275,11 @@ describe('parseRemotePath()', () => {
     ['/pfs/prod/home/vision/a\nb/c/', { profile: 'prod', volume: 'vision', path: 'a\nb/c' }],
     ['/pfs/prod/public', { profile: 'prod', volume: 'public', path: '' }],
     ['/pfs/prod/public/a', { profile: 'prod', volume: 'public', path: 'a' }],
+    ['gdp://vision@v1.0', { volume: 'vision', path: '', at: 'v1.0' }],
+    ['gdp://vision@17/a@b/@c', { volume: 'vision', path: 'a@b/@c', at: '17' }],
+    ['gdp://vision/a@b', { volume: 'vision', path: 'a@b' }],
+    ['/pfs/prod/home/vision@v1/a', { profile: 'prod', volume: 'vision', path: 'a', at: 'v1' }],
+    ['/pfs/prod/public@v2', { profile: 'prod', volume: 'public', path: '', at: 'v2' }],
   ] as const) {
     it(`of ${JSON.stringify(text)} is remote`, () => {
       assert.deepEqual(parseRemotePath(text), expected);
@@ -306,6 +319,13 @@ describe('parseRemotePath()', () => {
     '/pfs/prod/home/Vision',
     '/pfs/prod/home/vision//',
     '/pfs/prod/public//a',
+    'gdp://vision@/a',
+    'gdp://vision@V1/a',
+    'gdp://vision@v1@v2/a',
+    'gdp://vision@2026-11-20/a',
+    'gdp://vision@v1//a',
+    'gdp://@v1/a',
+    '/pfs/prod/home/Vision@v1',
   ]) {
     it(`of ${JSON.stringify(text)} is an error`, () => {
       rejects('bad_request', () => parseRemotePath(text));
@@ -315,9 +335,22 @@ describe('parseRemotePath()', () => {
   it('restores what formatRemotePath() writes', () => {
     const profiles = fc.option(names, { nil: undefined });
     fc.assert(
-      fc.property(volumes, paths, profiles, (volume, path, profile) => {
-        const remote = { volume, path, ...(profile === undefined ? {} : { profile }) };
+      fc.property(volumes, paths, pins, profiles, (volume, path, pin, profile) => {
+        const remote = { volume, path, ...pin, ...(profile === undefined ? {} : { profile }) };
         assert.deepEqual(parseRemotePath(formatRemotePath(remote)), remote);
+      }),
+    );
+  });
+});
+
+describe('parsePinnedPath()', () => {
+  it('restores what formatApiPath() writes, and the API takes only what is not pinned', () => {
+    fc.assert(
+      fc.property(volumes, paths, pins, (volume, path, pin) => {
+        const text = formatApiPath({ volume, path, ...pin });
+        assert.deepEqual(parsePinnedPath(text), { volume, path, ...pin });
+        if ('at' in pin) rejects('bad_request', () => parseApiPath(text));
+        else assert.deepEqual(parseApiPath(text), { volume, path });
       }),
     );
   });

@@ -2,6 +2,7 @@ import { base64urlDecode } from '../base/bytes.ts';
 import { DIGEST_BYTES } from '../base/digest.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { isSnapshotName } from './snapshot.ts';
 
 /**
  * Paths inside a volume: `''` is the root directory, everything else is names joined by `/`,
@@ -168,28 +169,35 @@ export interface VolumePath {
   readonly path: string;
 }
 
-export interface RemotePath extends VolumePath {
+/** A path now, or in a state of the past that always stays the same. */
+export interface PinnedPath extends VolumePath {
+  /** The name of a snapshot, or a seq. */
+  readonly at?: string;
+}
+
+export interface RemotePath extends PinnedPath {
   /** Picks the server, in the `/pfs/` spelling only. */
   readonly profile?: string;
 }
 
 /**
  * A path as the user types it: `gdp://<volume>/<path>`, `/pfs/<profile>/home/<volume>/<path>` or
- * `/pfs/<profile>/public/<path>`. Taken literally: `%`, `?` and `#` are characters of names.
+ * `/pfs/<profile>/public/<path>`. Taken literally: `%`, `?` and `#` are characters of names. Behind the
+ * volume may stand `@` and a snapshot's name or a seq: `gdp://vision@v1.0/train`.
  * Undefined if it is a local path. Throws `bad_request` or `name_too_long` if it is remote and wrong.
  */
 export function parseRemotePath(text: string): RemotePath | undefined {
-  if (text.startsWith('gdp://')) return parseVolumePath(text.slice('gdp://'.length));
+  if (text.startsWith('gdp://')) return parsePinned(text.slice('gdp://'.length));
   // Under `public` the volume is `public` itself.
   const [, profile, volumePath] =
-    /^\/pfs\/([^/]+)\/(?:home\/(?=[^/])|(?=public(?:\/|$)))(.+)$/s.exec(text) ?? [];
+    /^\/pfs\/([^/]+)\/(?:home\/(?=[^/])|(?=public(?:[/@]|$)))(.+)$/s.exec(text) ?? [];
   if (profile === undefined || volumePath === undefined) return undefined;
-  return { ...parseVolumePath(volumePath), profile };
+  return { ...parsePinned(volumePath), profile };
 }
 
 /** The inverse of `parseRemotePath`. */
-export function formatRemotePath({ volume, path, profile }: RemotePath): string {
-  const volumePath = joinPath(volume, path);
+export function formatRemotePath({ volume, path, at, profile }: RemotePath): string {
+  const volumePath = joinPath(pinnedVolume(volume, at), path);
   return profile === undefined ? `gdp://${volumePath}` : `/pfs/${profile}/home/${volumePath}`;
 }
 
@@ -204,9 +212,24 @@ export function parseApiPath(text: string): VolumePath {
   return parseVolumePath(text.slice(1));
 }
 
-/** The inverse of `parseApiPath`. */
-export function formatApiPath({ volume, path }: VolumePath): string {
-  return path === '' ? `/${volume}` : `/${volume}/${path}`;
+/** The inverse of `parseApiPath`; with `at` that of `parsePinnedPath`. */
+export function formatApiPath({ volume, path, at }: PinnedPath): string {
+  const root = pinnedVolume(volume, at);
+  return path === '' ? `/${root}` : `/${root}/${path}`;
+}
+
+function pinnedVolume(volume: string, at: string | undefined): string {
+  return at === undefined ? volume : `${volume}@${at}`;
+}
+
+/**
+ * `/<volume>@<at>/<path>`, or without `@<at>`: a path as clients have it before they ask a server, which
+ * is told the moment apart. Throws `bad_request` or `name_too_long`.
+ */
+export function parsePinnedPath(text: string): PinnedPath {
+  const volumeEnd = text.indexOf('/', 1);
+  const isPinned = text.slice(0, volumeEnd === -1 ? undefined : volumeEnd).includes('@');
+  return isPinned ? parsePinned(text.slice(1)) : parseApiPath(text);
 }
 
 /** The same as users write it: `gdp://<volume>/<path>`. */
@@ -221,6 +244,17 @@ function parseVolumePath(text: string): VolumePath {
   const path = slash === -1 ? '' : text.slice(slash + 1);
   if (path.startsWith('/')) parseName('');
   return { volume, path: parsePath(path) };
+}
+
+function parsePinned(text: string): PinnedPath {
+  const [, volume, at, rest = ''] = /^([^/@]*)@([^/]*)(.*)$/s.exec(text) ?? [];
+  if (volume === undefined || at === undefined) return parseVolumePath(text);
+  const plain = parseVolumePath(volume + rest);
+  if (isSnapshotName(at) || /^[0-9]{1,16}$/.test(at)) return { ...plain, at };
+  throw new GdpfsError(
+    'bad_request',
+    `cannot use ${quote(`${volume}@${at}`)}: behind "@" is neither the name of a snapshot nor a seq`,
+  );
 }
 
 const QUOTED_LENGTH_MAX = 100;

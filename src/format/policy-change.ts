@@ -58,7 +58,7 @@ export function requireSnapshot(
 }
 
 /** Throws `bad_request` unless a state can be called that. */
-function requireSnapshotName(name: string): void {
+export function requireSnapshotName(name: string): void {
   if (isSnapshotName(name)) return;
   const form = `a letter and up to ${LIMITS.snapshotNameLengthMax - 1} more of a-z, 0-9, ".", "_" and "-"`;
   throw new GdpfsError(

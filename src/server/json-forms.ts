@@ -2,15 +2,9 @@ import { asBuffer, base64urlEncode, utf8Decode } from '../base/bytes.ts';
 import { formatDigest } from '../base/digest.ts';
 import type { CheckpointProof } from '../format/checkpoint-proof.ts';
 import type { Chunk } from '../format/manifest.ts';
-import type { Policy } from '../format/policy.ts';
 import { LEVEL } from '../fs/rights.ts';
 import type { VolumeInfo } from '../fs/types.ts';
-import type {
-  Chunk as ChunkJson,
-  Volume,
-  VolumePolicy,
-  VolumeProof,
-} from '../wire/generated/api.ts';
+import type { Chunk as ChunkJson, Volume, VolumeProof } from '../wire/generated/api.ts';
 
 import { rightsOf } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
@@ -36,10 +30,6 @@ const ACCESS_NAMES = {
   [LEVEL.write]: 'write',
   [LEVEL.admin]: 'admin',
 } as const;
-
-export function policyJson({ epoch, rotations, historyDays, snapshots }: Policy): VolumePolicy {
-  return { epoch, ownerRotations: rotations.length, historyDays, snapshots: [...snapshots] };
-}
 
 export function proofJson(proof: CheckpointProof): VolumeProof {
   return {

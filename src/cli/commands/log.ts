@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
 import { type LogLine, readLog } from '../../client/log.ts';
-import { Servers } from '../../client/servers.ts';
+import { requireNow, Servers } from '../../client/servers.ts';
 import { formatRemotePath } from '../../format/path.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { formatSize, formatTime } from '../format.ts';
@@ -29,7 +29,7 @@ export function logCommand(context: Context): Command {
     .action(async (text: string, _: object, command: Command) => {
       const { profile, limit, before, json } = command.optsWithGlobals<LogOptions>();
       await using servers = new Servers(context.home, profile);
-      const { session, remote, trusted } = await servers.locateText(text);
+      const { session, remote, trusted } = await servers.locate(requireNow(text));
       const { path, volume } = remote;
       const { signal } = context;
       let count = 0;

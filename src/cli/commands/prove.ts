@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { makeLocalDirectories } from '../../client/local-directories.ts';
 import { localError } from '../../client/local-error.ts';
-import { Servers } from '../../client/servers.ts';
+import { requireNow, Servers } from '../../client/servers.ts';
 import { fetchProofFiles } from '../../client/trust/proof-files.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 
@@ -22,7 +22,7 @@ export function proveCommand(context: Context): Command {
     .action(async (text: string, directory: string, _: object, command: Command) => {
       const { profile, json } = command.optsWithGlobals<ProveOptions>();
       await using servers = new Servers(context.home, profile);
-      const file = await servers.locateText(text);
+      const file = await servers.locate(requireNow(text));
       const { signal } = context;
       const files = await fetchProofFiles(file, { signal });
       try {

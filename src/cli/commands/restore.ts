@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { GdpfsError } from '../../base/errors.ts';
 import { restore } from '../../client/restore.ts';
 import { requireRemote, Servers } from '../../client/servers.ts';
+import { formatRemotePath, type RemotePath } from '../../format/path.ts';
 import type { TransferResult } from '../../client/tally.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { addAtOption } from '../moment.ts';
@@ -32,16 +33,15 @@ export function restoreCommand(context: Context): Command {
 async function restoreAll(
   context: Context,
   paths: readonly string[],
-  { at, profile, force, ...output }: RestoreOptions,
+  { at: moment, profile, force, ...output }: RestoreOptions,
 ): Promise<void> {
-  if (at === undefined) throw momentMissing(paths);
-  const places = paths.map((text) => ({ text, remote: requireRemote(text) }));
+  const places = paths.map((text) => placeOf(text, moment));
   const isAsked = context.isInteractive && force !== true;
   const names = { verb: 'restore', done: 'restored', sources: paths, destination: paths[0] ?? '' };
   const ways: string[] = [];
   const result = await withTransferReport(context, { ...output, ...names }, async (tally) => {
     await using servers = new Servers(context.home, profile);
-    for (const { text, remote } of places) {
+    for (const { text, remote, at } of places) {
       const { session, trusted } = await servers.locate(remote);
       if (isAsked && !(await context.confirm(`make ${text} what it was?`))) {
         tally.skip();
@@ -56,11 +56,29 @@ async function restoreAll(
   for (const way of ways) await context.report.note(`and back again: ${way}`);
 }
 
+interface Place {
+  /** As it is now. */
+  readonly text: string;
+  readonly remote: RemotePath;
+  readonly at: string;
+}
+
+/** Throws `usage` for none or two moments. */
+function placeOf(text: string, moment: string | undefined): Place {
+  const { at: pinned, ...remote } = requireRemote(text);
+  if (moment !== undefined && pinned !== undefined) {
+    throw new GdpfsError('usage', `cannot use "@${pinned}" together with --at`);
+  }
+  const at = moment ?? pinned;
+  if (at === undefined) throw momentMissing(text);
+  return { text: pinned === undefined ? text : formatRemotePath(remote), remote, at };
+}
+
 function hasChanged({ files, directories, links, removed }: TransferResult): boolean {
   return files + directories + links + removed > 0;
 }
 
-function momentMissing([path = 'gdp://VOLUME/PATH']: readonly string[]): GdpfsError {
+function momentMissing(path: string): GdpfsError {
   return new GdpfsError('usage', 'cannot restore: need --at, the moment to go back to', {
     hint: `"gdpfs log ${path}" shows when it was changed`,
   });

@@ -11,7 +11,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { forEachReported } from '../each.ts';
 import { formatCount, formatSize } from '../format.ts';
 import { withoutControls } from '../output.ts';
-import { type RemoteFile, Servers } from '../../client/servers.ts';
+import { type RemoteFile, requireNow, Servers } from '../../client/servers.ts';
 
 interface VerifyOptions extends GlobalOptions {
   readonly data: boolean;
@@ -41,7 +41,7 @@ export function verifyCommand(context: Context): Command {
       const options = command.optsWithGlobals<VerifyOptions>();
       await using servers = new Servers(context.home, options.profile);
       await forEachReported(context, paths, async (text) => {
-        await verify(context, await servers.locateText(text), options);
+        await verify(context, await servers.locate(requireNow(text)), options);
       });
     });
 }

@@ -8,6 +8,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { writeVolumes } from '../volume-rows.ts';
 import { Servers } from '../../client/servers.ts';
 import { volumeCheckpointCommand } from './volume-checkpoint.ts';
+import { volumeHistoryCommand } from './volume-history.ts';
 import { volumeKeyCommand } from './volume-key.ts';
 import { volumeRmCommand } from './volume-rm.ts';
 import { volumeTrustCommand } from './volume-trust.ts';
@@ -28,7 +29,8 @@ export function volumeCommand(context: Context): Command {
     .addCommand(volumeRmCommand(context))
     .addCommand(volumeTrustCommand(context))
     .addCommand(volumeCheckpointCommand(context))
-    .addCommand(volumeKeyCommand(context));
+    .addCommand(volumeKeyCommand(context))
+    .addCommand(volumeHistoryCommand(context));
 }
 
 function createCommand(context: Context): Command {

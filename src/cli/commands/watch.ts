@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { watchChanges } from '../../client/changes.ts';
-import { Servers } from '../../client/servers.ts';
+import { requireNow, Servers } from '../../client/servers.ts';
 import { formatRemotePath, parseApiPath } from '../../format/path.ts';
 import type { VolumeChange } from '../../wire/generated/api.ts';
 import type { Context, GlobalOptions } from '../context.ts';
@@ -27,7 +27,7 @@ export function watchCommand(context: Context): Command {
     .action(async (text: string, _: object, command: Command) => {
       const { profile, from, wait, json } = command.optsWithGlobals<WatchOptions>();
       await using servers = new Servers(context.home, profile);
-      const { session, remote } = await servers.locateText(text);
+      const { session, remote } = await servers.locate(requireNow(text));
       const { signal } = context;
       try {
         for await (const change of watchChanges(session, {

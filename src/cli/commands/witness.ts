@@ -5,7 +5,7 @@ import { utf8Decode } from '../../base/bytes.ts';
 import { systemClock } from '../../base/clock.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import { localError } from '../../client/local-error.ts';
-import { Servers } from '../../client/servers.ts';
+import { requireNow, Servers } from '../../client/servers.ts';
 import { cosignNote, formatWitnessKey } from '../../format/cosignature.ts';
 import { rawPublicKey } from '../../format/ed25519.ts';
 import { isKeyName } from '../../format/signed-note.ts';
@@ -42,7 +42,7 @@ export function witnessCommand(context: Context): Command {
         return await context.stdout.write(`${line}\n`);
       }
       await using servers = new Servers(context.home, profile);
-      const { trusted } = await servers.locateText(text);
+      const { trusted } = await servers.locate(requireNow(text));
       const timeS = Math.floor(systemClock.now() / 1000);
       const note = utf8Decode(cosignNote(trusted.note, { name, privateKey, timeS }));
       const records = trusted.checkpoint.count;

@@ -5,6 +5,7 @@ import { encodePolicyRecord, type Policy } from '../../format/policy.ts';
 import { changedPolicy, type PolicyChange, policyOf } from '../../format/policy-change.ts';
 import type { ChangePolicy, VolumePolicy } from '../../wire/generated/api.ts';
 import type { CallOptions } from '../files.ts';
+import { policyJson } from '../../wire/policy-json.ts';
 import { jsonOf, type Session } from '../session.ts';
 import type { TrustedVolume } from '../trust/volume-trust.ts';
 import type { VolumeKeys } from './volume-keys.ts';
@@ -27,16 +28,15 @@ interface SignedPolicy {
 }
 
 /**
- * Signs a change of what is kept of the volume, and has the volume say so. Undefined if it says so already.
- * Throws `read_only` if the owner's or the writer key is not here, and as `changedPolicy` does.
+ * Signs a change of what is kept of the volume, and has the volume say so, unless it says so already. Throws `read_only` if the owner's or the writer key is not here, and as `changedPolicy` does.
  */
 export async function changeOwnPolicy(
   owned: OwnedVolume,
   change: PolicyChange,
-): Promise<VolumePolicy | undefined> {
+): Promise<VolumePolicy> {
   const { volume, owner, before } = await ownedPolicy(owned, 'change policy');
   const policy = changedPolicy(before, change);
-  if (policy === undefined) return undefined;
+  if (policy === undefined) return policyJson(before);
   await owned.signer.requireKey();
   const record = encodePolicyRecord({ volume, policy, ownerKey: owner });
   return await signPolicy(owned, { record, epoch: policy.epoch });

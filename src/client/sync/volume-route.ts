@@ -23,7 +23,8 @@ export async function openVolumeRoute(
   const { rules, tally, at, signal } = call;
   const isInside = await areInOneVolume(from, to, signal);
   // The past does not change while it is compared.
-  if (isInside && at === undefined) requireApart(from, to);
+  const isPast = at !== undefined || from.remote.at !== undefined;
+  if (isInside && !isPast) requireApart(from, to);
   const source = formatApiPath(from.remote);
   const target = formatApiPath(to.remote);
   const root = await stat(from.session, source, { at, signal });

@@ -1,6 +1,6 @@
+import { policyJson } from '../../wire/policy-json.ts';
 import { authorizeVolume } from '../authorize.ts';
 import type { Exchange } from '../exchange.ts';
-import { policyJson } from '../json-forms.ts';
 import { replyJson } from '../reply.ts';
 
 /** GET /api/v1/volumes/{volume}/policy: what is kept of a volume's past. */

@@ -2,12 +2,12 @@ import { base64urlDecode, EMPTY_BYTES } from '../../base/bytes.ts';
 import { GdpfsError } from '../../base/errors.ts';
 import type { PolicyWish } from '../../fs/policies.ts';
 import type { ChangePolicy } from '../../wire/generated/api.ts';
+import { policyJson } from '../../wire/policy-json.ts';
 import { authorizeVolume } from '../authorize.ts';
 import { readJson } from '../body.ts';
 import { requestContext } from '../change-context.ts';
 import { offerCommit, requireSigning } from '../commit-change.ts';
 import type { Exchange } from '../exchange.ts';
-import { policyJson } from '../json-forms.ts';
 import { replyJson } from '../reply.ts';
 import { momentOf } from '../request-values.ts';
 

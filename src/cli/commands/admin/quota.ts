@@ -47,8 +47,8 @@ export function quotaCommand(context: Context): Command {
 
 /** Throws `usage` for a path in a volume. */
 function volumeOf(text: string): string {
-  const { volume = text, path = '' } = parseRemotePath(text) ?? {};
-  if (path === '') return volume;
+  const { volume = text, path = '', at } = parseRemotePath(text) ?? {};
+  if (path === '' && at === undefined) return volume;
   throw new GdpfsError('usage', `cannot use ${JSON.stringify(text)}: need "gdp://VOLUME"`);
 }
 
