@@ -18,17 +18,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isGdpfsError } from '../src/base/errors.ts';
 import { LIMITS } from '../src/base/limits.ts';
-import { attributesOf, receivedTime } from '../src/client/local-attributes.ts';
 import { privatePartPath } from '../src/client/part-names.ts';
-import type { Action } from '../src/client/sync/action.ts';
-import { startLocalWriter } from '../src/client/local-writer.ts';
-import { executeLocally } from '../src/client/sync/local-executor.ts';
-import { listRemoteTree } from '../src/client/sync/remote-tree.ts';
-import { type FileDone, Tally, type TransferResult } from '../src/client/tally.ts';
+import type { FileDone, TransferResult } from '../src/client/tally.ts';
 import { copy, type CopyOptions } from '../src/client/transfer.ts';
-import type { ListingRow } from '../src/wire/listing.ts';
 import { mountCaseFolding, mountMemory, mountReadOnly } from './support/mount.ts';
 import { startTestClient, type TestClient, VOLUME } from './support/session.ts';
+import { makeTree, sendTree } from './support/sent-tree.ts';
 import { describeTree } from './support/tree.ts';
 
 let client: TestClient;
@@ -43,17 +38,6 @@ function newDirectory(name: string): string {
   const path = join(client.folder, name);
   mkdirSync(path);
   return path;
-}
-
-async function send(source: string, path: string): Promise<void> {
-  const { session } = client;
-  const result = await copy({
-    sources: [{ kind: 'local', path: source }],
-    destination: { kind: 'remote', session, remote: { volume: VOLUME, path } },
-    recursive: true,
-    asDestination: true,
-  });
-  assert.deepEqual(result.errors, []);
 }
 
 async function fetchTree(
@@ -71,20 +55,6 @@ async function fetchTree(
   });
 }
 
-/** Directories with small files, a large one, links, and a directory that forbids writing. */
-function makeTree(root: string, count = 300): void {
-  for (let index = 0; index < count; index += 1) {
-    const directory = join(root, `d${index % 7}`, 'deep');
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, `f${index}`), randomBytes(100 + index));
-  }
-  writeFileSync(join(root, 'd0', 'large'), randomBytes(3 * LIMITS.chunkBytesDefault + 5));
-  symlinkSync('../d1/deep', join(root, 'd0', 'link'));
-  mkdirSync(join(root, 'closed', 'empty'), { recursive: true });
-  writeFileSync(join(root, 'closed', 'file'), 'x');
-  chmodSync(join(root, 'closed'), 0o555);
-}
-
 function smallFiles(root: string): string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => /\/f\d+$/.test(name))
@@ -94,7 +64,7 @@ function smallFiles(root: string): string[] {
 test('a tree that is fetched again costs no content, and what differs is all that travels', async () => {
   const source = newDirectory('again');
   makeTree(source);
-  await send(source, 'again');
+  await sendTree(client, source, 'again');
   const target = join(client.folder, 'again-back');
   const first = await fetchTree('again', target);
   assert.deepEqual(first.errors, []);
@@ -131,7 +101,7 @@ test('a tree that is fetched again costs no content, and what differs is all tha
 test('a tree that was left in the middle is completed, and nothing is left over', async () => {
   const source = newDirectory('middle');
   makeTree(source);
-  await send(source, 'middle');
+  await sendTree(client, source, 'middle');
   const target = join(client.folder, 'middle-back');
   await fetchTree('middle', target);
   const files = smallFiles(target);
@@ -156,7 +126,7 @@ test('links that lead out of the tree are reported, and made only if asked for',
     symlinkSync(target, join(source, name));
   }
   writeFileSync(join(source, 'file'), 'x');
-  await send(source, 'links');
+  await sendTree(client, source, 'links');
   const target = join(client.folder, 'links-back');
   const result = await fetchTree('links', target);
   const paths = Object.keys(bad).map((name) => join(target, name));
@@ -176,7 +146,7 @@ test('nothing is written through a link that stands in the destination', async (
   writeFileSync(join(source, 'd', 'small'), 'x');
   writeFileSync(join(source, 'd', 'large'), randomBytes(LIMITS.smallFileBytesMax + 1));
   writeFileSync(join(source, 'file'), 'new');
-  await send(source, 'through');
+  await sendTree(client, source, 'through');
   const outside = newDirectory('through-outside');
   writeFileSync(join(outside, 'victim'), 'old');
   const target = newDirectory('through-back');
@@ -198,7 +168,7 @@ test('what is in the way of a file or a directory stays, and the rest arrives', 
     writeFileSync(join(source, name), name);
   }
   writeFileSync(join(source, 'large'), randomBytes(LIMITS.smallFileBytesMax + 1));
-  await send(source, 'way');
+  await sendTree(client, source, 'way');
   const target = newDirectory('way-back');
   writeFileSync(join(target, 'directory'), 'in the way');
   mkdirSync(join(target, 'file', 'inside'), { recursive: true });
@@ -225,7 +195,7 @@ test('a file that is rotten in the store is reported, and all others arrive', as
   for (let index = 0; index < 20; index += 1) {
     writeFileSync(join(source, `f${index}`), randomBytes(3000));
   }
-  await send(source, 'rotten');
+  await sendTree(client, source, 'rotten');
   const content = readFileSync(join(source, 'f7'));
   const segments = join(client.folder, 'data', 'store', 'segments');
   for (const name of readdirSync(segments)) {
@@ -252,7 +222,7 @@ test('a full disk ends the transfer, and no part is left on it', async (context)
   for (let index = 0; index < 40; index += 1) {
     writeFileSync(join(source, `f${index}`), randomBytes(100_000));
   }
-  await send(source, 'full');
+  await sendTree(client, source, 'full');
   const target = join(client.folder, 'full-back');
   if (!mountMemory(context, target, 2_000_000)) return;
   await assert.rejects(fetchTree('full', target), (error) => isGdpfsError(error, 'no_space'));
@@ -266,13 +236,13 @@ test('a full disk ends the transfer, and no part is left on it', async (context)
 test('a read-only destination ends the transfer, unless there is nothing to write', async (context) => {
   const source = newDirectory('fixed');
   makeTree(source, 20);
-  await send(source, 'fixed');
+  await sendTree(client, source, 'fixed');
   const target = join(client.folder, 'fixed-back');
   await fetchTree('fixed', target);
   if (!mountReadOnly(context, target)) return;
   chmodSync(join(source, 'closed'), 0o755);
   rmSync(join(source, 'closed'), { recursive: true });
-  await send(newDirectory('fixed-more'), 'fixed/more');
+  await sendTree(client, newDirectory('fixed-more'), 'fixed/more');
   await assert.rejects(fetchTree('fixed', target), (error) => isGdpfsError(error, 'read_only'));
 });
 
@@ -291,7 +261,7 @@ test('names that the file system takes for one are reported, and none replaces a
     mkdirSync(join(source, name, '..'), { recursive: true });
     writeFileSync(join(source, name), text);
   }
-  await send(source, 'cases');
+  await sendTree(client, source, 'cases');
   const mounted = join(client.folder, 'cases-mounted');
   if (!mountCaseFolding(context, mounted)) return;
   const target = join(mounted, 'target');
@@ -316,125 +286,4 @@ test('names that the file system takes for one are reported, and none replaces a
     // The other order: what is there has the other spelling.
     if (run === 0) writeFileSync(join(target, 'd', 'PLAIN'), '7');
   }
-});
-
-async function execute(
-  path: string,
-  target: string,
-  plan: (rows: ReadonlyMap<string, ListingRow>) => readonly Action[],
-): Promise<Tally> {
-  const tally = new Tally();
-  const api = `/${VOLUME}/${path}`;
-  const { seq, pages } = await listRemoteTree(client.session, api);
-  const rows = new Map<string, ListingRow>();
-  for await (const page of pages) for (const row of page) rows.set(row.relative, row);
-  const actions = (async function* () {
-    yield plan(rows);
-  })();
-  await using writer = startLocalWriter();
-  const options = { path: api, at: String(seq), target, writer, tally, transfer: {} };
-  await executeLocally(client.session, actions, options);
-  return tally;
-}
-
-function rowOf(rows: ReadonlyMap<string, ListingRow>, relative: string): ListingRow {
-  const row = rows.get(relative);
-  assert(row !== undefined, relative);
-  return row;
-}
-
-test('executeLocally() does a plan: removes, replaces, and sets attributes', async () => {
-  const source = newDirectory('plan');
-  makeTree(source, 14);
-  await send(source, 'plan');
-  const target = join(client.folder, 'plan-back');
-  execFileSync('cp', ['-a', source, target]);
-  const outside = newDirectory('plan-outside');
-  writeFileSync(join(outside, 'precious'), 'x');
-  // To be removed: a closed tree with a link out of it, and a directory where a file belongs.
-  mkdirSync(join(target, 'extra', 'inner'), { recursive: true });
-  symlinkSync(outside, join(target, 'extra', 'inner', 'link'));
-  chmodSync(join(target, 'extra', 'inner'), 0);
-  rmSync(join(target, 'd1', 'deep', 'f1'));
-  mkdirSync(join(target, 'd1', 'deep', 'f1', 'in-the-way'), { recursive: true });
-  chmodSync(join(target, 'd2', 'deep', 'f2'), 0o600);
-  chmodSync(join(target, 'closed'), 0o755);
-  rmSync(join(target, 'closed', 'file'));
-  const closed = attributesOf(lstatSync(join(source, 'closed'), { bigint: true }));
-  chmodSync(join(target, 'closed'), closed.mode);
-  const time = receivedTime(closed);
-  utimesSync(join(target, 'closed'), time, time);
-
-  const tally = await execute('plan', target, (rows) => {
-    const row = (relative: string): ListingRow => rowOf(rows, relative);
-    const directory = (relative: string): ListingRow => ({ ...row('d0'), relative });
-    return [
-      { kind: 'file', entry: row('closed/file'), reason: 'new' },
-      { kind: 'directory', entry: row('d1'), reason: 'changed' },
-      { kind: 'directory', entry: row('d1/deep'), reason: 'changed' },
-      { kind: 'remove', entry: directory('d1/deep/f1'), count: 2 },
-      { kind: 'file', entry: row('d1/deep/f1'), reason: 'new' },
-      { kind: 'attributes', entry: row('d2/deep/f2'), existing: row('d2/deep/f2') },
-      { kind: 'remove', entry: directory('extra'), count: 3 },
-    ];
-  });
-  assert.deepEqual(tally.errors, []);
-  assert.deepEqual([tally.files, tally.directories, tally.removed], [2, 2, 5]);
-  // Directories that are not in the plan have the times that they had.
-  const expected = describeTree(source);
-  assert.deepEqual(describeTree(target), expected);
-  assert.deepEqual(readdirSync(outside), ['precious']);
-});
-
-test('executeLocally() refuses to remove the root, or anything above it', async () => {
-  const source = newDirectory('refuse');
-  writeFileSync(join(source, 'x'), 'x');
-  await send(source, 'refuse');
-  const target = newDirectory('refuse-back');
-  writeFileSync(join(target, 'kept'), 'x');
-  for (const relative of ['', '.', '..', '../refuse', '/', 'a/../..']) {
-    const tally = await execute('refuse', target, (rows) => [
-      { kind: 'remove', entry: { ...rowOf(rows, 'x'), relative }, count: 1 },
-    ]);
-    assert.deepEqual(
-      tally.errors.map(({ error }) => error.code),
-      ['bad_request'],
-      relative,
-    );
-  }
-  assert.deepEqual(readdirSync(target), ['kept']);
-  assert.deepEqual(readdirSync(source), ['x']);
-});
-
-test('executeLocally() reports each file of a new tree whose place is taken, once, and brings the others', async () => {
-  const source = newDirectory('taken');
-  for (const name of ['a/x', 'a/y', 'b/x']) {
-    mkdirSync(join(source, name, '..'), { recursive: true });
-    writeFileSync(join(source, name), name);
-  }
-  await send(source, 'taken');
-  const target = newDirectory('taken-back');
-  writeFileSync(join(target, 'a'), 'in the way');
-  const tally = await execute('taken', target, (rows) =>
-    ['a/x', 'a/y', 'b/x'].map((name) => ({
-      kind: 'file',
-      entry: rowOf(rows, name),
-      reason: 'new',
-    })),
-  );
-  assert.deepEqual(
-    tally.errors.map(({ path, error }) => [path, error.code]),
-    ['a/x', 'a/y'].map((name) => [join(target, name), 'not_a_directory']),
-  );
-  assert.equal(tally.files, 1);
-  assert.equal(readFileSync(join(target, 'b/x'), 'utf8'), 'b/x');
-});
-
-test('executeLocally() throws what keeps the thread from its directory', async () => {
-  await assert.rejects(
-    execute('refuse', join(client.folder, 'nowhere'), (rows) => [
-      { kind: 'file', entry: rowOf(rows, 'x'), reason: 'new' },
-    ]),
-    /ENOENT/,
-  );
 });

@@ -5,10 +5,11 @@ import { crc32, sha256 } from '../src/base/digest.ts';
 import { LIMITS } from '../src/base/limits.ts';
 import type { WriteResult } from '../src/wire/generated/api.ts';
 import { decodeTar } from '../src/wire/tar.ts';
-import type { PackEntry, PackFile } from '../src/wire/entry-pack.ts';
+import type { PackEntry } from '../src/wire/entry-pack.ts';
 import { encodeEntryPack } from '../src/wire/entry-pack-writer.ts';
 import { decodePack } from '../src/wire/file-pack.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
+import { BAD_PACKS, file, meta, other, small } from './support/pack-entries.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from './support/http-client.ts';
 import { startWithUsers } from './support/users.ts';
 import { assertRefused } from './support/volume-state.ts';
@@ -45,15 +46,6 @@ async function put(path: string, body: Uint8Array): Promise<WriteResult> {
 
 function get(path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
   return alice.send('GET', STORAGE, { query: { path }, headers });
-}
-
-const meta = { mode: 0o640, mtimeUs: 1_700_000_000_000_001 };
-const small = new Uint8Array(randomBytes(1000));
-const other = new Uint8Array(randomBytes(1001));
-const large = new Uint8Array(LIMITS.smallFileBytesMax);
-
-function file(path: string, data: Uint8Array): PackFile {
-  return { kind: 'file', path, data, digest: sha256(data), ...meta };
 }
 
 async function putMany(
@@ -299,87 +291,8 @@ for (const form of FORM_NAMES) {
   });
 }
 
-interface Bad {
-  readonly what: string;
-  readonly code: string;
-  readonly status: number;
-  readonly path?: string;
-  readonly entries: () => PackEntry[];
-}
-
-const BAD: readonly Bad[] = [
-  {
-    what: 'a wrong digest',
-    code: 'bad_chunk',
-    status: 422,
-    entries: () => [
-      file('a-fine', small),
-      { kind: 'file', path: 'bad', data: small, digest: sha256(content), ...meta },
-    ],
-  },
-  {
-    what: 'a file where a directory is',
-    code: 'is_a_directory',
-    status: 409,
-    entries: () => [file('a-fine', small), file('dir', small)],
-  },
-  {
-    what: 'a file below a file',
-    code: 'not_a_directory',
-    status: 409,
-    entries: () => [file('a-fine', small), file('f/x', small)],
-  },
-  {
-    what: 'a file below one of its own files',
-    code: 'not_a_directory',
-    status: 409,
-    entries: () => [file('p', small), file('p/q', small)],
-  },
-  {
-    what: 'a link in the place of a directory of its own',
-    code: 'not_a_directory',
-    status: 409,
-    entries: () => [{ kind: 'symlink', path: 'p', target: 'dir', ...meta }, file('p/q', small)],
-  },
-  {
-    what: 'a path that leaves the directory',
-    code: 'bad_request',
-    status: 400,
-    entries: () => [file('../out', small), file('fine', small)],
-  },
-  {
-    what: 'too many entries',
-    code: 'body_too_large',
-    status: 413,
-    entries: () =>
-      Array.from({ length: LIMITS.tarFilesMax + 1 }, (_, index) =>
-        file(String(10_000 + index), small),
-      ),
-  },
-  {
-    what: 'too many bytes',
-    code: 'body_too_large',
-    status: 413,
-    entries: () => Array.from({ length: 65 }, (_, index) => file(`a${100 + index}`, large)),
-  },
-  {
-    what: 'a missing target',
-    code: 'not_found',
-    status: 404,
-    path: '/alice/nowhere',
-    entries: () => [file('fine', small)],
-  },
-  {
-    what: 'a target that is a file',
-    code: 'not_a_directory',
-    status: 409,
-    path: '/alice/f',
-    entries: () => [file('fine', small)],
-  },
-];
-
 for (const form of FORM_NAMES) {
-  for (const { what, code, status, path = '/alice', entries } of BAD) {
+  for (const { what, code, status, path = '/alice', entries } of BAD_PACKS) {
     test(`a ${form} with ${what} is refused with ${code}, whole`, async () => {
       await alice.send('POST', '/api/v1/files', {
         json: { path: '/alice/dir', kind: 'directory', parents: true },
