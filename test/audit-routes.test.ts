@@ -164,6 +164,7 @@ const ACTS: Partial<Record<OperationId, () => Act>> = {
     request('POST', `${ADMIN}/quotas`, '/vision', {
       json: { volume: 'vision', quota: { bytes: 1_000_000, entries: 1000 } },
     }),
+  gcPost: () => request('POST', `${ADMIN}/gc`, 'dry run', { json: { dryRun: true } }),
   groupsPost: () =>
     request('POST', `${ADMIN}/groups`, 'team', { json: { name: 'team', add: ['mallory'] } }),
   groupDelete: () => request('DELETE', `${ADMIN}/groups/team`, 'team'),

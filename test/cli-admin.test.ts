@@ -196,3 +196,18 @@ test('gdpfs share makes a link that needs no login, lists it, and ends it', asyn
   await refused('bob', 'share', 'gdp://alice/private/file');
   await as('alice').fails(['share', 'gdp://alice/private/file', '--expires', 'never'], 64);
 });
+
+test('gdpfs admin gc says what it would free, frees it, and is for admins', async () => {
+  await refused('alice', 'admin', 'gc');
+  await refused('alice', 'admin', 'gc', '--status');
+  const planned = JSON.parse(await run('admin', 'admin', 'gc', '--dry-run', '--json')).run;
+  assert.deepEqual([planned.phase, planned.dryRun, planned.spared], ['done', true, []]);
+  assert.ok(planned.files > 0);
+  assert.match(
+    await run('admin', 'admin', 'gc'),
+    /^freed 0 B of 0 chunks, \d+ file versions? kept/,
+  );
+  const { run: last, nextMs } = JSON.parse(await run('admin', 'admin', 'gc', '--status', '--json'));
+  assert.deepEqual([last.phase, last.dryRun], ['done', false]);
+  assert.ok(nextMs > last.endedMs, 'the server does so by itself, too');
+});

@@ -14,7 +14,7 @@ const MAIN = 'src/cli/main.ts';
 const PROGRAM = 'src/cli/run-process.ts';
 /** The program without the commands that work on a server's data: what others of them load is half as long. */
 const CLIENT_PROGRAM = 'run-client';
-const SERVER_COMMANDS = /\/commands\/(?:serve|fsck|index-rebuild|admin)\.ts$/;
+const SERVER_COMMANDS = /\/commands\/(?:serve|fsck|gc|index-rebuild|admin)\.ts$/;
 const SERVER_LAYERS = /^src\/(?:storage|log|fs|server)\//;
 
 /**

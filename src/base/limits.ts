@@ -150,6 +150,24 @@ export const LIMITS = {
   smallFileBytesMax: 256 * KIB,
   missingDigestsMax: 8192,
 
+  // Freeing space.
+  /** Rows that are read at once to find what is kept, and records of one file that are folded at once. */
+  gcPageRows: 256,
+  gcFoldRecords: 4096,
+  /** Work on the main thread before others have their turn; then as long a pause follows. */
+  gcSliceMs: 5,
+  /** Directories of which it is remembered whether anybody can see them, in one volume. */
+  gcDirectoriesKept: 100_000,
+  /** How often a server frees space, and how long after its start it does so first. */
+  gcEveryMs: 24 * 3600 * 1000,
+  gcFirstMs: 15 * 60 * 1000,
+  /** States of that time are kept whatever a policy says, for those who read them, unless an admin frees space. */
+  gcGraceMs: 3600 * 1000,
+  /** Volumes of which nothing could be freed that a status names. */
+  gcSparedShown: 100,
+  /** How often `gdpfs admin gc` asks how it goes. */
+  gcFollowMs: 500,
+
   // Requests.
   jsonBodyBytesMax: MIB,
   enrollBodyBytesMax: 16 * KIB,

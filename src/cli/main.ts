@@ -24,6 +24,7 @@ const WHOLE_PROGRAM: ReadonlySet<string> = new Set([
   'admin',
   'completion',
   'fsck',
+  'gc',
   'help',
   'index',
   'serve',

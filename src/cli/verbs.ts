@@ -106,6 +106,10 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     summary: "check a stopped server's data",
     load: async () => (await import('./commands/fsck.ts')).fsckCommand,
   },
+  gc: {
+    summary: "free space in a stopped server's data",
+    load: async () => (await import('./commands/gc.ts')).gcCommand,
+  },
   index: {
     summary: "rebuild a stopped server's index",
     load: async () => (await import('./commands/index-rebuild.ts')).indexCommand,

@@ -2,6 +2,8 @@ import type {
   Authority,
   PrincipalRequest,
   AuditPage,
+  GcRequest,
+  GcStatus,
   QuotaRequest,
   Volume,
   Grant,
@@ -139,4 +141,18 @@ export async function createPrincipal(
 
 export async function getAuthority(session: Session, call: CallOptions = {}): Promise<Authority> {
   return await send(session, 'ca', { method: 'GET' }, call);
+}
+
+/** Has the server free what is kept no more, unless it is doing so; how it goes. */
+export async function freeSpace(
+  session: Session,
+  json: GcRequest,
+  call: CallOptions = {},
+): Promise<GcStatus> {
+  return await send(session, 'gc', { method: 'POST', json }, call);
+}
+
+/** How that goes, or went last. */
+export async function spaceStatus(session: Session, call: CallOptions = {}): Promise<GcStatus> {
+  return await send(session, 'gc', { method: 'GET' }, call);
 }

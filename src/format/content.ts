@@ -32,6 +32,16 @@ export class ContentFold {
     this.#size = offset + length;
   }
 
+  /** Live chunks so far. */
+  get liveCount(): number {
+    return this.#chunks.length;
+  }
+
+  /** The live chunks from number `from` on. */
+  liveFrom(from: number): Chunk[] {
+    return this.#chunks.slice(from);
+  }
+
   /** The content so far, independent of what is applied later. */
   manifest(): Manifest {
     return { size: this.#size, chunks: [...this.#chunks] };

@@ -2,8 +2,11 @@ import { GdpfsError } from '../base/errors.ts';
 import type { Policy } from '../format/policy.ts';
 import { policyOf } from '../format/policy-change.ts';
 import type { Snapshot } from '../format/snapshot.ts';
+import type { LogEngine } from '../log/engine.ts';
 import type { VolumeRow } from '../log/volume-table.ts';
 import type { SystemView } from './system-view.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
 
 /** Which states of a volume can be read: those from one on, and some before it. */
 export interface KeptStates {
@@ -40,4 +43,18 @@ export function requireKept(kept: KeptStates, seq: number): void {
       details: { seq: kept.trimSeq },
     },
   );
+}
+
+/**
+ * The oldest state that the volume's policy has the server keep at `nowMs`, not counting snapshots: the
+ * state that was the newest `history_days` before. States of the last `graceMs` are kept in any case.
+ */
+export function oldestNeeded(
+  engine: Pick<LogEngine, 'countAt'>,
+  row: VolumeRow,
+  { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
+): number {
+  const { historyDays: days } = policyOf(row);
+  const count = engine.countAt(row.id, nowMs - Math.max(days * DAY_MS, graceMs));
+  return Math.max(0, Math.min(count, row.count) - 1);
 }

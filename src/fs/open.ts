@@ -11,6 +11,7 @@ import type { WaitingLimits } from '../log/waiting-rows.ts';
 import type { Disk } from '../storage/disk.ts';
 import type { SegmentLimits } from '../storage/segment-writer.ts';
 import { Changer } from './changer.ts';
+import { Collection } from './collection.ts';
 import { type DentryTables, foldDentry, LastDirectory } from './dentry-fold.ts';
 import { EntryTable } from './entry-table.ts';
 import { Feed } from './feed.ts';
@@ -57,6 +58,8 @@ export interface OpenedFileSystem extends AsyncDisposable {
   readonly history: History;
   readonly feed: Feed;
   readonly signed: SignedChanges;
+  /** Frees what is kept no more. */
+  readonly collection: Collection;
   /** Places where the segments do not hold what was written to them. */
   readonly damageCount: number;
   readonly status: EngineStatus;
@@ -86,6 +89,7 @@ export async function openFileSystem(options: OpenOptions): Promise<OpenedFileSy
       signed: new SignedChanges({ engine, system, volumes, changer, proofs, clock, writer }),
       history: new History({ engine, volumes, proofs, reader }),
       feed: new Feed({ engine, volumes, system, reader }),
+      collection: new Collection({ engine, system, uploads, clock, reader }),
       damageCount: log.damageCount,
       get status() {
         return engine.status;

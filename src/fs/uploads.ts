@@ -17,11 +17,23 @@ const SQL = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   remove: 'DELETE FROM upload WHERE id = ?',
   removeChunks: 'DELETE FROM upload_chunk WHERE upload = ?',
-  expired: 'SELECT id FROM upload WHERE created_ms < ? LIMIT 1000',
+  expired: 'SELECT id FROM upload WHERE created_ms < ? LIMIT ?',
+  pinned: `SELECT u.volume, c.upload, c.digest FROM upload_chunk c JOIN upload u ON u.id = c.upload
+    WHERE (c.upload, c.digest) > (?, ?) ORDER BY c.upload, c.digest LIMIT ?`,
   arrived: `SELECT digest FROM upload_chunk WHERE upload = ? AND digest > ?
     ORDER BY digest LIMIT ?`,
   add: 'INSERT OR IGNORE INTO upload_chunk (upload, digest) VALUES (?, ?)',
 } as const;
+
+/** Uploads that one transaction ends because they are too old. */
+const EXPIRED_AT_ONCE = 1000;
+
+/** A chunk that an unfinished upload has sent, or was told to be there. */
+export interface Pinned {
+  /** Index id. */
+  readonly volume: number;
+  readonly digest: Uint8Array;
+}
 
 type Statements = ReturnType<typeof prepareAll<keyof typeof SQL>>;
 
@@ -106,15 +118,45 @@ export class Uploads {
       .map((row) => row['digest'] as Uint8Array);
   }
 
+  /** Ends those that are older than an upload may become; how many there were. */
+  async dropExpired(): Promise<number> {
+    let count = 0;
+    for (;;) {
+      const dropped = await this.#engine.run(() => this.#dropExpired(), { urgent: true });
+      count += dropped;
+      if (dropped < EXPIRED_AT_ONCE) return count;
+    }
+  }
+
+  /** What uploads rely on, by index id of the volume, a page at a time, while others come. */
+  *pinned(): Generator<readonly Pinned[], void, void> {
+    let last = { upload: '', digest: new Uint8Array(0) };
+    for (;;) {
+      const rows = this.#reader.pinned.all(last.upload, last.digest, LIMITS.gcPageRows);
+      const page = rows.map((row) => ({
+        volume: Number(row['volume']),
+        upload: String(row['upload']),
+        digest: row['digest'] as Uint8Array<ArrayBuffer>,
+      }));
+      yield page;
+      const end = page.at(-1);
+      if (end === undefined || page.length < LIMITS.gcPageRows) return;
+      last = end;
+    }
+  }
+
   async close(upload: Upload): Promise<void> {
     this.#engine.later(() => {
       this.#remove(upload.id);
     });
   }
 
-  #dropExpired(): void {
+  /** Some of them; how many. */
+  #dropExpired(): number {
     const before = this.#clock.now() - LIMITS.uploadIdleMs;
-    for (const row of this.#writer.expired.all(before)) this.#remove(String(row['id']));
+    const rows = this.#writer.expired.all(before, EXPIRED_AT_ONCE);
+    for (const row of rows) this.#remove(String(row['id']));
+    return rows.length;
   }
 
   #remove(id: string): void {

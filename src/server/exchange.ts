@@ -21,6 +21,7 @@ import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import type { FeedWaiters } from './feed-waiters.ts';
+import type { GcRuns } from './gc-runs.ts';
 import type { CertificateCache } from './certificate-cache.ts';
 import type { ClientIdentity } from './client-certificates.ts';
 import type { PreparedCommits } from './prepared-commits.ts';
@@ -58,6 +59,7 @@ export interface Services {
   readonly logger: Logger;
   readonly audit: AuditLog;
   readonly metrics: ServerMetrics;
+  readonly gc: GcRuns;
   /** Bodies that are held in memory whole. */
   readonly bodyRoom: BodyRoom;
   /** Answers that are, until they are sent. */

@@ -42,6 +42,8 @@ import { principalsPost } from './handlers/principals-post.ts';
 import { principalsGet } from './handlers/principals-get.ts';
 import { principalDelete } from './handlers/principal-delete.ts';
 import { principalPatch } from './handlers/principal-patch.ts';
+import { gcGet } from './handlers/gc-get.ts';
+import { gcPost } from './handlers/gc-post.ts';
 import { groupsGet } from './handlers/groups-get.ts';
 import { groupsPost } from './handlers/groups-post.ts';
 import { groupDelete } from './handlers/group-delete.ts';
@@ -72,6 +74,8 @@ export const HANDLERS: Handlers = {
   filesGet,
   filesPatch,
   filesPost,
+  gcGet,
+  gcPost,
   healthGet,
   invitationsPost,
   metricsGet,

@@ -7,7 +7,7 @@ import { openAuditLog } from './audit-log.ts';
 /** What somebody does on the machine of the server, who can read its folders, and so needs no certificate. */
 export interface LocalAct {
   /** No operation of the contract. */
-  readonly operation: 'adminToken' | 'adminProxy';
+  readonly operation: 'adminToken' | 'adminProxy' | 'gc';
   readonly targets: readonly string[];
 }
 

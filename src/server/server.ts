@@ -24,6 +24,7 @@ import type { AnswerChange, Services } from './exchange.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import { checkHandlers } from './handlers.ts';
 import { FeedWaiters } from './feed-waiters.ts';
+import { GcRuns } from './gc-runs.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import { createInvitation } from './invitations.ts';
 import { localEvent } from './local-audit.ts';
@@ -51,6 +52,8 @@ export interface ServerOptions {
   readonly store?: OpenedFileSystem;
   /** Milliseconds that a prepared change is waited for before others go first; by default that of LIMITS. */
   readonly turnMs?: number | undefined;
+  /** How often space is freed, in milliseconds; `never` unless an admin says so; by default that of LIMITS. */
+  readonly gcEveryMs?: number | 'never' | undefined;
   /** Ends the start while it reads the store; `stop` ends what has started. */
   readonly signal?: AbortSignal;
 }
@@ -98,6 +101,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   checkHandlers(services.contract);
   const listener = await listen(options, services);
   stack.defer(() => closeListener(listener));
+  stack.use(services.gc);
   stack.use(services.prepared);
   stack.defer(() => store.feed.wakeAll());
   stack.use(services.metrics);
@@ -125,8 +129,11 @@ function servicesOf(
   },
 ): Services {
   const { clock, logger, dataDirectory, version, trustedProxies = new Map(), turnMs } = options;
+  const { gcEveryMs = LIMITS.gcEveryMs } = options;
   const { store, authority, audit, isStopping } = parts;
-  const { fs, system, policies, proofs, history, feed, signed } = store;
+  const { fs, system, policies, proofs, history, feed, signed, collection } = store;
+  const everyMs = gcEveryMs === 'never' ? undefined : gcEveryMs;
+  const gc = new GcRuns({ collection, clock, logger, everyMs });
   const state = sharedState(store, turnMs);
   const budgets = {
     bodies: state.bodyRoom.all,
@@ -148,7 +155,8 @@ function servicesOf(
     clock,
     logger,
     audit,
-    metrics: new ServerMetrics({ store, dataDirectory, version, authority, audit, budgets }),
+    metrics: new ServerMetrics({ store, dataDirectory, version, authority, audit, budgets, gc }),
+    gc,
     ...state,
     anonymousRate: new RequestRate(clock, LIMITS.anonymousRequestsPerMinute),
     isStopping,

@@ -107,6 +107,8 @@ export function otherCases(lab: AccessLab) {
     principalDelete: () => refused(lab, ['DELETE', '/api/v1/admin/principals/alice']),
     principalPatch: () =>
       refused(lab, ['PATCH', '/api/v1/admin/principals/alice'], { json: { revoked: false } }),
+    gcGet: () => refused(lab, ['GET', '/api/v1/admin/gc']),
+    gcPost: () => refused(lab, ['POST', '/api/v1/admin/gc'], { json: { dryRun: true } }),
     auditGet: () => refused(lab, ['GET', '/api/v1/admin/audit']),
     quotasPost: () =>
       refused(lab, ['POST', '/api/v1/admin/quotas'], {

@@ -14,10 +14,18 @@ export interface Past {
   readonly timeMs: number;
 }
 
+/** Of an entry what it takes to pick it. */
+type NamedEntry = { readonly [Key in 'path' | 'kind']: ModelEntry[Key] };
+
+/** What is in a tree, whatever keeps it. */
+export interface Named {
+  entries(): readonly NamedEntry[];
+}
+
 /** The volume now, and what it has been. */
 export interface State {
-  readonly tree: ModelTree;
-  readonly past: readonly Past[];
+  readonly tree: Named;
+  readonly past: readonly { readonly tree: Named }[];
 }
 
 /** A path that is known only when the command runs: most changes shall find something. */
@@ -48,7 +56,7 @@ export interface Extension {
   readonly isStale: boolean;
 }
 
-export function inOrder(tree: ModelTree): ModelEntry[] {
+export function inOrder<Entry extends NamedEntry>(tree: { entries(): readonly Entry[] }): Entry[] {
   return tree.entries().toSorted((left, right) => comparePaths(left.path, right.path));
 }
 
@@ -63,7 +71,7 @@ function comparePaths(left: string, right: string): number {
   return lefts.length - rights.length;
 }
 
-export function resolvePick(tree: ModelTree, pick: Pick): string {
+export function resolvePick(tree: Named, pick: Pick): string {
   if ('literal' in pick) return pick.literal;
   const entries = inOrder(tree);
   if ('entry' in pick) return entries[pick.entry % Math.max(1, entries.length)]?.path ?? 'a';

@@ -18,6 +18,7 @@ import {
   encodeFileMeta,
   NONCE_BYTES,
 } from '../../src/format/records.ts';
+import type { Collection } from '../../src/fs/collection.ts';
 import type { FileSystem } from '../../src/fs/file-system.ts';
 import { type OpenedFileSystem, openFileSystem, type OpenOptions } from '../../src/fs/open.ts';
 import type { Policies } from '../../src/fs/policies.ts';
@@ -67,7 +68,7 @@ const TREE_MAX = 100_000;
 
 /** Opens a new store with one volume, `data`. Disposing of it removes it. */
 export async function openTestStore(
-  limits: Pick<OpenOptions, 'waitingLimits'> = {},
+  limits: Pick<OpenOptions, 'waitingLimits' | 'segmentLimits'> = {},
 ): Promise<TestStore> {
   const folder = mkdtempSync(join(tmpdir(), 'gdpfs-store-'));
   const clock = new ManualClock();
@@ -117,6 +118,11 @@ export class TestStore implements AsyncDisposable {
     this.volume = parts.volume;
   }
 
+  /** Folder of the store. */
+  get directory(): string {
+    return this.#directory;
+  }
+
   get fs(): FileSystem {
     return this.#opened.fs;
   }
@@ -127,6 +133,10 @@ export class TestStore implements AsyncDisposable {
 
   get policies(): Policies {
     return this.#opened.policies;
+  }
+
+  get collection(): Collection {
+    return this.#opened.collection;
   }
 
   get proofs(): Proofs {

@@ -4,6 +4,7 @@ import { auditCommand } from './admin/audit.ts';
 import { caCommand } from './admin/ca.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './admin/grant.ts';
 import { groupCommand } from './admin/group.ts';
+import { gcCommand } from './admin/gc.ts';
 import { inviteCommand } from './admin/invite.ts';
 import { adminProxyCommand } from './admin-proxy.ts';
 import { adminTokenCommand } from './admin-token.ts';
@@ -23,6 +24,7 @@ export function adminCommand(context: Context): Command {
     .addCommand(grantsCommand(context))
     .addCommand(quotaCommand(context))
     .addCommand(auditCommand(context))
+    .addCommand(gcCommand(context))
     .addCommand(caCommand(context))
     .addCommand(adminTokenCommand(context))
     .addCommand(adminProxyCommand(context));

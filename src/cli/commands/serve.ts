@@ -8,9 +8,12 @@ import { type RunningServer, startServer } from '../../server/server.ts';
 import { parseTrustedProxies } from '../../server/trusted-proxy.ts';
 import type { Context } from '../context.ts';
 import { DATA_FOLDER_DEFAULT, parseDataFolder } from '../data-folder.ts';
+import { parseDuration } from '../duration.ts';
 import { readVersion } from '../version.ts';
 
 const CLIENT_SAN_DEFAULT = 'gdpfs://principal/';
+/** As `LIMITS.gcEveryMs`. */
+const GC_EVERY_DEFAULT = '1d';
 const LISTEN_DEFAULT = '127.0.0.1:7443';
 /** Addresses that mean all addresses: nobody can connect to them. */
 const UNSPECIFIED_HOSTS = ['0.0.0.0', '::'];
@@ -24,6 +27,7 @@ interface ServeOptions {
   readonly trustedProxy?: readonly string[];
   readonly clientCa?: string;
   readonly clientSan: string;
+  readonly gcEvery: string;
   readonly json?: boolean;
   readonly debug?: boolean;
 }
@@ -54,6 +58,11 @@ export function serveCommand(context: Context): Command {
       'with --client-ca: what stands before a principal in a URI of the certificate',
       CLIENT_SAN_DEFAULT,
     )
+    .option(
+      '--gc-every <duration>',
+      'how often it frees the space of what is kept no more, such as 12h, or never',
+      GC_EVERY_DEFAULT,
+    )
     .option('--json', 'the ready line as a JSON object: url, ca, token')
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<ServeOptions>();
@@ -71,6 +80,7 @@ export function serveCommand(context: Context): Command {
         logger: pino({ level }, pino.destination({ dest: STDERR, sync: true })),
         clock: systemClock,
         version: readVersion(),
+        gcEveryMs: options.gcEvery === 'never' ? 'never' : parseDuration(options.gcEvery),
         signal: context.signal,
       });
       await context.stdout.write(`${readyLine(server, listen.host, options)}\n`);

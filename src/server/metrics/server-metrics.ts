@@ -16,6 +16,7 @@ interface Parts {
   readonly version: string;
   readonly authority: Pick<CertificateAuthority, 'clientCaPems'>;
   readonly audit: AuditLog;
+  readonly gc: { families(): Family[] };
   /** By what they hold: `bodies`, `answers`, `chunks`. */
   readonly budgets: Readonly<Record<string, ByteBudget>>;
 }
@@ -44,6 +45,7 @@ export class ServerMetrics implements Disposable {
       ...this.requests.families(),
       ...this.#budgets(),
       ...(await storeFamilies(store, dataDirectory)),
+      ...this.#parts.gc.families(),
       ...this.#audit(),
     ];
   }

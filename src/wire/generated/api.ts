@@ -68,16 +68,6 @@ export type RecordCount = number;
 export type HistoryDays = number;
 export type SnapshotName = string;
 export type ChangePolicy = SetHistory | CreateSnapshot | RemoveSnapshot | SignedPolicy;
-export type PrincipalRole = 'user' | 'admin' | 'service';
-/**
- * A principal, `group:` and the name of a group, or `*`: every principal.
- */
-export type Subject = string;
-export type EnrolmentId = string;
-/**
- * Each includes those before it.
- */
-export type Permission = 'read' | 'write' | 'admin';
 export type ErrorCode =
   | 'bad_chunk'
   | 'bad_range'
@@ -115,6 +105,16 @@ export type ErrorCode =
   | 'upload_not_found'
   | 'usage'
   | 'wrong_root';
+export type PrincipalRole = 'user' | 'admin' | 'service';
+/**
+ * A principal, `group:` and the name of a group, or `*`: every principal.
+ */
+export type Subject = string;
+export type EnrolmentId = string;
+/**
+ * Each includes those before it.
+ */
+export type Permission = 'read' | 'write' | 'admin';
 
 export interface Entry {
   path: Path;
@@ -610,6 +610,83 @@ export interface QuotaRequest {
   volume: string;
   quota: Usage;
 }
+export interface GcRequest {
+  /**
+   * Change nothing; say what would be freed.
+   */
+  dryRun?: boolean;
+}
+export interface GcStatus {
+  run?: GcRun;
+  /**
+   * Milliseconds since the Unix epoch.
+   */
+  nextMs?: number;
+}
+export interface GcRun {
+  startedMs: TimeMs;
+  /**
+   * Milliseconds since the Unix epoch.
+   */
+  endedMs?: number;
+  /**
+   * It only says what would be freed.
+   */
+  dryRun: boolean;
+  /**
+   * It looks for what is kept, then frees the rest.
+   */
+  phase: 'mark' | 'sweep' | 'done' | 'failed';
+  /**
+   * Versions of files that are kept.
+   */
+  files: number;
+  /**
+   * Segments that were looked at.
+   */
+  segments: number;
+  segmentsTotal: number;
+  /**
+   * Segments that were written anew without what was freed.
+   */
+  rewritten: number;
+  /**
+   * Segments that could be written anew if the disk had room for it.
+   */
+  postponed: number;
+  /**
+   * Chunks that were freed.
+   */
+  chunks: number;
+  /**
+   * By which the store takes less of the disk.
+   */
+  bytes: number;
+  /**
+   * Volumes that keep fewer states than before. Known at the end.
+   */
+  trimmed: number;
+  /**
+   * Unfinished uploads that were too old. Known at the end.
+   */
+  uploads: number;
+  /**
+   * Some of the volumes of which nothing was freed, since it cannot be told what they keep. Known at the end.
+   */
+  spared: SparedVolume[];
+  /**
+   * All of these volumes.
+   */
+  sparedCount: number;
+  error?: {
+    code: ErrorCode;
+    detail: string;
+  };
+}
+export interface SparedVolume {
+  volume: VolumeName;
+  reason: string;
+}
 export interface VolumeList {
   volumes: Volume[];
 }
@@ -1029,6 +1106,8 @@ export interface PrincipalDeleteQuery {
 }
 export interface AuthorityGetQuery {}
 export interface QuotasPostQuery {}
+export interface GcGetQuery {}
+export interface GcPostQuery {}
 export interface AuditGetQuery {
   sinceMs?: TimeMs;
   principal?: PrincipalName;
@@ -1102,6 +1181,8 @@ export interface OperationQueries {
   principalDelete: PrincipalDeleteQuery;
   authorityGet: AuthorityGetQuery;
   quotasPost: QuotasPostQuery;
+  gcGet: GcGetQuery;
+  gcPost: GcPostQuery;
   auditGet: AuditGetQuery;
   groupsGet: GroupsGetQuery;
   groupsPost: GroupsPostQuery;
