@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { FaultDisk } from '../../test/support/fault-disk.ts';
 import { LogFixture } from '../../test/support/log-fixture.ts';
 import { Random } from '../../test/support/random.ts';
+import { methodsOf } from '../../test/support/small-segments.ts';
 import { rejectsWith } from '../../test/support/rejects.ts';
 import { sha256 } from '../base/digest.ts';
+import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { Disk, DiskFile } from '../storage/disk.ts';
 import type { StoredChunk } from './engine.ts';
 import type { SweepResult } from './sweep.ts';
 
@@ -24,8 +28,8 @@ interface World {
   readonly chunks: readonly StoredChunk[];
 }
 
-async function openWorld(context: TestContext, count = 40): Promise<World> {
-  const fixture = await LogFixture.open(SMALL);
+async function openWorld(context: TestContext, count = 40, disk?: Disk): Promise<World> {
+  const fixture = await LogFixture.open({ segmentLimits: SMALL, ...(disk && { disk }) });
   context.after(async () => fixture[Symbol.asyncDispose]());
   const random = new Random(count);
   const chunks = Array.from({ length: count }, () => chunkOf(random.bytes(CHUNK_BYTES)));
@@ -258,4 +262,97 @@ test('an index that is older than a sweep does not believe in what was freed', a
   assert.deepEqual(await readable(fixture, kept), digestsOf(kept));
   const lost = fixture.opened.reader.prepare('SELECT count(*) AS n FROM chunk WHERE length < 0');
   assert.equal(lost.get()?.['n'], 0);
+});
+
+/** A disk that has no room for files that are written anew, but for so many bytes of each. */
+function fullDisk(): { readonly disk: Disk; room: number } {
+  const inner = methodsOf(new FaultDisk({ seed: 1 }));
+  const open: Disk['open'] = async (path, options) => {
+    const file = await inner.open(path, options);
+    if (!path.endsWith('.seg.new')) return file;
+    const write: DiskFile['write'] = async (parts, position) => {
+      const size = parts.reduce((sum, { length }) => sum + length, 0);
+      if (position + size > full.room) throw new GdpfsError('no_space', 'the disk is full');
+      await file.write(parts, position);
+    };
+    return { ...file, write };
+  };
+  const full = { disk: { ...inner, open }, room: Number.POSITIVE_INFINITY };
+  return full;
+}
+
+/** All that the index says of chunks. */
+function rowsOf({ opened }: LogFixture): unknown[] {
+  const sql = 'SELECT hex(digest) AS name, segment, offset, length, used FROM chunk ORDER BY name';
+  return opened.reader.prepare(sql).all();
+}
+
+test('a disk that fills up while a segment is written anew changes nothing', async (context) => {
+  const full = fullDisk();
+  const { fixture, chunks } = await openWorld(context, 40, full.disk);
+  const kept = chunks.filter((_, index) => index % 2 === 0);
+  await fixture.reopen();
+  const rows = rowsOf(fixture);
+  for (const room of [0, 12_288, 100_000, 210_000]) {
+    full.room = room;
+    await rejectsWith(keepOnly(fixture, kept), 'no_space');
+    assert.deepEqual(rowsOf(fixture), rows);
+    assert.deepEqual(await readable(fixture, chunks), digestsOf(chunks));
+  }
+  await fixture.reopen();
+  assert.deepEqual(rowsOf(fixture), rows);
+  full.room = Number.POSITIVE_INFINITY;
+  assert((await keepOnly(fixture, kept)).chunks > 10);
+  assert.deepEqual(await readable(fixture, kept), digestsOf(kept));
+});
+
+test('on a full disk the segments of which least is kept come first', async (context) => {
+  const disk = new FaultDisk({ seed: 2 });
+  const { fixture, chunks } = await openWorld(context, 40, disk);
+  // Of the first segments more is kept than there is room for, until others are free.
+  const kept = chunks.filter((_, index) => index < 15 && index % 3 > 0);
+  disk.setFreeBytes(LIMITS.freeBytesMin + 30_000);
+  const result = await keepOnly(fixture, kept);
+  assert(result.rewritten >= 3, `${result.rewritten}`);
+  assert.equal(result.postponed, 0);
+  assert.deepEqual(await readable(fixture, chunks), digestsOf(kept));
+});
+
+test('a sweep that finds no room at all says so', async (context) => {
+  const disk = new FaultDisk({ seed: 3 });
+  const { fixture, chunks } = await openWorld(context, 40, disk);
+  await disk.remove('reserve');
+  disk.setFreeBytes(0);
+  await rejectsWith(keepOnly(fixture, chunks.slice(20)), 'no_space', /need \d+ bytes/);
+  assert.deepEqual(await readable(fixture, chunks), digestsOf(chunks));
+});
+
+test('a sweep that is ended puts back what it has not freed', async (context) => {
+  const { fixture, chunks } = await openWorld(context);
+  const { engine, id } = fixture;
+  const sweep = await engine.beginSweep();
+  for (const { digest } of chunks.slice(20)) sweep.kept.add(id, digest);
+  const ending = new AbortController();
+  const reason = new Error('enough');
+  const progress = (): void => ending.abort(reason);
+  const { signal } = ending;
+  await assert.rejects(sweep.free({ spared: new Set(), dryRun: false, signal, progress }), reason);
+  sweep.end();
+  // Twelve are in the first segment.
+  assert.deepEqual(await readable(fixture, chunks), digestsOf(chunks.slice(12)));
+  await fixture.reopen();
+  await keepOnly(fixture, chunks.slice(20));
+  assert.deepEqual(await readable(fixture, chunks), digestsOf(chunks.slice(20)));
+});
+
+test('a store that is closed in the middle of a sweep is whole', async (context) => {
+  const { fixture, chunks } = await openWorld(context);
+  const kept = chunks.filter((_, index) => index % 2 === 0);
+  const sweep = await fixture.engine.beginSweep();
+  for (const { digest } of kept) sweep.kept.add(fixture.id, digest);
+  const freeing = sweep.free({ spared: new Set(), dryRun: false });
+  const ended = assert.rejects(freeing, /is closed/);
+  await fixture.reopen();
+  await ended;
+  assert.deepEqual(await readable(fixture, kept), digestsOf(kept));
 });

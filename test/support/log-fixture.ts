@@ -17,9 +17,8 @@ import { type ChainState, verifyCommit } from '../../src/format/volume-chain.ts'
 import type { Fold, PlacedRecord } from '../../src/log/fold.ts';
 import { fsckStore } from '../../src/log/fsck.ts';
 import { KeyStore } from '../../src/log/key-store.ts';
-import { type OpenedLog, openLog } from '../../src/log/open.ts';
+import { type OpenedLog, openLog, type OpenLogOptions } from '../../src/log/open.ts';
 import type { Transaction } from '../../src/log/transaction.ts';
-import type { SegmentLimits } from '../../src/storage/segment-writer.ts';
 
 /** A table of the names that were appended. */
 class NameFold implements Fold {
@@ -58,14 +57,14 @@ export class LogFixture implements AsyncDisposable {
   id = 0;
   #opened: OpenedLog | undefined;
 
-  readonly #segmentLimits: SegmentLimits | undefined;
+  readonly #options: Pick<OpenLogOptions, 'segmentLimits' | 'disk'>;
 
-  constructor(segmentLimits?: SegmentLimits) {
-    this.#segmentLimits = segmentLimits;
+  constructor(options: Pick<OpenLogOptions, 'segmentLimits' | 'disk'> = {}) {
+    this.#options = options;
   }
 
-  static async open(segmentLimits?: SegmentLimits): Promise<LogFixture> {
-    const fixture = new LogFixture(segmentLimits);
+  static async open(options?: Pick<OpenLogOptions, 'segmentLimits' | 'disk'>): Promise<LogFixture> {
+    const fixture = new LogFixture(options);
     await fixture.reopen();
     const { state, records } = newLog(fixture.keys);
     fixture.log = state.name;
@@ -91,7 +90,7 @@ export class LogFixture implements AsyncDisposable {
       schema: SCHEMA,
       warn: () => undefined,
       rebuild,
-      ...(this.#segmentLimits && { segmentLimits: this.#segmentLimits }),
+      ...this.#options,
     });
   }
 
