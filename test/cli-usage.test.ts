@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { VERBS } from '../src/cli/verbs.ts';
 import { runCli } from './support/cli.ts';
+import { PROGRAM } from './support/program.ts';
 import { temporaryDirectory } from './support/server.ts';
 
 /** What the command line says without a server. */
@@ -39,6 +41,15 @@ test('gdpfs --help lists every verb, and every verb has help of its own', async 
   }
   const help = await runCli(['help', 'cp'], { home });
   assert.equal(help.stdout, (await runCli(['cp', '--help'], { home })).stdout);
+});
+
+test('gdpfs takes an empty XDG_CACHE_HOME for none, and leaves nothing where it is run', async () => {
+  await using folder = await temporaryDirectory();
+  const [cwd, user] = [join(folder.path, 'cwd'), join(folder.path, 'user')];
+  await mkdir(cwd);
+  const env = { PATH: process.env['PATH'], HOME: user, XDG_CACHE_HOME: '' };
+  assert.equal(spawnSync(process.execPath, [PROGRAM, 'ls', '--help'], { cwd, env }).status, 0);
+  assert.deepEqual(await readdir(cwd), []);
 });
 
 const MISTAKES: readonly (readonly [string, readonly string[], RegExp])[] = [

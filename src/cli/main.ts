@@ -93,7 +93,7 @@ async function start(name: string, workerData: unknown): Promise<EarlyThread> {
 
 /** Code compiled by earlier runs halves the start. */
 async function load(kind: string | undefined, isBundle: boolean): Promise<Program> {
-  const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const caches = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   const folder = join(caches, 'gdpfs', 'code');
   // A server loads modules that are not in the bundle.
   const [verb = ''] = args;
