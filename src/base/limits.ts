@@ -241,6 +241,7 @@ export const LIMITS = {
   shutdownGraceMs: 10_000,
   /** Each keeps one core busy. */
   md5sAtOnceMax: 4,
+  md5sPerPrincipalMax: 3,
   /** An answer that takes long shows a sign of life this often: well below `requestStallMs`. */
   keepAnswerAliveMs: 5000,
 
@@ -266,6 +267,8 @@ export const LIMITS = {
   /** What a zip archive's own directory says of its names, in memory; and archives that are made at once. */
   zipDirectoryBytesMax: 32 * MIB,
   zipsAtOnceMax: 8,
+  /** Those of all who come with links are one principal's. */
+  zipsPerPrincipalMax: 4,
 
   // Share links.
   sharesPerPrincipalMax: 1000,

@@ -20,7 +20,6 @@ import type { ByteBudget } from './byte-budget.ts';
 import type { CertificateAuthority } from './ca.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
-import type { FeedWaiters } from './feed-waiters.ts';
 import type { GcRuns } from './gc-runs.ts';
 import type { CertificateCache } from './certificate-cache.ts';
 import type { ClientIdentity } from './client-certificates.ts';
@@ -73,7 +72,7 @@ export interface Services {
   readonly prepared: PreparedCommits<AnswerChange>;
   readonly md5Slots: Slots;
   readonly zipSlots: Slots;
-  readonly feedWaiters: FeedWaiters;
+  readonly feedSlots: Slots;
   /** Requests without a certificate that read something. */
   readonly anonymousRate: RequestRate;
   /** Is the server on its way down? */

@@ -23,7 +23,6 @@ import { dispatch } from './dispatch.ts';
 import type { AnswerChange, Services } from './exchange.ts';
 import type { TrustedProxies } from './forwarded-certificate.ts';
 import { checkHandlers } from './handlers.ts';
-import { FeedWaiters } from './feed-waiters.ts';
 import { GcRuns } from './gc-runs.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import { createInvitation } from './invitations.ts';
@@ -174,9 +173,18 @@ function sharedState({ signed }: OpenedFileSystem, turnMs: number | undefined) {
     readRooms: new ReadRooms(),
     stagedBytes: new StagedBytes(),
     prepared: new PreparedCommits<AnswerChange>(signed, turnMs),
-    zipSlots: new Slots('make a zip archive', LIMITS.zipsAtOnceMax),
-    md5Slots: new Slots('compute an MD5', LIMITS.md5sAtOnceMax),
-    feedWaiters: new FeedWaiters(),
+    zipSlots: new Slots('make a zip archive', {
+      countMax: LIMITS.zipsAtOnceMax,
+      perPrincipalMax: LIMITS.zipsPerPrincipalMax,
+    }),
+    md5Slots: new Slots('compute an MD5', {
+      countMax: LIMITS.md5sAtOnceMax,
+      perPrincipalMax: LIMITS.md5sPerPrincipalMax,
+    }),
+    feedSlots: new Slots('wait for changes', {
+      countMax: LIMITS.feedWaitersMax,
+      perPrincipalMax: LIMITS.feedWaitersPerPrincipalMax,
+    }),
   };
 }
 

@@ -1,30 +1,48 @@
 import { GdpfsError } from '../base/errors.ts';
 
-/** Bounds how many requests do one kind of expensive work at the same time. */
+/** How many requests may do it at the same time: of all, and of one principal. */
+export interface SlotLimits {
+  readonly countMax: number;
+  readonly perPrincipalMax: number;
+}
+
+/**
+ * Bounds how many requests do one kind of expensive or long work at the same time. Who asks, or reads
+ * the answer slowly, decides how long it takes: nobody may have all.
+ */
 export class Slots {
   readonly #what: string;
-  readonly #countMax: number;
+  readonly #limits: SlotLimits;
+  readonly #counts = new Map<string, number>();
   #count = 0;
 
   /** `what` is the work, for the message: `compute an MD5`. */
-  constructor(what: string, countMax: number) {
+  constructor(what: string, limits: SlotLimits) {
     this.#what = what;
-    this.#countMax = countMax;
+    this.#limits = limits;
   }
 
-  /** Free again when it is disposed of. Throws `busy`. */
-  take(): Disposable {
-    if (this.#count === this.#countMax) {
+  /** Free again when it is disposed of. Strangers are one principal, undefined. Throws `busy`. */
+  take(principal = ''): Disposable {
+    const { countMax, perPrincipalMax } = this.#limits;
+    const own = this.#counts.get(principal) ?? 0;
+    if (this.#count >= countMax || own >= perPrincipalMax) {
+      const whose = principal === '' ? 'of strangers' : `of "${principal}"`;
       throw new GdpfsError(
         'busy',
-        `cannot ${this.#what}: ${this.#count} requests are at it, need fewer than ${this.#countMax}`,
+        `cannot ${this.#what}: ${own} requests ${whose} and ${this.#count} in all are at it, ` +
+          `need fewer than ${perPrincipalMax} and ${countMax}`,
       );
     }
     this.#count += 1;
-    return {
-      [Symbol.dispose]: () => {
-        this.#count -= 1;
-      },
-    };
+    this.#counts.set(principal, own + 1);
+    return { [Symbol.dispose]: () => this.#free(principal) };
+  }
+
+  #free(principal: string): void {
+    this.#count -= 1;
+    const left = (this.#counts.get(principal) ?? 0) - 1;
+    if (left > 0) this.#counts.set(principal, left);
+    else this.#counts.delete(principal);
   }
 }

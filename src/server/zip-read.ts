@@ -37,7 +37,7 @@ export async function replyZip(
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { request, response, services } = exchange;
-  using _slot = services.zipSlots.take();
+  using _slot = services.zipSlots.take(exchange.caller?.principal);
   const { at, length } = await measure(exchange, source);
   const head = {
     'Content-Type': MEDIA_TYPES.zip,

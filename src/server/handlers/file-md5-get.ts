@@ -24,7 +24,7 @@ export async function fileMd5Get(exchange: Exchange<'fileMd5Get'>): Promise<void
   const { volume, path } = authorizePath(exchange, query.path, { need: 'read', at });
   const entry = requireFile(services.fs.stat(volume.name, path, at));
   requireMatch(request, entry);
-  using _ = services.md5Slots.take();
+  using _ = services.md5Slots.take(exchange.caller?.principal);
   const answer = new SlowAnswer(exchange, entry);
   try {
     const md5 = await md5OfContent(exchange, { volume, entry }, () => answer.keepAlive());

@@ -27,8 +27,8 @@ async function waitForMore(
   asked: { readonly target: Target; readonly next: number; readonly wait: number },
 ): Promise<FeedPage> {
   const { response, services } = exchange;
-  const { feed, feedWaiters } = services;
-  using _waiting = feedWaiters.take(callerOf(exchange).principal);
+  const { feed, feedSlots } = services;
+  using _waiting = feedSlots.take(callerOf(exchange).principal);
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const end = AbortSignal.any([gone.signal, AbortSignal.timeout(asked.wait * 1000)]);
