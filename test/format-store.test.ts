@@ -154,6 +154,7 @@ describe('a store of format version 1', () => {
       records: 15,
       chunks: 3,
       bytes: 36,
+      trimmed: 0,
     });
     await checkServed({ directory, keysDirectory });
   });

@@ -106,6 +106,7 @@ describe('freeing space', () => {
     store.clock.advance(1);
     assert.equal((await collect(store)).chunks, 1);
     assert.deepEqual(await store.read('b'), bytes('b'));
+    await store.checkClosed();
   });
 
   it('brings a directory back as a named state had it, if only that one keeps it', async () => {
@@ -122,6 +123,7 @@ describe('freeing space', () => {
     await store.apply({ kind: 'restore', path: 'd', at: moment });
     assert.deepEqual(store.paths(), ['d/', 'd/named']);
     assert.deepEqual(await store.read('d/named'), bytes('n'));
+    await store.checkClosed();
   });
 
   it('frees all of a volume that was removed', async () => {
@@ -131,6 +133,7 @@ describe('freeing space', () => {
     await store.fs.removeVolume(store.volume, { force: true }, ALICE);
     const { chunks, files } = await collect(store);
     assert.deepEqual({ chunks, files }, { chunks: 2, files: 0 });
+    await store.checkClosed();
   });
 
   it('keeps what an unfinished upload has sent, until it is too old', async () => {
@@ -173,6 +176,7 @@ describe('freeing space', () => {
           await world.step(step);
           if (index % 10 === 9) await collectAndCheck(world);
         }
+        await store.checkClosed();
         await store.reopen({ rebuild: true });
         await checkStates(world);
       }),

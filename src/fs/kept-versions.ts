@@ -1,9 +1,10 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { LIMITS } from '../base/limits.ts';
 import { NodeKind } from '../format/generated/gdpfs_pb.js';
+import { KeptRule, type PlacedVersion } from '../log/kept-rule.ts';
 import { prepareAll } from '../storage/index-db.ts';
-import { KeptDirectories } from './kept-directories.ts';
 import type { KeptStates } from './kept-states.ts';
+import { nodePlaces } from './node-places.ts';
 
 const SQL = {
   now: `SELECT parent, name, seq, kind, log, log_count, content FROM entry
@@ -20,12 +21,9 @@ export interface FileVersion {
   readonly content: Uint8Array;
 }
 
-/** A row of the tables of entries; `until` is infinite for what stands there now. */
-interface Row {
-  readonly parent: number;
+/** A row of the tables of entries. */
+interface Row extends PlacedVersion {
   readonly name: string;
-  readonly seq: number;
-  readonly until: number;
   readonly version: FileVersion | undefined;
 }
 
@@ -36,16 +34,12 @@ interface Row {
  */
 export class KeptVersions {
   readonly #volume: number;
-  readonly #kept: KeptStates;
-  readonly #directories: KeptDirectories;
-  readonly #snapshots: readonly number[];
+  readonly #rule: KeptRule;
   readonly #sql: ReturnType<typeof prepareAll<keyof typeof SQL>>;
 
   constructor(database: DatabaseSync, volume: number, kept: KeptStates) {
     this.#volume = volume;
-    this.#kept = kept;
-    this.#snapshots = kept.snapshots.map(({ seq }) => seq).sort((left, right) => left - right);
-    this.#directories = new KeptDirectories(database, volume);
+    this.#rule = new KeptRule(nodePlaces(database, volume), kept);
     this.#sql = prepareAll(database, SQL);
     for (const statement of Object.values(this.#sql)) statement.setReturnArrays(true);
   }
@@ -56,7 +50,10 @@ export class KeptVersions {
       let last: Row = { parent: -1, name: '', seq: 0, until: 0, version: undefined };
       for (;;) {
         const rows = read(last);
-        yield rows.flatMap((row) => (this.#isKept(row) ? (row.version ?? []) : []));
+        yield rows.flatMap((row) => {
+          const { version } = row;
+          return version !== undefined && this.#rule.isKept(row) ? version : [];
+        });
         const end = rows.at(-1);
         if (end === undefined || rows.length < LIMITS.gcPageRows) break;
         last = end;
@@ -69,16 +66,6 @@ export class KeptVersions {
 
   readonly #past = ({ parent, name, seq }: Row): Row[] =>
     this.#sql.past.all(this.#volume, parent, name, seq, LIMITS.gcPageRows).map(asRow);
-
-  #isKept({ parent, seq, until, version }: Row): boolean {
-    if (version === undefined) return false;
-    const isLast = until === Number.POSITIVE_INFINITY;
-    const last = isLast ? this.#directories.lastSeen(parent) : until - 1;
-    if (last >= this.#kept.trimSeq) return true;
-    return this.#snapshots.some(
-      (one) => seq <= one && one < until && this.#directories.isSeenAt(parent, one),
-    );
-  }
 }
 
 /** In the order of the columns of both statements. */

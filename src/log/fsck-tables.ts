@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { FileLogRecords } from '../format/file-pins.ts';
+import { type FileLogRecords, foldFileLog } from '../format/file-pins.ts';
+import { KeptRule } from './kept-rule.ts';
 import { FSCK_TREE_SCHEMA, FsckTrees } from './fsck-tree.ts';
 import { prepareAll } from '../storage/index-db.ts';
 
@@ -9,19 +10,30 @@ const SCHEMA = `
     PRIMARY KEY (volume, digest)) WITHOUT ROWID;
   CREATE TABLE reference (volume BLOB, digest BLOB, length INTEGER, checksum INTEGER,
     segment INTEGER, offset INTEGER, PRIMARY KEY (volume, digest, length, checksum)) WITHOUT ROWID;
+  CREATE TABLE kept (volume BLOB, digest BLOB, length INTEGER, checksum INTEGER,
+    PRIMARY KEY (volume, digest, length, checksum)) WITHOUT ROWID;
   CREATE TABLE record (volume BLOB, log BLOB, seq INTEGER, bytes BLOB,
     PRIMARY KEY (volume, log, seq)) WITHOUT ROWID;
   ${FSCK_TREE_SCHEMA}
   BEGIN`;
 
+/** Of references: those to a chunk that is not stored. */
+const WITHOUT_CHUNK = `LEFT JOIN chunk c ON c.volume = r.volume AND c.digest = r.digest
+    AND c.length = r.length AND c.checksum = r.checksum
+  WHERE c.digest IS NULL`;
+
 const SQL = {
   addChunk: 'INSERT OR REPLACE INTO chunk (volume, digest, length, checksum) VALUES (?, ?, ?, ?)',
   addReference: `INSERT OR IGNORE INTO reference
     (volume, digest, length, checksum, segment, offset) VALUES (?, ?, ?, ?, ?, ?)`,
-  missing: `SELECT r.volume, r.digest, r.segment, r.offset FROM reference r
-    LEFT JOIN chunk c ON c.volume = r.volume AND c.digest = r.digest
-      AND c.length = r.length AND c.checksum = r.checksum
-    WHERE c.digest IS NULL`,
+  missing: `SELECT r.volume, count(*) AS count FROM reference r ${WITHOUT_CHUNK} GROUP BY r.volume`,
+  addKept: 'INSERT OR IGNORE INTO kept (volume, digest, length, checksum) VALUES (?, ?, ?, ?)',
+  keepAll: `INSERT INTO kept SELECT volume, digest, length, checksum FROM reference
+    WHERE volume = ?`,
+  lost: `SELECT r.volume, r.digest, r.segment, r.offset FROM kept k JOIN reference r
+      ON r.volume = k.volume AND r.digest = k.digest AND r.length = k.length
+        AND r.checksum = k.checksum
+    ${WITHOUT_CHUNK}`,
   readLog: 'SELECT bytes FROM record WHERE volume = ? AND log = ? ORDER BY seq',
   addRecord: 'INSERT INTO record (volume, log, seq, bytes) VALUES (?, ?, ?, ?)',
 } as const;
@@ -61,9 +73,33 @@ export class FsckTables implements Disposable {
     this.#sql.addReference.run(volume, digest, length, checksum, segment, offset);
   }
 
-  /** References without a chunk that fits. */
-  missingChunks(): { volume: Uint8Array; digest: Uint8Array; segment: number; offset: number }[] {
-    return this.#sql.missing.all().map((row) => ({
+  /** Volumes that name chunks which are not stored, with the number of these. */
+  missingChunks(): { readonly volume: Uint8Array; readonly count: number }[] {
+    return this.#sql.missing.all().map((row) => {
+      return { volume: row['volume'] as Uint8Array, count: Number(row['count']) };
+    });
+  }
+
+  /** Every chunk that the volume ever named is kept. */
+  keepAll(volume: Uint8Array): void {
+    this.#sql.keepAll.run(volume);
+  }
+
+  /** Only those are kept that its kept states name. */
+  keep(volume: Uint8Array, states: ConstructorParameters<typeof KeptRule>[1]): void {
+    const rule = new KeptRule(this.trees.places(volume), states);
+    for (const file of this.trees.files(volume)) {
+      if (!rule.isKept(file)) continue;
+      const records = this.fileLogs(volume).read(file.log).slice(0, file.logCount);
+      for (const { digest, length, checksum } of foldFileLog(records).chunks) {
+        this.#sql.addKept.run(volume, digest, length, checksum);
+      }
+    }
+  }
+
+  /** Chunks that are kept and not stored, with a commit that names each. */
+  lostChunks(): { volume: Uint8Array; digest: Uint8Array; segment: number; offset: number }[] {
+    return this.#sql.lost.all().map((row) => ({
       volume: row['volume'] as Uint8Array,
       digest: row['digest'] as Uint8Array,
       segment: Number(row['segment']),

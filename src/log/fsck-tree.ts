@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Dentry, Removal } from '../format/dentry.ts';
 import type { NodeKind } from '../format/generated/gdpfs_pb.js';
+import type { NodePlaces, PlacedVersion } from './kept-rule.ts';
 import { stateKey, stateLeafHash } from '../format/state-entry.ts';
 import { type StateChange, StateMap, type StateNodes } from '../format/state-map.ts';
 import { foldIntoTree, type TreeNode, type TreeNodes } from '../format/tree-fold.ts';
@@ -13,6 +14,8 @@ export const FSCK_TREE_SCHEMA = `
   CREATE UNIQUE INDEX node_place ON node (volume, parent, name);
   CREATE TABLE past (volume BLOB, node INTEGER, kind INTEGER, PRIMARY KEY (volume, node))
     WITHOUT ROWID;
+  CREATE TABLE version (volume BLOB, node INTEGER, seq INTEGER, parent INTEGER, until INTEGER, log BLOB,
+    log_count INTEGER, PRIMARY KEY (volume, node, seq)) WITHOUT ROWID;
   CREATE TABLE state (volume BLOB, path BLOB, node BLOB, PRIMARY KEY (volume, path))
     WITHOUT ROWID;`;
 
@@ -23,10 +26,25 @@ const SQL = {
   drop: 'DELETE FROM node WHERE volume = ? AND node = ?',
   past: 'SELECT kind FROM past WHERE volume = ? AND node = ?',
   addPast: 'INSERT OR REPLACE INTO past (volume, node, kind) VALUES (?, ?, ?)',
+  addVersion: `INSERT INTO version (volume, node, seq, parent, until, log, log_count)
+    VALUES (?, ?, ?, ?, NULL, ?, ?)`,
+  endVersion: 'UPDATE version SET until = ? WHERE volume = ? AND node = ? AND until IS NULL',
+  files: `SELECT parent, seq, until, log, log_count FROM version
+    WHERE volume = ? AND log IS NOT NULL`,
+  parentNow: 'SELECT parent FROM node WHERE volume = ? AND node = ?',
+  removedBy: 'SELECT max(until) AS until FROM version WHERE volume = ? AND node = ?',
+  parentAt: `SELECT parent FROM version
+    WHERE volume = ?1 AND node = ?2 AND seq <= ?3 AND (until IS NULL OR until > ?3)`,
   getState: 'SELECT node FROM state WHERE volume = ? AND path = ?',
   setState: 'INSERT OR REPLACE INTO state (volume, path, node) VALUES (?, ?, ?)',
   dropState: 'DELETE FROM state WHERE volume = ? AND path = ?',
 } as const;
+
+/** A version of a file: so many records of its log. */
+export interface FsckFile extends PlacedVersion {
+  readonly log: Uint8Array;
+  readonly logCount: number;
+}
 
 /** The trees of all volumes of a store, as their dentries make them, and their state maps. */
 export class FsckTrees {
@@ -51,12 +69,37 @@ export class FsckTrees {
     return map.root();
   }
 
+  /** All versions of files that the volume has had. */
+  *files(volume: Uint8Array): Generator<FsckFile, void, void> {
+    for (const row of this.#sql.files.iterate(volume)) {
+      yield {
+        parent: Number(row['parent']),
+        seq: Number(row['seq']),
+        until: row['until'] === null ? Number.POSITIVE_INFINITY : Number(row['until']),
+        log: row['log'] as Uint8Array,
+        logCount: Number(row['log_count']),
+      };
+    }
+  }
+
+  places(volume: Uint8Array): NodePlaces {
+    const { parentNow, removedBy, parentAt } = this.#sql;
+    const parentOf = (row: Record<string, unknown> | undefined): number | undefined =>
+      row === undefined ? undefined : Number(row['parent']);
+    return {
+      parentNow: (node) => parentOf(parentNow.get(volume, node)),
+      removedBy: (node) => Number(removedBy.get(volume, node)?.['until'] ?? 0),
+      parentAt: (node, seq) => parentOf(parentAt.get(volume, node, seq)),
+    };
+  }
+
   #nodes(volume: Uint8Array, note: (change: StateChange) => void): TreeNodes {
     const sql = this.#sql;
-    const retire = ({ parent, name }: { readonly parent: number; readonly name: string }): void => {
+    const retire = ({ parent, name }: Omit<TreeNode, 'node' | 'kind'>, seq: number): void => {
       const row = sql.byPlace.get(volume, parent, name);
       if (row === undefined) return;
       sql.drop.run(volume, Number(row['node']));
+      sql.endVersion.run(seq, volume, Number(row['node']));
       sql.addPast.run(volume, Number(row['node']), Number(row['kind']));
       note({ key: stateKey(parent, name), hash: undefined });
     };
@@ -65,8 +108,9 @@ export class FsckTrees {
       pastKind: (node) => sql.past.get(volume, node)?.['kind'] as NodeKind | undefined,
       retire,
       place: (dentry) => {
-        retire(dentry);
-        const { node, parent, name, kind } = dentry;
+        const { node, parent, name, kind, seq, file } = dentry;
+        retire(dentry, seq);
+        sql.addVersion.run(volume, node, seq, parent, file?.log ?? null, file?.logCount ?? null);
         sql.add.run(volume, node, parent, name, kind);
         note({ key: stateKey(parent, name), hash: stateLeafHash(dentry) });
       },

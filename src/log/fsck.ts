@@ -5,6 +5,7 @@ import { asBuffer, base64urlEncode, bytesEqual } from '../base/bytes.ts';
 import { crc32, formatDigest, sha256Async } from '../base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../base/errors.ts';
 import { type Commit, decodeCommit, decodeResults } from '../format/commit.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
 import { checkPins } from '../format/file-pins.ts';
 import {
   CHUNK_PREFIX_BYTES,
@@ -16,6 +17,7 @@ import {
   SEGMENT_HEADER_BYTES,
   type TableEntry,
 } from '../format/segment.ts';
+import { policyOf } from '../format/policy-change.ts';
 import { type ChainState, verifyCommit } from '../format/volume-chain.ts';
 import type { Disk } from '../storage/disk.ts';
 import { scanFrames } from '../storage/frame-scan.ts';
@@ -25,6 +27,7 @@ import { checkHeaderPage } from '../storage/segment-check.ts';
 import { tableEntry } from '../storage/replay-visitor.ts';
 import { listSegments, SegmentReader } from '../storage/segment-files.ts';
 import { readTable } from '../storage/sealed-segment.ts';
+import { FsckSystem } from './fsck-system.ts';
 import { FsckTables } from './fsck-tables.ts';
 
 /** Something that is not as it was written. */
@@ -43,6 +46,8 @@ export interface FsckReport {
   readonly chunks: number;
   /** Of chunk data. */
   readonly bytes: number;
+  /** Chunks that are not stored, and that no kept state names. */
+  readonly trimmed: number;
   readonly problems: readonly Problem[];
   /** Worth knowing, but no damage: such as a torn tail that was never acknowledged. */
   readonly notes: readonly string[];
@@ -90,6 +95,8 @@ class StoreCheck {
   #records = 0;
   #chunks = 0;
   #bytes = 0;
+  #trimmed = 0;
+  readonly #system = new FsckSystem();
   #storeId: Uint8Array | undefined;
 
   constructor(options: FsckOptions, tables: FsckTables) {
@@ -107,6 +114,7 @@ class StoreCheck {
       records: this.#records,
       chunks: this.#chunks,
       bytes: this.#bytes,
+      trimmed: this.#trimmed,
       problems: this.#problems,
       notes: this.#notes,
     };
@@ -122,15 +130,26 @@ class StoreCheck {
     if (open !== undefined) {
       await this.#guard(open, 0, async () => this.#checkSegment(open, 'open'));
     }
-    for (const missing of this.#tables.missingChunks()) {
-      const digest = formatDigest(missing.digest);
-      const volume = base64urlEncode(missing.volume);
-      this.#problem(
-        { segment: missing.segment, offset: missing.offset },
-        `chunk ${digest} of volume ${volume} is named by a file but not stored`,
-      );
-    }
+    this.#checkKept();
     await this.#reader.close();
+  }
+
+  /** What is not stored is lost if a kept state names it; otherwise it was trimmed. */
+  #checkKept(): void {
+    for (const { volume, count } of this.#tables.missingChunks()) {
+      this.#trimmed += count;
+      const key = asBuffer(volume).toString('latin1');
+      if (this.#system.isRemoved(key)) continue;
+      const trimSeq = this.#system.trimSeq(key);
+      const chain = this.#chains.get(key);
+      if (trimSeq === 0 || chain === undefined) this.#tables.keepAll(volume);
+      else this.#tables.keep(volume, { trimSeq, snapshots: policyOf(chain).snapshots });
+    }
+    for (const { volume, digest, segment, offset } of this.#tables.lostChunks()) {
+      this.#trimmed -= 1;
+      const what = `chunk ${formatDigest(digest)} of volume ${base64urlEncode(volume)}`;
+      this.#problem({ segment, offset }, `${what} is named by a file but not stored`);
+    }
   }
 
   async #checkSegment(segment: number, state: 'sealed' | 'open'): Promise<void> {
@@ -210,6 +229,7 @@ class StoreCheck {
     try {
       const state = verifyCommit(this.#chains.get(key), commit);
       this.#chains.set(key, state);
+      if (state.kind === LogKind.SYSTEM) this.#system.add(commit);
       this.#checkTree(commit, { header, state });
     } catch (error) {
       this.#broken.add(key);

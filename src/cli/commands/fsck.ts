@@ -33,9 +33,10 @@ export function fsckCommand(context: Context): Command {
         await context.report.error(new GdpfsError('corrupt', `${where}: ${what}`));
       }
       if (options.json || report.problems.length > 0) return;
-      const { volumes, commits, chunks, bytes } = report;
+      const { volumes, commits, chunks, bytes, trimmed } = report;
+      const gone = trimmed === 0 ? '' : `, ${trimmed} chunks trimmed`;
       await context.stdout.write(
-        `no damage: ${volumes} logs, ${commits} commits, ${chunks} chunks, ${formatSize(bytes)}\n`,
+        `no damage: ${volumes} logs, ${commits} commits, ${chunks} chunks, ${formatSize(bytes)}${gone}\n`,
       );
     });
 }
