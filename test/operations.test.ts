@@ -98,6 +98,12 @@ test('a login for Prometheus reads the metrics and nothing else', async (context
   assert.equal(listing.code, 77, listing.stderr);
 });
 
+test('space is freed when an admin says so', async () => {
+  const [planned, done] = (await type(block('admin gc'))).split('\n');
+  assert.match(planned ?? '', /^would free 0 B of 0 chunks/);
+  assert.match(done ?? '', /^freed 0 B of 0 chunks/);
+});
+
 test('a backup that is made while clients write has all that was acknowledged before, and is restored', async (context) => {
   if (!needs(context, 'rsync')) return;
   const tree = join(folder, 'tree');
@@ -112,7 +118,7 @@ test('a backup that is made while clients write has all that was acknowledged be
       await user.succeeds(['cp', '-r', tree, `gdp://v/during-${count}`]);
     return count;
   })();
-  const backup = block('rsync -a --delete');
+  const backup = block('--sparse --delete');
   try {
     for (let count = 0; count < 2; count += 1) {
       assert.match(await type(backup), /^no damage: 2 logs/m);
@@ -139,6 +145,7 @@ test('a backup that is made while clients write has all that was acknowledged be
 
 test('a copy of the folder of a stopped server is that server elsewhere', async () => {
   await server[Symbol.asyncDispose]();
+  assert.match(await type(block('gdpfs gc --data')), /^freed /);
   const moved = join(folder, 'moved');
   await run('cp', ['-a', join(folder, 'srv/gdpfs'), moved]);
   renameSync(join(folder, 'srv/gdpfs'), join(folder, 'old'));

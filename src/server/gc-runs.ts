@@ -29,7 +29,7 @@ const NOTHING_YET = {
  * no request waits for it: whoever asked for it may look how it goes.
  */
 export class GcRuns implements AsyncDisposable {
-  readonly #collection: Collection;
+  readonly #collection: Pick<Collection, 'run'>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #everyMs: number | undefined;
@@ -42,7 +42,7 @@ export class GcRuns implements AsyncDisposable {
 
   /** `everyMs` undefined: only when it is asked for. */
   constructor(parts: {
-    readonly collection: Collection;
+    readonly collection: Pick<Collection, 'run'>;
     readonly clock: Clock;
     readonly logger: Logger;
     readonly everyMs: number | undefined;
