@@ -8,8 +8,8 @@ const ROOT = join(import.meta.dirname, '..');
 
 /** Stays outside: what only the server loads, where the time of a start does not count. */
 const EXTERNAL = ['@peculiar/x509', 'ajv', 'esbuild', 'pino', 'yaml'];
-/** Has the name of a thread's module and is none. */
-const STARTS_THREADS = 'src/client/tree-worker.ts';
+/** Have the name of a thread's module and are none, or one of browsers. */
+const NO_THREADS = ['src/client/tree-worker.ts', 'src/web/**'];
 const MAIN = 'src/cli/main.ts';
 const PROGRAM = 'src/cli/run-process.ts';
 /** The program without the commands that work on a server's data: what others of them load is half as long. */
@@ -44,7 +44,7 @@ export async function bundleProgram(folder: string): Promise<void> {
     logLevel: 'warning',
   };
   // Beside the program: each is found there by the name of its module.
-  const threads = globSync('src/**/*-worker.ts', { cwd: ROOT, exclude: [STARTS_THREADS] });
+  const threads = globSync('src/**/*-worker.ts', { cwd: ROOT, exclude: NO_THREADS });
   const { metafile } = await esbuild.build({
     ...common,
     entryPoints: [PROGRAM, ...threads],

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Metafile, Plugin } from 'esbuild';
 
 export interface WebBundle {
@@ -9,7 +10,7 @@ export interface WebBundle {
   readonly metafile: Pick<Metafile, 'inputs'>;
 }
 
-const SOURCE = join(import.meta.dirname, '../web');
+const SOURCE = fileURLToPath(new URL('../web', import.meta.url));
 const PLATFORM = join(SOURCE, 'platform');
 /** As they are. */
 const COPIED = ['index.html', 'icon.svg'];
