@@ -55,6 +55,12 @@ async function visit(fragment: string): Promise<void> {
   await page.goto(`${server.url}/${fragment}`);
 }
 
+/** The same on a page that has sent nothing yet. */
+async function visitAnew(fragment: string): Promise<void> {
+  await visit(fragment);
+  await page.reload();
+}
+
 const name = (text: string) => page.locator('.entries .open', { hasText: text });
 
 test('a stranger is told how to get in, and nothing else', NEEDS_BROWSER, async () => {
@@ -116,6 +122,66 @@ test(
   },
 );
 
+test(
+  'an upload that was stopped goes on where it was, also when the page was loaded anew',
+  NEEDS_BROWSER,
+  async () => {
+    const content = randomBytes(9_000_001);
+    const file = join(folder, 'stopped.bin');
+    await writeFile(file, content);
+    await visitAnew('#/files/vision');
+    // One body gets through, what follows does not.
+    let bodies = 0;
+    const route = '**/api/v1/storage/file/chunks**';
+    await page.route(route, async (request) => {
+      bodies += 1;
+      if (bodies === 1) await request.continue();
+    });
+    const choose = async (): Promise<void> => {
+      await page.getByRole('button', { name: 'Upload files' }).waitFor();
+      await page.setInputFiles('input[type=file]:not([webkitdirectory])', file);
+    };
+    await choose();
+    await page.getByText('4.0 MiB of 8.6 MiB, 4.0 MiB sent').waitFor();
+    await page.getByRole('button', { name: 'Cancel all' }).click();
+    await page.getByText('cancelled').waitFor();
+    const query = { path: '/vision/stopped.bin' };
+    assert.equal((await admin.send('GET', FILES, { query })).status, 404);
+    await page.unroute(route);
+    await page.reload();
+    await choose();
+    await page.getByText('stored and checked').waitFor();
+    assert.match(await page.innerText('.transfers'), /8\.6 MiB of 8\.6 MiB, 4\.6 MiB sent/);
+    assert.deepEqual(Buffer.from(await bytesOf('/vision/stopped.bin')), content);
+  },
+);
+
+test(
+  'in a volume that is cut by content a file is cut as the server cuts it',
+  NEEDS_BROWSER,
+  async () => {
+    await ok(admin.send('POST', '/api/v1/volumes', { json: { name: 'cut', chunking: 'cdc' } }));
+    const before = randomBytes(3_000_000);
+    await put('/cut/data.bin', before);
+    const content = Buffer.concat([Buffer.from('inserted'), before]);
+    const file = join(folder, 'data.bin');
+    await writeFile(file, content);
+    await visitAnew('#/files/cut');
+    await page.setInputFiles('input[type=file]:not([webkitdirectory])', file);
+    await page.getByRole('button', { name: 'Replace' }).click();
+    await page.getByText('stored and checked').waitFor();
+    const { etag } = (await admin.send('GET', FILES, { query: { path: '/cut/data.bin' } }))
+      .json as Entry;
+    assert.deepEqual(Buffer.from(await bytesOf('/cut/data.bin')), content);
+    // As the server cuts it.
+    await put('/cut/same.bin', content);
+    assert.equal(
+      ((await admin.send('GET', FILES, { query: { path: '/cut/same.bin' } })).json as Entry).etag,
+      etag,
+    );
+  },
+);
+
 test('a file is downloaded as it is, a directory as one archive', NEEDS_BROWSER, async () => {
   await put('/vision/down/one.bin', randomBytes(300_000));
   await visit('#/files/vision/down');
@@ -150,7 +216,7 @@ test(
     await name('page.html').click();
     await page.getByText('checked here').waitFor();
     assert.equal(await page.innerText('pre.preview'), '<script>document.title = "hacked"</script>');
-    assert.equal(await page.title(), 'gdpfs');
+    assert.equal(await page.title(), 'show · gdpfs');
     const digest = (await admin.send('GET', FILES, { query: { path: '/vision/show/page.html' } }))
       .json as Entry;
     assert.match(await page.innerText('.details'), new RegExp(digest.etag ?? 'none'));
@@ -234,6 +300,39 @@ test('a past state is looked at, and brought back', NEEDS_BROWSER, async () => {
   await page.locator('dialog').getByRole('button', { name: 'Bring back' }).click();
   await page.getByText('This is the volume as it was').waitFor({ state: 'detached' });
   assert.equal(Buffer.from(await bytesOf('/vision/past/model.txt')).toString(), 'first');
+});
+
+test('a state gets a name, by which it is found again', NEEDS_BROWSER, async () => {
+  await put('/vision/named.txt', 'as it was');
+  await visit('#/history/vision');
+  await page.getByRole('button', { name: 'Name the state of now' }).click();
+  await page.locator('dialog input').fill('release-1');
+  await page.locator('dialog').getByRole('button', { name: 'Name', exact: true }).click();
+  await page.getByRole('link', { name: 'release-1' }).waitFor();
+  await put('/vision/named.txt', 'as it is');
+  await visit('#/files/vision');
+  await page.getByLabel('A snapshot').selectOption('release-1');
+  await page.getByText('as it was at release-1').waitFor();
+  await name('named.txt').click();
+  await page.getByText('checked here').waitFor();
+  assert.equal(await page.innerText('pre.preview'), 'as it was');
+});
+
+test('a directory is granted to somebody, and the grant taken back', NEEDS_BROWSER, async () => {
+  await put('/vision/granted/file', 'x');
+  await using dora = await addUser(server, admin, 'dora');
+  const sees = async (): Promise<number> =>
+    (await dora.send('GET', FILES, { query: { path: '/vision/granted/file' } })).status;
+  await visit('#/access/vision/granted');
+  await page.getByRole('button', { name: 'Grant' }).click();
+  await page.locator('dialog input').fill('dora');
+  await page.locator('dialog').getByRole('button', { name: 'Grant' }).click();
+  await page.getByRole('row', { name: /dora read/ }).waitFor();
+  assert.equal(await sees(), 200);
+  await page.getByRole('button', { name: 'Take back' }).click();
+  await page.locator('dialog').getByRole('button', { name: 'Take back' }).click();
+  await page.getByText('No grant here or below').waitFor();
+  assert.equal(await sees(), 403);
 });
 
 test('a share link is made, works for strangers, and is revoked', NEEDS_BROWSER, async () => {

@@ -62,7 +62,11 @@ test('what stands for functions of Node in browsers gives the same', () => {
         assert.equal(order, Buffer.compare(one, two));
         const view = BufferOfBrowsers.from(one.slice().buffer, 0, one.length);
         assert.equal(view.toString('hex'), Buffer.from(one).toString('hex'));
-        assert.deepEqual(new Uint8Array(BufferOfBrowsers.from(view.toString('hex'), 'hex')), one);
+        assert.equal(view.toString('base64url'), Buffer.from(one).toString('base64url'));
+        for (const encoding of ['hex', 'base64url'] as const) {
+          const decoded = BufferOfBrowsers.from(view.toString(encoding), encoding);
+          assert.deepEqual(new Uint8Array(decoded), one);
+        }
       },
     ),
   );

@@ -26,14 +26,20 @@ export async function listDirectory(
   const entries: Entry[] = [];
   let cursor: string | undefined;
   let at = place.at;
+  let told = 0;
   do {
     const query = { path: apiPath(place), list: 'children', limit: PAGE_ENTRIES, cursor, at };
     const page = await get<Listing>('/api/v1/files', { query, signal });
     for (const entry of page.entries) entries.push(entry);
     ({ cursor } = page);
     at ??= String(page.seq);
-    const hasMore = cursor !== undefined && entries.length >= LIMITS.pageEntriesMax;
-    tell({ entry: page.entry, entries: [...entries], seq: page.seq, hasMore });
+    const isFull = entries.length >= LIMITS.pageEntriesMax;
+    const hasMore = cursor !== undefined && isFull;
+    // Each time it is sorted anew: so not for each page, but when there is twice as much.
+    if (cursor === undefined || isFull || entries.length >= 2 * told) {
+      told = entries.length;
+      tell({ entry: page.entry, entries: [...entries], seq: page.seq, hasMore });
+    }
     if (hasMore) return;
   } while (cursor !== undefined);
 }

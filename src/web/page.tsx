@@ -1,9 +1,11 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Whoami } from '../wire/generated/api.ts';
-import { parsePlace, type Place } from './place.ts';
+import { nameOf, parsePlace, type Place } from './place.ts';
 import { get, RequestError } from './server.ts';
+import { visibleName } from './text.ts';
 import { messageOf, Uploads } from './upload/uploads.ts';
+import { AccessView } from './views/access.tsx';
 import { FilesView } from './views/files.tsx';
 import { Header } from './views/header.tsx';
 import { HistoryView } from './views/history.tsx';
@@ -26,6 +28,9 @@ function Page() {
   useEffect(() => {
     get<Whoami>('/api/v1/whoami').then(setWho, setFailure);
   }, []);
+  useEffect(() => {
+    document.title = titleOf(place);
+  }, [place]);
   useEffect(() => {
     const warn = (event: BeforeUnloadEvent): void => {
       if (uploads.totals.isBusy) event.preventDefault();
@@ -62,6 +67,8 @@ function View({ place, who }: { readonly place: Place; readonly who: Whoami }) {
       );
     case 'history':
       return <HistoryView key={`${place.volume}/${place.path}`} place={place} />;
+    case 'access':
+      return <AccessView key={`${place.volume}/${place.path}`} place={place} />;
     case 'shares':
       return <SharesView />;
     case 'people':
@@ -69,6 +76,11 @@ function View({ place, who }: { readonly place: Place; readonly who: Whoami }) {
     default:
       return <VolumesView who={who} />;
   }
+}
+
+function titleOf(place: Place): string {
+  if (!('path' in place)) return 'gdpfs';
+  return `${visibleName(nameOf(place.path) || place.volume)} · gdpfs`;
 }
 
 function usePlace(): Place {

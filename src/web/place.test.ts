@@ -8,11 +8,14 @@ const name = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !tex
 test('every place is found again by its address, whatever its names', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom('files' as const, 'history' as const),
+      fc.constantFrom('files' as const, 'history' as const, 'access' as const),
       fc.array(name, { minLength: 1, maxLength: 5 }),
-      fc.option(fc.constantFrom('17', '2026-11-20T12:00:00Z', '2026-11-20T12:00:00+02:00'), {
-        nil: undefined,
-      }),
+      fc.option(
+        fc.constantFrom('17', 'release-1', '2026-11-20T12:00:00Z', '2026-11-20T12:00:00+02:00'),
+        {
+          nil: undefined,
+        },
+      ),
       (view, [volume = '', ...names], at) => {
         const place = { view, volume, path: names.join('/'), at };
         const fragment = formatPlace(place);

@@ -2,7 +2,7 @@
 export type Place = { readonly view: 'volumes' | 'shares' | 'people' } | PathPlace;
 
 export interface PathPlace {
-  readonly view: 'files' | 'history';
+  readonly view: 'files' | 'history' | 'access';
   readonly volume: string;
   /** Inside the volume; `''` for its root directory. */
   readonly path: string;
@@ -15,7 +15,7 @@ export function parsePlace(fragment: string): Place {
   const [route = '', query = ''] = fragment.replace(/^#/, '').split('?', 2);
   const [, view = '', volume = '', ...names] = route.split('/');
   if (view === 'shares' || view === 'people') return { view };
-  if ((view !== 'files' && view !== 'history') || volume === '') return { view: 'volumes' };
+  if (!isPathView(view) || volume === '') return { view: 'volumes' };
   try {
     const path = names.map(decodeURIComponent).filter((name) => name !== '');
     const at = new URLSearchParams(query).get('at') ?? undefined;
@@ -25,8 +25,12 @@ export function parsePlace(fragment: string): Place {
   }
 }
 
+function isPathView(view: string): view is PathPlace['view'] {
+  return view === 'files' || view === 'history' || view === 'access';
+}
+
 export function formatPlace(place: Place): string {
-  if (place.view !== 'files' && place.view !== 'history') return `#/${place.view}`;
+  if (!('path' in place)) return `#/${place.view}`;
   const { view, volume, path, at } = place;
   const names = [volume, ...(path === '' ? [] : path.split('/'))].map(encodeURIComponent);
   const query = at === undefined ? '' : `?${new URLSearchParams({ at })}`;

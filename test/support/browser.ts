@@ -1,6 +1,7 @@
 /** A real browser for tests of the web page, with the certificate of a login. */
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { encodePkcs12, type Pkcs12Init } from '../../src/client/pkcs12.ts';
 import type { HttpClient } from './http-client.ts';
 
 /** Where Debian's package has it. */
@@ -21,17 +22,24 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
+const PASSWORD = 'of this test';
+
+function isWhole(init: { key?: unknown; certificate?: unknown }): init is Pkcs12Init {
+  return init.key !== undefined && init.certificate !== undefined;
+}
+
 /** A page of somebody with a certificate; without `client`, of a stranger. */
 export async function openPage(
   browser: Browser,
   url: string,
   client?: HttpClient,
 ): Promise<{ readonly page: Page; readonly context: BrowserContext; readonly faults: string[] }> {
-  const { key, certificate } = client?.options ?? {};
-  const own =
-    key === undefined || certificate === undefined
-      ? []
-      : [{ origin: url, cert: Buffer.from(certificate), key: Buffer.from(key) }];
+  const { key, certificate, ca } = client?.options ?? {};
+  // As `gdpfs profile export` writes it.
+  const init = { key, certificate, ca, name: 'somebody', password: PASSWORD };
+  const own = isWhole(init)
+    ? [{ origin: url, pfx: Buffer.from(encodePkcs12(init)), passphrase: PASSWORD }]
+    : [];
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
     clientCertificates: own,

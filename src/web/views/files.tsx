@@ -31,7 +31,8 @@ export function FilesView(props: {
   const { filter, setFilter, rows, setSelected } = sight;
   const [asked, setAsked] = useState<Asked>();
   const [failure, setFailure] = useState<unknown>();
-  const mayChange = place.at === undefined && volume?.custody !== 'client';
+  const mayChange =
+    place.at === undefined && volume?.custody !== 'client' && volume?.access !== 'read';
   const drop = async (data: DataTransfer | null): Promise<void> => {
     setFailure(undefined);
     try {

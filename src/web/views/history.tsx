@@ -7,6 +7,7 @@ import { formatBytes, formatTime, visibleName } from '../text.ts';
 import type { Asked } from './asked.ts';
 import { ChangeDialog } from './changes.tsx';
 import { Failure, Name, useLoaded } from './parts.tsx';
+import { Snapshots } from './snapshots.tsx';
 
 interface History {
   /** The newest first. */
@@ -43,6 +44,7 @@ export function HistoryView({ place }: { readonly place: PathPlace }) {
         <p class="quiet">Loading…</p>
       ) : (
         <>
+          <Snapshots place={place} mayChange={mayRestore && value.volume.access === 'admin'} />
           <ChangeTable {...{ place, mayRestore }} changes={value.changes} onAsk={setAsked} />
           <p class="quiet" role="status">
             {value.changes.length === 0 && 'No change found. '}

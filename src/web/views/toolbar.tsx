@@ -1,9 +1,12 @@
 import { useRef, useState } from 'preact/hooks';
+import type { VolumePolicy } from '../../wire/generated/api.ts';
 import { formatPlace, nameOf, type PathPlace } from '../place.ts';
 import { archiveOf } from '../listing.ts';
+import { get } from '../server.ts';
 import { type Chosen, chosenFiles } from '../upload/chosen.ts';
 import type { Uploads } from '../upload/uploads.ts';
 import type { Asked } from './asked.ts';
+import { useLoaded } from './parts.tsx';
 
 export function Toolbar(props: {
   readonly place: PathPlace;
@@ -48,6 +51,9 @@ export function Toolbar(props: {
       <a class="button" href={formatPlace({ ...place, view: 'history', at: undefined })}>
         History
       </a>
+      <a class="button" href={formatPlace({ ...place, view: 'access', at: undefined })}>
+        Access
+      </a>
       <MomentPicker place={place} />
     </div>
   );
@@ -83,16 +89,33 @@ function Chooser(props: {
   );
 }
 
-/** A moment of the past, in local time. */
+/** A moment of the past, in local time, or one that has a name. */
 function MomentPicker({ place }: { readonly place: PathPlace }) {
   const [text, setText] = useState('');
-  const go = (): void => {
-    const time = new Date(text);
-    if (Number.isNaN(time.getTime())) return;
-    location.hash = formatPlace({ ...place, at: time.toISOString() });
+  const { value } = useLoaded(
+    async (signal) => await get<VolumePolicy>(`/api/v1/volumes/${place.volume}/policy`, { signal }),
+    [place.volume],
+  );
+  const go = (at: string): void => {
+    location.hash = formatPlace({ ...place, at });
   };
+  const time = new Date(text);
   return (
     <span class="moment">
+      {value !== undefined && value.snapshots.length > 0 && (
+        <select
+          aria-label="A snapshot"
+          value={place.at ?? ''}
+          onChange={(event) => go(event.currentTarget.value)}
+        >
+          <option value="" disabled>
+            Snapshot…
+          </option>
+          {value.snapshots.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      )}
       <span class="quiet">As it was at</span>
       <input
         type="datetime-local"
@@ -101,7 +124,11 @@ function MomentPicker({ place }: { readonly place: PathPlace }) {
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
       />
-      <button type="button" disabled={text === ''} onClick={go}>
+      <button
+        type="button"
+        disabled={Number.isNaN(time.getTime())}
+        onClick={() => go(time.toISOString())}
+      >
         Look
       </button>
     </span>
