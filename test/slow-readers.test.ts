@@ -7,7 +7,7 @@ import { encodeTar } from '../src/wire/tar-writer.ts';
 import type { HttpClient } from './support/http-client.ts';
 import { startWithUsers } from './support/users.ts';
 
-/** Packs of small files that are asked for and not read. */
+/** What is asked for and not read. */
 
 const SELECTION = '/api/v1/storage/tar';
 const PACK = 'application/vnd.gdpfs.files';
@@ -19,12 +19,13 @@ const SELECTED = JSON.stringify({ paths: NAMES });
 const FILLING = LIMITS.bodiesPerPrincipalBytesMax / LIMITS.tarBytesMax;
 
 let stack: AsyncDisposableStack;
+let admin: HttpClient;
 let alice: HttpClient;
 let bob: HttpClient;
 
 before(async () => {
   stack = new AsyncDisposableStack();
-  ({ alice, bob } = stack.use(await startWithUsers(['alice', 'bob'])));
+  ({ admin, alice, bob } = stack.use(await startWithUsers(['alice', 'bob'])));
   // Some files at a time: a stream holds less with its headers than an answer without.
   for (let start = 0; start < NAMES.length; start += NAMES.length / 4) await fill(alice, start);
   await fill(bob, 0);
@@ -45,17 +46,22 @@ async function fill(user: HttpClient, start: number): Promise<void> {
   assert.equal(answer.status, 201, answer.text);
 }
 
-/** A connection on which all files were asked for; what comes is read only if somebody listens. */
-async function ask(): Promise<TLSSocket> {
+/** A connection of alice's on which something was asked for; what comes is read only if somebody listens. */
+async function connected(request: string): Promise<TLSSocket> {
   const { url, ca, key, certificate } = alice.options;
   const { hostname: host, port } = new URL(url);
   const socket = connect({ host, port: Number(port), ca, key, cert: certificate });
   await once(socket, 'secureConnect');
-  socket.write(
+  socket.write(request);
+  return socket;
+}
+
+/** For all files. */
+function ask(): Promise<TLSSocket> {
+  return connected(
     `POST ${SELECTION}?path=/alice HTTP/1.1\r\nHost: x\r\nAccept: ${PACK}\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${SELECTED.length}\r\n\r\n${SELECTED}`,
   );
-  return socket;
 }
 
 async function hasBegun(socket: TLSSocket): Promise<void> {
@@ -88,3 +94,43 @@ test('answers that one principal does not read take its own memory, and when the
   if (!isAnswered) await once(next, 'data');
   next.destroy();
 });
+
+/** More than connections take that nobody reads, for so many that they would hold more than one user may. */
+const LARGE_BYTES = 24 * 1024 * 1024;
+const READERS = 48;
+/** What is read at once, and some headers. */
+const PIECE_BYTES_MAX = 3 * 1024 * 1024;
+
+for (const [what, target] of [
+  ['chunks', `/api/v1/storage/file/chunks?path=/alice/large&ranges=0:${LARGE_BYTES}`],
+  ['a file', '/api/v1/storage/files?path=/alice/large'],
+] as const) {
+  test(`${what} that one principal does not read take its own memory, and when they end it goes on`, async () => {
+    const query = { path: '/alice/large' };
+    const body = new Uint8Array(LARGE_BYTES);
+    for (let at = 0; at < LARGE_BYTES; at += LARGE_BYTES / 96) body[at] = at % 251;
+    await alice.send('POST', '/api/v1/storage/files', { query, body });
+    const request = `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const slow = await Promise.all(Array.from({ length: READERS }, () => connected(request)));
+    await until((bytes) => bytes > LIMITS.bodiesPerPrincipalBytesMax - PIECE_BYTES_MAX);
+    assert((await answersOf()) <= LIMITS.bodiesPerPrincipalBytesMax);
+    const headers = { accept: PACK };
+    const others = { query: { path: '/bob' }, json: { paths: NAMES }, headers };
+    assert.equal((await bob.send('POST', SELECTION, others)).status, 200);
+    for (const socket of slow) socket.destroy();
+    await until((bytes) => bytes === 0);
+    const answer = await alice.send('GET', '/api/v1/storage/files', { query });
+    assert.deepEqual(answer.bytes, body);
+  });
+}
+
+/** Memory for answers, as the server says. */
+async function answersOf(): Promise<number> {
+  const { text } = await admin.send('GET', '/metrics');
+  const [, value] = /^gdpfs_memory_bytes\{held="answers"\} (\d+)$/m.exec(text) ?? [];
+  return Number(value);
+}
+
+async function until(isRight: (value: number) => boolean): Promise<void> {
+  while (!isRight(await answersOf()));
+}

@@ -35,6 +35,28 @@ test('whoever has room for as many bodies as it may waits for its own, and nobod
   assert.deepEqual(bodies.come, ['alice', 'bob', 'alice']);
 });
 
+test('room for pieces comes back one by one, and what is left of it in the end', async () => {
+  const room = new BodyRoom();
+  {
+    using alice = room.forPieces('alice');
+    await alice.acquire(bodiesPerPrincipalBytesMax - 1);
+    assert.equal(alice.tryAcquire(2), false);
+    assert.equal(alice.tryAcquire(1), true);
+    using again = room.forPieces('alice');
+    assert.equal(again.tryAcquire(1), false);
+    using bob = room.forPieces('bob');
+    assert.equal(bob.tryAcquire(bodiesPerPrincipalBytesMax), true);
+    using carol = room.forPieces('carol');
+    assert.equal(carol.tryAcquire(1), false);
+    alice.release(1);
+    assert.equal(carol.tryAcquire(1), true);
+    assert.equal(again.tryAcquire(1), false);
+  }
+  assert.equal(room.all.bytesUsed, 0);
+  using alice = room.forPieces('alice');
+  assert.equal(alice.tryAcquire(bodiesPerPrincipalBytesMax), true);
+});
+
 test('all together have no more than there is, and room comes back from bodies that fail', async () => {
   const bodies = new Bodies();
   const end = bodies.begin('alice', bodiesPerPrincipalBytesMax);

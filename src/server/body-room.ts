@@ -19,14 +19,19 @@ export class BodyRoom {
 
   /** Runs `use` once there is room for so many bytes of the principal, and until it is done. */
   async with<T>(principal: string, bytes: number, use: () => Promise<T>): Promise<T> {
+    using room = this.forPieces(principal);
+    await room.acquire(bytes);
+    return await use();
+  }
+
+  /** For one that is in memory piece by piece. Dispose of it when nothing is any more. */
+  forPieces(principal: string): PieceRoom {
     const part = this.#parts.get(principal) ?? this.#begin(principal);
     part.count += 1;
-    try {
-      return await within(part.budget, bytes, () => within(this.all, bytes, use));
-    } finally {
+    return new PieceRoom([part.budget, this.all], () => {
       part.count -= 1;
       if (part.count === 0) this.#parts.delete(principal);
-    }
+    });
   }
 
   #begin(principal: string): Part {
@@ -36,11 +41,40 @@ export class BodyRoom {
   }
 }
 
-async function within<T>(budget: ByteBudget, bytes: number, use: () => Promise<T>): Promise<T> {
-  await budget.acquire(bytes);
-  try {
-    return await use();
-  } finally {
-    budget.release(bytes);
+/** What one body has of the room: that of its principal, and that of all. */
+export class PieceRoom implements Disposable {
+  readonly #budgets: readonly [own: ByteBudget, all: ByteBudget];
+  readonly #leave: () => void;
+  #heldBytes = 0;
+
+  constructor(budgets: readonly [own: ByteBudget, all: ByteBudget], leave: () => void) {
+    this.#budgets = budgets;
+    this.#leave = leave;
+  }
+
+  async acquire(bytes: number): Promise<void> {
+    for (const budget of this.#budgets) await budget.acquire(bytes);
+    this.#heldBytes += bytes;
+  }
+
+  /** As `acquire`, but false if that would have to wait. */
+  tryAcquire(bytes: number): boolean {
+    const [own, all] = this.#budgets;
+    if (!own.tryAcquire(bytes)) return false;
+    const isFree = all.tryAcquire(bytes);
+    if (isFree) this.#heldBytes += bytes;
+    else own.release(bytes);
+    return isFree;
+  }
+
+  release(bytes: number): void {
+    this.#heldBytes -= bytes;
+    for (const budget of this.#budgets) budget.release(bytes);
+  }
+
+  /** Gives back what is still held. */
+  [Symbol.dispose](): void {
+    this.release(this.#heldBytes);
+    this.#leave();
   }
 }

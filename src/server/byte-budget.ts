@@ -28,12 +28,18 @@ export class ByteBudget {
 
   /** Resolves when `bytes` fit, and counts them. More than the whole budget waits to be alone. */
   async acquire(bytes: number): Promise<void> {
-    if (this.#waiting.length === 0 && this.#fits(bytes)) this.#bytesUsed += bytes;
-    else {
+    if (!this.tryAcquire(bytes)) {
       await new Promise<void>((resolve) => {
         this.#waiting.push({ bytes, start: resolve });
       });
     }
+  }
+
+  /** As `acquire`, if nobody has to wait for it; false if somebody would. */
+  tryAcquire(bytes: number): boolean {
+    const isFree = this.#waiting.length === 0 && this.#fits(bytes);
+    if (isFree) this.#bytesUsed += bytes;
+    return isFree;
   }
 
   /** Resolves when the budget is not full. */

@@ -5,6 +5,7 @@ import { concatBytes } from '../base/bytes.ts';
 import { crc32, sha256 } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Chunk } from '../format/manifest.ts';
+import { BodyRoom } from './body-room.ts';
 import { readContent } from './content.ts';
 import { readAhead } from './read-ahead.ts';
 
@@ -76,7 +77,7 @@ for (const { length, ahead } of [
       return new Uint8Array(0);
     };
     let index = 0;
-    for await (const { item: chunk } of readAhead(chunksOf(10, length), read, bytesOf)) {
+    for await (const { item: chunk } of readAhead(chunksOf(10, length), { read, bytesOf })) {
       assert.equal(chunk.offset, index * length);
       assert.equal(started.length, Math.min(10, index + 1 + ahead));
       index += 1;
@@ -85,6 +86,28 @@ for (const { length, ahead } of [
   });
 }
 
+test('readAhead() reads ahead what has room, one in any case, and counts what the consumer has', async () => {
+  const answers = new BodyRoom();
+  using others = answers.forPieces('alice');
+  await others.acquire(LIMITS.bodiesPerPrincipalBytesMax - 2);
+  const read = async (): Promise<Uint8Array> => new Uint8Array(1);
+  {
+    using room = answers.forPieces('alice');
+    const held: number[] = [];
+    for await (const _ of readAhead(chunksOf(5, 1), { read, bytesOf, room })) {
+      held.push(answers.all.bytesUsed - LIMITS.bodiesPerPrincipalBytesMax);
+    }
+    // One with the consumer, one ahead; nothing follows the last.
+    assert.deepEqual(held, [0, 0, 0, 0, -1]);
+  }
+  assert.equal(answers.all.bytesUsed, LIMITS.bodiesPerPrincipalBytesMax - 2);
+  await others.acquire(2);
+  using room = answers.forPieces('alice');
+  const waiting = readAhead(chunksOf(1, 1), { read, bytesOf, room }).next();
+  others.release(1);
+  assert.equal((await waiting).done, false);
+});
+
 test('readAhead() throws what a read threw, in its place', async () => {
   const read = async (chunk: Chunk): Promise<Uint8Array> => {
     if (chunk.offset === 2) throw new Error('rotten');
@@ -92,7 +115,8 @@ test('readAhead() throws what a read threw, in its place', async () => {
   };
   const seen: number[] = [];
   await assert.rejects(async () => {
-    for await (const { item } of readAhead(chunksOf(5, 1), read, bytesOf)) seen.push(item.offset);
+    for await (const { item } of readAhead(chunksOf(5, 1), { read, bytesOf }))
+      seen.push(item.offset);
   }, /rotten/);
   assert.deepEqual(seen, [0, 1]);
 });

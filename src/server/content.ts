@@ -4,7 +4,7 @@ import type { Chunk, ChunkSequence } from '../format/manifest.ts';
 import type { FileSystem } from '../fs/file-system.ts';
 import type { Entry, FileState, VolumeInfo } from '../fs/types.ts';
 import type { ByteRange } from '../wire/headers.ts';
-import { readAhead } from './read-ahead.ts';
+import { readAhead, type ReadRoom } from './read-ahead.ts';
 import { PathError } from '../fs/path-error.ts';
 
 const ZEROS = sharedBytes(256 * 1024);
@@ -44,15 +44,20 @@ export async function readVerifiedChunk(
   return await fs.readChunk(volume.name, chunk, { ...place, check: 'digest' });
 }
 
-/** The bytes of `range`, verified, in pieces; holes as zeros. */
+/** The bytes of `range`, verified, in pieces, which count in `room`; holes as zeros. */
 export async function* readContent(
   chunks: ChunkSequence,
   range: ByteRange,
   read: (chunk: Chunk) => Promise<Uint8Array>,
+  room?: ReadRoom,
 ): AsyncGenerator<Uint8Array> {
   const end = range.offset + range.length;
   let position = range.offset;
-  const found = readAhead(overlapping(chunks, range), read, ({ length }) => length);
+  const found = readAhead(overlapping(chunks, range), {
+    read,
+    bytesOf: ({ length }) => length,
+    room,
+  });
   for await (const { item: chunk, data } of found) {
     if (chunk.offset > position) yield* zeros(chunk.offset - position);
     const from = Math.max(position, chunk.offset);

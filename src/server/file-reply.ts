@@ -44,10 +44,11 @@ export async function replyFile(
   const status = part === undefined ? 200 : 206;
   if (request.method === 'HEAD') return void response.writeHead(status, head).end();
   const chunks = await fs.manifest(volume.name, entry);
-  const { buffers } = services;
+  const { buffers, answerRoom } = services;
+  using room = answerRoom.forPieces(exchange.caller?.principal ?? '');
   const read = (chunk: Chunk): Promise<Uint8Array> =>
     readVerifiedChunk(fs, volume, chunk, buffers.take(chunk.length));
-  for await (const piece of readContent(chunks, range, read)) {
+  for await (const piece of readContent(chunks, range, read, room)) {
     // Not before the first bytes are verified: until then damage gets a proper answer.
     if (!response.headersSent) response.writeHead(status, head).flushHeaders();
     await writePiece(response, piece);

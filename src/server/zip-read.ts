@@ -48,6 +48,7 @@ export async function replyZip(
   };
   if (request.method === 'HEAD') return void response.writeHead(200, head).end();
   response.writeHead(200, head).flushHeaders();
+  using room = services.answerRoom.forPieces(exchange.caller?.principal ?? '');
   const directory: Uint8Array[] = [];
   let offset = 0;
   for await (const entry of entriesBelow(exchange, { ...source, at })) {
@@ -61,7 +62,8 @@ export async function replyZip(
     if (chunks === undefined) continue;
     const read = (chunk: Chunk): Promise<Uint8Array> =>
       readVerifiedChunk(services.fs, source.volume, chunk);
-    for await (const piece of readContent(chunks, { offset: 0, length: entry.size }, read)) {
+    const whole = { offset: 0, length: entry.size };
+    for await (const piece of readContent(chunks, whole, read, room)) {
       await writePiece(response, piece);
     }
   }

@@ -8,9 +8,9 @@ import { type ByteRange, formatETag } from '../../wire/headers.ts';
 import { MEDIA_TYPES } from '../../wire/media-types.ts';
 import { authorizePath } from '../authorize.ts';
 import { requireFile } from '../content.ts';
-import type { Exchange } from '../exchange.ts';
+import { callerOf, type Exchange } from '../exchange.ts';
 import { requireMatch } from '../preconditions.ts';
-import { readAhead } from '../read-ahead.ts';
+import { readAhead, type ReadRoom } from '../read-ahead.ts';
 import { writePiece } from '../reply.ts';
 import { momentOf, parseRanges } from '../request-values.ts';
 
@@ -36,7 +36,8 @@ export async function storageFileChunksGet(
     ETag: formatETag(entry.file.content),
   };
   if (request.method === 'HEAD') return void response.writeHead(200, head).end();
-  const frames = readFrames(services, volume, { chunks, isSuspect: query.verify === true });
+  using room = services.answerRoom.forPieces(callerOf(exchange).principal);
+  const frames = readFrames(services, volume, { chunks, isSuspect: query.verify === true, room });
   for await (const piece of frames) {
     // Not before the first chunks are there: until then a failure gets a proper answer.
     if (!response.headersSent) response.writeHead(200, head).flushHeaders();
@@ -59,6 +60,7 @@ interface WantedFrames {
   readonly chunks: readonly Chunk[];
   /** Their receiver found them damaged: check their digests, and forget those that are. */
   readonly isSuspect: boolean;
+  readonly room: ReadRoom;
 }
 
 /** Frames in memory that is the caller's until it frees or loses it; each part is written alone. */
@@ -73,7 +75,7 @@ interface Piece {
 async function* readFrames(
   services: Exchange['services'],
   volume: VolumeInfo,
-  { chunks, isSuspect }: WantedFrames,
+  { chunks, isSuspect, room }: WantedFrames,
 ): AsyncGenerator<Piece> {
   const { fs } = services;
   const check = isSuspect ? 'digest' : 'length';
@@ -86,14 +88,18 @@ async function* readFrames(
     return runs.map((run) => ({ chunks: run.chunks, run }));
   });
   const readGroup = async (group: Group): Promise<Piece> => {
-    const room = group.run && services.readRooms.take(group.run.place.length);
-    if (group.run === undefined || room === undefined) {
+    const place = group.run && services.readRooms.take(group.run.place.length);
+    if (group.run === undefined || place === undefined) {
       return await readTogether(services, group.chunks, read);
     }
-    return await readAside(services, { run: group.run, room });
+    return await readAside(services, { run: group.run, room: place });
   };
-  const bytesOf = (group: Group): number => bytesOfFrames(group.chunks);
-  const pieces = readAhead(groups, readGroup, bytesOf, (piece) => piece.free());
+  const pieces = readAhead(groups, {
+    read: readGroup,
+    bytesOf: (group: Group) => bytesOfFrames(group.chunks),
+    discard: (piece) => piece.free(),
+    room,
+  });
   for await (const { data } of pieces) yield data;
 }
 
