@@ -1,14 +1,13 @@
 /** Long waits of a client, and what it asks for beside them and behind them. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { connect } from 'node:tls';
 import { LIMITS } from '../src/base/limits.ts';
 import { watchChanges } from '../src/client/changes.ts';
 import { makeDirectory, stat } from '../src/client/files.ts';
 import { openSession, type Session } from '../src/client/session.ts';
 import type { ChangePage } from '../src/wire/generated/api.ts';
+import { connectAs } from './support/raw-request.ts';
 import { startWithUsers, type TestUsers } from './support/users.ts';
 
 const FEED = '/api/v1/volumes/alice/changes';
@@ -65,9 +64,8 @@ test('what is asked for meanwhile waits behind no watch, however many there are'
 });
 
 test('what is sent before a wait is over is done after it', async () => {
-  const { ca, certificate: cert = '', key = '' } = users.alice.options;
-  const { hostname: host, port } = new URL(users.server.url);
-  const socket = connect({ host, port: Number(port), ca, cert, key });
+  const socket = await connectAs(users.alice.options);
+  const { host } = new URL(users.server.url);
   const from = await end();
   const body = JSON.stringify({ path: '/alice/open/behind', kind: 'directory' });
   socket.write(
@@ -76,7 +74,6 @@ test('what is sent before a wait is over is done after it', async () => {
       `Content-Length: ${body.length}\r\n\r\n${body}`,
   );
   const answers = text(socket);
-  await once(socket, 'secureConnect');
   for (let count = 0; count < 5; count += 1) {
     const query = { path: '/alice/open/behind' };
     assert.equal((await users.alice.send('GET', FILES, { query })).status, 404);

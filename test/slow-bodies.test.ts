@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { LIMITS } from '../src/base/limits.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import type { HttpClient } from './support/http-client.ts';
+import { connectAs } from './support/raw-request.ts';
 import { startWithUsers } from './support/users.ts';
 
 /** Bodies that are announced and do not come. */
@@ -28,11 +29,7 @@ async function announce(
   { length, type, by }: { length: number; type: string; by: Partial<HttpClient['options']> },
 ): Promise<TLSSocket> {
   const { url, ca } = alice.options;
-  const { hostname: host, port } = new URL(url);
-  const { key, certificate: cert } = by;
-  const pair = key === undefined ? {} : { key, cert };
-  const socket = connect({ host, port: Number(port), ca, ...pair });
-  await once(socket, 'secureConnect');
+  const socket = await connectAs({ ...by, url, ca });
   socket.write(
     `${line} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n` +
       'Expect: 100-continue\r\n\r\n',

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { LIMITS } from '../src/base/limits.ts';
 import { encodeTar } from '../src/wire/tar-writer.ts';
 import type { HttpClient } from './support/http-client.ts';
+import { connectAs } from './support/raw-request.ts';
 import { startWithUsers } from './support/users.ts';
 
 /** What is asked for and not read. */
@@ -48,10 +49,7 @@ async function fill(user: HttpClient, start: number): Promise<void> {
 
 /** A connection of alice's on which something was asked for; what comes is read only if somebody listens. */
 async function connected(request: string): Promise<TLSSocket> {
-  const { url, ca, key, certificate } = alice.options;
-  const { hostname: host, port } = new URL(url);
-  const socket = connect({ host, port: Number(port), ca, key, cert: certificate });
-  await once(socket, 'secureConnect');
+  const socket = await connectAs(alice.options);
   socket.write(request);
   return socket;
 }

@@ -1,8 +1,9 @@
 /** HTTP over TLS, byte for byte as a test wants it: for heads that no client library sends. */
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import type { Problem } from '../../src/wire/generated/api.ts';
+import type { HttpClientOptions } from './http-client.ts';
 
 /** Certificate and key in PEM. */
 export interface Pair {
@@ -28,6 +29,16 @@ export interface RawAnswer {
   /** To resume the connection with, if the server offers that. */
   readonly session: Buffer | undefined;
   readonly isResumed: boolean;
+}
+
+/** A connection as whoever the certificate is for, or a stranger. */
+export async function connectAs(options: HttpClientOptions): Promise<TLSSocket> {
+  const { url, ca, key, certificate: cert } = options;
+  const { hostname: host, port } = new URL(url);
+  const pair = key === undefined ? {} : { key, cert };
+  const socket = connect({ host, port: Number(port), ca, ...pair });
+  await once(socket, 'secureConnect');
+  return socket;
 }
 
 /** One request on a connection of its own: its first line without the version, then these fields. */
