@@ -96,20 +96,41 @@ test('answers that one principal does not read take its own memory, and when the
 /** More than connections take that nobody reads, for so many that they would hold more than one user may. */
 const LARGE_BYTES = 24 * 1024 * 1024;
 const READERS = 48;
+const LISTERS = 20;
 /** What is read at once, and some headers. */
 const PIECE_BYTES_MAX = 3 * 1024 * 1024;
+
+const LISTED = 10_000;
+
+/** Names of which a listing is long. */
+async function fillNames(): Promise<void> {
+  const entries = Array.from({ length: LISTED }, (_, index) => {
+    const path = `${index}${'n'.repeat(240)}`;
+    return { kind: 'symlink', path, target: 't', mode: 0o777, mtimeUs: 0 } as const;
+  });
+  for (let start = 0; start < LISTED; start += 1000) {
+    const request = { query: { path: '/alice/names', parents: true }, type: 'application/x-tar' };
+    const body = encodeTar(entries.slice(start, start + 1000));
+    const answer = await alice.send('POST', '/api/v1/storage/files', { ...request, body });
+    assert.equal(answer.status, 201, answer.text);
+  }
+}
 
 for (const [what, target] of [
   ['chunks', `/api/v1/storage/file/chunks?path=/alice/large&ranges=0:${LARGE_BYTES}`],
   ['a file', '/api/v1/storage/files?path=/alice/large'],
+  ['listings', `/api/v1/files?path=/alice/names&list=children&limit=${LISTED}`],
 ] as const) {
   test(`${what} that one principal does not read take its own memory, and when they end it goes on`, async () => {
     const query = { path: '/alice/large' };
     const body = new Uint8Array(LARGE_BYTES);
     for (let at = 0; at < LARGE_BYTES; at += LARGE_BYTES / 96) body[at] = at % 251;
     await alice.send('POST', '/api/v1/storage/files', { query, body });
+    if (what === 'listings') await fillNames();
     const request = `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
-    const slow = await Promise.all(Array.from({ length: READERS }, () => connected(request)));
+    const slow = await Promise.all(
+      Array.from({ length: what === 'listings' ? LISTERS : READERS }, () => connected(request)),
+    );
     await until((bytes) => bytes > LIMITS.bodiesPerPrincipalBytesMax - PIECE_BYTES_MAX);
     assert((await answersOf()) <= LIMITS.bodiesPerPrincipalBytesMax);
     const headers = { accept: PACK };

@@ -234,6 +234,8 @@ export const LIMITS = {
   requestResultKeepMs: 7 * 24 * 3600 * 1000,
   listPageDefault: 1000,
   listPageMax: 10_000,
+  /** Memory for one name of a listing, as far as it is taken before the listing is made. */
+  listedBytes: 512,
   manifestPageMax: 65_536,
   /** Manifests of large files kept in memory by the server. */
   manifestCacheBytesMax: 16 * MIB,

@@ -67,6 +67,12 @@ export class PieceRoom implements Disposable {
     return isFree;
   }
 
+  /** What is held takes so many bytes in all, even if that is more than there is room for. */
+  resize(bytes: number): void {
+    for (const budget of this.#budgets) budget.take(bytes - this.#heldBytes);
+    this.#heldBytes = bytes;
+  }
+
   release(bytes: number): void {
     this.#heldBytes -= bytes;
     for (const budget of this.#budgets) budget.release(bytes);

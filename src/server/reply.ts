@@ -56,6 +56,28 @@ export async function withAnswerRoom(
   await answerRoom.with(caller?.principal ?? '', bytes, send);
 }
 
+/** An answer that is made in one go. */
+export interface MadeAnswer extends Head {
+  readonly body: Uint8Array;
+}
+
+/**
+ * Makes and sends an answer that may be long once there is room for what such a one mostly takes. It counts
+ * as what it is until the system has taken it.
+ */
+export async function replyLong(
+  exchange: Pick<Exchange, 'caller' | 'services' | 'response'>,
+  bytes: number,
+  make: () => MadeAnswer,
+): Promise<void> {
+  const { caller, services } = exchange;
+  using room = services.answerRoom.forPieces(caller?.principal ?? '');
+  await room.acquire(bytes);
+  const { body, ...head } = make();
+  room.resize(body.length);
+  await replyTaken(exchange, head, body);
+}
+
 export function replyJson(
   channel: Pick<Channel, 'response'>,
   { status, headers }: Head,

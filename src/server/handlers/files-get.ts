@@ -1,3 +1,4 @@
+import { utf8Encode } from '../../base/bytes.ts';
 import { LIMITS } from '../../base/limits.ts';
 import type { Rights } from '../../fs/rights.ts';
 import type { ListOptions } from '../../fs/types.ts';
@@ -8,17 +9,19 @@ import { entryJson } from '../../wire/entry-json.ts';
 import { authorizePath } from '../authorize.ts';
 import { requireDirectory } from '../content.ts';
 import type { Exchange } from '../exchange.ts';
-import { reply, replyJson } from '../reply.ts';
+import { type MadeAnswer, reply, replyJson, replyLong } from '../reply.ts';
 import { momentOf, requireListing } from '../request-values.ts';
 
 const VARY = { Vary: 'Accept' };
 
 /** GET /api/v1/files: one entry, or a page of a listing. */
-export function filesGet(exchange: Exchange<'filesGet'>): void {
+export async function filesGet(exchange: Exchange<'filesGet'>): Promise<void> {
   const { query, request, services } = exchange;
   if (query.list !== undefined) {
     const isCompact = request.headers.accept?.includes(MEDIA_TYPES.listing) === true;
-    return isCompact ? replyCompactPage(exchange) : replyPage(exchange);
+    const { limit = LIMITS.listPageDefault } = query;
+    const make = isCompact ? makeCompactPage : makePage;
+    return await replyLong(exchange, limit * LIMITS.listedBytes, () => make(exchange));
   }
   requireListing(query);
   const { at } = momentOf(query.at);
@@ -33,27 +36,25 @@ export function filesGet(exchange: Exchange<'filesGet'>): void {
   replyJson(exchange, { status: 200, headers }, entryJson(volume.alias, entry));
 }
 
-function replyPage(exchange: Exchange<'filesGet'>): void {
+function makePage(exchange: Exchange<'filesGet'>): MadeAnswer {
   const { query, services } = exchange;
   const { at } = momentOf(query.at);
   const { volume, path, rights } = authorizePath(exchange, query.path, { need: 'see', at });
   // Both calls see the same state: nothing else runs between them.
   const entry = requireDirectory(services.fs.stat(volume.name, path, at));
   const page = services.fs.list(volume.name, path, listOptions(query, rights));
-  replyJson(
-    exchange,
-    { status: 200, headers: VARY },
-    {
-      entry: entryJson(volume.alias, entry),
-      entries: page.entries.map((child) => entryJson(volume.alias, child)),
-      ...(page.next === undefined ? {} : { cursor: page.next }),
-      seq: page.seq,
-    },
-  );
+  const json = {
+    entry: entryJson(volume.alias, entry),
+    entries: page.entries.map((child) => entryJson(volume.alias, child)),
+    ...(page.next === undefined ? {} : { cursor: page.next }),
+    seq: page.seq,
+  };
+  const headers = { 'Content-Type': MEDIA_TYPES.json, ...VARY };
+  return { status: 200, headers, body: utf8Encode(JSON.stringify(json)) };
 }
 
 /** The same page without what only a few callers want, for trees of very many names. */
-function replyCompactPage(exchange: Exchange<'filesGet'>): void {
+function makeCompactPage(exchange: Exchange<'filesGet'>): MadeAnswer {
   const { query, services } = exchange;
   const { at } = momentOf(query.at);
   const { volume, path, rights } = authorizePath(exchange, query.path, { need: 'see', at });
@@ -66,7 +67,7 @@ function replyCompactPage(exchange: Exchange<'filesGet'>): void {
     ...(page.next === undefined ? {} : { [HEADERS.cursor]: encodeCursor(page.next) }),
     ...VARY,
   };
-  reply(exchange, { status: 200, headers }, writer.finish());
+  return { status: 200, headers, body: writer.finish() };
 }
 
 function listOptions(query: Exchange<'filesGet'>['query'], rights: Rights): ListOptions {
