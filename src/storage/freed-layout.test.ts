@@ -42,7 +42,7 @@ test('what is freed is padding of the same extent, and all else stays as it is',
       const entries = framesOf(plan.map(([one]) => one));
       const isFreed = (index: number): boolean =>
         plan[index]?.[1] === true && entries[index]?.kind === FRAME_KIND.chunk;
-      const { entries: after, freed } = layOutFreed(entries, isFreed);
+      const { entries: after, padding } = layOutFreed(entries, isFreed);
       const kept = entries.filter(
         ({ kind }, index) => kind === FRAME_KIND.chunk && !isFreed(index),
       );
@@ -50,7 +50,11 @@ test('what is freed is padding of the same extent, and all else stays as it is',
         after.filter(({ kind }) => kind === FRAME_KIND.chunk),
         kept,
       );
-      for (const { length } of freed) assert(length >= 0 && length <= LIMITS.paddingBytesMax);
+      const before = new Set(entries.map(({ offset, length }) => `${offset}+${length}`));
+      for (const { offset, length } of padding) {
+        const isOld = before.has(`${offset}+${length}`);
+        assert(length >= 0 && (isOld || length <= LIMITS.paddingBytesMax));
+      }
       // Runs of frames begin and end where they did.
       assert.deepEqual(extents(after), extents(entries));
       if (!entries.some((_, index) => isFreed(index))) assert.deepEqual(after, entries);
@@ -81,6 +85,14 @@ test('a hole is the blocks that a payload fills, and what was a hole before is n
   const second = layOutFreed(first.entries, (index) => index === 1);
   const both = layOutFreed(entries, () => true);
   assert.deepEqual(second.entries, both.entries);
+  // A hole stays one while something else is freed.
+  const others = framesOf(
+    [100_000, 50_000, 60_000].map((length) => ({ length, isChunk: true, gap: 0 })),
+  );
+  const early = layOutFreed(others, (index) => index === 0);
+  const late = layOutFreed(early.entries, (index) => index === 2);
+  assert.deepEqual(late.padding[0], early.padding[0]);
+  assert.equal(late.padding.length, 2);
   assert.equal(first.bytes + second.bytes, both.bytes);
   assert(both.bytes > 140_000);
 });

@@ -3,8 +3,8 @@ import { DIGEST_BYTES } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
 import { FRAME_HEADER_BYTES, FRAME_KIND, type TableEntry } from '../format/segment.ts';
 
-/** A frame of padding that stands where others were. */
-export interface FreedFrame {
+/** A frame of padding. */
+export interface PaddingFrame {
   /** Of its header in the segment. */
   readonly offset: number;
   /** Bytes of its payload. */
@@ -15,8 +15,8 @@ export interface FreedFrame {
 export interface FreedLayout {
   /** All frames, for the table. */
   readonly entries: readonly TableEntry[];
-  /** Those of them that are new, ascending. */
-  readonly freed: readonly FreedFrame[];
+  /** Padding whose zeros need not be written, where frames are freed or were before, ascending. */
+  readonly padding: readonly PaddingFrame[];
   /** Bytes of whole blocks of the disk that are zeros then, and were not before. */
   readonly bytes: number;
 }
@@ -36,16 +36,20 @@ export function layOutFreed(
   isFreed: (index: number) => boolean,
 ): FreedLayout {
   const kept: TableEntry[] = [];
-  const freed: FreedFrame[] = [];
+  const padding: PaddingFrame[] = [];
   let bytes = 0;
   let run: Run | undefined;
   const endRun = (): void => {
     if (run === undefined) return;
-    if (!run.hasFreed) kept.push(...run.entries);
-    else {
+    if (!run.hasFreed) {
+      kept.push(...run.entries);
+      for (const { offset, length } of run.entries) {
+        if (holeOf({ offset, length }).length > 0) padding.push({ offset, length });
+      }
+    } else {
       const start = run.entries[0]?.offset ?? run.end;
       for (const frame of paddingOf(start, run.end)) {
-        freed.push(frame);
+        padding.push(frame);
         kept.push({ kind: FRAME_KIND.padding, ...frame, volume: NO_NAME, digest: NO_NAME });
         bytes += holeOf(frame).length;
       }
@@ -70,11 +74,11 @@ export function layOutFreed(
     run.hasFreed ||= isOut;
   }
   endRun();
-  return { entries: kept, freed, bytes };
+  return { entries: kept, padding, bytes };
 }
 
 /** Where no byte of a frame of zeros need be written: blocks that its payload fills. */
-export function holeOf({ offset, length }: FreedFrame): { start: number; length: number } {
+export function holeOf({ offset, length }: PaddingFrame): { start: number; length: number } {
   const from = offset + FRAME_HEADER_BYTES;
   const start = Math.ceil(from / DIRECT_BLOCK_BYTES) * DIRECT_BLOCK_BYTES;
   const end = Math.floor((from + length) / DIRECT_BLOCK_BYTES) * DIRECT_BLOCK_BYTES;
@@ -82,8 +86,8 @@ export function holeOf({ offset, length }: FreedFrame): { start: number; length:
 }
 
 /** Frames that fill the place from `start` to `end`, where one frame or more were. */
-function paddingOf(start: number, end: number): FreedFrame[] {
-  const frames: FreedFrame[] = [];
+function paddingOf(start: number, end: number): PaddingFrame[] {
+  const frames: PaddingFrame[] = [];
   for (let offset = start; offset < end; ) {
     const left = end - offset - FRAME_HEADER_BYTES;
     let length = Math.min(left, LIMITS.paddingBytesMax);

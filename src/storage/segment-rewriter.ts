@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { crc32 } from '../base/digest.ts';
+import { alignedBytes } from '../base/direct-io.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import {
@@ -15,7 +16,7 @@ import {
   WATERMARK_OFFSETS,
 } from '../format/segment.ts';
 import type { Disk, DiskFile } from './disk.ts';
-import { type FreedFrame, type FreedLayout, holeOf } from './freed-layout.ts';
+import { type PaddingFrame, type FreedLayout, holeOf } from './freed-layout.ts';
 import { SEGMENTS_DIRECTORY, segmentPath } from './segment-files.ts';
 
 /** A sealed segment that is written anew, and how. */
@@ -93,25 +94,20 @@ async function writeAnew(
   // The watermarks, which have pages of their own, stay as they are.
   head.set(first.subarray(0, WATERMARK_OFFSETS[0]));
   await file.write([head], 0);
-  const frames = layout.freed.map((frame) => ({
-    frame,
-    header: paddingHeader(frame, segment, storeId),
-  }));
   const windowBytes = LIMITS.segmentWriteBytesMax;
-  const room = new Uint8Array(windowBytes);
+  // Past the page cache, if that is possible: nobody reads it soon.
+  const room = alignedBytes(windowBytes) ?? new Uint8Array(windowBytes);
+  const { padding } = layout;
   let from = 0;
   for (let start = SEGMENT_HEADER_BYTES; start < tableOffset; ) {
     signal.throwIfAborted();
     const end = Math.min(tableOffset, start - (start % windowBytes) + windowBytes);
-    while (endOf(frames[from]?.frame) <= start && from < frames.length) from += 1;
+    while (from < padding.length && endOf(padding[from]) <= start) from += 1;
     let until = from;
-    while ((frames[until]?.frame.offset ?? end) < end) until += 1;
+    while ((padding[until]?.offset ?? end) < end) until += 1;
     const startMs = performance.now();
-    await copyWindow(
-      files,
-      { start, bytes: room.subarray(0, end - start) },
-      frames.slice(from, until),
-    );
+    const window = { segment, storeId, start, bytes: room.subarray(0, end - start) };
+    await copyWindow(files, window, padding.slice(from, until));
     // No more than half of the disk's time: others have a server to wait for.
     const tookMs = performance.now() - startMs;
     if (tookMs > 1) await setTimeout(Math.min(tookMs, LIMITS.sweepPauseMsMax));
@@ -122,32 +118,37 @@ async function writeAnew(
   await file.write(encodeTable(table, { storeId, segment, offset: tableOffset }), tableOffset);
 }
 
-interface NewFrame {
-  readonly frame: FreedFrame;
-  readonly header: Uint8Array;
+interface Window {
+  readonly segment: number;
+  readonly storeId: Uint8Array;
+  /** Where it begins in the segment. */
+  readonly start: number;
+  readonly bytes: Uint8Array;
 }
 
-/** Copies what lies from `start` on; `frames` are those that are in there, some only in part. */
+/** Copies what lies in a window; `padding` is that which is in there, some only in part. */
 async function copyWindow(
   { old, file }: Files,
-  { start, bytes }: { readonly start: number; readonly bytes: Uint8Array },
-  frames: readonly NewFrame[],
+  { segment, storeId, start, bytes }: Window,
+  padding: readonly PaddingFrame[],
 ): Promise<void> {
   const end = start + bytes.length;
-  const freedBytes = frames.reduce((sum, { frame }) => {
+  const paddingBytes = padding.reduce((sum, frame) => {
     return sum + Math.min(end, endOf(frame)) - Math.max(start, frame.offset);
   }, 0);
-  if (freedBytes < bytes.length) await readWhole(old, bytes, start);
+  if (paddingBytes < bytes.length) await readWhole(old, bytes, start);
   const writes: Promise<void>[] = [];
   const writeOut = (first: number, last: number): void => {
     if (last > first) writes.push(file.write([bytes.subarray(first - start, last - start)], first));
   };
   let written = start;
-  for (const { frame, header } of frames) {
+  for (const frame of padding) {
     const first = Math.max(start, frame.offset);
     bytes.fill(0, first - start, Math.min(end, endOf(frame)) - start);
-    const part = header.subarray(first - frame.offset, end - frame.offset);
-    bytes.set(part, first - start);
+    if (first < frame.offset + FRAME_HEADER_BYTES) {
+      const header = paddingHeader(frame, segment, storeId);
+      bytes.set(header.subarray(first - frame.offset, end - frame.offset), first - start);
+    }
     const hole = holeOf(frame);
     if (hole.length === 0) continue;
     const holeStart = Math.max(written, Math.min(end, hole.start));
@@ -163,7 +164,7 @@ async function copyWindow(
 const ZEROS = new Uint8Array(64 * 1024);
 
 function paddingHeader(
-  { offset, length }: FreedFrame,
+  { offset, length }: PaddingFrame,
   segment: number,
   storeId: Uint8Array,
 ): Uint8Array {
@@ -177,12 +178,12 @@ function paddingHeader(
   );
 }
 
-function endOf(frame: FreedFrame | undefined): number {
+function endOf(frame: PaddingFrame | undefined): number {
   return frame === undefined ? 0 : frame.offset + FRAME_HEADER_BYTES + frame.length;
 }
 
 async function readWhole(file: DiskFile, target: Uint8Array, position: number): Promise<void> {
-  if ((await file.read(target, position)) === target.length) return;
+  if ((await file.read(target, position, { aside: true })) === target.length) return;
   throw new GdpfsError(
     'corrupt',
     `cannot copy a segment: it ends before ${position + target.length}`,

@@ -270,10 +270,9 @@ test('what is freed takes no room on the disk any more, and reads as zeros', asy
   const path = join(folder, SEALED);
   const size = statSync(path).blocks * 512;
   const freed = [0, 4, 5, 6].map((index) => written[index] ?? assert.fail());
-  const bytes = await free(
-    opened,
-    freed.map(({ location }) => location),
-  );
+  const places = freed.map(({ location }) => location);
+  // The first one is a hole when the others become one.
+  const bytes = (await free(opened, places.slice(0, 1))) + (await free(opened, places.slice(1)));
   const after = statSync(path).blocks * 512;
   assert.equal(size - after, bytes);
   // Less the blocks in which there is something else, and those of headers.
