@@ -90,7 +90,7 @@ test('the counts are those of what was done', async () => {
     'gdpfs_store_waiting_bytes',
   ]);
   assert.deepEqual(changes, [2, 2, 1, 1, 1, 2, 0, 0]);
-  const [received = 0, sent = 0, syncs = 0, written = 0] = await added(async () => {
+  const [received = 0, sent = 0, syncs = 0, written = 0, taken = 0] = await added(async () => {
     await put('/alice/three');
     await ok(alice.send('GET', STORAGE, { query: { path: '/alice/three' } }));
   }, [
@@ -98,9 +98,11 @@ test('the counts are those of what was done', async () => {
     'gdpfs_response_bytes_total{operation="storageFilesGet"}',
     'gdpfs_store_sync_seconds_count',
     'gdpfs_store_written_bytes_total',
+    'gdpfs_store_disk_bytes',
   ]);
   for (const bytes of [received, sent]) assert(bytes > body.length && bytes < 2 * body.length);
   assert(syncs >= 1 && written > 0);
+  assert.equal(taken, written);
 });
 
 test('chunks are counted with their bytes, and what need not be sent as present', async () => {

@@ -8,7 +8,7 @@ export async function storeFamilies(
   dataDirectory: string,
 ): Promise<Family[]> {
   const { segments, changesWaiting, rowsWaiting, hasFailed } = status;
-  const { counts, waitingBytes } = segments;
+  const { counts, diskBytes, waitingBytes } = segments;
   const disk = await statfs(dataDirectory);
   return [
     gauge('gdpfs_volumes', 'Volumes of the server.', fs.listVolumes().length),
@@ -16,6 +16,7 @@ export async function storeFamilies(
     counter('gdpfs_store_chunks', 'Chunks that became durable.', counts.chunks),
     counter('gdpfs_store_chunk_bytes', 'Their bytes.', counts.chunkBytes),
     counter('gdpfs_store_written_bytes', 'Bytes written to the segments.', counts.bytes),
+    gauge('gdpfs_store_disk_bytes', 'Bytes that the segments take of the disk.', diskBytes),
     histogram(
       'gdpfs_store_sync_seconds',
       'How long the disk took to write and sync what came together.',
