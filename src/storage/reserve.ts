@@ -23,9 +23,9 @@ export class Reserve {
     return reserve;
   }
 
-  /** May `bytes` be written by those who may not use the reserve? */
-  async hasRoomFor(bytes: number): Promise<boolean> {
-    const free = await this.#disk.freeBytes();
+  /** May `bytes` be written by those who may not use the reserve? `freeBytes` if that was just measured. */
+  async hasRoomFor(bytes: number, freeBytes?: number): Promise<boolean> {
+    const free = freeBytes ?? (await this.#disk.freeBytes());
     if (this.#isHeld) return free >= bytes + LIMITS.freeBytesMin;
     if (free < bytes + 2 * (LIMITS.reserveBytes + LIMITS.freeBytesMin)) return false;
     return await this.#make();

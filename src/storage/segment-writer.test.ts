@@ -47,6 +47,20 @@ describe('append() costs', () => {
     await store.close();
   });
 
+  it('no time in which nothing is written though something waits: who is told comes behind it', async () => {
+    const disk = new FaultDisk({ seed: 3 });
+    const { store } = await openSegments(disk);
+    const before = { ...disk.counts };
+    const first = store.append([frame()]).then(() => disk.counts.write - before.write);
+    // Here it takes no turn of the event loop.
+    while (disk.counts.sync === before.sync) await Promise.resolve();
+    const second = store.append([frame()]);
+    // Its frame and the watermark, and the second's frame.
+    assert.equal(await first, 3);
+    await second;
+    await store.close();
+  });
+
   it('two syncs of files and two of the directory for a new segment', async () => {
     const disk = new FaultDisk({ seed: 4 });
     const { store } = await openSegments(disk, { limits: { segmentEntriesMax: 1 } });

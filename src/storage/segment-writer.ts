@@ -92,6 +92,10 @@ export class SegmentWriter {
   #poison: GdpfsError | undefined;
   #closed = false;
   readonly #counts = new SegmentCounts();
+  /** Tells the callers of the last group that it is durable. */
+  #answer: (() => void) | undefined;
+  /** Free space behind the last group, for the one that waited then. */
+  #freeBytes: number | undefined;
   /** That the sealed segments take of the disk. */
   #sealedBytes: number;
 
@@ -192,6 +196,7 @@ export class SegmentWriter {
       await this.#settle(all);
       for (const waiting of all) this.#waitingBytes -= waiting.bytes;
       for (const wake of this.#spaceWaiters.splice(0)) wake();
+      if (this.#waiting.length === 0) this.#tell();
     }
     this.#running = undefined;
   }
@@ -206,14 +211,25 @@ export class SegmentWriter {
     return this.#waiting.splice(0, tooMany < 0 ? this.#waiting.length : tooMany);
   }
 
-  /** Answers everyone in the group. Never throws. */
+  #tell(): void {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    answer?.();
+  }
+
+  /** Answers everyone in the group, or leaves that to `#tell`. Never throws. */
   async #settle(all: readonly Waiting[]): Promise<void> {
     let group = all;
     try {
       group = await this.#admit(all);
       const locations = group.length > 0 ? await this.#writeGroup(group) : [];
-      for (const [index, waiting] of group.entries()) waiting.resolve(locations[index] ?? []);
+      const written = group;
+      this.#tell();
+      this.#answer = () => {
+        for (const [index, { resolve }] of written.entries()) resolve(locations[index] ?? []);
+      };
     } catch (error) {
+      this.#tell();
       const failure = await this.#recover(error);
       for (const waiting of group) waiting.reject(failure);
     }
@@ -223,7 +239,11 @@ export class SegmentWriter {
   async #admit(all: readonly Waiting[]): Promise<readonly Waiting[]> {
     if (this.#poison !== undefined) throw this.#poison;
     const bytes = all.reduce((sum, waiting) => sum + waiting.bytes, 0);
-    if (await this.#reserve.hasRoomFor(bytes)) return all;
+    const freeBytes = this.#freeBytes;
+    this.#freeBytes = undefined;
+    // Nobody waits for that too.
+    if (freeBytes === undefined) this.#tell();
+    if (await this.#reserve.hasRoomFor(bytes, freeBytes)) return all;
     const error = new GdpfsError('no_space', 'cannot store data: the disk is full', {
       hint: 'remove files, or give the server a larger disk',
     });
@@ -234,8 +254,11 @@ export class SegmentWriter {
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<FrameLocation[][]> {
-    if (this.#isFull(group)) await this.#seal();
-    if (this.#isSealed) await this.#begin();
+    if (this.#isSealed || this.#isFull(group)) {
+      this.#tell();
+      if (!this.#isSealed) await this.#seal();
+      await this.#begin();
+    }
     const { segment, version, file, table, watermarkCount, tail: start } = this.#open;
     const place = { segment, storeId: this.#storeId, tail: start };
     const { paddedFrameBytesMin } = this.#limits;
@@ -244,11 +267,19 @@ export class SegmentWriter {
     const { parts, entries, tail } = layout;
     if (entries.length === 0) return locations;
     const startMs = performance.now();
-    await file.writeDurably(parts, start);
+    const writing = file.writeDurably(parts, start);
+    // Who is told may keep the thread for long: what waited is on its way to the disk by then.
+    this.#tell();
+    await writing;
     this.#counts.syncSeconds.observe((performance.now() - startMs) / 1000);
     this.#counts.bytes += tail - start;
     const count = watermarkCount + 1;
-    await writeWatermark(file, { count, durable: tail });
+    const isNext = this.#waiting.length > 0;
+    [this.#freeBytes] = await Promise.all([
+      // If it cannot be measured, whoever waits is told when it is measured again.
+      isNext ? this.#disk.freeBytes().catch(() => undefined) : undefined,
+      writeWatermark(file, { count, durable: tail }),
+    ]);
     for (const entry of entries) {
       table.add(entry);
       this.#counts.add(entry.kind, entry.length);
