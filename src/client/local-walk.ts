@@ -3,7 +3,7 @@ import { utf8Decode } from '../base/bytes.ts';
 import { GdpfsError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { compareNames, joinPath, parsePath } from '../format/path.ts';
-import { attributesOf } from './local-attributes.ts';
+import { attributesOf, isRegular } from './local-attributes.ts';
 import { localError, quote } from './local-error.ts';
 import { isPartName } from './part-names.ts';
 import type { TreeEntry, TreeFault, TreeItem } from './sync/action.ts';
@@ -110,12 +110,14 @@ function inspect(root: string, directory: string, { name, isUtf8 }: Name): TreeI
     if (!isUtf8) throw cannotCopy(relative, 'its name is not UTF-8');
     if (mayBeTooLong(name, relative)) parsePath(relative);
     const stats = lstatSync(path, { bigint: true });
-    const size = stats.isFile() ? Number(stats.size) : 0;
-    const found = { relative, size, ...attributesOf(stats) };
-    if (stats.isFile()) return { ...found, kind: 'file' };
-    if (stats.isDirectory()) return { ...found, kind: 'directory' };
+    const { mode, mtimeUs } = attributesOf(stats);
+    if (isRegular(stats)) {
+      return { relative, kind: 'file', size: Number(stats.size), mode, mtimeUs };
+    }
+    if (stats.isDirectory()) return { relative, kind: 'directory', size: 0, mode, mtimeUs };
     if (!stats.isSymbolicLink()) throw cannotCopy(relative, `it is ${describe(stats)}`);
-    return { ...found, kind: 'symlink', target: readTarget(path, relative) };
+    const target = readTarget(path, relative);
+    return { relative, kind: 'symlink', size: 0, mode, mtimeUs, target };
   } catch (cause) {
     return fault(relative, localError('read', path, cause));
   }

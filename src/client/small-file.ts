@@ -2,7 +2,7 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { sha256 } from '../base/digest.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { EntryPackWriter } from '../wire/entry-pack-writer.ts';
-import { attributesOf } from './local-attributes.ts';
+import { attributesOf, isRegular } from './local-attributes.ts';
 import { localError } from './local-error.ts';
 import { isSame, sourceChanged } from './source-state.ts';
 import type { TreeEntry } from './sync/action.ts';
@@ -71,7 +71,7 @@ function packAsListed(
 function isAtRest(stats: BigIntStats, listed: TreeEntry, beforeMs: number): boolean {
   const { mode, mtimeUs } = attributesOf(stats);
   return (
-    stats.isFile() &&
+    isRegular(stats) &&
     Number(stats.size) === listed.size &&
     mode === listed.mode &&
     mtimeUs === listed.mtimeUs &&
@@ -82,7 +82,7 @@ function isAtRest(stats: BigIntStats, listed: TreeEntry, beforeMs: number): bool
 /** Undefined if the file changed meanwhile, or is none of those that are packed. */
 function pack(file: number, listed: TreeEntry, into: EntryPackWriter): PackedFile | undefined {
   const stats = fstatSync(file, { bigint: true });
-  if (!stats.isFile() || stats.size > LIMITS.smallFileBytesMax) return undefined;
+  if (!isRegular(stats) || stats.size > LIMITS.smallFileBytesMax) return undefined;
   const entry = { ...listed, size: Number(stats.size), ...attributesOf(stats) };
   return read(file, { entry, into, isAsBefore: (now) => isSame(stats, now) });
 }

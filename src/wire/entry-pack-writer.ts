@@ -51,7 +51,9 @@ interface Attributes {
 export class EntryPackWriter {
   #bytes: Uint8Array;
   #contentBytes = 0;
-  #rows = Buffer.alloc(ROWS_CAPACITY * ROW_BYTES);
+  /** With zeros behind the rows. */
+  #rows: Uint8Array<ArrayBuffer> = new Uint8Array(ROWS_CAPACITY * ROW_BYTES);
+  #fields = new DataView(this.#rows.buffer);
   #count = 0;
   #texts = Buffer.allocUnsafeSlow(ROWS_CAPACITY * TEXT_BYTES_EACH);
   #textBytes = 0;
@@ -79,8 +81,8 @@ export class EntryPackWriter {
         return;
       case 'reference': {
         const row = this.#row(KINDS.reference, entry);
-        this.#rows.writeUInt32BE(entry.size, row + ROW.size);
-        this.#rows.writeUInt32BE(entry.checksum, row + ROW.checksum);
+        this.#fields.setUint32(row + ROW.size, entry.size);
+        this.#fields.setUint32(row + ROW.checksum, entry.checksum);
         this.#rows.set(entry.digest, row);
         return;
       }
@@ -98,7 +100,7 @@ export class EntryPackWriter {
     of: { readonly kind: 'file' | 'reference'; readonly digest: Uint8Array; readonly size: number },
   ): void {
     const row = this.#row(KINDS[of.kind], head);
-    this.#rows.writeUInt32BE(of.size, row + ROW.size);
+    this.#fields.setUint32(row + ROW.size, of.size);
     this.#rows.set(of.digest, row);
   }
 
@@ -107,7 +109,7 @@ export class EntryPackWriter {
     this.#openContent = this.#contentBytes;
     this.#openText = this.#textBytes;
     const row = this.#row(KINDS.file, file);
-    this.#rows.writeUInt32BE(size, row + ROW.size);
+    this.#fields.setUint32(row + ROW.size, size);
     this.#reserve(size);
     const start = this.#contentBytes;
     this.#contentBytes += size;
@@ -124,6 +126,7 @@ export class EntryPackWriter {
     this.#contentBytes = this.#openContent;
     this.#textBytes = this.#openText;
     this.#count -= 1;
+    this.#fields.setUint32(this.#count * ROW_BYTES + ROW.size, 0);
   }
 
   /** The whole body, a view of the writer's memory. */
@@ -145,26 +148,27 @@ export class EntryPackWriter {
   /** Where the row begins. */
   #row(kind: number, { path, mode, mtimeUs }: Attributes, target = ''): number {
     const start = this.#count * ROW_BYTES;
-    if (start === this.#rows.length) this.#rows = grown(this.#rows, GROWTH * start);
+    if (start === this.#rows.length) {
+      this.#rows = grown(this.#rows, GROWTH * start);
+      this.#fields = new DataView(this.#rows.buffer);
+    }
     const textBytesMax = (path.length + target.length) * BYTES_PER_UNIT_MAX;
     if (this.#textBytes + textBytesMax > this.#texts.length) {
       this.#texts = grown(this.#texts, GROWTH * (this.#textBytes + textBytesMax));
     }
     this.#count += 1;
-    const rows = this.#rows;
     const pathBytes = this.#texts.write(path, this.#textBytes);
     this.#textBytes += pathBytes;
     const targetBytes = target === '' ? 0 : this.#texts.write(target, this.#textBytes);
     this.#textBytes += targetBytes;
     const high = Math.floor(mtimeUs / UINT32);
-    rows.fill(0, start, start + ROW.mtime);
-    rows.writeInt32BE(high, start + ROW.mtime);
-    rows.writeUInt32BE(mtimeUs - high * UINT32, start + ROW.mtime + 4);
-    rows.fill(0, start + ROW.size, start + ROW.mode);
-    rows.writeUInt16BE(mode & MODE_MASK, start + ROW.mode);
-    rows.writeUInt16BE(pathBytes, start + ROW.pathBytes);
-    rows.writeUInt16BE(targetBytes, start + ROW.targetBytes);
-    rows[start + ROW.kind] = kind;
+    const fields = this.#fields;
+    fields.setInt32(start + ROW.mtime, high);
+    fields.setUint32(start + ROW.mtime + 4, mtimeUs - high * UINT32);
+    fields.setUint16(start + ROW.mode, mode & MODE_MASK);
+    fields.setUint16(start + ROW.pathBytes, pathBytes);
+    fields.setUint16(start + ROW.targetBytes, targetBytes);
+    fields.setUint8(start + ROW.kind, kind);
     return start;
   }
 
@@ -182,8 +186,9 @@ export class EntryPackWriter {
   }
 }
 
-function grown(bytes: Buffer, length: number): Buffer<ArrayBuffer> {
+/** With zeros behind it, in memory of its own. */
+function grown(bytes: Uint8Array, length: number): Buffer<ArrayBuffer> {
   const larger = Buffer.alloc(length);
-  bytes.copy(larger);
+  larger.set(bytes);
   return larger;
 }

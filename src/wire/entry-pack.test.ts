@@ -288,6 +288,15 @@ describe('EntryPackWriter', () => {
     assert.deepEqual(Buffer.from(pack), Buffer.from(encodeEntryPack(all)));
   });
 
+  it('leaves nothing of a file that is undone to a directory in its place', () => {
+    const directory = { kind: 'directory', path: 'a', ...META } as const;
+    const writer = new EntryPackWriter(new ArrayBuffer(0));
+    writer.open({ path: 'undone', ...META }, 300).fill(9);
+    writer.undo();
+    writer.add(directory);
+    assert.deepEqual(Buffer.from(writer.finish()), Buffer.from(encodeEntryPack([directory])));
+  });
+
   it('grows, in shared memory if it began in such', () => {
     const names = Array.from({ length: 300 }, (_, index) => `${1000 + index}${'n'.repeat(100)}`);
     const all = names.map((at) => file(at));
