@@ -57,6 +57,20 @@ test('room for pieces comes back one by one, and what is left of it in the end',
   assert.equal(alice.tryAcquire(bodiesPerPrincipalBytesMax), true);
 });
 
+test('room that turns out to be too much is given to who waits, and too little is counted', async () => {
+  const room = new BodyRoom();
+  using alice = room.forPieces('alice');
+  await alice.acquire(bodiesPerPrincipalBytesMax);
+  using again = room.forPieces('alice');
+  const waiting = again.acquire(2);
+  alice.resize(bodiesPerPrincipalBytesMax - 2);
+  await waiting;
+  alice.resize(bodiesPerPrincipalBytesMax);
+  assert.equal(room.all.bytesUsed, bodiesPerPrincipalBytesMax + 2);
+  alice.resize(0);
+  assert.equal(again.tryAcquire(bodiesPerPrincipalBytesMax - 2), true);
+});
+
 test('all together have no more than there is, and room comes back from bodies that fail', async () => {
   const bodies = new Bodies();
   const end = bodies.begin('alice', bodiesPerPrincipalBytesMax);

@@ -69,7 +69,9 @@ export class PieceRoom implements Disposable {
 
   /** What is held takes so many bytes in all, even if that is more than there is room for. */
   resize(bytes: number): void {
-    for (const budget of this.#budgets) budget.take(bytes - this.#heldBytes);
+    const more = bytes - this.#heldBytes;
+    if (more < 0) return this.release(-more);
+    for (const budget of this.#budgets) budget.take(more);
     this.#heldBytes = bytes;
   }
 
