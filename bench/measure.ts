@@ -30,6 +30,11 @@ export interface Running {
 
 /** How often the memory of a command is looked at; its peak is remembered by the system. */
 const PEAK_INTERVAL_MS = 100;
+/**
+ * Authorities that a machine gives to all programs of Node's are read by each in its start, up to 10 ms, and no
+ * contender has any use for them.
+ */
+const NO_AUTHORITIES = { NODE_EXTRA_CA_CERTS: '' };
 /** In this time a server has noticed that its client is gone, and its children have ended. */
 const SETTLE_MS = 200;
 
@@ -49,7 +54,7 @@ export function startMeasured(command: Command, around: Surroundings): Running {
   const clientBeforeMs = cpuMsOfEnded();
   const startMs = performance.now();
   const child = spawn(file, args, {
-    env: { ...process.env, ...command.env },
+    env: { ...process.env, ...NO_AUTHORITIES, ...command.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that a whole pipeline can be ended.
     detached: true,
