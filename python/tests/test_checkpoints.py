@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import random
@@ -15,11 +16,13 @@ from gdpfs import ed25519
 from gdpfs.checkpoints import (
     Proof,
     is_consistent,
+    name_bytes,
     parse_checkpoint,
     verify_continuation,
     verify_proof,
 )
 from gdpfs.errors import Corrupt, GdpfsError
+from gdpfs.protobuf import MessageWriter
 
 #: Section 7.1 of RFC 8032: public key, message, signature.
 VECTORS = [
@@ -166,7 +169,9 @@ def rotated(policy: bytes | None = None, note: bytes | None = None) -> Proof:
 
 
 def test_the_name_leads_through_the_owners_to_the_checkpoint() -> None:
-    checkpoint, owners, _ = verify_proof(VOLUME, rotated())
+    proven = verify_proof(VOLUME, rotated())
+    checkpoint, owners = proven.checkpoint, proven.owner_keys
+    assert proven.snapshots == {}
     assert (checkpoint.count, checkpoint.epoch, len(owners)) == (6, 2, 2)
     assert checkpoint.owner == (2, owners[1])
     assert owners[0].hex().startswith("fc51cd8e6218a1a3")
@@ -197,6 +202,59 @@ def test_an_owner_of_the_past_and_one_of_another_succession_are_refused() -> Non
     # The policy of the first owner goes with none of these checkpoints.
     with pytest.raises(GdpfsError):
         verify_proof(VOLUME, rotated(fixture("record-volume-policy.hex")))
+
+
+#: Of the volume's owner and of its writer, RFC 8032 section 7.1.
+OWNER = ed25519.PrivateKey(
+    bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+)
+WRITER = ed25519.PrivateKey(
+    bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+)
+
+
+def named(*snapshots: tuple[bytes, int], count: int = 6) -> Proof:
+    """What shows a checkpoint over so many records, with a policy that names these states."""
+    policy = MessageWriter()
+    policy.number(1, 2)
+    policy.data(2, WRITER.public)
+    for name, seq in snapshots:
+        snapshot = MessageWriter()
+        snapshot.data(1, name)
+        snapshot.number(2, seq)
+        policy.data(5, snapshot.wrapped(1)[2:])
+    said = policy.wrapped(1)
+    said = said[2 if len(said) < 130 else 3 :]
+    record = MessageWriter()
+    record.data(1, said)
+    domain = b"gdpfs/v1 volume policy\n" + name_bytes(VOLUME)
+    record.data(2, OWNER.sign(domain + said))
+    origin = f"gdpfs.v1/{VOLUME}"
+    root = base64.b64encode(bytes(32)).decode()
+    text = f"{origin}\n{count}\n{root}\ntime 1\nepoch 2\n".encode()
+    key_id = hashlib.sha256(f"{origin}\n".encode() + b"\x01" + WRITER.public).digest()[:4]
+    signature = base64.b64encode(key_id + WRITER.sign(text)).decode()
+    note = text + f"\n\u2014 {origin} {signature}\n".encode()
+    return Proof(note, fixture("record-meta-directory.hex"), record.wrapped(4), [])
+
+
+def test_a_policy_names_states_of_the_past_by_names_of_their_own() -> None:
+    proven = verify_proof(VOLUME, named((b"first", 0), (b"v1.0", 4)))
+    assert proven.snapshots == {"first": 0, "v1.0": 4}
+    policy = fixture("record-volume-policy-snapshots.hex")
+    kept = Proof(named().note, fixture("record-meta-directory.hex"), policy, [])
+    assert verify_proof(VOLUME, kept).snapshots == {"first": 0, "v1.0": 4}
+    for snapshots, why in (
+        ([(b"v1.0", 5)], "a state to come"),
+        ([(b"v1.0", 4), (b"v1.0", 3)], "as none may"),
+        ([(b"V1", 4)], "as none may"),
+        ([(b"17", 4)], "as none may"),
+        ([(b"", 4)], "as none may"),
+        ([(b"v\xff", 4)], "as none may"),
+    ):
+        with pytest.raises(GdpfsError, match=why) as failure:
+            verify_proof(VOLUME, named(*snapshots))
+        assert failure.value.code == "untrusted"
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from . import ed25519
 from .errors import GdpfsError, make_error
-from .formats import DIGEST_BYTES, NONCE_BYTES
-from .limits import CHECKPOINT_BYTES_MAX, OWNER_ROTATIONS_MAX
-from .protobuf import Value, read_fields
+from .formats import DIGEST_BYTES
+from .limits import CHECKPOINT_BYTES_MAX
+from .policies import is_client_custody, owner_key, snapshots_of, untrusted, writer_of
 
 _ORIGIN = "gdpfs.v1/"
-_POLICY_DOMAIN = b"gdpfs/v1 volume policy\n"
-_OWNER_DOMAIN = b"gdpfs/v1 volume owner\n"
 _SIGNATURE_MARK = "\u2014 "
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 _SAFE_INTEGER_MAX = 2**53 - 1
 _KEY_ID_BYTES, _ED25519 = 4, b"\x01"
-_VERSION, _DIRECTORY, _SHA256, _CUSTODY_CLIENT = 1, 1, 1, 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,8 @@ class Proven(NamedTuple):
     owner_keys: Sequence[bytes]
     #: Public key of who has signed it.
     writer_key: bytes
+    #: By their names, the seqs of the states that the owner has named.
+    snapshots: Mapping[str, int]
 
 
 class Proof(NamedTuple):
@@ -82,10 +81,6 @@ def decode_base64(text: object) -> bytes:
     return data
 
 
-def untrusted(why: str) -> GdpfsError:
-    return make_error("untrusted", f"cannot trust checkpoint: {why}")
-
-
 def parse_checkpoint(note: bytes) -> Checkpoint:
     """Without a look at its signatures. `corrupt` if it is malformed."""
     return _checkpoint_of(_split(note)[0])
@@ -96,7 +91,7 @@ def verify_proof(volume: str, proof: Proof) -> Proven:
     The checkpoint, if the name leads to its signature: the name to the owner's first key, this one to the owner's key
     in force, that one to the writer's, and this one to the checkpoint. `untrusted` or `corrupt` otherwise.
     """
-    key, epoch, owner_keys = _writer(volume, proof)
+    key, epoch, owner_keys, policy = _writer(volume, proof)
     checkpoint = _checkpoint_of(_signed_text(volume, key, proof.note))
     if checkpoint.origin != f"{_ORIGIN}{volume}":
         raise untrusted("it is of another volume")
@@ -104,13 +99,15 @@ def verify_proof(volume: str, proof: Proof) -> Proven:
         raise untrusted(f"its epoch is {checkpoint.epoch}, need {epoch}")
     if checkpoint.owner != ((len(owner_keys), owner_keys[-1]) if owner_keys else None):
         raise untrusted("it says another owner than the one that has named its writer")
-    return Proven(checkpoint, owner_keys, key)
+    # A record that comes before the policy's own comes before the last one.
+    snapshots = snapshots_of(policy, checkpoint.count - 1)
+    return Proven(checkpoint, owner_keys, key, snapshots)
 
 
 def is_signed_by_clients(volume: str, meta: bytes) -> bool:
     """Who has the writer key of the volume, as record 0 says, and so its name. `untrusted` if `meta` is not that."""
     _require_name(volume, meta)
-    return _message(_message(meta).get(1)).get(7) == _CUSTODY_CLIENT
+    return is_client_custody(meta)
 
 
 def sign_checkpoint(checkpoint: Checkpoint, key: ed25519.PrivateKey) -> bytes:
@@ -140,7 +137,7 @@ class View(NamedTuple):
 
 def verify_view(volume: str, proof: Proof, checkpoint: Checkpoint, note: bytes) -> View:
     """A view of this very checkpoint, which `proof` has proven. `untrusted` or `corrupt` otherwise."""
-    key, _, _ = _writer(volume, proof)
+    key, *_ = _writer(volume, proof)
     lines = _signed_text(volume, key, note).decode().split("\n")
     if len(lines) != 6 or not lines[3].startswith("state "):
         raise _malformed("view")
@@ -158,7 +155,7 @@ def verify_continuation(older: Checkpoint, proven: Proven, consistency: Sequence
     Whether what is proven goes on where `older`, verified, was, under the same owner or one that this one has named;
     `untrusted` says how it does not.
     """
-    newer, owner_keys, _ = proven
+    newer, owner_keys = proven.checkpoint, proven.owner_keys
     if newer.count < older.count:
         raise untrusted(f"it has {newer.count} records, and {older.count} were seen before")
     if not is_consistent(older.count, older.root, newer.count, newer.root, consistency):
@@ -215,10 +212,10 @@ def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def _writer(volume: str, proof: Proof) -> tuple[bytes, int, list[bytes]]:
-    """Key and epoch of who signs the volume's checkpoints, and the owner keys that follow the first one."""
+def _writer(volume: str, proof: Proof) -> tuple[bytes, int, list[bytes], bytes]:
+    """Key and epoch of who signs the volume's checkpoints, the owner keys that follow the first one, the policy."""
     _require_name(volume, proof.meta)
-    return _writer_of(name_bytes(volume), _owner_key(proof.meta), proof.policy)
+    return writer_of(name_bytes(volume), owner_key(proof.meta), proof.policy)
 
 
 def _require_name(volume: str, meta: bytes) -> None:
@@ -321,80 +318,3 @@ def _base64(data: bytes) -> str:
 
 def _malformed(what: str) -> GdpfsError:
     return make_error("corrupt", f"cannot read checkpoint: malformed {what}")
-
-
-# Records
-
-
-def created_ms_of(meta: bytes) -> int:
-    """When the volume was made, as record 0 says, which was verified."""
-    created = _message(_message(meta).get(1)).get(5, 0)
-    return created if isinstance(created, int) else 0
-
-
-def _owner_key(meta: bytes) -> bytes:
-    fields = _message(_message(meta).get(1))
-    is_ours = (fields.get(1), fields.get(2), fields.get(4)) == (_VERSION, _DIRECTORY, _SHA256)
-    nonce = fields.get(3)
-    if not is_ours or not isinstance(nonce, bytes) or len(nonce) != NONCE_BYTES:
-        raise untrusted("the volume's first record is none")
-    return _key(fields.get(6))
-
-
-def _writer_of(name: bytes, first_key: bytes, record: bytes) -> tuple[bytes, int, list[bytes]]:
-    """Key and epoch, and the owner keys that follow the first one."""
-    if not record:
-        return first_key, 0, []
-    fields = _message(_message(record).get(4))
-    policy, signature = fields.get(1, b""), fields.get(2, b"")
-    if not isinstance(policy, bytes) or not isinstance(signature, bytes):
-        raise untrusted("what names its writer is no policy")
-    owner_keys = _owner_keys(name, first_key, policy)
-    owner_key = owner_keys[-1] if owner_keys else first_key
-    if not ed25519.verify(owner_key, _POLICY_DOMAIN + name + policy, signature):
-        raise untrusted("what names its writer is not signed by the owner")
-    named = _message(policy)
-    epoch = named.get(1, 0)
-    if not isinstance(epoch, int) or epoch > _SAFE_INTEGER_MAX:
-        raise untrusted("what names its writer is no policy")
-    return _key(named.get(2)), epoch, owner_keys
-
-
-def _owner_keys(name: bytes, first_key: bytes, policy: bytes) -> list[bytes]:
-    """Those that follow the first one: each is named by the one before, and none twice."""
-    keys = [first_key]
-    for rotation in _repeated(policy, 4):
-        fields = _message(rotation)
-        key, signature = _key(fields.get(1)), fields.get(2)
-        text = _OWNER_DOMAIN + name + len(keys).to_bytes(8, "big") + key
-        if len(keys) > OWNER_ROTATIONS_MAX or key in keys:
-            raise untrusted("its owner was replaced too often, or by one that was there before")
-        if not isinstance(signature, bytes) or not ed25519.verify(keys[-1], text, signature):
-            raise untrusted(f"its owner number {len(keys)} is not signed by the one before")
-        keys.append(key)
-    return keys[1:]
-
-
-def _key(value: bytes | int | None) -> bytes:
-    if not isinstance(value, bytes) or len(value) != ed25519.KEY_BYTES:
-        raise untrusted("a key has a wrong length")
-    return value
-
-
-def _message(data: bytes | int | None) -> dict[int, Value]:
-    """The fields of a Protocol Buffers message by their numbers; `untrusted` for what is none."""
-    return dict(_all_fields(data))
-
-
-def _repeated(data: bytes, number: int) -> list[Value]:
-    """All fields of a message with this number; `untrusted` for what is none."""
-    return [value for field, value in _all_fields(data) if field == number]
-
-
-def _all_fields(data: Value | None) -> list[tuple[int, Value]]:
-    try:
-        if isinstance(data, bytes):
-            return list(read_fields(data))
-    except ValueError as cause:
-        raise untrusted("a record is malformed") from cause
-    raise untrusted("a record is malformed")

@@ -31,7 +31,7 @@ from .limits import (
     MANIFEST_CACHE_BYTES,
     VERSIONS_MAX,
 )
-from .paths import Path, require_volume
+from .paths import Path, is_snapshot_name, require_now, require_volume
 from .proofs import Proofs, ProvenEntry
 from .receiving import ChunkReceiver, Version
 from .records import FileLog, new_file_log
@@ -42,7 +42,7 @@ from .trust import TrustedVolumes
 FILES = "/api/v1/files"
 FILE_CHUNKS = "/api/v1/file/chunks"
 
-#: A seq, or an RFC 3339 time, or a time.
+#: A seq, the name of a snapshot, or an RFC 3339 time, or a time.
 Moment = int | str | datetime.datetime
 
 
@@ -115,10 +115,28 @@ class Client(ForkSafe):
     # Names
 
     def api_path(self, path: Path) -> str:
-        """As requests carry it: with the volume's own name, see `TrustedVolumes`."""
+        """As requests carry it, with the volume's own name, see `TrustedVolumes`, and without what pins it."""
         require_volume(path, "use")
         name = self._trust.name_of(path.volume)
         return f"/{name}/{path.path}" if path.path else f"/{name}"
+
+    def moment(self, path: Path, at: str | None) -> str | None:
+        """
+        What the server is asked for: the seq that the volume's owner has signed for a name, so no other state can be
+        shown under it. `usage` if the path is pinned to another state than that at `at`.
+        """
+        require_volume(path, "look at")
+        asked = self._seq_of(path, at)
+        pinned = self._seq_of(path, path.pin)
+        if pinned is not None and asked is not None and asked != pinned:
+            state = f"it is the state after record {pinned}, and that at {shown(at)} is asked for"
+            raise make_error("usage", f"cannot look at {shown(path)}: {state}")
+        return asked if pinned is None else pinned
+
+    def _seq_of(self, path: Path, at: str | None) -> str | None:
+        if at is None or not is_snapshot_name(at):
+            return at
+        return str(self._trust.snapshot(path.volume, at))
 
     def volumes(self) -> list[dict[str, Any]]:
         """Those that we may read, as `Volume` of the API."""
@@ -130,8 +148,8 @@ class Client(ForkSafe):
 
     def stat(self, path: Path, at: str | None = None) -> dict[str, Any]:
         """An `Entry` of the API."""
+        at = self.moment(path, at)
         if self._proofs is not None:
-            require_volume(path, "use")
             return self._proofs.look(path, at).entry
         return self._said_of(path, at)
 
@@ -144,8 +162,8 @@ class Client(ForkSafe):
         self, path: Path, *, recursive: bool = False, at: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Each an `Entry` of the API, all of one state; `not_a_directory` for anything else."""
+        at = self.moment(path, at)
         if self._proofs is not None:
-            require_volume(path, "list")
             yield from self._proofs.entries(path, recursive=recursive, at=at)
             return
         query = {
@@ -170,11 +188,13 @@ class Client(ForkSafe):
         `read_only` if the writer key is not here, `untrusted` if the server prepares something else.
         """
         require_volume(path, "change")
+        require_now(path, "change")
         with naming(path):
             return self._changes.make(path.volume, asked, request)
 
     def open_upload(self, path: Path, body: dict[str, Any], **options: Any) -> dict[str, Any]:
         """An `Upload` of the API. What it brings is nowhere until a change names it."""
+        require_now(path, "write")
         json_body = {**body, "path": self.api_path(path)}
         request = Request("POST", FILES, options={"json_body": json_body, **options})
         with naming(path):
@@ -203,6 +223,8 @@ class Client(ForkSafe):
 
     def copy(self, path: Path, to: Path, *, at: str | None = None) -> None:
         """A second name for the same content, in the same volume; no bytes move."""
+        at = self.moment(path, at)
+        path = path.now
         body = {"op": "copy", "to": self._inside(path, to)}
         if at is None:
             self._patch(path, Copy(path.path, to.path, None), body)
@@ -227,6 +249,7 @@ class Client(ForkSafe):
     def _inside(self, path: Path, to: Path) -> str:
         """The path of the API of `to`, which must be in the same volume."""
         require_volume(to, "change")
+        require_now(to, "change")
         if self._trust.name_of(to.volume) == self._trust.name_of(path.volume):
             return self.api_path(to)
         state = f"it is in another volume than {shown(path)}"
@@ -236,12 +259,12 @@ class Client(ForkSafe):
 
     def version(self, path: Path, at: str | None = None) -> Version:
         """The file as it is now, or was then; it can be read for as long as the volume keeps its history."""
+        at = self.moment(path, at)
         if self._proofs is None:
             version = self._version_said(path, at, None, inline=INLINE_BYTES)
             if at is None:
                 self._versions.put(path, Version(path, version.manifest, None))
             return version
-        require_volume(path, "read")
         return self._version_proven(path, self._proofs.look(path, at))
 
     def _version_proven(self, path: Path, proven: ProvenEntry) -> Version:

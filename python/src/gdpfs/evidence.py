@@ -11,7 +11,6 @@ from .checkpoints import (
     Proof,
     Proven,
     View,
-    created_ms_of,
     verify_continuation,
     verify_proof,
     verify_view,
@@ -25,6 +24,7 @@ from .limits import (
     NAME_BYTES_MAX,
     RECORD_BYTES_MAX,
 )
+from .policies import created_ms_of
 from .state_map import (
     DIRECTORY,
     FILE,

@@ -205,7 +205,8 @@ class ReadingFileSystem(AsyncFileSystem):
     def created(self, path: str) -> datetime.datetime:
         """The time that the first version under this node had."""
         node = self.info(path)["node"]
-        return self.modified(path, at=node)
+        now = str(parse_path(path).now)
+        return self.modified(now, at=node)
 
     def modified(self, path: str, **options: Any) -> datetime.datetime:
         info = self.info(path, **options)

@@ -15,7 +15,7 @@ from .errors import make_error, shown
 from .file_lookup import ReadingFileSystem
 from .files import GdpAppendFile, GdpAsyncFile, GdpReadFile, GdpWriteFile
 from .limits import WHOLE_FILE_BYTES
-from .paths import Path, parse_path, require_volume
+from .paths import Path, parse_path, require_now, require_volume
 from .reading import FileReader
 from .writing import FileWriter, put_file, write_whole
 
@@ -26,9 +26,10 @@ class GdpFileSystem(ReadingFileSystem):
     """
     Files of a gdpfs server.
 
-    Parameters: `profile`, a name that `gdpfs login --profile` gave (`$GDPFS_PROFILE` if absent, or the current one); `home`, the folder of
-    profiles (`$GDPFS_HOME` if absent); `at`, a moment: a seq of the volume or an RFC 3339 time, at which everything is
-    looked at, and nothing can be written; `prove`: what the server says of paths must be proven, also if the profile
+    Parameters: `profile`, a name that `gdpfs login --profile` gave (`$GDPFS_PROFILE` if absent, or the current one);
+    `home`, the folder of profiles (`$GDPFS_HOME` if absent); `at`, a moment: a seq of the volume, the name of a
+    snapshot or an RFC 3339 time, at which everything is looked at, and nothing can be written; `prove`: what the server
+    says of paths must be proven, also if the profile
     does not say so.
     """
 
@@ -36,6 +37,7 @@ class GdpFileSystem(ReadingFileSystem):
         """The path, if it can be changed."""
         path = parse_path(text)
         require_volume(path, verb)
+        require_now(path, verb)
         if self.at is not None:
             state = f"this file system is that of {self.at}"
             hint = "open one without at="

@@ -94,6 +94,9 @@ CONFIG_LOCK_SECONDS = 2.0
 CHECKPOINT_BYTES_MAX = 4 * KIB
 #: Times that a volume's owner key is replaced.
 OWNER_ROTATIONS_MAX = 32
+#: Named states of a volume, and characters of a name.
+SNAPSHOTS_MAX = 512
+SNAPSHOT_NAME_LENGTH_MAX = 64
 #: Of one volume, left by processes that saw some at the same time.
 REMEMBERED_CHECKPOINTS_MAX = 64
 #: Signatures that were looked at, with what they sign: the newest checkpoint of a volume comes with each proof.

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .asked import Asked
-from .checkpoints import Checkpoint, Proven, sign_checkpoint, untrusted
+from .checkpoints import Checkpoint, Proven, sign_checkpoint
 from .connections import Answer
 from .ed25519 import PrivateKey
 from .errors import GdpfsError, make_error, shown
 from .forks import ForkSafe
 from .keys import VolumeKeys
 from .limits import SIGNING_ATTEMPTS_MAX, SIGNING_CHANGES_MAX
+from .policies import untrusted
 from .prepared import Signable, check_prepared
 from .session import PREPARED, SIGNED, Session, new_request_id
 from .trust import Trusted, TrustedVolumes

@@ -12,6 +12,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -23,7 +24,6 @@ from .checkpoints import (
     decode_base64,
     is_signed_by_clients,
     parse_checkpoint,
-    untrusted,
     verify_continuation,
     verify_proof,
 )
@@ -31,7 +31,8 @@ from .config import NOT_OURS, Home, Profile
 from .errors import GdpfsError, make_error, shown
 from .forks import ForkSafe
 from .limits import REMEMBERED_CHECKPOINTS_MAX, TRUST_CHECK_SECONDS
-from .paths import is_volume_name
+from .paths import is_volume_name, unpinned
+from .policies import untrusted
 from .session import Session
 
 _NOTE = re.compile(r"(0|[1-9][0-9]{0,15})\.note")
@@ -137,6 +138,8 @@ class Trusted(NamedTuple):
     writer_key: bytes | None
     #: Monotonic seconds.
     next_check: float
+    #: What has shown the checkpoint; its policy was not looked at if the checkpoint was known.
+    proof: Proof
 
 
 class TrustedVolumes(ForkSafe):
@@ -154,6 +157,8 @@ class TrustedVolumes(ForkSafe):
         self._known: dict[str, Trusted] = {}
         #: Names of volumes of which it is noted that the whole was shown to us.
         self._noted: set[str] = set()
+        #: By name: what the policy of a proof says, which was verified.
+        self._snapshots: dict[str, tuple[Proof, Mapping[str, int]]] = {}
         super().__init__()
 
     def _begin(self) -> None:
@@ -168,6 +173,7 @@ class TrustedVolumes(ForkSafe):
         The volume, given by alias or name. `untrusted` if the alias stood for another one before, or if the volume's
         history is not the one that was seen.
         """
+        reference = unpinned(reference)
         known = self._known.get(reference)
         if known is not None and time.monotonic() < known.next_check:
             return known
@@ -178,6 +184,28 @@ class TrustedVolumes(ForkSafe):
                 latest = self._look(reference, latest)
                 self._known[reference] = latest
             return latest
+
+    def snapshot(self, reference: str, name: str) -> int:
+        """The seq that the volume's owner has signed for the name of a snapshot. `not_found` if there is none."""
+        trusted = self.trusted(reference)
+        if name not in self._snapshots_of(trusted):
+            # It may have been named since.
+            with self._lock:
+                self._known.pop(unpinned(reference), None)
+            trusted = self.trusted(reference)
+        seq = self._snapshots_of(trusted).get(name)
+        if seq is None:
+            detail = f"cannot look at snapshot {shown(name)}: the volume has none of that name"
+            hint = f'"gdpfs snapshot ls gdp://{unpinned(reference)}" lists them'
+            raise make_error("not_found", detail, hint)
+        return seq
+
+    def _snapshots_of(self, trusted: Trusted) -> Mapping[str, int]:
+        known = self._snapshots.get(trusted.name)
+        if known is None or known[0] != trusted.proof:
+            snapshots = verify_proof(trusted.name, trusted.proof).snapshots
+            known = self._snapshots[trusted.name] = (trusted.proof, snapshots)
+        return known[1]
 
     def advance(self, name: str, checkpoint: Checkpoint) -> None:
         """A newer one that was proven to continue what was seen; the next look stores what is shown then."""
@@ -225,7 +253,8 @@ class TrustedVolumes(ForkSafe):
             if seen:
                 volume = self._ask(found, seen)
         checkpoint, writer_key = self._hold(reference, found, seen, volume)
-        return Trusted(found, checkpoint, writer_key, time.monotonic() + TRUST_CHECK_SECONDS)
+        next_check = time.monotonic() + TRUST_CHECK_SECONDS
+        return Trusted(found, checkpoint, writer_key, next_check, _proof_of(volume))
 
     def _seen_of(self, name: str) -> list[Checkpoint]:
         """What is stored, and what this process has seen beside that."""
