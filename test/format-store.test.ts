@@ -123,6 +123,34 @@ describe('a store of format version 1', () => {
     await reader.close();
   });
 
+  it('store-freed/segments/0000000001.seg, written anew, has an edition, and padding where a chunk was', async () => {
+    const reader = new SegmentReader(
+      openNodeDisk(fileURLToPath(new URL('store-freed', DIRECTORY))),
+    );
+    noteRead('store-freed/segments/0000000001.seg');
+    const file = await reader.file(1);
+    assert.deepEqual((await checkHeaderPage(file, 1)).problems, []);
+    const { version, edition } = await readSegmentHeader(file, 1);
+    assert.deepEqual({ version, edition }, { version: 3, edition: counting(0x50).slice(0, 8) });
+    const scanned = await scan(file, 1, (await file.size()) - FOOTER_BYTES);
+    const { commit, chunk, padding, table } = FRAME_KIND;
+    const expected = [
+      [chunk, 12_288],
+      [padding, 12_389],
+      [commit, 16_884],
+      [padding, 16_959],
+      [chunk, 20_384],
+    ];
+    const places = scanned.map(({ header: { kind, offset } }) => [kind, offset]);
+    const { entries, tableOffset } = await readTable(reader, 1);
+    assert.deepEqual(places, [...expected, [table, tableOffset]]);
+    assert.deepEqual(
+      entries.map(({ kind, offset }) => [kind, offset]),
+      expected,
+    );
+    await reader.close();
+  });
+
   it('store/segments/0000000002.open goes on behind it, durable to its end', async () => {
     const reader = openSegments();
     const file = await reader.file(2);

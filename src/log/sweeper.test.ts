@@ -200,6 +200,19 @@ test('whoever is told of a chunk, stores it or names it during a sweep, keeps it
   }
 });
 
+test('copies that nobody reads go with a segment that is written anew', async (context) => {
+  const { fixture, chunks } = await openWorld(context, 12);
+  const { engine, log } = fixture;
+  await engine.appendChunks(log, chunks.slice(0, 2));
+  await fixture.run('later');
+  const kept = [...chunks.slice(0, 2), ...chunks.slice(6)];
+  // Of the first two the copies that came last are read, in the segment behind.
+  assert.equal((await keepOnly(fixture, kept)).chunks, 6);
+  assert.deepEqual(await readable(fixture, chunks), digestsOf(kept));
+  await fixture.reopen(true);
+  assert.deepEqual(await readable(fixture, kept), digestsOf(kept));
+});
+
 test('a chunk that nothing but reading asks for is freed all the same', async (context) => {
   const { fixture, chunks } = await openWorld(context, 12);
   const sweep = await fixture.engine.beginSweep();

@@ -40,6 +40,8 @@ export const FIXTURES: Readonly<Record<string, string>> = {
     'f4f4faede84015452d9193640fc196423cb468016fc46aca030480deca825545',
   'store-padded/segments/0000000001.seg':
     '41fdb869f2ab2b1c7707f07a83ec088124a03eb4130950588a682226830e6888',
+  'store-freed/segments/0000000001.seg':
+    'ba94863dc13e4d96e4dde5bacaad0ccfe609c2e9101ec3c9a6b76d82dc4c7a99',
 };
 
 export const DIRECTORY = new URL('../fixtures/format/v1/', import.meta.url);
