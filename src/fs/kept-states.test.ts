@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { openTestStore, outcome, type TestStore } from '../../test/support/store.ts';
+import { encodePolicyRecord, type Policy } from '../format/policy.ts';
+import type { VolumeRow } from '../log/volume-table.ts';
+import { requireNamedKept } from './kept-states.ts';
+import type { SystemView } from './system-view.ts';
 import type { Moment } from './types.ts';
 
 const at = (seq: number): Moment => ({ kind: 'seq', seq });
@@ -49,6 +54,32 @@ describe('a state before the trim point', () => {
       assert.equal(store.system.view.trimSeq(store.volume), seq);
       assert.equal(await outcome(store.read('a', at(seq - 1))), 'trimmed');
       assert.equal(await store.text('a', at(seq)), 'new');
+    }
+  });
+});
+
+describe('a name', () => {
+  it('is given to no state that is kept no more, be it one that another state has', () => {
+    const volume = new Uint8Array(32);
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const policy = (...seqs: number[]): Policy => ({
+      epoch: 1,
+      writerKey: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)),
+      historyDays: 30,
+      rotations: [],
+      snapshots: seqs.map((seq, index) => ({ name: `s${index}`, seq, createdMs: 0 })),
+    });
+    const before = encodePolicyRecord({ volume, policy: policy(5, 7), ownerKey: privateKey });
+    const row = { name: volume, policy: before } as VolumeRow;
+    const view = { trimSeq: () => 20 } as Pick<SystemView, 'trimSeq'> as SystemView;
+    for (const [seqs, code] of [
+      [[5, 7], 'ok'],
+      [[7, 5, 20], 'ok'],
+      [[5, 6], 'trimmed'],
+    ] as const) {
+      const check = (): void => requireNamedKept(row, view, policy(...seqs));
+      if (code === 'ok') check();
+      else assert.throws(check, { code });
     }
   });
 });
