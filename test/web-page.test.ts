@@ -122,6 +122,39 @@ test(
   },
 );
 
+/** As somebody does who drags a file over the page: run there, in a browser. */
+const DROP = `(text) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], 'dropped.txt'));
+  const target = document.querySelector('section.files');
+  for (const type of ['dragover', 'drop']) {
+    target.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}`;
+
+test(
+  'a file that is dropped is sent, a volume that may only be read takes none',
+  NEEDS_BROWSER,
+  async () => {
+    await visitAnew('#/files/vision');
+    await name('set').waitFor();
+    await page.evaluate(`(${DROP})('by hand')`);
+    await page.getByText('stored and checked').waitFor();
+    assert.equal(Buffer.from(await bytesOf('/vision/dropped.txt')).toString(), 'by hand');
+    await name('dropped.txt').waitFor();
+
+    await ok(admin.send('POST', '/api/v1/volumes', { json: { name: 'open', public: true } }));
+    await using guest = await addUser(server, admin, 'guest');
+    const theirs = await openPage(browser, server.url, guest);
+    await theirs.page.goto(`${server.url}/#/files/open`);
+    await theirs.page.getByText('Nothing here.').waitFor();
+    await theirs.page.getByRole('button', { name: 'Upload files' }).waitFor({ state: 'detached' });
+    await theirs.page.evaluate(`(${DROP})('by hand')`);
+    assert.equal(await theirs.page.locator('.transfers').count(), 0);
+    await theirs.context.close();
+  },
+);
+
 test(
   'an upload that was stopped goes on where it was, also when the page was loaded anew',
   NEEDS_BROWSER,

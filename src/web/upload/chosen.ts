@@ -18,8 +18,15 @@ export function chosenFiles(list: FileList | null): Chosen {
 
 /** To be called before the event of the drop is over. */
 export async function droppedFiles(items: DataTransferItemList): Promise<Chosen> {
-  const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const entries: FileSystemEntry[] = [];
   const files: { path: string; file: File }[] = [];
+  for (const item of items) {
+    const entry = item.webkitGetAsEntry();
+    // Another page may drop what is in no directory.
+    const file = entry === null ? item.getAsFile() : null;
+    if (entry !== null) entries.push(entry);
+    else if (file !== null) files.push({ path: file.name, file });
+  }
   const directories: string[] = [];
   const waiting = [...entries];
   for (let entry = waiting.pop(); entry !== undefined; entry = waiting.pop()) {

@@ -47,6 +47,7 @@ export function FilesView(props: {
   };
   return (
     <DropTarget isOpen={mayChange} onDrop={(data) => void drop(data)}>
+      <h1 class="hidden">Files</h1>
       <Breadcrumbs place={place} />
       <Toolbar
         {...{ place, uploads, mayChange, filter }}
@@ -61,7 +62,11 @@ export function FilesView(props: {
         </p>
       )}
       <Failure error={error ?? failure} />
-      <Browser {...{ place, mayChange, sight }} onAsk={setAsked} />
+      <Browser
+        {...{ place, mayChange, sight }}
+        isLoaded={directory !== undefined}
+        onAsk={setAsked}
+      />
       <p class="quiet status" role="status">
         {statusOf(directory, { isWhole, shown: rows.length, filter })}
       </p>
@@ -76,9 +81,10 @@ function Browser(props: {
   readonly place: PathPlace;
   readonly mayChange: boolean;
   readonly sight: ReturnType<typeof useSight>;
+  readonly isLoaded: boolean;
   readonly onAsk: (asked: Asked) => void;
 }) {
-  const { place, mayChange, sight, onAsk } = props;
+  const { place, mayChange, sight, isLoaded, onAsk } = props;
   const { order, setOrder, rows, selected, setSelected, chosen, detail, setShown } = sight;
   return (
     <>
@@ -90,7 +96,7 @@ function Browser(props: {
       )}
       <div class={detail === undefined ? 'browser' : 'browser with-details'}>
         <Table
-          {...{ place, rows, order, selected }}
+          {...{ place, rows, isLoaded, order, selected }}
           onOrder={setOrder}
           onSelect={setSelected}
           onShow={setShown}

@@ -7,12 +7,16 @@ import { Name } from './parts.tsx';
 
 /** As the style sheet has it. */
 const ROW_PIXELS = 34;
+/** Of them, those that narrow windows show, too. */
+const COLUMNS_ALWAYS = 3;
 const TITLES = { name: 'Name', size: 'Size', mtimeUs: 'Changed', author: 'By' };
 const KINDS = { directory: 'directory', file: 'file', symlink: 'link' };
 
 interface TableProps {
   readonly place: PathPlace;
   readonly rows: readonly Entry[];
+  /** Is it known what there is? */
+  readonly isLoaded: boolean;
   readonly order: Order;
   /** Names. */
   readonly selected: ReadonlySet<string>;
@@ -24,7 +28,7 @@ interface TableProps {
 
 /** Of however many rows those that are in sight are in the document. */
 export function Table(props: TableProps) {
-  const { rows, order, selected, onOrder, onSelect } = props;
+  const { rows, isLoaded, order, selected, onOrder, onSelect } = props;
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 800 });
   const look = (): void => {
@@ -80,7 +84,7 @@ export function Table(props: TableProps) {
           <Space rows={rows.length - end} />
         </tbody>
       </table>
-      {rows.length === 0 && <p class="quiet center">Nothing here.</p>}
+      {rows.length === 0 && isLoaded && <p class="quiet center">Nothing here.</p>}
     </div>
   );
 }
@@ -95,7 +99,7 @@ function Space({ rows }: { readonly rows: number }) {
   if (rows <= 0) return null;
   return (
     <tr aria-hidden="true">
-      <td colSpan={5} class="space" style={{ height: `${rows * ROW_PIXELS}px` }} />
+      <td colSpan={COLUMNS_ALWAYS} class="space" style={{ height: `${rows * ROW_PIXELS}px` }} />
     </tr>
   );
 }

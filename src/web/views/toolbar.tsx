@@ -119,7 +119,6 @@ function MomentPicker({ place }: { readonly place: PathPlace }) {
       <span class="quiet">As it was at</span>
       <input
         type="datetime-local"
-        step="1"
         aria-label="A moment of the past"
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
