@@ -106,7 +106,7 @@ function NameField({ value }: { readonly value: string }) {
   return (
     <label>
       Name
-      <input name="name" value={value} required autocomplete="off" autofocus />
+      <input name="name" defaultValue={value} required autocomplete="off" autofocus />
     </label>
   );
 }
@@ -144,7 +144,7 @@ function Transport(
     >
       <label>
         Into the directory of {place.volume}
-        <input name="path" value={place.path} autocomplete="off" autofocus />
+        <input name="path" defaultValue={place.path} autocomplete="off" autofocus />
         <small>empty for the top; no bytes move</small>
       </label>
     </Dialog>
@@ -248,7 +248,7 @@ function Share({ place, entry, onClose }: ChangeProps & { readonly entry: Entry 
       <p>Whoever has the link may read it, without a certificate, until it ends.</p>
       <label>
         Days
-        <input name="days" type="number" min="1" max="365" value="7" required autofocus />
+        <input name="days" type="number" min="1" max="365" defaultValue="7" required autofocus />
       </label>
     </Dialog>
   );

@@ -153,11 +153,25 @@ function QuotaDialog({ volume, onClose, onDone }: DialogProps & { readonly volum
     <Dialog title={`Quota of ${volume.alias}`} action="Set" onAccept={limit} onClose={onClose}>
       <label>
         GiB of content
-        <input name="gib" type="number" min="0" step="any" value={bytes / GIB} required />
+        <input
+          name="gib"
+          type="number"
+          min="0"
+          step="any"
+          defaultValue={String(bytes / GIB)}
+          required
+        />
       </label>
       <label>
         Names
-        <input name="entries" type="number" min="0" step="1" value={entries} required />
+        <input
+          name="entries"
+          type="number"
+          min="0"
+          step="1"
+          defaultValue={String(entries)}
+          required
+        />
       </label>
       <p class="quiet">0 is no limit.</p>
     </Dialog>
