@@ -257,7 +257,7 @@ test(
     await page.getByRole('cell', { name: 'x,y' }).waitFor();
     await name('picture').click();
     await page.locator('img.preview').waitFor();
-    assert.equal(await page.evaluate(`document.querySelector('img.preview').naturalWidth`), 1);
+    await page.waitForFunction(`document.querySelector('img.preview')?.naturalWidth === 1`);
   },
 );
 
@@ -314,7 +314,7 @@ test(
     await answer('Cancel');
     await page.getByLabel('Select final.txt').check();
     await page.getByRole('button', { name: 'Remove' }).click();
-    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Cancel');
+    await page.locator('dialog button:focus', { hasText: 'Cancel' }).waitFor();
     await answer('Remove');
     await name('final.txt').waitFor({ state: 'detached' });
     const { json } = await admin.send('GET', FILES, {
