@@ -219,7 +219,7 @@ export class CrashRun implements Disposable {
 
   /** Frees, while others change something, until the machine stops. */
   async #free({ collection }: OpenedFileSystem): Promise<void> {
-    while (!this.#disk.isStopped) {
+    for (let count = 0; count < STEPS_MAX && !this.#disk.isStopped; count++) {
       try {
         const { chunks } = await collection.run({ dryRun: false, graceMs: 0 });
         this.#totals.freedChunks += chunks;
