@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { anyStep, assertMade, FIRST_STEPS, KeptWorld } from '../../test/support/kept-world.ts';
 import { fc } from '../../test/support/property.ts';
@@ -12,6 +13,8 @@ import {
   type TestStore,
 } from '../../test/support/store.ts';
 import { crc32, sha256 } from '../base/digest.ts';
+import { LogKind } from '../format/generated/gdpfs_pb.js';
+import { FRAME_HEADER_BYTES } from '../format/segment.ts';
 import { encodeFchunk } from '../format/records.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { CollectionReport } from './collection.ts';
@@ -156,6 +159,46 @@ describe('freeing space', () => {
     assert.deepEqual(await store.read('u'), bytes('u'));
   });
 
+  it('frees nothing of a volume in which some file cannot be read, but of all others', async () => {
+    await using store = await openTestStore({ segmentLimits: SEGMENTS });
+    await keepDays(store, 0);
+    await store.put('a', bytes('1'));
+    await store.put('a', bytes('2'));
+    const init = { alias: 'other', owner: 'alice', chunking: 'fixed' } as const;
+    const { name } = await store.fs.createVolume(init, ALICE);
+    const { records, digest } = fileOf(bytes('o'));
+    await store.fs.putChunk(name, { digest }, bytes('o'));
+    await store.fs.apply(name, { kind: 'put', path: 'o', file: { records } }, ALICE);
+    await store.fs.removeVolume(name, { force: true }, ALICE);
+    // What waits comes into the index.
+    await store.reopen();
+    store.clock.advance(1);
+    using index = new DatabaseSync(join(store.directory, 'index.sqlite'));
+    index.exec('DELETE FROM log_part WHERE volume = (SELECT min(volume) FROM entry)');
+    const { spared, chunks } = await collect(store);
+    assert.deepEqual(
+      spared.map((volume) => volume.name),
+      [store.volume],
+    );
+    assert.match(spared[0]?.reason ?? '', /records are missing/);
+    assert.equal(chunks, 1, 'that of the other');
+    await store.reopen({ rebuild: true });
+    assert.equal((await collect(store)).chunks, 1, 'what was replaced goes once it can be told');
+    assert.deepEqual(await store.read('a'), bytes('2'));
+  });
+
+  it('is refused where the system log is damaged', async () => {
+    await using store = await openTestStore({ segmentLimits: SEGMENTS });
+    await keepDays(store, 0);
+    await store.put('a', bytes('1'));
+    await store.put('a', bytes('2'));
+    store.clock.advance(1);
+    assert.equal((await collect(store)).trimmed, 1);
+    damageLastSystemCommit(store);
+    await store.reopen({ rebuild: true });
+    assert.equal(await outcome(collect(store)), 'read_only');
+  });
+
   it('is done by one at a time', async () => {
     await using store = await openTestStore({ segmentLimits: SEGMENTS });
     const all = await Promise.all([outcome(collect(store)), outcome(collect(store))]);
@@ -185,6 +228,26 @@ describe('freeing space', () => {
     assertMade(done, { put: 20, rename: 5, remove: 5, extend: 5, name: 5, freed: 8, trimmed: 50 });
   });
 });
+
+/** One bit of it, where it lies: the one that says what was trimmed. */
+function damageLastSystemCommit({ directory }: TestStore): void {
+  using index = new DatabaseSync(join(directory, 'index.sqlite'));
+  const { segment, offset } =
+    index
+      .prepare(
+        `SELECT segment, offset FROM commit_frame
+          WHERE volume = (SELECT id FROM volume WHERE kind = ${LogKind.SYSTEM})
+          ORDER BY first_seq DESC LIMIT 1`,
+      )
+      .get() ?? assert.fail();
+  const folder = join(directory, 'segments');
+  const number = String(segment).padStart(10, '0');
+  const name = readdirSync(folder).find((one) => one.startsWith(number)) ?? assert.fail();
+  const bytes = readFileSync(join(folder, name));
+  const place = Number(offset) + FRAME_HEADER_BYTES + 10;
+  bytes.writeUInt8(bytes.readUInt8(place) ^ 1, place);
+  writeFileSync(join(folder, name), bytes);
+}
 
 async function collectAndCheck(world: KeptWorld): Promise<void> {
   const { store } = world;
