@@ -100,7 +100,7 @@ test('what another site tried is in the audit log, with whose certificate it had
   assert.equal(found?.code, 'forbidden');
   assert.match(
     found?.detail ?? '',
-    /a page of another site made it \(Sec-Fetch-Site: cross-site\)/,
+    /a page of another site made it \(Sec-Fetch-Site: cross-site, Origin: https:\/\/evil\.example\)/,
   );
 });
 

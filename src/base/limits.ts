@@ -217,6 +217,8 @@ export const LIMITS = {
   drainBytesMax: 16 * MIB,
   drainMs: 2000,
   requestHeaderBytesMax: 16 * KIB,
+  /** Characters of an `Origin` that a refusal names: a scheme, the longest name of a host, and a port. */
+  originShownMax: 270,
   /** A header in which a proxy forwards a certificate: ours take 1.3 KiB, large RSA ones 4. */
   forwardedCertificateLengthMax: 8 * KIB,
   /** Certificates that need not be read again; the signature of forwarded ones is not checked again either. */

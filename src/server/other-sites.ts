@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GdpfsError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Operation } from '../wire/contract.ts';
 
 /**
@@ -45,13 +46,16 @@ export function requireOwnSite(
   );
 }
 
-/** The field by which the request is another site's, undefined if it is not. */
+/** What shows that the request is another site's, undefined if it is not. */
 function otherSiteOf(headers: IncomingMessage['headers']): string | undefined {
   const { 'sec-fetch-site': site, origin, host = '' } = headers;
-  if (site !== undefined) return OWN.has(String(site)) ? undefined : `Sec-Fetch-Site: ${site}`;
-  // Browsers from before 2023. Where a proxy replaces Host, they are refused changes, and nothing is let in.
-  if (origin === undefined || origin === `https://${host}`) return undefined;
-  return `Origin: ${origin}`;
+  if (site !== undefined && OWN.has(String(site))) return undefined;
+  // Browsers from before 2023 say nothing better. Where a proxy replaces Host, they are refused changes, and nothing is let in.
+  if (site === undefined && (origin === undefined || origin === `https://${host}`)) {
+    return undefined;
+  }
+  const from = origin === undefined ? [] : [`Origin: ${origin.slice(0, LIMITS.originShownMax)}`];
+  return [...(site === undefined ? [] : [`Sec-Fetch-Site: ${String(site)}`]), ...from].join(', ');
 }
 
 /** All of them send one of these with each request. */
