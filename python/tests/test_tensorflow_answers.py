@@ -14,6 +14,7 @@ import tensorflow as tf
 import gdpfs.tensorflow  # noqa: F401
 from between import Between, Framing, Stream, plain
 from harness import Server, wait_until
+from plugin_tables import Tables
 
 CHUNKS = "/api/v1/storage/file/chunks"
 
@@ -66,6 +67,83 @@ def test_what_is_read_is_right_however_it_comes(
         with tf.io.gfile.GFile(f"{volume}/file", "rb") as file:
             assert file.read() == content
         assert any(target.startswith(CHUNKS) for target in between.asked)
+
+
+class Inlined:
+    """Passes answers on, and notes how many bytes of a file came with a manifest; `change` may make others of them."""
+
+    def __init__(self, change: Callable[[bytes], bytes] = lambda body: body) -> None:
+        self.lengths: list[int] = []
+        self._change = change
+
+    def __call__(self, stream: Stream, head: list[str], body: bytes) -> bool:
+        lines = [line.partition(": ") for line in head]
+        length = sum(int(value) for name, _, value in lines if name.lower() == "gdpfs-inline")
+        if length == 0:
+            return plain(stream, head, body)
+        self.lengths.append(length)
+        return plain(stream, head, self._change(body))
+
+
+@pytest.fixture
+def small_file(home: Server, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A local file, which is also `small` in the volume; this process has a login of its own."""
+    (tmp_path / "small").write_bytes(os.urandom(10_000))
+    home.admin("cp", tmp_path / "small", f"{volume}/small")
+    monkeypatch.setenv("GDPFS_HOME", str(shutil.copytree(home.admin.home, tmp_path / "home")))
+    return tmp_path / "small"
+
+
+def forget() -> None:
+    """Drops what is cached in memory."""
+    Tables().ops.filesystem.contents.flush_caches(None)
+
+
+def content_of(path: str) -> bytes:
+    content = tf.io.read_file(path).numpy()
+    assert isinstance(content, bytes)
+    return content
+
+
+def test_a_small_file_comes_with_its_manifest_unless_it_is_held(
+    home: Server, volume: str, small_file: Path
+) -> None:
+    inlined = Inlined()
+    with Between(home, inlined) as between:
+        between.use_in(small_file.parent / "home")
+        assert content_of(f"{volume}/small") == small_file.read_bytes()
+        assert inlined.lengths == [10_000]
+        assert content_of(f"{volume}/small") == small_file.read_bytes()
+        assert inlined.lengths == [10_000]
+        forget()
+        assert content_of(f"{volume}/small") == small_file.read_bytes()
+        assert inlined.lengths == [10_000, 10_000]
+        assert not any(target.startswith(CHUNKS) for target in between.asked)
+        # What is held is of no use for another version.
+        small_file.write_bytes(os.urandom(9_000))
+        home.admin("cp", small_file, f"{volume}/small")
+        assert content_of(f"{volume}/small") == small_file.read_bytes()
+        assert sum(target.startswith(CHUNKS) for target in between.asked) == 1
+
+
+def test_bytes_that_come_with_a_manifest_and_are_not_the_file_are_asked_for_again(
+    home: Server, volume: str, small_file: Path
+) -> None:
+    inlined = Inlined(lambda body: body[:-1] + bytes([body[-1] ^ 1]))
+    with Between(home, inlined) as between:
+        between.use_in(small_file.parent / "home")
+        assert content_of(f"{volume}/small") == small_file.read_bytes()
+        assert inlined.lengths == [10_000]
+        assert any(target.startswith(CHUNKS) for target in between.asked)
+
+
+def test_a_manifest_that_is_shorter_than_what_comes_with_it_is_refused(
+    home: Server, volume: str, small_file: Path
+) -> None:
+    with Between(home, Inlined(lambda _: b"short")) as between:
+        between.use_in(small_file.parent / "home")
+        with pytest.raises(tf.errors.DataLossError, match="a manifest is malformed"):
+            content_of(f"{volume}/small")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,15 @@ import fcntl
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from between import Between, Stream, plain
+from gdpfs.limits import NEAR_ANSWER_SECONDS
 from harness import Past, Server
+from test_faults import copy_home
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -65,6 +69,26 @@ def test_a_server_that_is_set_back_while_it_is_used_is_refused(
     past.come_back()
     _, errors = program.communicate("\n")
     assert program.returncode == 0, errors
+
+
+def test_a_server_is_near_if_it_answers_soon_and_not_because_something_before_it_is(
+    home: Server, tmp_path: Path
+) -> None:
+    def slowly(stream: Stream, head: list[str], body: bytes) -> bool:
+        time.sleep(2 * NEAR_ANSWER_SECONDS)
+        return plain(stream, head, body)
+
+    def watch(own: Path, expected: str) -> None:
+        environment = {**home.admin.environment, "GDPFS_HOME": str(own)}
+        command = [make("address"), home.volume(expected), expected]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    watch(home.admin.home, "near")
+    own = copy_home(home, tmp_path)
+    with Between(home, slowly) as between:
+        between.use_in(own)
+        watch(own, "far")
 
 
 def test_the_error_table_is_that_of_the_api() -> None:

@@ -157,7 +157,7 @@ void Api::listPages(const Path& directory, const std::function<void(std::string_
   } while (!cursor.empty());
 }
 
-std::shared_ptr<const FileVersion> Api::open(const Path& path) {
+OpenedFile Api::openInline(const Path& path, std::size_t bytesMax) {
   if (path.volume.empty()) throw Error("is_a_directory", "cannot read \"gdp://\": it is not a file");
   auto version = std::make_shared<FileVersion>();
   version->path = path;
@@ -165,12 +165,17 @@ std::shared_ptr<const FileVersion> Api::open(const Path& path) {
   request.route = "/api/v1/file/chunks";
   request.query = {{"path", apiPath(path)}};
   request.accept = kManifest;
+  request.inlineMax = bytesMax;
   Answer answer = http_.send(request);
+  if (answer.inlined > answer.body.size()) throw malformed("a manifest");
+  std::string content = answer.body.substr(answer.body.size() - answer.inlined);
+  answer.body.resize(answer.body.size() - answer.inlined);
   version->etag = answer.etag;
   version->size = answer.size;
   version->seq = answer.seq;
   if (version->size > limits::kSafeIntegerMax) throw malformed("the size of the file");
   readManifest(answer.body, version->size, version->chunks);
+  request.inlineMax = 0;
   request.ifMatch = version->etag;
   request.query.emplace_back("at", std::to_string(version->seq));
   request.query.emplace_back("cursor", "");
@@ -184,7 +189,8 @@ std::shared_ptr<const FileVersion> Api::open(const Path& path) {
     throw Error("corrupt", "cannot trust the manifest of \"" + path.path + "\": its root is " + root + ", need " +
                                version->etag);
   }
-  return version;
+  const bool isWhole = version->chunks.size() == 1 && version->chunks.front().length == content.size();
+  return {std::move(version), isWhole ? std::move(content) : ""};
 }
 
 void Api::readChunks(const FileVersion& version, const std::vector<std::size_t>& chunks, bool verify, BodySink& sink) {

@@ -42,6 +42,12 @@ struct FileVersion {
   mutable std::atomic<bool> isPast{false};
 };
 
+struct OpenedFile {
+  std::shared_ptr<const FileVersion> version;
+  /// Of its only chunk; empty: they did not come.
+  std::string content;
+};
+
 struct OpenUpload {
   std::string id;
   Chunking chunking;
@@ -71,7 +77,10 @@ class Api {
   /// The entries of a directory; of `gdp://`, the volumes.
   std::vector<NamedEntry> list(const Path& directory);
 
-  std::shared_ptr<const FileVersion> open(const Path& path);
+  std::shared_ptr<const FileVersion> open(const Path& path) { return openInline(path, 0).version; }
+  /// The same, and the bytes of a file that is one chunk of at most `bytesMax`, if the server sends them: nobody has compared
+  /// them with their digest.
+  OpenedFile openInline(const Path& path, std::size_t bytesMax);
   /// Frames of those chunks, neighbors named together.
   void readChunks(const FileVersion& version, const std::vector<std::size_t>& chunks, bool verify, BodySink& sink);
 

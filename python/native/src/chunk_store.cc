@@ -274,6 +274,19 @@ void ChunkStore::fetchFromServer(const FileVersion& version, const std::vector<s
   }
 }
 
+void ChunkStore::keepReceived(const Digest& digest, std::string_view bytes) {
+  if (sha256(bytes) != digest) return;
+  const auto block = std::make_shared<Block>(bytes.size());
+  std::memcpy(block->bytes(), bytes.data(), bytes.size());
+  {
+    const std::lock_guard lock(mutex_);
+    // Somebody else may have it, or fetch it.
+    if (slots_.count(digest) != 0) return;
+    add(digest, block);
+  }
+  if (disk_.isOn()) disk_.add(digest, block);
+}
+
 void ChunkStore::keepWritten(const Digest& digest, const SharedBlock& block) {
   const std::lock_guard lock(mutex_);
   if (bytes_ + block->memory() > bytesMax_) return;

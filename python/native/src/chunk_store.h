@@ -42,6 +42,8 @@ class ChunkStore {
   bool isLong(std::uint64_t bytes) const;
   /// Is a chunk in memory, or on its way there?
   bool isKnown(const Digest& digest);
+  /// Or on the disk?
+  bool isHeld(const Digest& digest) { return isKnown(digest) || (disk_.isOn() && disk_.has(digest)); }
   /// Chunks of the version straight to the target, as many as one request may name. Throws `corrupt` like `get`.
   void fetchFromServer(const FileVersion& version, const std::vector<std::size_t>& chunks, ChunkTarget& target);
   /// Threads that fetch.
@@ -52,6 +54,8 @@ class ChunkStore {
   /// Sequential readers say when they begin and end.
   void countReaders(int change) { readers_ += change; }
 
+  /// A chunk that has come with something else. It is kept like one that was asked for, if it has the digest.
+  void keepReceived(const Digest& digest, std::string_view bytes);
   /// A chunk that was sent to the server: it is kept while there is room, and is the first to go.
   void keepWritten(const Digest& digest, const SharedBlock& block);
 

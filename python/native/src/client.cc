@@ -39,12 +39,6 @@ void forgetEverything() {
   new (&registry()) Registry();
 }
 
-/// Threads that keep the processors busy where the server answers at once.
-std::size_t nearWorkers() {
-  const std::size_t processors = std::thread::hardware_concurrency();
-  return std::min(limits::kWorkersMax, processors + limits::kNearWorkersMore);
-}
-
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -83,6 +77,13 @@ CacheSettings CacheSettings::fromEnvironment() {
   return settings;
 }
 
+std::size_t Client::fetchersMax() const {
+  if (!http_.distance().isNear()) return limits::kWorkersMax;
+  // Enough to keep the processors busy where the server answers at once.
+  const std::size_t processors = std::thread::hardware_concurrency();
+  return std::min(limits::kWorkersMax, processors + limits::kNearWorkersMore);
+}
+
 int Client::generation() { return forks; }
 
 Client& Client::current() {
@@ -103,11 +104,12 @@ Client& Client::current() {
 Client::Client(Home home, const CacheSettings& settings)
     : http_(std::move(home)),
       api_(http_),
-      fetchers_([this] { return http_.isNear() ? nearWorkers() : limits::kWorkersMax; }),
+      fetchers_([this] { return fetchersMax(); }),
       senders_([] { return limits::kSendersMax; }),
       disk_(settings.diskDirectory, settings.diskBytes),
       chunks_(api_, disk_, fetchers_, settings.memoryBytes),
-      filesAhead_(api_, chunks_) {
+      filesAhead_(api_, chunks_),
+      smallFiles_(api_, chunks_) {
   // After libcurl and OpenSSL were started: what they do at the end comes later.
   atProcessEnd([this] {
     fetchers_.stop();

@@ -10,6 +10,7 @@
 #include "files_ahead.h"
 #include "http.h"
 #include "open_writers.h"
+#include "small_files.h"
 #include "upload.h"
 #include "workers.h"
 
@@ -42,7 +43,11 @@ class Client {
   Api& api() { return api_; }
   ChunkStore& chunks() { return chunks_; }
   FilesAhead& filesAhead() { return filesAhead_; }
+  SmallFiles& smallFiles() { return smallFiles_; }
   OpenWriters& writers() { return writers_; }
+  const Distance& distance() const { return http_.distance(); }
+  /// Threads that may fetch, by what is known of the server so far.
+  std::size_t fetchersMax() const;
   UploadParts uploadParts() { return {api_, chunks_, senders_, budget_}; }
 
  private:
@@ -55,6 +60,7 @@ class Client {
   DiskCache disk_;
   ChunkStore chunks_;
   FilesAhead filesAhead_;
+  SmallFiles smallFiles_;
   BodyBudget budget_;
   OpenWriters writers_;
 };

@@ -20,6 +20,9 @@ namespace fs = std::filesystem;
 
 // A cache whose files are of another kind gets another folder.
 constexpr const char* kSubfolder = "/chunks-v1";
+// Letters of a digest that name the folder of its file: 16 folders. With two, a new cache had more folders to make than most
+// data sets fill, and a folder costs as much as some files.
+constexpr std::size_t kFolderLetters = 1;
 // How old an access time may be until a read renews it: at most one write of metadata for an hour of reading.
 constexpr std::time_t kAccessSeconds = 3600;
 
@@ -75,8 +78,10 @@ DiskCache::DiskCache(std::string directory, std::uint64_t bytesMax)
 
 std::string DiskCache::fileOf(const Digest& digest) const {
   const std::string name = toHex(digest);
-  return directory_ + '/' + name.substr(0, 2) + '/' + name;
+  return directory_ + '/' + name.substr(0, kFolderLetters) + '/' + name;
 }
+
+bool DiskCache::has(const Digest& digest) const { return ::access(fileOf(digest).c_str(), R_OK) == 0; }
 
 SharedBlock DiskCache::read(const Digest& digest, std::size_t length) {
   const std::string path = fileOf(digest);

@@ -21,6 +21,8 @@ class DiskCache {
   DiskCache(std::string directory, std::uint64_t bytesMax);
 
   bool isOn() const { return !directory_.empty(); }
+  /// Is there something by that name?
+  bool has(const Digest& digest) const;
   /// Null if it is not there, or not what it should be.
   SharedBlock read(const Digest& digest, std::size_t length);
   /// The same into `bytes`, if it needs no waiting: this process has a seal for it, and the system has it in memory.

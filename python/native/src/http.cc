@@ -120,6 +120,8 @@ size_t onHeader(char* bytes, size_t size, size_t count, void* context) noexcept 
       receiver.answer.size = parseNumber(value);
     } else if (takeHeader(line, "gdpfs-seq", value)) {
       receiver.answer.seq = parseNumber(value);
+    } else if (takeHeader(line, "gdpfs-inline", value)) {
+      receiver.answer.inlined = parseNumber(value);
     } else if (takeHeader(line, "gdpfs-cursor", value)) {
       receiver.answer.cursor = percentDecode(value);
     } else if (takeHeader(line, "retry-after", value)) {
@@ -336,14 +338,11 @@ void Http::noteTimes(const Connection& connection) {
     curl_easy_getinfo(connection.handle, what, &value);
     return static_cast<std::int64_t>(value);
   };
-  const auto lower = [](std::atomic<std::int64_t>& least, std::int64_t value) {
-    for (std::int64_t known = least; value < known && !least.compare_exchange_weak(known, value);) continue;
-  };
   long made = 0;
   curl_easy_getinfo(connection.handle, CURLINFO_NUM_CONNECTS, &made);
-  if (made != 0) lower(connectUs_, us(CURLINFO_CONNECT_TIME_T) - us(CURLINFO_NAMELOOKUP_TIME_T));
+  if (made != 0) distance_.noteConnection(us(CURLINFO_CONNECT_TIME_T) - us(CURLINFO_NAMELOOKUP_TIME_T));
   const std::int64_t answeredUs = us(CURLINFO_STARTTRANSFER_TIME_T);
-  if (answeredUs > 0) lower(answerUs_, answeredUs - us(CURLINFO_PRETRANSFER_TIME_T));
+  if (answeredUs > 0) distance_.noteAnswer(answeredUs - us(CURLINFO_PRETRANSFER_TIME_T));
 }
 
 Answer Http::exchange(Connection& connection, const Request& request, const std::string& key) {
@@ -362,6 +361,7 @@ Answer Http::exchange(Connection& connection, const Request& request, const std:
   };
   addHeader("Accept", request.accept);
   addHeader("Idempotency-Key", key);
+  if (request.inlineMax > 0) addHeader("Gdpfs-Inline", std::to_string(request.inlineMax));
   if (!request.ifMatch.empty()) addHeader("If-Match", '"' + request.ifMatch + '"');
   CURL* handle = connection.handle;
   Sender sender;

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "config.h"
+#include "distance.h"
 #include "limits.h"
 
 namespace gdpfs {
@@ -49,6 +49,8 @@ struct Request {
   std::string accept;
   /// `sha256:…`
   std::string ifMatch;
+  /// So many bytes of a file may come with its manifest.
+  std::size_t inlineMax = 0;
   /// Where a body goes that does not fit into memory; refusals go into the answer all the same.
   BodySink* sink = nullptr;
 };
@@ -61,6 +63,8 @@ struct Answer {
   std::string cursor;
   std::uint64_t size = 0;
   std::uint64_t seq = 0;
+  /// Of the body, the bytes at its end that are a file's.
+  std::size_t inlined = 0;
   std::int64_t retryAfterMs = 0;
 };
 
@@ -77,8 +81,7 @@ class Http {
   Answer send(const Request& request);
 
   const Home& home() const { return home_; }
-  /// Was a connection made, and something answered, so fast that waiting for the server is nothing to reckon with?
-  bool isNear() const { return connectUs_ < limits::kNearConnectUs && answerUs_ < limits::kNearAnswerUs; }
+  const Distance& distance() const { return distance_; }
   std::shared_ptr<const Profile> profile();
 
  private:
@@ -99,9 +102,7 @@ class Http {
   std::shared_ptr<const Profile> profile_;
   /// The server has answered this process before, so its address is right.
   std::atomic<bool> hasAnswered_{false};
-  /// The least time that a connection took, without TLS, in microseconds.
-  std::atomic<std::int64_t> connectUs_{std::numeric_limits<std::int64_t>::max()};
-  std::atomic<std::int64_t> answerUs_{std::numeric_limits<std::int64_t>::max()};
+  Distance distance_;
 };
 
 }  // namespace gdpfs

@@ -37,8 +37,12 @@ constexpr std::size_t kRangesMax = 64;
 constexpr std::size_t kWorkersMax = 8;
 // A server is near that a connection to takes less, and that has answered something in less than the second (a proxy may
 // be near, and the server behind it far): then threads never wait for long, and of them as many work as there
-// are processors, and so many more. Each costs a connection, and what is under way fights for the processors' caches.
-constexpr std::int64_t kNearConnectUs = 2'000;
+// are processors, and so many more. Each costs a connection, and what is under way fights for the processors' caches. Tests
+// are built with more for a connection, which a busy machine may delay.
+#ifndef GDPFS_NEAR_CONNECT_US
+#define GDPFS_NEAR_CONNECT_US 2'000
+#endif
+constexpr std::int64_t kNearConnectUs = GDPFS_NEAR_CONNECT_US;
 constexpr std::int64_t kNearAnswerUs = 10'000;
 constexpr std::size_t kNearWorkersMore = 1;
 // Threads that hash and send chunks. Most of them wait: a server answers when what came is durable, and one sync serves
@@ -82,6 +86,10 @@ constexpr std::size_t kDiskWriteBytes = 256 * kKib;
 // A temporary file of the disk cache that is older belongs to a process that died.
 constexpr std::int64_t kDiskTemporarySecondsMax = 3600;
 
+// A file of one chunk that is no longer comes with its manifest: one request instead of two. Of so many such files a process
+// knows what they were, 48 bytes each, and does not have what it still holds sent again.
+constexpr std::size_t kInlineBytesMax = 256 * kKib;
+constexpr std::size_t kInlineFilesMax = 65'536;
 // A file of at most this many bytes is written by one request.
 constexpr std::size_t kSmallFileBytesMax = 1 * kMib;
 // Bodies of chunks that are hashed or sent for all writers together; beyond it an append waits.

@@ -21,7 +21,7 @@ Error isADirectory(const char* verb, const Path& path) {
 std::unique_ptr<Reader> Operations::openReader(const Path& path) {
   client_.writers().findHidden(path);
   publishAt(path);
-  auto version = client_.api().open(path);
+  auto version = client_.smallFiles().open(path);
   return std::make_unique<Reader>(client_.api(), client_.chunks(), std::move(version), &client_.filesAhead());
 }
 

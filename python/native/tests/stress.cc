@@ -1,6 +1,7 @@
 // Runs what the plugin consists of under a sanitizer, without TensorFlow: `stress gdp://VOLUME`, with a login in
 // GDPFS_HOME. Ends with 0 if all is as it should be. `stress gdp://VOLUME/FILE` reads a file, waits for a line of input while
-// the server is set back, and ends with 0 if that is noticed.
+// the server is set back, and ends with 0 if that is noticed. `stress gdp://VOLUME near` and `far` look at the volume until it is
+// known whether the server is that.
 
 #include <unistd.h>
 
@@ -34,6 +35,8 @@
 #include "../src/polynomial_hash.h"
 #include "../src/seals.h"
 #include "../src/workers.h"
+#include "check.h"
+#include "distance_check.h"
 
 // TensorFlow's, which nothing here calls.
 extern "C" void TF_SetStatus(TF_Status*, TF_Code, const char*) {}
@@ -41,15 +44,10 @@ extern "C" void TF_SetStatus(TF_Status*, TF_Code, const char*) {}
 namespace {
 
 using namespace gdpfs;
+using namespace gdpfs::tests;
 
 constexpr int kThreads = 32;
 constexpr std::size_t kFileBytes = 6'000'001;
-
-void check(bool isRight, const char* what) {
-  if (isRight) return;
-  std::fprintf(stderr, "not so: %s\n", what);
-  std::exit(1);
-}
 
 std::string randomContent(std::uint32_t seed, std::size_t length) {
   std::minstd_rand random(seed);
@@ -363,13 +361,18 @@ void watchSetBack(const Path& path) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  check(count == 2, "one argument");
+  check(count == 2 || count == 3, "one argument or two");
   try {
     const Path path = parsePath(arguments[1]);
+    if (count == 3) {
+      watchDistance(path, std::string_view(arguments[2]) == "near");
+      std::_Exit(0);
+    }
     checkPieces();
     checkSeals();
     checkFileLock();
     checkWorkers();
+    checkDistance();
     path.isRoot() ? stress(path) : watchSetBack(path);
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.text().c_str());
