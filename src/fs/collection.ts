@@ -80,8 +80,8 @@ export class Collection {
     const { dryRun, signal } = options;
     this.#requireSystem();
     const uploads = dryRun ? 0 : await this.#uploads.dropExpired();
-    const due = this.#due(options.graceMs);
-    if (!dryRun) await this.#trim(due);
+    const due = await this.#due(options);
+    if (!dryRun) await this.#trim(due, options.graceMs);
     const sweep = await this.#engine.beginSweep();
     try {
       const planned = new Map([...due].map(([{ id }, seq]) => [id, seq]));
@@ -145,10 +145,12 @@ export class Collection {
   }
 
   /** Volumes that need not keep what they keep, with the oldest state that they need. */
-  #due(graceMs: number): Map<VolumeRow, number> {
+  async #due({ graceMs, signal }: CollectionOptions): Promise<Map<VolumeRow, number>> {
+    const pace = new Pace(signal);
     const nowMs = this.#clock.now();
     const due = new Map<VolumeRow, number>();
     for (const row of this.#volumes()) {
+      await pace.rest();
       if (row.damage !== undefined) continue;
       const seq = oldestNeeded(this.#engine, row, { nowMs, graceMs });
       if (seq > this.#system.view.trimSeq(row.name)) due.set(row, seq);
@@ -162,15 +164,24 @@ export class Collection {
     return all.filter(({ name }) => !this.#system.view.isRemovedVolume(name));
   }
 
-  async #trim(due: ReadonlyMap<VolumeRow, number>): Promise<void> {
-    const timeMs = BigInt(this.#clock.now());
-    const records: SystemRecordInit[] = [...due].map(([{ name: volume }, seq]) => {
-      return { body: { case: 'trim', value: { volume, seq: BigInt(seq), timeMs } } };
-    });
-    for (let start = 0; start < records.length; start += LIMITS.gcPageRows) {
-      const some = records.slice(start, start + LIMITS.gcPageRows);
+  /** By the policies that are in force by then: they may have become longer. */
+  async #trim(due: ReadonlyMap<VolumeRow, number>, graceMs: number): Promise<void> {
+    const nowMs = this.#clock.now();
+    const names = [...due.keys()].map(({ name }) => name);
+    for (let start = 0; start < names.length; start += LIMITS.gcPageRows) {
+      const some = names.slice(start, start + LIMITS.gcPageRows);
+      const plan = (): { records: SystemRecordInit[]; result: undefined } => ({
+        records: some.flatMap((name) => {
+          const row = this.#engine.volumes.byName(name);
+          const seq = row && oldestNeeded(this.#engine, row, { nowMs, graceMs });
+          if (seq === undefined || seq <= this.#system.view.trimSeq(name)) return [];
+          const value = { volume: name, seq: BigInt(seq), timeMs: BigInt(nowMs) };
+          return [{ body: { case: 'trim', value } } as const];
+        }),
+        result: undefined,
+      });
       // It frees space, so it works on a full disk, too.
-      await this.#system.change(() => ({ records: some, result: undefined }), { urgent: true });
+      await this.#system.change(plan, { urgent: true });
     }
   }
 }
