@@ -26,8 +26,11 @@ function makeVolume() {
   const value = { version: 1, kind: LogKind.DIRECTORY, hash: 1, nonce: new Uint8Array(16) };
   const meta = encodeRecord({ case: 'meta', value: { ...value, ownerKey: rawPublicKey(owner) } });
   const volume = logName(meta);
-  const signed = (epoch: number, snapshots: readonly Snapshot[]) => {
-    const writer = generateKeyPairSync('ed25519').privateKey;
+  const signed = (
+    epoch: number,
+    snapshots: readonly Snapshot[],
+    writer = generateKeyPairSync('ed25519').privateKey,
+  ) => {
     const kept = { historyDays: 30, rotations: [], snapshots };
     const policy = { epoch, writerKey: rawPublicKey(writer), ...kept };
     return { writer, policy: encodePolicyRecord({ volume, policy, ownerKey: owner }) };
@@ -49,7 +52,7 @@ function makeVolume() {
   };
   const proofWith = (snapshots: readonly Snapshot[], count: number): ProvenCheckpoint =>
     verifyCheckpointProof(volume, proofBy(signed(3, snapshots), count, 3));
-  return { volume, owner, proofOf, proofWith };
+  return { volume, owner, signed, proofBy, proofOf, proofWith };
 }
 
 const { volume, proofOf } = makeVolume();
@@ -97,6 +100,18 @@ test('a proof shows the snapshots that the owner has named, and is refused for o
     () => proofWith([{ ...snapshot, seq: 4 }], 5),
     /"v1" is the state after record 4/,
   );
+});
+
+test('a server that shows the policy of before, without a snapshot or with another, is refused', () => {
+  const { volume: own, signed, proofBy } = makeVolume();
+  const writer = generateKeyPairSync('ed25519').privateKey;
+  const snapshot = { name: 'v1', seq: 1, createdMs: 9 };
+  const proof = proofBy(signed(4, [snapshot], writer), 6, 4);
+  assert.deepEqual(verifyCheckpointProof(own, proof).snapshots, [snapshot]);
+  for (const snapshots of [[], [{ ...snapshot, seq: 2 }]]) {
+    const { policy } = signed(3, snapshots, writer);
+    assertUntrusted(() => verifyCheckpointProof(own, { ...proof, policy }), /epoch is 4, need 3/);
+  }
 });
 
 test('any flipped bit in what is signed or hashed is found: checkpoint, meta, policy', () => {

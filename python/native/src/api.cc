@@ -98,14 +98,27 @@ std::string joinPath(const std::string& volume, const Path& path) {
 
 }  // namespace
 
-std::string Api::apiPath(const Path& path) { return joinPath(trust_.nameOf(path.volume), path); }
+std::string Api::apiPath(const Path& path) { return joinPath(trust_.nameOf(path.reference()), path); }
+
+std::string Api::pathNow(const Path& path) {
+  requireNow(path);
+  return apiPath(path);
+}
+
+std::vector<std::pair<const char*, std::string>> Api::placeOf(const Path& path) {
+  std::vector<std::pair<const char*, std::string>> place = {{"path", apiPath(path)}};
+  const std::string pin = path.pin();
+  if (pin.empty()) return place;
+  place.emplace_back("at", isSnapshotName(pin) ? std::to_string(trust_.seqOf(path.reference(), pin)) : pin);
+  return place;
+}
 
 Entry Api::stat(const Path& path) {
   Entry entry;
   if (path.volume.empty()) return entry;
   Request request;
   request.route = "/api/v1/files";
-  request.query = {{"path", apiPath(path)}};
+  request.query = placeOf(path);
   const Json object = parseObject(http_.send(request).body);
   const std::string kind = textOf(object, "kind");
   entry.kind = kind == "file" ? Kind::kFile : kind == "directory" ? Kind::kDirectory : Kind::kLink;
@@ -137,17 +150,15 @@ std::vector<NamedEntry> Api::list(const Path& directory) {
 }
 
 void Api::listPages(const Path& directory, const std::function<void(std::string_view)>& take) {
-  const std::string path = apiPath(directory);
+  const auto place = placeOf(directory);
   std::string cursor;
-  std::string at;
+  std::string at = place.size() > 1 ? place.back().second : std::string();
   do {
     Request request;
     request.route = "/api/v1/files";
-    request.query = {{"path", path}, {"list", "children"}, {"limit", std::to_string(limits::kListPageEntries)}};
-    if (!cursor.empty()) {
-      request.query.emplace_back("cursor", cursor);
-      request.query.emplace_back("at", at);
-    }
+    request.query = {place.front(), {"list", "children"}, {"limit", std::to_string(limits::kListPageEntries)}};
+    if (!cursor.empty()) request.query.emplace_back("cursor", cursor);
+    if (!at.empty()) request.query.emplace_back("at", at);
     request.accept = kListing;
     const Answer answer = http_.send(request);
     take(answer.body);
@@ -163,7 +174,8 @@ OpenedFile Api::openInline(const Path& path, std::size_t bytesMax) {
   version->path = path;
   Request request;
   request.route = "/api/v1/file/chunks";
-  request.query = {{"path", apiPath(path)}};
+  request.query = placeOf(path);
+  version->isPast = request.query.size() > 1;
   request.accept = kManifest;
   request.inlineMax = bytesMax;
   Answer answer = http_.send(request);
@@ -177,8 +189,7 @@ OpenedFile Api::openInline(const Path& path, std::size_t bytesMax) {
   readManifest(answer.body, version->size, version->chunks);
   request.inlineMax = 0;
   request.ifMatch = version->etag;
-  request.query.emplace_back("at", std::to_string(version->seq));
-  request.query.emplace_back("cursor", "");
+  request.query = {request.query.front(), {"at", std::to_string(version->seq)}, {"cursor", ""}};
   while (!answer.cursor.empty() && !answer.body.empty()) {
     request.query.back().second = answer.cursor;
     answer = http_.send(request);
@@ -208,7 +219,7 @@ void Api::readChunks(const FileVersion& version, const std::vector<std::size_t>&
   request.route = "/api/v1/storage/file/chunks";
   request.ifMatch = version.etag;
   request.sink = &sink;
-  const std::string path = joinPath(trust_.knownNameOf(version.path.volume), version.path);
+  const std::string path = joinPath(trust_.knownNameOf(version.path.reference()), version.path);
   const auto ask = [&](bool past) {
     request.query = {{"path", path}, {"ranges", ranges}};
     if (verify) request.query.emplace_back("verify", "true");
@@ -233,7 +244,7 @@ void Api::createDirectory(const Path& path, bool parents) {
     if (parents) return;
     throw Error("exists", "cannot create directory \"gdp://\": it exists");
   }
-  const Json body = {{"path", apiPath(path)}, {"kind", "directory"}, {"parents", parents}};
+  const Json body = {{"path", pathNow(path)}, {"kind", "directory"}, {"parents", parents}};
   const std::string text = body.dump();
   Request request;
   request.method = "POST";
@@ -247,7 +258,7 @@ void Api::remove(const Path& path, const char* only, bool recursive) {
   Request request;
   request.method = "DELETE";
   request.route = "/api/v1/files";
-  request.query = {{"path", apiPath(path)}};
+  request.query = {{"path", pathNow(path)}};
   if (recursive) request.query.emplace_back("recursive", "true");
   if (*only != '\0') request.query.emplace_back("only", only);
   http_.send(request);
@@ -258,11 +269,15 @@ void Api::rename(const Path& from, const Path& to) { putElsewhere("rename", from
 void Api::copy(const Path& from, const Path& to) { putElsewhere("copy", from, to); }
 
 void Api::putElsewhere(const char* operation, const Path& from, const Path& to) {
-  const std::string text = Json{{"op", operation}, {"to", apiPath(to)}}.dump();
+  Json body = {{"op", operation}, {"to", pathNow(to)}};
+  const bool isCopy = std::string_view(operation) == "copy";
+  const auto place = isCopy ? placeOf(from) : std::vector<std::pair<const char*, std::string>>{{"path", pathNow(from)}};
+  if (place.size() > 1) body["at"] = place.back().second;
+  const std::string text = body.dump();
   Request request;
   request.method = "PATCH";
   request.route = "/api/v1/files";
-  request.query = {{"path", apiPath(from)}};
+  request.query = {place.front()};
   request.contentType = kJson;
   request.body = text;
   http_.send(request);
@@ -272,7 +287,7 @@ std::string Api::writeFile(const Path& path, std::string_view content, const std
   Request request;
   request.method = "POST";
   request.route = "/api/v1/storage/files";
-  request.query = {{"path", apiPath(path)}};
+  request.query = {{"path", pathNow(path)}};
   request.contentType = kBytes;
   request.body = content;
   request.ifMatch = ifMatch;
@@ -284,7 +299,7 @@ OpenUpload Api::openUpload(const Path& path) { return openTransfer(path, {}); }
 OpenUpload Api::openAppend(const Path& path, const AppendBase& base) { return openTransfer(path, base); }
 
 OpenUpload Api::openTransfer(const Path& path, const AppendBase& base) {
-  const std::string to = apiPath(path);
+  const std::string to = pathNow(path);
   const Json body = base.content.empty()
                         ? Json{{"path", to}, {"kind", "upload"}}
                         : Json{{"path", to}, {"kind", "append"}, {"content", base.content}, {"size", base.size}};
@@ -341,7 +356,7 @@ void Api::commit(const Path& path, const UploadCommit& commit, const std::string
   Request request;
   request.method = "PATCH";
   request.route = "/api/v1/files";
-  request.query = {{"path", apiPath(path)},
+  request.query = {{"path", pathNow(path)},
                    {"upload", commit.upload},
                    {"size", std::to_string(commit.size)},
                    {"content", formatDigest(commit.log.content)}};

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "chunk.h"
@@ -104,6 +105,10 @@ class Api {
  private:
   /// `/<volume>/<path>`, the volume by its own name, once it has shown that it is the one it was.
   std::string apiPath(const Path& path);
+  /// The same of what is to be changed. Throws `read_only` for a state of the past.
+  std::string pathNow(const Path& path);
+  /// Of what is looked at: its path, and `at` if it is pinned.
+  std::vector<std::pair<const char*, std::string>> placeOf(const Path& path);
   OpenUpload openTransfer(const Path& path, const AppendBase& base);
   Answer postChunks(const std::string& upload, const BodySource& frames, bool isUnsummed);
   /// Renames or copies.

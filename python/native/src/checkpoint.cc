@@ -6,6 +6,7 @@
 
 #include "digest.h"
 #include "limits.h"
+#include "path.h"
 #include "merkle.h"
 
 namespace gdpfs {
@@ -245,16 +246,32 @@ std::vector<PublicKey> ownerKeys(const std::string& name, const PublicKey& first
   return keys;
 }
 
+/// By their names, the seqs of the states that a policy names.
+std::map<std::string, std::uint64_t> snapshotsOf(const Message& policy) {
+  std::map<std::string, std::uint64_t> snapshots;
+  for (const auto& [number, field] : policy) {
+    if (number != 5) continue;
+    const Message snapshot = readMessage(asBytes(field));
+    const std::string name(bytesOf(snapshot, 1));
+    const bool isNew = snapshots.emplace(name, numberOf(snapshot, 2)).second;
+    if (!isNew || !isSnapshotName(name) || snapshots.size() > limits::kSnapshotsMax) {
+      throw untrusted("its policy names snapshots as none may");
+    }
+  }
+  return snapshots;
+}
+
 struct Writer {
   PublicKey key;
   std::uint64_t epoch;
   /// All of them.
   std::vector<PublicKey> ownerKeys;
+  std::map<std::string, std::uint64_t> snapshots;
 };
 
 Writer writerOf(const std::string& name, const Proof& proof) {
   const PublicKey first = firstOwnerKey(proof.meta);
-  if (proof.policy.empty()) return {first, 0, {first}};
+  if (proof.policy.empty()) return {first, 0, {first}, {}};
   const Message record = readMessage(bytesOf(readMessage(proof.policy), 4));
   const std::string_view bytes = bytesOf(record, 1);
   const Message policy = readMessage(bytes);
@@ -262,7 +279,7 @@ Writer writerOf(const std::string& name, const Proof& proof) {
   if (!isSignedBy(owners.back(), std::string(kPolicyDomain).append(name).append(bytes), bytesOf(record, 2))) {
     throw untrusted("what names its writer is not signed by the owner");
   }
-  return {keyOf(policy, 2), numberOf(policy, 1), std::move(owners)};
+  return {keyOf(policy, 2), numberOf(policy, 1), std::move(owners), snapshotsOf(policy)};
 }
 
 }  // namespace
@@ -300,12 +317,17 @@ ProvenCheckpoint verifyProof(const std::string& volume, const Proof& proof) {
   const std::uint64_t rotations = writer.ownerKeys.size() - 1;
   const auto owner = rotations == 0 ? std::nullopt : std::optional(OwnerMark{rotations, writer.ownerKeys.back()});
   if (!(checkpoint.owner == owner)) throw untrusted("it says another owner than the one that has named its writer");
+  for (const auto& [name, seq] : writer.snapshots) {
+    // A record that comes before the policy's own comes before the last one.
+    if (seq + 1 >= checkpoint.count) throw untrusted("its policy names a state to come \"" + name + '"');
+  }
   writer.ownerKeys.erase(writer.ownerKeys.begin());
-  return {std::move(checkpoint), std::move(writer.ownerKeys)};
+  return {std::move(checkpoint), std::move(writer.ownerKeys), std::move(writer.snapshots)};
 }
 
 void verifyContinuation(const Checkpoint& older, const ProvenCheckpoint& proven, const std::vector<Digest>& consistency) {
-  const auto& [newer, ownerKeys] = proven;
+  const auto& newer = proven.checkpoint;
+  const auto& ownerKeys = proven.ownerKeys;
   const auto text = [](std::uint64_t number) { return std::to_string(number); };
   if (newer.count < older.count) {
     throw untrusted("it has " + text(newer.count) + " records, and " + text(older.count) + " were seen before");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ struct ProvenCheckpoint {
   Checkpoint checkpoint;
   /// The owner keys that follow the first one.
   std::vector<PublicKey> ownerKeys;
+  /// By their names, the seqs of the states that the owner has named.
+  std::map<std::string, std::uint64_t> snapshots;
 };
 
 /// What ties a checkpoint to the volume's name.

@@ -24,6 +24,10 @@ constexpr std::size_t kCheckpointBytesMax = 4 * kKib;
 constexpr std::size_t kRememberedCheckpointsMax = 64;
 // Times that a volume's owner key is replaced.
 constexpr std::size_t kOwnerRotationsMax = 32;
+/// Named states of a volume, characters of a name, and digits of a seq.
+constexpr std::size_t kSnapshotsMax = 512;
+constexpr std::size_t kSnapshotNameLengthMax = 64;
+constexpr std::size_t kSeqDigitsMax = 16;
 // How often a volume that is in use must show that it goes on from what was seen. Tests are built with less.
 #ifndef GDPFS_TRUST_CHECK_MS
 #define GDPFS_TRUST_CHECK_MS 60'000

@@ -57,6 +57,7 @@ void Operations::requireFilePlace(const Path& path, const Found& found) {
 }
 
 std::shared_ptr<Writer> Operations::addWriter(const Path& path, WriteMode mode, SharedVersion base) {
+  requireNow(path);
   auto writer = std::make_shared<Writer>(client_.uploadParts(), client_.chunks(), path, mode, std::move(base));
   client_.writers().add(writer);
   return writer;
@@ -180,6 +181,8 @@ void Operations::removeTree(const Path& path) {
 }
 
 void Operations::rename(const Path& from, const Path& to) {
+  requireNow(from);
+  requireNow(to);
   if (from.volume != to.volume) {
     throw Error("usage", "cannot rename " + quoted(from) + " to " + quoted(to) + ": it is another volume",
                 "copy it, then remove it");

@@ -1,5 +1,6 @@
 #include "path.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "error.h"
@@ -44,6 +45,11 @@ Parts split(std::string_view uri) {
   return {text.substr(0, slash), text.substr(slash)};
 }
 
+bool isSeq(std::string_view text) {
+  return !text.empty() && text.size() <= limits::kSeqDigitsMax &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 }  // namespace
 
 std::string Path::uri() const {
@@ -70,6 +76,13 @@ bool Path::isBelow(const Path& directory) const {
          path.compare(0, directory.path.size(), directory.path) == 0;
 }
 
+std::string Path::reference() const { return volume.substr(0, volume.find('@')); }
+
+std::string Path::pin() const {
+  const std::size_t at = volume.find('@');
+  return at == std::string::npos ? std::string() : volume.substr(at + 1);
+}
+
 std::string cleanUri(std::string_view uri) {
   if (uri.substr(0, kScheme.size()) != kScheme) return std::string(uri);
   const Parts parts = split(uri);
@@ -85,12 +98,22 @@ Path parsePath(std::string_view uri) {
   const Parts parts = split(uri);
   Path path{std::string(parts.volume), cleanNames(parts.rest)};
   const bool isAllVolumes = path.volume.empty() && path.path.empty();
-  if (!isAllVolumes && !isVolumeName(path.volume)) {
+  const std::string reference = path.reference();
+  if (!isAllVolumes && !isVolumeName(reference)) {
     throw Error("usage",
-                "cannot use \"" + name + "\": \"" + path.volume +
+                "cannot use \"" + name + "\": \"" + reference +
                     "\" is no name of a volume, need an alias (1 to 32 of a-z, 0-9 and -) or 43 characters");
   }
+  if (path.volume != reference && !isSnapshotName(path.pin()) && !isSeq(path.pin())) {
+    throw Error("usage", "cannot use \"" + name + "\": behind \"@\" is neither the name of a snapshot nor a seq");
+  }
   return path;
+}
+
+void requireNow(const Path& path) {
+  if (path.pin().empty()) return;
+  throw Error("read_only", "cannot change \"" + path.uri() + "\": it is a state of the past, need \"" +
+                               Path{path.reference(), path.path}.uri() + '"');
 }
 
 bool isEntryName(std::string_view text) {
@@ -108,6 +131,14 @@ bool isVolumeName(std::string_view text) {
     if (!isLowerCase && !(isName && isUpperCase)) return false;
   }
   return true;
+}
+
+bool isSnapshotName(std::string_view text) {
+  const auto isLetter = [](char letter) { return letter >= 'a' && letter <= 'z'; };
+  if (text.empty() || text.size() > limits::kSnapshotNameLengthMax || !isLetter(text.front())) return false;
+  return std::all_of(text.begin(), text.end(), [&](char letter) {
+    return isLetter(letter) || (letter >= '0' && letter <= '9') || letter == '.' || letter == '_' || letter == '-';
+  });
 }
 
 bool isUtf8(std::string_view text) {

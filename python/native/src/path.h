@@ -8,12 +8,16 @@ namespace gdpfs {
 
 /// A place in a volume.
 struct Path {
-  /// Alias or 43-character name; empty for `gdp://`, where the volumes are.
+  /// Alias or 43-character name, and behind `@` what pins it; empty for `gdp://`, where the volumes are.
   std::string volume;
   /// Names joined by `/`; empty for the root directory of the volume.
   std::string path;
 
   bool isRoot() const { return path.empty(); }
+  /// Alias or name alone.
+  std::string reference() const;
+  /// The name of a snapshot, or a seq, if it is a place in that state; else empty.
+  std::string pin() const;
   /// `gdp://<volume>/<path>`
   std::string uri() const;
   Path parent() const;
@@ -29,11 +33,17 @@ std::string cleanUri(std::string_view uri);
 /// Throws `usage`.
 Path parsePath(std::string_view uri);
 
+/// Throws `read_only` for a place in a state of the past, which cannot be changed.
+void requireNow(const Path& path);
+
 /// Can an entry of a directory have this name? Others lead elsewhere, as `..` does.
 bool isEntryName(std::string_view text);
 
 /// Can a volume be called that: an alias, or its own name?
 bool isVolumeName(std::string_view text);
+
+/// Can a state of a volume be called that? No seq is.
+bool isSnapshotName(std::string_view text);
 
 bool isUtf8(std::string_view text);
 

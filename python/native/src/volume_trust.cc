@@ -79,6 +79,27 @@ std::string VolumeTrust::knownNameOf(const std::string& reference) {
   return nameOf(reference);
 }
 
+std::uint64_t VolumeTrust::seqOf(const std::string& reference, const std::string& snapshot) {
+  const std::string name = knownNameOf(reference);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = snapshots_.find({name, snapshot});
+    if (known != snapshots_.end()) return known->second;
+  }
+  const auto seen = store_.read(name);
+  const Shown shown = ask(name, seen);
+  hold(reference, seen, shown);
+  // What was seen before was not looked at for its policy.
+  const auto snapshots = verifyProof(name, shown.proof).snapshots;
+  const auto found = snapshots.find(snapshot);
+  if (found == snapshots.end()) {
+    throw Error("not_found", "cannot look at snapshot \"" + snapshot + "\": the volume has none of that name",
+                "\"gdpfs snapshot ls gdp://" + reference + "\" lists them");
+  }
+  const std::lock_guard lock(mutex_);
+  return snapshots_.emplace(std::pair(name, snapshot), found->second).first->second;
+}
+
 std::string VolumeTrust::find(const std::string& reference) {
   const bool isName = reference.size() == limits::kVolumeNameLength;
   const auto profile = http_.profile();

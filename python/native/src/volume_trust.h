@@ -2,9 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "checkpoint_store.h"
@@ -23,6 +26,9 @@ class VolumeTrust {
   std::string nameOf(const std::string& reference);
   /// The same for what is bound to a digest that was looked at before: an old state cannot answer it wrongly.
   std::string knownNameOf(const std::string& reference);
+  /// The seq that the volume's owner has signed for the name of a snapshot; in this process it stays that one. Throws
+  /// `not_found` if there is none, and as `nameOf` does.
+  std::uint64_t seqOf(const std::string& reference, const std::string& snapshot);
 
  private:
   struct Known {
@@ -44,6 +50,8 @@ class VolumeTrust {
   std::mutex mutex_;
   /// By alias or name; names stay.
   std::unordered_map<std::string, Known> known_;
+  /// By the volume's own name and that of the snapshot; entries stay.
+  std::map<std::pair<std::string, std::string>, std::uint64_t> snapshots_;
 };
 
 }  // namespace gdpfs
