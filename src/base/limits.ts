@@ -163,6 +163,8 @@ export const LIMITS = {
   gcFirstMs: 15 * 60 * 1000,
   /** States of that time are kept whatever a policy says, for those who read them, unless an admin frees space. */
   gcGraceMs: 3600 * 1000,
+  /** How far behind the newest commit a server believes its clock at the start, when it frees space by itself. */
+  clockLeapMsMax: 24 * 3600 * 1000,
   /** Volumes of which nothing could be freed that a status names. */
   gcSparedShown: 100,
   /** How often `gdpfs admin gc` asks how it goes. */

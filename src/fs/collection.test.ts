@@ -35,7 +35,7 @@ const TIMES = 10_000;
 const at = (seq: number): Moment => ({ kind: 'seq', seq });
 
 async function collect(store: TestStore, dryRun = false): Promise<CollectionReport> {
-  return await store.collection.run({ dryRun, graceMs: 0 });
+  return await store.collection.run({ dryRun, unattended: false });
 }
 
 async function keepDays(store: TestStore, days: number): Promise<void> {
@@ -86,6 +86,21 @@ describe('freeing space', () => {
       const { chunks: more, trimmed: again } = await collect(store);
       assert.deepEqual([more, again], [0, 0], 'there is nothing left to do');
     }
+  });
+
+  it('that nobody watches does not believe a clock that leaps', async () => {
+    await using store = await openTestStore({ segmentLimits: SEGMENTS });
+    await store.put('gone', bytes('g'));
+    const { seq } = store;
+    await store.apply({ kind: 'remove', path: 'gone' });
+    store.clock.advance(3650 * DAY_MS);
+    const { trimmed, chunks } = await store.collection.run({ dryRun: false, unattended: true });
+    assert.deepEqual([trimmed, chunks], [0, 0]);
+    await store.reopen({ rebuild: false });
+    await store.collection.run({ dryRun: false, unattended: true });
+    assert.deepEqual(await store.read('gone', at(seq)), bytes('g'), 'nor after a restart');
+    const { chunks: freed } = await collect(store);
+    assert.equal(freed, 1, 'whoever asks for it says that the clock is right');
   });
 
   it('of a volume that keeps no history leaves what is there now, and named states', async () => {

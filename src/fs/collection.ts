@@ -11,14 +11,18 @@ import type { VolumeRow } from '../log/volume-table.ts';
 import { KeptChunks } from './kept-chunks.ts';
 import { keptStates, oldestNeeded } from './kept-states.ts';
 import { Pace } from './pace.ts';
+import { SeenTime } from './seen-time.ts';
 import type { System } from './system.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface CollectionOptions {
   /** Changes nothing, and says what it would free. */
   readonly dryRun: boolean;
-  /** States of the last milliseconds are kept whatever a policy says, for those who are reading them. */
-  readonly graceMs: number;
+  /**
+   * Nobody watches it: then states of the last `gcGraceMs` are kept whatever a policy says, for those who are
+   * reading them, and the clock is not believed when it leaps.
+   */
+  readonly unattended: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CollectionProgress) => void;
 }
@@ -57,6 +61,7 @@ export class Collection {
   readonly #uploads: Uploads;
   readonly #clock: Clock;
   readonly #reader: DatabaseSync;
+  readonly #seen: SeenTime;
 
   constructor(parts: {
     readonly engine: LogEngine;
@@ -70,6 +75,7 @@ export class Collection {
     this.#uploads = parts.uploads;
     this.#clock = parts.clock;
     this.#reader = parts.reader;
+    this.#seen = new SeenTime(parts.clock, newestMs(parts.engine));
   }
 
   /**
@@ -80,8 +86,9 @@ export class Collection {
     const { dryRun, signal } = options;
     this.#requireSystem();
     const uploads = dryRun ? 0 : await this.#uploads.dropExpired();
-    const due = await this.#due(options);
-    if (!dryRun) await this.#trim(due, options.graceMs);
+    const when = this.#when(options);
+    const due = await this.#due(when, signal);
+    if (!dryRun) await this.#trim(due, when);
     const sweep = await this.#engine.beginSweep();
     try {
       const planned = new Map([...due].map(([{ id }, seq]) => [id, seq]));
@@ -145,17 +152,22 @@ export class Collection {
   }
 
   /** Volumes that need not keep what they keep, with the oldest state that they need. */
-  async #due({ graceMs, signal }: CollectionOptions): Promise<Map<VolumeRow, number>> {
+  async #due(when: When, signal: AbortSignal | undefined): Promise<Map<VolumeRow, number>> {
     const pace = new Pace(signal);
-    const nowMs = this.#clock.now();
     const due = new Map<VolumeRow, number>();
     for (const row of this.#volumes()) {
       await pace.rest();
       if (row.damage !== undefined) continue;
-      const seq = oldestNeeded(this.#engine, row, { nowMs, graceMs });
+      const seq = oldestNeeded(this.#engine, row, when);
       if (seq > this.#system.view.trimSeq(row.name)) due.set(row, seq);
     }
     return due;
+  }
+
+  #when({ unattended }: CollectionOptions): When {
+    return unattended
+      ? { nowMs: this.#seen.now(), graceMs: LIMITS.gcGraceMs }
+      : { nowMs: this.#clock.now(), graceMs: 0 };
   }
 
   /** Those that are served. */
@@ -165,17 +177,17 @@ export class Collection {
   }
 
   /** By the policies that are in force by then: they may have become longer. */
-  async #trim(due: ReadonlyMap<VolumeRow, number>, graceMs: number): Promise<void> {
-    const nowMs = this.#clock.now();
+  async #trim(due: ReadonlyMap<VolumeRow, number>, when: When): Promise<void> {
+    const timeMs = BigInt(this.#clock.now());
     const names = [...due.keys()].map(({ name }) => name);
     for (let start = 0; start < names.length; start += LIMITS.gcPageRows) {
       const some = names.slice(start, start + LIMITS.gcPageRows);
       const plan = (): { records: SystemRecordInit[]; result: undefined } => ({
         records: some.flatMap((name) => {
           const row = this.#engine.volumes.byName(name);
-          const seq = row && oldestNeeded(this.#engine, row, { nowMs, graceMs });
+          const seq = row && oldestNeeded(this.#engine, row, when);
           if (seq === undefined || seq <= this.#system.view.trimSeq(name)) return [];
-          const value = { volume: name, seq: BigInt(seq), timeMs: BigInt(nowMs) };
+          const value = { volume: name, seq: BigInt(seq), timeMs };
           return [{ body: { case: 'trim', value } } as const];
         }),
         result: undefined,
@@ -184,4 +196,14 @@ export class Collection {
       await this.#system.change(plan, { urgent: true });
     }
   }
+}
+
+/** What the ages of states are counted from. */
+type When = Parameters<typeof oldestNeeded>[2];
+
+/** When anything was committed last. */
+function newestMs(engine: LogEngine): number {
+  const kinds = [LogKind.SYSTEM, LogKind.DIRECTORY] as const;
+  const rows = kinds.flatMap((kind) => engine.volumes.all(kind));
+  return rows.reduce((newest, { timeMs }) => Math.max(newest, timeMs), 0);
 }

@@ -93,7 +93,7 @@ describe('a chunk that is wanted in the moment in which it would be freed', () =
       const random = new Random(name.length);
       for (const count of TURNS) {
         const chunk = await pastChunk(store, random);
-        const collecting = store.collection.run({ dryRun: false, graceMs: 0 });
+        const collecting = store.collection.run({ dryRun: false, unattended: false });
         await turns(count);
         await client(store, chunk);
         await collecting;
@@ -102,7 +102,7 @@ describe('a chunk that is wanted in the moment in which it would be freed', () =
       }
       const kept = await pastChunk(store, random);
       await client(store, kept);
-      assert.equal((await store.collection.run({ dryRun: false, graceMs: 0 })).postponed, 0);
+      assert.equal((await store.collection.run({ dryRun: false, unattended: false })).postponed, 0);
       assert.deepEqual((await store.read('file')).slice(-CHUNK_BYTES), kept.data);
       await store.reopen({ rebuild: true });
       assert.deepEqual((await store.read('file')).slice(-CHUNK_BYTES), kept.data);
@@ -113,7 +113,7 @@ describe('a chunk that is wanted in the moment in which it would be freed', () =
     await using store = await openTestStore({ segmentLimits: SEGMENTS });
     await store.policies.change(store.volume, { kind: 'history', days: 0 }, ALICE);
     const { digest } = await pastChunk(store, new Random(1));
-    const { chunks } = await store.collection.run({ dryRun: false, graceMs: 0 });
+    const { chunks } = await store.collection.run({ dryRun: false, unattended: false });
     assert.equal(chunks, 1);
     assert.deepEqual(await store.fs.missing(store.volume, [digest], CALLER), [0]);
   });
@@ -132,8 +132,8 @@ describe('a chunk that is wanted in the moment in which it would be freed', () =
     });
     assert.deepEqual(await fs.missing(volume, [chunk.digest], { ...CALLER, upload: opened }), []);
     store.clock.advance(LONG_MS);
-    assert.equal((await store.collection.run({ dryRun: false, graceMs: 0 })).chunks, 0);
+    assert.equal((await store.collection.run({ dryRun: false, unattended: false })).chunks, 0);
     await fs.closeUpload(opened);
-    assert.equal((await store.collection.run({ dryRun: false, graceMs: 0 })).chunks, 1);
+    assert.equal((await store.collection.run({ dryRun: false, unattended: false })).chunks, 1);
   });
 });

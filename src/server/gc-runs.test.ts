@@ -46,9 +46,9 @@ test('one run at a time is under way, and its state is told', async () => {
   const collection = new Collection();
   await using runs = open(collection);
   assert.deepEqual(runs.status(), {});
-  runs.start({ dryRun: false, graceMs: 0 });
+  runs.start({ dryRun: false, unattended: false });
   collection.begun[0]?.onProgress?.({ phase: 'mark', files: 2 });
-  const { run } = runs.start({ dryRun: true, graceMs: 0 });
+  const { run } = runs.start({ dryRun: true, unattended: false });
   assert.deepEqual([run?.phase, run?.files, run?.dryRun], ['mark', 2, false]);
   assert.equal(collection.begun.length, 1);
   collection.ends[0]?.(REPORT);
@@ -57,20 +57,20 @@ test('one run at a time is under way, and its state is told', async () => {
   assert.deepEqual([done?.phase, done?.bytes, done?.endedMs], ['done', 7, 1000]);
   const volume = 'A'.repeat(43);
   assert.deepEqual(done?.spared, [{ volume, reason: 'a record is missing' }]);
-  runs.start({ dryRun: true, graceMs: 0 });
+  runs.start({ dryRun: true, unattended: false });
   assert.equal(collection.begun[1]?.dryRun, true);
 });
 
 test('a run that fails says why, and the next one may begin', async () => {
   const collection = new Collection();
   await using runs = open(collection);
-  runs.start({ dryRun: false, graceMs: 0 });
+  runs.start({ dryRun: false, unattended: false });
   collection.ends[0]?.(new GdpfsError('no_space', 'cannot write: the disk is full'));
   await settled();
   const { run } = runs.status();
   assert.equal(run?.phase, 'failed');
   assert.deepEqual(run?.error, { code: 'no_space', detail: 'cannot write: the disk is full' });
-  runs.start({ dryRun: false, graceMs: 0 });
+  runs.start({ dryRun: false, unattended: false });
   assert.equal(collection.begun.length, 2);
 });
 
@@ -84,7 +84,7 @@ test('it begins by itself, again and again, and spares those who read what is ol
     assert.equal(collection.begun.length, round);
     context.mock.timers.tick(1);
     assert.equal(collection.begun.length, round + 1);
-    assert.ok((collection.begun[round]?.graceMs ?? 0) > 0);
+    assert.equal(collection.begun[round]?.unattended, true);
     collection.ends[round]?.(REPORT);
     await settled();
   }
@@ -93,7 +93,7 @@ test('it begins by itself, again and again, and spares those who read what is ol
 test('the end of the server ends what is under way', async () => {
   const collection = new Collection();
   const runs = open(collection);
-  runs.start({ dryRun: false, graceMs: 0 });
+  runs.start({ dryRun: false, unattended: false });
   await runs[Symbol.asyncDispose]();
   assert.equal(runs.status().run?.phase, 'failed');
 });

@@ -55,7 +55,7 @@ export class GcRuns implements AsyncDisposable {
   }
 
   /** Begins one, unless one is under way. */
-  start(options: { readonly dryRun: boolean; readonly graceMs: number }): GcStatus {
+  start(options: { readonly dryRun: boolean; readonly unattended: boolean }): GcStatus {
     this.#running ??= this.#execute(options).finally(() => {
       this.#running = undefined;
     });
@@ -103,11 +103,14 @@ export class GcRuns implements AsyncDisposable {
   }
 
   #scheduled(): void {
-    this.start({ dryRun: false, graceMs: LIMITS.gcGraceMs });
+    this.start({ dryRun: false, unattended: true });
     void this.#running?.finally(() => this.#schedule(this.#everyMs ?? 0));
   }
 
-  async #execute(options: { readonly dryRun: boolean; readonly graceMs: number }): Promise<void> {
+  async #execute(options: {
+    readonly dryRun: boolean;
+    readonly unattended: boolean;
+  }): Promise<void> {
     const { signal } = this.#ending;
     const { dryRun } = options;
     const run: Running = { ...NOTHING_YET, startedMs: this.#clock.now(), dryRun };

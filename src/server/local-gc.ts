@@ -40,7 +40,7 @@ export async function freeSpaceLocally(options: LocalGcOptions): Promise<LocalGc
   const { spared, ...report } = await opened.collection.run({
     dryRun,
     // Nobody reads meanwhile.
-    graceMs: 0,
+    unattended: false,
     signal,
     onProgress,
   });

@@ -221,7 +221,7 @@ export class CrashRun implements Disposable {
   async #free({ collection }: OpenedFileSystem): Promise<void> {
     for (let count = 0; count < STEPS_MAX && !this.#disk.isStopped; count++) {
       try {
-        const { chunks } = await collection.run({ dryRun: false, graceMs: 0 });
+        const { chunks } = await collection.run({ dryRun: false, unattended: false });
         this.#totals.freedChunks += chunks;
       } catch (error) {
         if (!isGdpfsError(error, 'no_space')) return;
@@ -234,7 +234,7 @@ export class CrashRun implements Disposable {
 
   /** What nobody needs any more; then all else is there. */
   async #freeAll(store: OpenedFileSystem): Promise<void> {
-    const { chunks } = await store.collection.run({ dryRun: false, graceMs: 0 });
+    const { chunks } = await store.collection.run({ dryRun: false, unattended: false });
     this.#totals.freedChunks += chunks;
     for (const worker of this.#workers) await this.#checkWorker(store, worker);
   }

@@ -11,5 +11,5 @@ export async function gcPost(exchange: Exchange<'gcPost'>): Promise<void> {
   const { dryRun = false } = value;
   exchange.trail.targets.push(dryRun ? 'dry run' : 'gc');
   // Who asks for it does not want to wait for readers of what is old.
-  replyJson(exchange, { status: 202 }, exchange.services.gc.start({ dryRun, graceMs: 0 }));
+  replyJson(exchange, { status: 202 }, exchange.services.gc.start({ dryRun, unattended: false }));
 }
