@@ -65,7 +65,7 @@ test('gdpfs cp -q says nothing, but errors', async () => {
   assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });
   const failing = await line.run(['cp', '-q', 'tree/a', 'gone', 'gdp://v/quiet-2/']);
   assert.deepEqual([failing.code, failing.stdout], [66, '']);
-  assert.match(failing.stderr, /^gdpfs: error: gone: .*\n$/);
+  assert.match(failing.stderr, /^gdpfs: error: cannot read "gone": .*\n$/);
 });
 
 test('gdpfs cp and mv -v name what they did on standard output', async () => {
@@ -82,7 +82,7 @@ test('gdpfs cp tells of the errors as they happen, and then how many there were'
   assert.equal(code, 66);
   assert.match(
     stderr,
-    /^gdpfs: error: gone: .*\ngdpfs: copied 1 file, 1 B in [^:]+: 0 B sent, 1 B already there; .*; 1 failed\n$/,
+    /^gdpfs: error: cannot read "gone": .*\ngdpfs: copied 1 file, 1 B in [^:]+: 0 B sent, 1 B already there; .*; 1 failed\n$/,
   );
 });
 

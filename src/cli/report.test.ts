@@ -31,6 +31,20 @@ test('Report.error() prints the error, what it is about, and its hint', async ()
   );
 });
 
+test('Report.error() says what it is about unless the error names it', async () => {
+  const { report, text } = newReport();
+  await report.error(notFound, 'a');
+  await report.error(new GdpfsError('no_space', 'cannot write: the disk is full'), 'a');
+  await report.error(new GdpfsError('not_found', 'cannot read gdp://v/a: gone'), 'gdp://v/a');
+  assert.equal(
+    text(),
+    'gdpfs: error: cannot find "a": it does not exist\n' +
+      'gdpfs: hint: look elsewhere\n' +
+      'gdpfs: error: a: cannot write: the disk is full\n' +
+      'gdpfs: error: cannot read gdp://v/a: gone\n',
+  );
+});
+
 test('Report.exitCode is that of the error, of several if they agree, and 74 if they do not', async () => {
   const { report } = newReport();
   assert.equal(report.exitCode, 0);

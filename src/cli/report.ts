@@ -35,7 +35,7 @@ export class Report {
     const isExpected = error instanceof GdpfsError;
     this.#codes.add(isExpected ? error.code : 'internal');
     const text = isExpected ? error.message : `internal error: ${String(error)}`;
-    const isNamed = path === undefined || text.includes(path);
+    const isNamed = path === undefined || isNamedIn(text, path);
     await this.#line(`error: ${isNamed ? '' : `${path}: `}${text}`);
     if (isExpected && error.hint !== undefined) await this.#line(`hint: ${error.hint}`);
     if (!isExpected && !this.isDebug) await this.#line('hint: "--debug" shows where it happened');
@@ -66,4 +66,9 @@ function trace(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own = error.stack ?? String(error);
   return error.cause === undefined ? own : `${own}\ncaused by: ${trace(error.cause)}`;
+}
+
+/** A short name is found in any sentence, unless it stands alone. */
+function isNamedIn(text: string, path: string): boolean {
+  return text.includes(`"${path}"`) || (path.includes('/') && text.includes(path));
 }

@@ -23,7 +23,7 @@ const SUITES = [
 ];
 
 /** Those of the machine that has the data, and of no server. */
-const WITHOUT_SERVER = ['serve', 'fsck', 'gc', 'index', 'profile', 'version', 'help'];
+const WITHOUT_SERVER = ['profile', 'serve', 'fsck', 'gc', 'index', 'version', 'help'];
 
 /** The tests beside this one know Envoy, too; its suites would take minutes and show no more. */
 const KINDS = INGRESS_KINDS.filter((kind) => kind !== 'envoy');
