@@ -77,7 +77,7 @@ test('the log has every change of a volume, the newest first, over several pages
   const oldest = lines.toReversed().map(({ change: what, path }) => `${what} ${path}`);
   assert.deepEqual(oldest.slice(0, 7), [
     'volume ',
-    'keys ',
+    'policy ',
     'created a',
     'created a/file',
     'changed b',
