@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Grant, GrantList } from '../../wire/generated/api.ts';
 import { apiPath, formatPlace, type PathPlace, userPath } from '../place.ts';
 import { change, get } from '../server.ts';
+import { ACTIONS, ListTable } from './list-table.tsx';
 import { Dialog, Failure, Name, textOf, useLoaded } from './parts.tsx';
 
 const GRANTS = '/api/v1/admin/grants';
@@ -69,36 +70,24 @@ function GrantTable(props: {
   readonly onTake: (grant: Grant) => void;
 }) {
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Who</th>
-          <th scope="col">May</th>
-          <th scope="col">In</th>
-          <th scope="col">
-            <span class="hidden">Actions</span>
+    <ListTable columns={['Who', 'May', 'In', ACTIONS]}>
+      {props.grants.map((each) => (
+        <tr key={`${each.subject} ${each.node}`}>
+          <th scope="row">
+            {each.subject === '*' ? 'everybody with a certificate' : each.subject}
           </th>
+          <td>{each.permission}</td>
+          <td>
+            {each.path === undefined ? 'a directory that was removed' : <Name>{each.path}</Name>}
+          </td>
+          <td class="buttons">
+            <button type="button" class="small" onClick={() => props.onTake(each)}>
+              Take back
+            </button>
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {props.grants.map((each) => (
-          <tr key={`${each.subject} ${each.node}`}>
-            <th scope="row">
-              {each.subject === '*' ? 'everybody with a certificate' : each.subject}
-            </th>
-            <td>{each.permission}</td>
-            <td>
-              {each.path === undefined ? 'a directory that was removed' : <Name>{each.path}</Name>}
-            </td>
-            <td class="buttons">
-              <button type="button" class="small" onClick={() => props.onTake(each)}>
-                Take back
-              </button>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </ListTable>
   );
 }
 

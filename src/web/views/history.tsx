@@ -6,6 +6,7 @@ import { get } from '../server.ts';
 import { formatBytes, formatTime, visibleName } from '../text.ts';
 import type { Asked } from './asked.ts';
 import { ChangeDialog } from './changes.tsx';
+import { ACTIONS, ListTable } from './list-table.tsx';
 import { Failure, Name, useLoaded } from './parts.tsx';
 import { Snapshots } from './snapshots.tsx';
 
@@ -104,40 +105,27 @@ function ChangeTable(props: {
 }) {
   const { place, changes, mayRestore, onAsk } = props;
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">When</th>
-          <th scope="col">Who</th>
-          <th scope="col">What</th>
-          <th scope="col">Size</th>
-          <th scope="col">
-            <span class="hidden">Actions</span>
-          </th>
+    <ListTable columns={['When', 'Who', 'What', 'Size', ACTIONS]}>
+      {changes.map((each) => (
+        <tr key={each.seq}>
+          <td class="short">{formatTime(each.timeMs)}</td>
+          <td class="short">{each.author}</td>
+          <td>
+            {VERBS[each.change]} {each.path === '' ? 'the top' : <Name>{each.path}</Name>}
+            {each.from !== undefined && (
+              <span class="quiet">
+                {' '}
+                from <Name>{each.from}</Name>
+              </span>
+            )}
+          </td>
+          <td class="short number">{each.size === undefined ? '' : formatBytes(each.size)}</td>
+          <td class="buttons">
+            <PastButtons {...{ place, each, mayRestore, onAsk }} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {changes.map((each) => (
-          <tr key={each.seq}>
-            <td class="short">{formatTime(each.timeMs)}</td>
-            <td class="short">{each.author}</td>
-            <td>
-              {VERBS[each.change]} {each.path === '' ? 'the top' : <Name>{each.path}</Name>}
-              {each.from !== undefined && (
-                <span class="quiet">
-                  {' '}
-                  from <Name>{each.from}</Name>
-                </span>
-              )}
-            </td>
-            <td class="short number">{each.size === undefined ? '' : formatBytes(each.size)}</td>
-            <td class="buttons">
-              <PastButtons {...{ place, each, mayRestore, onAsk }} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </ListTable>
   );
 }
 

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Invitation, Principal, PrincipalList, Whoami } from '../../wire/generated/api.ts';
 import { change, get } from '../server.ts';
 import { formatTime } from '../text.ts';
+import { ACTIONS, ListTable } from './list-table.tsx';
 import { Dialog, Failure, textOf, useLoaded } from './parts.tsx';
 
 const ADMIN = '/api/v1/admin';
@@ -63,43 +64,30 @@ function PrincipalTable(props: {
 }) {
   const { principals, self, onRevoke } = props;
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Role</th>
-          <th scope="col" class="wide">
-            Groups
-          </th>
-          <th scope="col">Certificates</th>
-          <th scope="col">
-            <span class="hidden">Actions</span>
-          </th>
+    <ListTable
+      columns={['Name', 'Role', { text: 'Groups', isWide: true }, 'Certificates', ACTIONS]}
+    >
+      {principals.map((each) => (
+        <tr key={each.name}>
+          <th scope="row">{each.name}</th>
+          <td>{each.revoked ? 'revoked' : each.role}</td>
+          <td class="wide">{each.groups.join(', ')}</td>
+          <td>
+            {each.enrolments
+              .filter((enrolment) => !enrolment.revoked)
+              .map((enrolment) => `until ${formatTime(enrolment.expiresMs)}`)
+              .join(', ') || 'none'}
+          </td>
+          <td>
+            {!each.revoked && each.name !== self && (
+              <button type="button" class="small" onClick={() => onRevoke(each.name)}>
+                Revoke
+              </button>
+            )}
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {principals.map((each) => (
-          <tr key={each.name}>
-            <th scope="row">{each.name}</th>
-            <td>{each.revoked ? 'revoked' : each.role}</td>
-            <td class="wide">{each.groups.join(', ')}</td>
-            <td>
-              {each.enrolments
-                .filter((enrolment) => !enrolment.revoked)
-                .map((enrolment) => `until ${formatTime(enrolment.expiresMs)}`)
-                .join(', ') || 'none'}
-            </td>
-            <td>
-              {!each.revoked && each.name !== self && (
-                <button type="button" class="small" onClick={() => onRevoke(each.name)}>
-                  Revoke
-                </button>
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </ListTable>
   );
 }
 

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Share, ShareList } from '../../wire/generated/api.ts';
 import { change, get } from '../server.ts';
 import { formatTime } from '../text.ts';
+import { ACTIONS, ListTable } from './list-table.tsx';
 import { Dialog, Failure, Name, useLoaded } from './parts.tsx';
 
 export function SharesView() {
@@ -20,38 +21,23 @@ export function SharesView() {
         <p class="quiet">There are none. Select a file or directory, and share it.</p>
       )}
       {value !== undefined && value.shares.length > 0 && (
-        <table class="list">
-          <thead>
-            <tr>
-              <th scope="col">Leads to</th>
-              <th scope="col">By</th>
-              <th scope="col" class="wide">
-                Made
+        <ListTable columns={['Leads to', 'By', { text: 'Made', isWide: true }, 'Until', ACTIONS]}>
+          {value.shares.map((share) => (
+            <tr key={share.id}>
+              <th scope="row">
+                {share.path === undefined ? 'nothing any more' : <Name>{share.path}</Name>}
               </th>
-              <th scope="col">Until</th>
-              <th scope="col">
-                <span class="hidden">Actions</span>
-              </th>
+              <td>{share.author}</td>
+              <td class="wide">{formatTime(share.createdMs)}</td>
+              <td>{formatTime(share.expiresMs)}</td>
+              <td>
+                <button type="button" class="small" onClick={() => setEnding(share)}>
+                  Revoke
+                </button>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {value.shares.map((share) => (
-              <tr key={share.id}>
-                <th scope="row">
-                  {share.path === undefined ? 'nothing any more' : <Name>{share.path}</Name>}
-                </th>
-                <td>{share.author}</td>
-                <td class="wide">{formatTime(share.createdMs)}</td>
-                <td>{formatTime(share.expiresMs)}</td>
-                <td>
-                  <button type="button" class="small" onClick={() => setEnding(share)}>
-                    Revoke
-                  </button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </ListTable>
       )}
       {ending !== undefined && (
         <Dialog

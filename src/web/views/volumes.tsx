@@ -3,6 +3,7 @@ import type { Volume, VolumeList, Whoami } from '../../wire/generated/api.ts';
 import { formatPlace } from '../place.ts';
 import { change, get } from '../server.ts';
 import { formatBytes, formatCount, formatTime } from '../text.ts';
+import { ListTable } from './list-table.tsx';
 import { Dialog, Failure, textOf, useLoaded } from './parts.tsx';
 
 export function VolumesView({ who }: { readonly who: Whoami }) {
@@ -43,51 +44,42 @@ function VolumeTable(props: {
 }) {
   const { volumes, onLimit } = props;
   return (
-    <table class="list">
-      <thead>
-        <tr>
-          <th scope="col">Volume</th>
-          <th scope="col">Holds</th>
-          <th scope="col" class="wide">
-            Owner
+    <ListTable
+      columns={[
+        'Volume',
+        'Holds',
+        { text: 'Owner', isWide: true },
+        'You may',
+        { text: 'Changes', isWide: true },
+        { text: 'Since', isWide: true },
+        ...(onLimit === undefined ? [] : ['Quota']),
+      ]}
+    >
+      {volumes.map((volume) => (
+        <tr key={volume.name}>
+          <th scope="row">
+            <a href={formatPlace({ view: 'files', volume: volume.alias, path: '' })}>
+              {volume.alias}
+            </a>
+            {volume.custody === 'client' && <span class="tag">signed by its owner</span>}
           </th>
-          <th scope="col">You may</th>
-          <th scope="col" class="wide">
-            Changes
-          </th>
-          <th scope="col" class="wide">
-            Since
-          </th>
-          {onLimit !== undefined && <th scope="col">Quota</th>}
-        </tr>
-      </thead>
-      <tbody>
-        {volumes.map((volume) => (
-          <tr key={volume.name}>
-            <th scope="row">
-              <a href={formatPlace({ view: 'files', volume: volume.alias, path: '' })}>
-                {volume.alias}
-              </a>
-              {volume.custody === 'client' && <span class="tag">signed by its owner</span>}
-            </th>
+          <td>
+            <UsageBar volume={volume} />
+          </td>
+          <td class="wide">{volume.owner}</td>
+          <td>{volume.access === 'partial' ? 'read some of it' : volume.access}</td>
+          <td class="wide number">{formatCount(volume.count)}</td>
+          <td class="wide">{formatTime(volume.createdMs)}</td>
+          {onLimit !== undefined && (
             <td>
-              <UsageBar volume={volume} />
+              <button type="button" class="small" onClick={() => onLimit(volume)}>
+                Change
+              </button>
             </td>
-            <td class="wide">{volume.owner}</td>
-            <td>{volume.access === 'partial' ? 'read some of it' : volume.access}</td>
-            <td class="wide number">{formatCount(volume.count)}</td>
-            <td class="wide">{formatTime(volume.createdMs)}</td>
-            {onLimit !== undefined && (
-              <td>
-                <button type="button" class="small" onClick={() => onLimit(volume)}>
-                  Change
-                </button>
-              </td>
-            )}
-          </tr>
-        ))}
-      </tbody>
-    </table>
+          )}
+        </tr>
+      ))}
+    </ListTable>
   );
 }
 
