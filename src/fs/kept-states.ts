@@ -39,7 +39,7 @@ export function requireKept(kept: KeptStates, seq: number): void {
     'trimmed',
     `cannot look at record ${seq}: it is older than what the volume keeps, need ${kept.trimSeq} or later`,
     {
-      hint: 'how long history is kept is the policy of the volume',
+      hint: 'how long history is kept is a policy of the volume: `gdpfs volume history`',
       details: { seq: kept.trimSeq },
     },
   );
