@@ -282,8 +282,8 @@ test(
   'a directory is made, a file renamed, moved, copied and removed, after a question',
   NEEDS_BROWSER,
   async () => {
-    await put('/vision/work/draft.txt', 'text');
-    await visit('#/files/vision/work');
+    await put('/vision/drafts/draft.txt', 'text');
+    await visit('#/files/vision/drafts');
     const dialog = page.locator('dialog');
     const answer = async (button: string, field?: string): Promise<void> => {
       if (field !== undefined) await dialog.locator('input').fill(field);
@@ -318,11 +318,11 @@ test(
     await answer('Remove');
     await name('final.txt').waitFor({ state: 'detached' });
     const { json } = await admin.send('GET', FILES, {
-      query: { path: '/vision/work', list: 'recursive' },
+      query: { path: '/vision/drafts', list: 'recursive' },
     });
     assert.deepEqual(
       (json as Listing).entries.map(({ path }) => path),
-      ['/vision/work/sub', '/vision/work/sub/final.txt'],
+      ['/vision/drafts/sub', '/vision/drafts/sub/final.txt'],
     );
   },
 );
