@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CrashOptions, CrashRun, type CrashTotals } from '../support/crash-run.ts';
+import { type CrashOptions, CrashRun } from '../support/crash-run.ts';
+import type { CrashTotals } from '../support/crash-totals.ts';
 
 /**
  * Power losses and kills at random operations of the disk, under a random load (DESIGN §9). Each seed

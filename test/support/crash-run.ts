@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { bytesEqual, utf8Encode } from '../../src/base/bytes.ts';
+import { utf8Encode } from '../../src/base/bytes.ts';
 import { sha256 } from '../../src/base/digest.ts';
 import { isGdpfsError } from '../../src/base/errors.ts';
-import { decodeCommit } from '../../src/format/commit.ts';
 import { Role } from '../../src/format/generated/gdpfs_pb.js';
-import { type ChainState, verifyCommit } from '../../src/format/volume-chain.ts';
 import { type OpenedFileSystem, openFileSystem } from '../../src/fs/open.ts';
 import type { Change, ChangeContext, ChangeResult } from '../../src/fs/types.ts';
 import { fsckStore } from '../../src/log/fsck.ts';
-import { indexPath } from '../../src/log/open.ts';
+import type { CrashTotals } from './crash-totals.ts';
 import { FaultDisk } from './fault-disk.ts';
+import { copyIndex, type IndexCopy, placeIndex } from './index-copy.ts';
 import { Random } from './random.ts';
 import { Scratch } from './scratch.ts';
+import { checkHistory, describeStore } from './store-checks.ts';
 import {
   below,
   describeTree,
@@ -23,28 +23,6 @@ import {
   type Step,
   type Tree,
 } from './workload.ts';
-
-/** What many runs did together: a run that lost nothing proves nothing. */
-export interface CrashTotals {
-  rounds: number;
-  acknowledged: number;
-  /** Changes that were on their way when the machine stopped. */
-  interrupted: number;
-  /** Of those, how many were found done afterwards. */
-  foundDone: number;
-  powerLosses: number;
-  /** Power losses that took something that was not synced. */
-  lossyPowerLosses: number;
-  kills: number;
-  stopsInRecovery: number;
-  tornTails: number;
-  sealedSegments: number;
-  refusedForSpace: number;
-  failedSyncs: number;
-  /** Of volumes that keep no history. */
-  freedChunks: number;
-  index: { deleted: number; older: number; current: number };
-}
 
 export interface CrashOptions {
   readonly seed: number;
@@ -74,8 +52,6 @@ interface Volume {
   /** Signed notes that were seen, by their count of records. */
   readonly checkpoints: Map<number, Uint8Array>;
 }
-
-type IndexCopy = readonly { readonly suffix: string; readonly bytes: Uint8Array }[];
 
 const AUTHOR = 'alice';
 const LIMITS = {
@@ -143,11 +119,15 @@ export class CrashRun implements Disposable {
       if (round === ROUNDS) break;
     }
     if (this.#isFreeing) await this.#freeAll(store);
-    const state = this.#stateOf(store);
+    const state = describeStore(store, this.#principals);
     await store[Symbol.asyncDispose]();
     await this.#fsck();
     store = await this.#open(true);
-    assert.equal(this.#stateOf(store), state, 'a rebuilt index says something else');
+    assert.equal(
+      describeStore(store, this.#principals),
+      state,
+      'a rebuilt index says something else',
+    );
     await store[Symbol.asyncDispose]();
   }
 
@@ -307,7 +287,7 @@ export class CrashRun implements Disposable {
       store.fs.resolveVolume(volume.alias).count,
       store.fs.checkpoint(volume.name),
     );
-    if (this.#random.chance(0.02)) this.#copies.push(this.#copyIndex());
+    if (this.#random.chance(0.02)) this.#copies.push(copyIndex(this.#directory));
   }
 
   async #workOnSystem(store: OpenedFileSystem): Promise<void> {
@@ -350,7 +330,7 @@ export class CrashRun implements Disposable {
 
   /** At the very moment of the crash: what is in the folders of the index and the keys. */
   #saveState(): void {
-    this.#copies.push(this.#copyIndex());
+    this.#copies.push(copyIndex(this.#directory));
     cpSync(this.#keysDirectory, join(this.#scratch.path, `keys-${this.#boot + 1}`), {
       recursive: true,
     });
@@ -364,7 +344,7 @@ export class CrashRun implements Disposable {
     if (this.#random.chance(0.2)) {
       this.#totals.kills += 1;
       this.#disk = this.#disk.restart();
-      this.#placeIndex(current);
+      placeIndex(this.#directory, current);
       return;
     }
     const { disk, report } = this.#disk.crash();
@@ -374,8 +354,8 @@ export class CrashRun implements Disposable {
     const { index } = this.#totals;
     const choice = this.#random.pick(['deleted', 'older', 'current'] as const);
     index[choice] += 1;
-    if (choice === 'current') this.#placeIndex(current);
-    if (choice === 'older') this.#placeIndex(this.#random.pick(this.#copies) ?? current);
+    if (choice === 'current') placeIndex(this.#directory, current);
+    if (choice === 'older') placeIndex(this.#directory, this.#random.pick(this.#copies) ?? current);
   }
 
   /** Starts, but does not get to the end. */
@@ -394,17 +374,6 @@ export class CrashRun implements Disposable {
     this.#disk.stop();
     this.#totals.stopsInRecovery += 1;
     this.#crash();
-  }
-
-  #copyIndex(): IndexCopy {
-    const path = indexPath(this.#directory);
-    return ['', '-wal']
-      .filter((suffix) => existsSync(path + suffix))
-      .map((suffix) => ({ suffix, bytes: readFileSync(path + suffix) }));
-  }
-
-  #placeIndex(copy: IndexCopy): void {
-    for (const { suffix, bytes } of copy) writeFileSync(indexPath(this.#directory) + suffix, bytes);
   }
 
   // ── Check ───────────────────────────────────────────────────────────────────────────────────
@@ -455,40 +424,13 @@ export class CrashRun implements Disposable {
 
   async #checkVolume(store: OpenedFileSystem, volume: Volume): Promise<void> {
     const { name } = volume;
-    let state: ChainState | undefined;
-    const seen = new Map(volume.checkpoints);
-    for (const bytes of await store.fs.commits(name, { seq: 0, limit: 100_000 })) {
-      const commit = decodeCommit(bytes);
-      state = verifyCommit(state, commit);
-      const remembered = seen.get(state.count);
-      seen.delete(state.count);
-      if (remembered !== undefined)
-        assert(bytesEqual(remembered, commit.checkpoint), 'history changed');
-    }
-    assert.equal(
-      seen.size,
-      0,
-      `a checkpoint of ${[...seen.keys()].join()} records was seen and is gone`,
-    );
+    await checkHistory(store, name, volume.checkpoints);
     // They may be those of states that are past.
     if (this.#isFreeing) return;
     assert.equal(
       (await store.fs.missing(name, volume.chunks, { principal: 'alice', readsAll: true })).length,
       0,
       'an acknowledged chunk is gone',
-    );
-  }
-
-  /** Everything that the store says, as text. */
-  #stateOf({ fs, system }: OpenedFileSystem): string {
-    const volumes = fs.listVolumes().map((info) => ({
-      info,
-      checkpoint: fs.checkpoint(info.name),
-      entries: fs.list(info.name, '', { recursive: true, limit: 10_000 }).entries,
-    }));
-    const principals = [...this.#principals].map((name) => system.view.principal(name));
-    return JSON.stringify({ volumes, principals }, (_, value) =>
-      value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
     );
   }
 

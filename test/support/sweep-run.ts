@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../../src/base/digest.ts';
 import { GdpfsError, isGdpfsError } from '../../src/base/errors.ts';
@@ -8,8 +8,9 @@ import type { StoredChunk } from '../../src/log/engine.ts';
 import type { Fold } from '../../src/log/fold.ts';
 import { fsckStore } from '../../src/log/fsck.ts';
 import { KeyStore } from '../../src/log/key-store.ts';
-import { indexPath, type OpenedLog, openLog } from '../../src/log/open.ts';
+import { type OpenedLog, openLog } from '../../src/log/open.ts';
 import { FaultDisk } from './fault-disk.ts';
+import { copyIndex, type IndexCopy, placeIndex } from './index-copy.ts';
 import { newLog } from './log-fixture.ts';
 import { Random } from './random.ts';
 import { Scratch } from './scratch.ts';
@@ -27,8 +28,6 @@ export interface SweepTotals {
   lossyPowerLosses: number;
   index: { deleted: number; older: number; cut: number; current: number };
 }
-
-type IndexCopy = ReadonlyMap<'' | '-wal', Uint8Array>;
 
 const LIMITS = {
   segmentBytesMax: 60_000,
@@ -199,12 +198,7 @@ export class SweepRun implements Disposable {
   // ── Crash ───────────────────────────────────────────────────────────────────────────────────
 
   #saveIndex(): void {
-    const path = indexPath(this.#directory);
-    const copy = new Map<'' | '-wal', Uint8Array>();
-    for (const suffix of ['', '-wal'] as const) {
-      if (existsSync(path + suffix)) copy.set(suffix, readFileSync(path + suffix));
-    }
-    this.#copies.push(copy);
+    this.#copies.push(copyIndex(this.#directory));
   }
 
   #crash(): void {
@@ -217,12 +211,13 @@ export class SweepRun implements Disposable {
     this.#totals.index[choice] += 1;
     if (choice === 'deleted') return;
     const copy = choice === 'older' ? this.#random.pick(this.#copies) : this.#copies.at(-1);
-    for (const [suffix, bytes] of copy ?? []) {
-      // A power loss takes the end of what was not synced.
-      const isCut = choice === 'cut' && suffix === '-wal';
-      const kept = isCut ? bytes.subarray(0, this.#random.integer(0, bytes.length)) : bytes;
-      writeFileSync(indexPath(this.#directory) + suffix, kept);
+    const kept = new Map(copy);
+    const log = kept.get('-wal');
+    // A power loss takes the end of what was not synced.
+    if (choice === 'cut' && log !== undefined) {
+      kept.set('-wal', log.subarray(0, this.#random.integer(0, log.length)));
     }
+    placeIndex(this.#directory, kept);
   }
 
   // ── Check ───────────────────────────────────────────────────────────────────────────────────
