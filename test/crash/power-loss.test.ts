@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CrashOptions, CrashRun } from '../support/crash-run.ts';
-import type { CrashTotals } from '../support/crash-totals.ts';
+import { CrashRun } from '../support/crash-run.ts';
+import type { CrashOptions, CrashTotals } from '../support/crash-world.ts';
 
 /**
  * Power losses and kills at random operations of the disk, under a random load (DESIGN §9). Each seed

@@ -6,52 +6,15 @@ import { sha256 } from '../../src/base/digest.ts';
 import { isGdpfsError } from '../../src/base/errors.ts';
 import { Role } from '../../src/format/generated/gdpfs_pb.js';
 import { type OpenedFileSystem, openFileSystem } from '../../src/fs/open.ts';
-import type { Change, ChangeContext, ChangeResult } from '../../src/fs/types.ts';
+import type { ChangeContext, ChangeResult } from '../../src/fs/types.ts';
 import { fsckStore } from '../../src/log/fsck.ts';
-import type { CrashTotals } from './crash-totals.ts';
+import type { CrashOptions, CrashTotals, Volume, Worker } from './crash-world.ts';
 import { FaultDisk } from './fault-disk.ts';
 import { copyIndex, type IndexCopy, placeIndex } from './index-copy.ts';
 import { Random } from './random.ts';
 import { Scratch } from './scratch.ts';
 import { checkHistory, describeStore } from './store-checks.ts';
-import {
-  below,
-  describeTree,
-  randomStep,
-  readTree,
-  sameTree,
-  type Step,
-  type Tree,
-} from './workload.ts';
-
-export interface CrashOptions {
-  readonly seed: number;
-  readonly honorsSync?: boolean;
-  /** Volumes keep no history, and what that needs no more is freed again and again. */
-  readonly isFreeing?: boolean;
-}
-
-/** One folder of one volume, changed by one worker step by step. */
-interface Worker {
-  readonly volume: number;
-  readonly folder: string;
-  /** What was acknowledged. */
-  tree: Tree;
-  last:
-    | { readonly change: Change; readonly context: ChangeContext; result: ChangeResult }
-    | undefined;
-  /** The step whose answer nobody heard. */
-  inFlight: { readonly step: Step; readonly context: ChangeContext } | undefined;
-}
-
-interface Volume {
-  readonly alias: string;
-  name: Uint8Array;
-  /** Digests of chunks that were acknowledged. */
-  readonly chunks: Uint8Array[];
-  /** Signed notes that were seen, by their count of records. */
-  readonly checkpoints: Map<number, Uint8Array>;
-}
+import { below, describeTree, randomStep, readTree, sameTree } from './workload.ts';
 
 const AUTHOR = 'alice';
 const LIMITS = {
@@ -154,8 +117,6 @@ export class CrashRun implements Disposable {
       },
     });
   }
-
-  // ── Work ────────────────────────────────────────────────────────────────────────────────────
 
   async #work(store: OpenedFileSystem): Promise<void> {
     await this.#createVolumes(store);
@@ -326,8 +287,6 @@ export class CrashRun implements Disposable {
     return volume;
   }
 
-  // ── Crash ───────────────────────────────────────────────────────────────────────────────────
-
   /** At the very moment of the crash: what is in the folders of the index and the keys. */
   #saveState(): void {
     this.#copies.push(copyIndex(this.#directory));
@@ -375,8 +334,6 @@ export class CrashRun implements Disposable {
     this.#totals.stopsInRecovery += 1;
     this.#crash();
   }
-
-  // ── Check ───────────────────────────────────────────────────────────────────────────────────
 
   async #check(store: OpenedFileSystem): Promise<void> {
     assert.equal(store.damageCount, 0, 'damage in a sound store');
